@@ -1,0 +1,1 @@
+"""One module per runtime behind one protocol, and the worker process."""

@@ -1,0 +1,1 @@
+"""Data that crosses layers, units, errors and versioned JSON; imports no runtime."""

@@ -1,0 +1,81 @@
+"""The tree of errors a user can meet.
+
+    AlexnetBenchError              base; carries the message, a hint and the exit code
+    ├── UsageError            2    options that contradict each other or name something unknown
+    ├── ModelError            2    a model file that cannot be read, or is not what it claims
+    ├── ShapeError            2    an input whose shape is needed and not known
+    ├── WeightsError          2    weights that do not fit the network
+    ├── OutputError           2    a file that cannot be written
+    ├── MissingRuntimeError   2    a backend whose packages are not installed
+    ├── BackendRefusal        2    a backend that does not take this model, with its reason
+    └── BackendCrash          5    a worker that died, hung or broke its protocol
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AlexnetBenchError(Exception):
+    """Base of every error raised on purpose.
+
+    Attributes:
+        message: what went wrong, naming the file and the node where there is one.
+        hint: what to type or change next; may be empty.
+        exit_code: the exit status of the command line.
+    """
+
+    exit_code: ClassVar[int] = 5
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AlexnetBenchError):
+    """Options that contradict each other, or a name that is not known."""
+
+    exit_code = 2
+
+
+class ModelError(AlexnetBenchError):
+    """A model file that cannot be read: missing, truncated, not ONNX, or pointing outside its folder."""
+
+    exit_code = 2
+
+
+class ShapeError(AlexnetBenchError):
+    """An input dimension that has to be given before the model can be counted or run."""
+
+    exit_code = 2
+
+
+class WeightsError(AlexnetBenchError):
+    """Weights that do not fit the network; the message names each of them."""
+
+    exit_code = 2
+
+
+class OutputError(AlexnetBenchError):
+    """A file that cannot be written."""
+
+    exit_code = 2
+
+
+class MissingRuntimeError(AlexnetBenchError):
+    """A backend whose packages are not installed; the hint is the exact pip line."""
+
+    exit_code = 2
+
+
+class BackendRefusal(AlexnetBenchError):  # noqa: N818 - a refusal is the field's word, and not a fault of the tool
+    """A backend that loaded but does not take this model; the message carries its own reason."""
+
+    exit_code = 2
+
+
+class BackendCrash(AlexnetBenchError):  # noqa: N818 - as above
+    """A worker process that died, hung past its deadline or broke its protocol."""
+
+    exit_code = 5

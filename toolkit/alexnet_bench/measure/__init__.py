@@ -1,0 +1,1 @@
+"""Sampling, layer timing, ceilings of the machine and its environment."""

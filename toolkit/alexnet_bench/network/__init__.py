@@ -1,0 +1,1 @@
+"""The reference architectures as data, and what is made from them."""

@@ -1,0 +1,1 @@
+"""What composes the stages; one module per command."""
