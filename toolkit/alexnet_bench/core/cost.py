@@ -1,0 +1,93 @@
+"""What a graph costs, counted and not measured: arithmetic, bytes and memory per node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """One live node's cost for the shapes given.
+
+    Attributes:
+        name: the node's identity.
+        op: operator, with its domain when that is not ONNX's own.
+        output_shapes: per output; empty where unknown.
+        params: elements of the float constants it reads.
+        trainable_params: the same without running statistics.
+        weight_bytes: of every constant it reads.
+        activation_bytes: of the activations it reads and writes.
+        live_bytes: of all activations alive while it runs.
+        macs: multiply-adds, None when there is no formula or a shape is unknown.
+        flop: 2·macs + bias + elementwise work, None likewise.
+        transcendentals: exp, log, pow, tanh, square roots and the like, None likewise.
+        bytes_read: activations and weights, None likewise.
+        bytes_written: outputs, None likewise.
+        why_unknown: why it was not counted, "" when it was.
+    """
+
+    name: str
+    op: str
+    output_shapes: tuple[tuple[int, ...], ...]
+    params: int
+    trainable_params: int
+    weight_bytes: int
+    activation_bytes: int
+    live_bytes: int
+    macs: int | None
+    flop: int | None
+    transcendentals: int | None
+    bytes_read: int | None
+    bytes_written: int | None
+    why_unknown: str = ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether there is a formula, and it could be applied."""
+        return self.macs is not None
+
+    @property
+    def bytes(self) -> int | None:
+        """Read and written together."""
+        if self.bytes_read is None or self.bytes_written is None:
+            return None
+        return self.bytes_read + self.bytes_written
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """The costs of a graph: one row for each live node, in order.
+
+    Attributes:
+        rows: per live node.
+        params: elements of all float weights, each tensor once.
+        trainable_params: the same without running statistics.
+        param_bytes: of those weights.
+        weight_bytes: of every constant that a live node reads, each tensor once.
+        activation_peak_bytes: the most that activations hold at one time.
+        peak_node: the node that runs at that time, "" for an empty graph.
+    """
+
+    rows: tuple[NodeCost, ...]
+    params: int
+    trainable_params: int
+    param_bytes: int
+    weight_bytes: int
+    activation_peak_bytes: int
+    peak_node: str
+
+    @cached_property
+    def by_name(self) -> dict[str, NodeCost]:
+        """Rows by node."""
+        return {row.name: row for row in self.rows}
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the nodes counted."""
+        return sum(row.macs or 0 for row in self.rows)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of the nodes counted."""
+        return sum(row.flop or 0 for row in self.rows)

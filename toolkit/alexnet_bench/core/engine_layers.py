@@ -1,0 +1,51 @@
+"""What a backend executes, in terms of the user's tensors: the common language of backends and attribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLayer:
+    """One kernel launch, or fused layer, of an engine.
+
+    Attributes:
+        name: as the backend reports it; unique within the engine.
+        op: operator of the backend.
+        reads: the user's tensors that its inputs stand for.
+        makes: the user's tensors that its outputs stand for.
+        is_overhead: it only changes how a tensor lies in memory; no node of the user asked for it.
+        is_unmatched: an input or output stands for no tensor of the user that could be found.
+        compute_dtype: type of its arithmetic, "" when not reported.
+        input_dtypes: types it reads.
+        output_dtypes: types it writes.
+    """
+
+    name: str
+    op: str
+    reads: tuple[str, ...]
+    makes: tuple[str, ...]
+    is_overhead: bool = False
+    is_unmatched: bool = False
+    compute_dtype: str = ""
+    input_dtypes: tuple[str, ...] = ()
+    output_dtypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """Layers of an engine with their time in each timed run.
+
+    Attributes:
+        layers: in execution order.
+        samples_s: by layer name, one value for each run.
+        run_s: the whole run as the backend sees it, one value for each run.
+        wall_s: the same runs as the caller sees them.
+        arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
+    """
+
+    layers: tuple[EngineLayer, ...]
+    samples_s: dict[str, tuple[float, ...]]
+    run_s: tuple[float, ...]
+    wall_s: tuple[float, ...]
+    arena_peak_bytes: int | None = None

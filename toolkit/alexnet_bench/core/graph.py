@@ -1,0 +1,157 @@
+"""A computation graph as plain data: what every stage reads, and what needs no protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+Dim = int | str | None
+"""A size, the name of a symbolic dimension, or nothing known."""
+
+Attribute = int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | None
+"""An attribute's value; tensors and subgraphs are left out (None)."""
+
+DTYPE_BITS: Mapping[str, int] = {
+    "float64": 64,
+    "float32": 32,
+    "float16": 16,
+    "bfloat16": 16,
+    "float8e4m3fn": 8,
+    "float8e4m3fnuz": 8,
+    "float8e5m2": 8,
+    "float8e5m2fnuz": 8,
+    "float8e8m0": 8,
+    "float4e2m1": 4,
+    "int64": 64,
+    "int32": 32,
+    "int16": 16,
+    "int8": 8,
+    "int4": 4,
+    "int2": 2,
+    "uint64": 64,
+    "uint32": 32,
+    "uint16": 16,
+    "uint8": 8,
+    "uint4": 4,
+    "uint2": 2,
+    "bool": 8,
+    "complex64": 64,
+    "complex128": 128,
+}
+"""Bits of one element, as ONNX packs it (onnx.proto, TensorProto.DataType). Strings have no fixed size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value that flows along an edge.
+
+    Attributes:
+        name: unique in its graph.
+        dtype: numpy's name of the element type, or "" when unknown.
+        shape: sizes by axis, or None when even the rank is unknown.
+    """
+
+    name: str
+    dtype: str = ""
+    shape: tuple[Dim, ...] | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...] | None:
+        """The shape when every axis is a number, else None."""
+        if self.shape is None:
+            return None
+        sizes = tuple(dim for dim in self.shape if isinstance(dim, int))
+        return sizes if len(sizes) == len(self.shape) else None
+
+    @property
+    def elements(self) -> int | None:
+        """Number of elements, None when unknown."""
+        sizes = self.sizes
+        return None if sizes is None else prod(sizes)
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes of the packed elements, None when shape or type is unknown."""
+        elements, bits = self.elements, DTYPE_BITS.get(self.dtype)
+        return None if elements is None or bits is None else (elements * bits + 7) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator of the graph.
+
+    Attributes:
+        name: the identity used everywhere: the node's own name if it is unique, else `op_type:first_output`.
+        op_type: the operator, for example "Conv".
+        domain: "" for ONNX itself.
+        inputs: tensor names, "" for an optional input left out.
+        outputs: tensor names, "" for an optional output left out.
+        attributes: by name.
+        has_subgraph: True when an attribute holds a graph (If, Loop, Scan).
+        captured: names that a subgraph takes from this graph, beside `inputs`.
+    """
+
+    name: str
+    op_type: str
+    domain: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
+    has_subgraph: bool = False
+    captured: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every tensor that the node depends on, optional gaps left out."""
+        return tuple(name for name in (*self.inputs, *self.captured) if name)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Every tensor that the node makes, optional gaps left out."""
+        return tuple(name for name in self.outputs if name)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model's main graph with shapes for one case, in topological order.
+
+    Attributes:
+        name: of the model, as shown to people.
+        nodes: every node, dead and constant ones included.
+        inputs: what a caller feeds; initialisers are not among them.
+        outputs: what a caller reads.
+        tensors: by name, whatever shape inference found out.
+        constants: tensors that no input can change: initialisers and what is computed from them alone.
+        integers: values of small integer constants (shapes, axes), flattened.
+        live: names of the nodes that reach an output and depend on an input.
+        opset: version of the default domain.
+        ir_version: of the file.
+        sha256: of the file without the data of its large tensors.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+    constants: frozenset[str]
+    integers: Mapping[str, tuple[int, ...]]
+    live: frozenset[str]
+    opset: int
+    ir_version: int
+    sha256: str
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name; one without a type or shape when nothing is known of it."""
+        return self.tensors.get(name) or Tensor(name)
+
+    @property
+    def live_nodes(self) -> tuple[Node, ...]:
+        """The live nodes, in order."""
+        return tuple(node for node in self.nodes if node.name in self.live)
+
+
+def is_float(dtype: str) -> bool:
+    """Whether elements of that type are floating-point numbers."""
+    return dtype.startswith(("float", "bfloat"))

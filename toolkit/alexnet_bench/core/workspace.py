@@ -1,0 +1,76 @@
+"""Where files lie: the user's workspace, the cache, and the data that the package ships."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from alexnet_bench.core.errors import AlexnetBenchError, UsageError
+
+WORKSPACE_FILE = "alexnet-bench.toml"
+
+DataKind = Literal["devices"]
+
+# Where each kind of data lies in a source checkout; pyproject.toml copies it to alexnet_bench/data/KIND in the wheel.
+_CHECKOUT_FOLDERS: dict[DataKind, str] = {"devices": "profiles/devices"}
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def find_workspace(start: Path) -> Path | None:
+    """Returns the nearest folder from `start` upwards that holds `alexnet-bench.toml`, or None.
+
+    The names of folders never make a workspace: a `profiles/` of another tool must not be written to.
+
+    Args:
+        start: a folder, or a file in it; need not exist.
+    """
+    resolved = start.resolve()
+    for folder in (resolved, *resolved.parents):
+        if _is_file(folder / WORKSPACE_FILE):
+            return folder
+    return None
+
+
+def cache_dir() -> Path:
+    """Returns the folder for files that can be made again; it is not created here.
+
+    `$XDG_CACHE_HOME/alexnet-bench`, or `~/.cache/alexnet-bench`. A relative XDG_CACHE_HOME is ignored, as the XDG Base
+    Directory Specification asks.
+
+    Raises:
+        UsageError: the user has no home folder and XDG_CACHE_HOME is not set.
+    """
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if configured.is_absolute():
+        return configured / "alexnet-bench"
+    try:
+        return Path.home() / ".cache" / "alexnet-bench"
+    except RuntimeError as error:
+        raise UsageError("there is no home folder for the cache", "set XDG_CACHE_HOME to a writable folder") from error
+
+
+def shipped_data(kind: DataKind) -> Path:
+    """Returns the folder of the files of one kind that the package ships.
+
+    In an installed wheel that is `alexnet_bench/data/KIND`, in a source checkout a folder at the top of the repository.
+
+    Raises:
+        AlexnetBenchError: the installation lacks the folder.
+    """
+    for folder in (_PACKAGE / "data" / kind, _PACKAGE.parents[1] / _CHECKOUT_FOLDERS[kind]):
+        if folder.is_dir():
+            return folder
+    raise AlexnetBenchError(
+        f"the {kind} files of alexnet-bench are missing beside {_PACKAGE}",
+        "the installation is incomplete: pip install --force-reinstall alexnet-bench",
+    )
+
+
+def _is_file(path: Path) -> bool:
+    """As `Path.is_file`, but a folder that may not be read holds no workspace instead of ending the search."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -1,0 +1,31 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+
+
+@formula("Conv")
+def conv(op: Operation) -> Work:
+    """Each output element is a dot product over a kernel window of its group's channels.
+
+    Weights have the shape [M, C/groups, k1, k2, ...] (ONNX, operator Conv), so
+    MACs = output elements · C/groups · k1·k2·...; FLOP = 2·MAC + one per output for the bias.
+    Padding counts as if it were data, as every published count does.
+    """
+    outputs = op.output_elements()
+    macs = outputs * prod(op.input_shape(1)[1:])
+    return Work(macs=macs, flop=2 * macs + (outputs if op.has_input(2) else 0))
+
+
+@formula("ConvTranspose")
+def conv_transpose(op: Operation) -> Work:
+    """Each input element is spread over a kernel window of its group's output channels.
+
+    Weights have the shape [C, M/groups, k1, k2, ...] (ONNX, operator ConvTranspose), so
+    MACs = input elements · M/groups · k1·k2·...; positions cut off by `pads` count, as they are computed.
+    """
+    macs = op.input_elements(0) * prod(op.input_shape(1)[1:])
+    return Work(macs=macs, flop=2 * macs + (op.output_elements() if op.has_input(2) else 0))

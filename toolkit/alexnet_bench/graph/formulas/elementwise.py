@@ -1,0 +1,54 @@
+"""Operators that treat each output element alike: so many FLOP and transcendentals per element."""
+
+from __future__ import annotations
+
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+
+# FLOP per output element, from the definitions in ONNX's operator documentation. A comparison or a choice counts as one.
+FLOP_PER_ELEMENT: dict[str, int] = {
+    "Abs": 1, "Add": 1, "And": 1, "BitwiseAnd": 1, "BitwiseNot": 1, "BitwiseOr": 1, "BitwiseXor": 1, "BitShift": 1,
+    "Ceil": 1, "Clip": 2, "Div": 1, "Equal": 1, "Floor": 1, "Greater": 1, "GreaterOrEqual": 1, "HardSigmoid": 4,
+    "HardSwish": 5, "IsInf": 1, "IsNaN": 1, "LeakyRelu": 2, "Less": 1, "LessOrEqual": 1, "Mod": 1, "Mul": 1, "Neg": 1,
+    "Not": 1, "Or": 1, "PRelu": 2, "Reciprocal": 1, "Relu": 1, "Round": 1, "Shrink": 2, "Sign": 1, "Sub": 1,
+    "ThresholdedRelu": 1, "Where": 1, "Xor": 1,
+}  # fmt: skip
+
+# (FLOP, transcendentals) per output element.
+TRANSCENDENTAL_PER_ELEMENT: dict[str, tuple[int, int]] = {
+    "Acos": (0, 1), "Acosh": (0, 1), "Asin": (0, 1), "Asinh": (0, 1), "Atan": (0, 1), "Atanh": (0, 1), "Cos": (0, 1),
+    "Cosh": (0, 1), "Erf": (0, 1), "Exp": (0, 1), "Log": (0, 1), "Pow": (0, 1), "Sin": (0, 1), "Sinh": (0, 1),
+    "Sqrt": (0, 1), "Tan": (0, 1), "Tanh": (0, 1),
+    "Sigmoid": (3, 1),       # negate, exp, add, divide
+    "Softplus": (1, 2),      # exp, add, log
+    "Softsign": (3, 0),      # absolute value, add, divide
+    "Elu": (3, 1), "Celu": (4, 1), "Selu": (4, 1),
+    "Gelu": (4, 1),          # scale, erf, add, two products
+    "Swish": (4, 1),         # sigmoid and a product
+    "Mish": (2, 3),          # softplus, tanh and a product
+}  # fmt: skip
+
+
+@formula(*FLOP_PER_ELEMENT)
+def arithmetic(op: Operation) -> Work:
+    """So many FLOP per output element, after broadcasting."""
+    return Work(flop=FLOP_PER_ELEMENT[op.node.op_type] * op.output_elements())
+
+
+@formula(*TRANSCENDENTAL_PER_ELEMENT)
+def transcendental(op: Operation) -> Work:
+    """So many FLOP and transcendentals per output element."""
+    flop, transcendentals = TRANSCENDENTAL_PER_ELEMENT[op.node.op_type]
+    elements = op.output_elements()
+    return Work(flop=flop * elements, transcendentals=transcendentals * elements)
+
+
+@formula("Sum", "Max", "Min")
+def variadic(op: Operation) -> Work:
+    """One operation per output element and input beyond the first."""
+    return Work(flop=(len(op.node.reads) - 1) * op.output_elements())
+
+
+@formula("Mean")
+def mean(op: Operation) -> Work:
+    """As Sum, and a division per output element."""
+    return Work(flop=len(op.node.reads) * op.output_elements())

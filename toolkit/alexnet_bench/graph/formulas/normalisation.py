@@ -1,0 +1,45 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+
+
+@formula("LRN")
+def lrn(op: Operation) -> Work:
+    """y = x / (k + alpha/n · sum of n squares)^beta (ONNX, operator LRN; Krizhevsky et al. 2012, section 3.3).
+
+    Per element: n squares, n - 1 additions to sum them, alpha divided by n, a product with it, k added, and the final
+    division make 2n + 3 FLOP; the power is one transcendental.
+    """
+    elements = op.output_elements()
+    return Work(flop=(2 * op.integer("size", 1) + 3) * elements, transcendentals=elements)
+
+
+@formula("BatchNormalization")
+def batch_normalization(op: Operation) -> Work:
+    """At inference a scale and a shift per element: the statistics are constants that fold into the two."""
+    return Work(flop=2 * op.output_elements())
+
+
+@formula("InstanceNormalization", "LayerNormalization", "GroupNormalization")
+def normalise_over_elements(op: Operation) -> Work:
+    """Mean, variance and affine transform over groups of elements.
+
+    Per element: 1 to sum, 1 to centre, 2 to square and sum, 1 to scale by the inverse deviation, 2 for scale and shift.
+    The square root per group is left out: it is one among thousands of elements.
+    """
+    return Work(flop=7 * op.input_elements(0))
+
+
+@formula("LpNormalization")
+def lp_normalization(op: Operation) -> Work:
+    """Per element: a square or absolute value, an addition, a division."""
+    return Work(flop=3 * op.output_elements())
+
+
+@formula("Softmax", "LogSoftmax")
+def softmax(op: Operation) -> Work:
+    """Per element: 1 to find the maximum, 1 to subtract it, 1 exp, 1 to sum, 1 to divide (or subtract the logarithm)."""
+    elements = op.output_elements()
+    return Work(flop=4 * elements, transcendentals=elements)

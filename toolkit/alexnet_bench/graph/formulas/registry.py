@@ -1,0 +1,143 @@
+"""The registry of cost formulas: one function per operator, and the rules for what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one operator does for one set of shapes.
+
+    Attributes:
+        macs: multiply-adds.
+        flop: 2·macs + bias + elementwise work.
+        transcendentals: exp, log, pow, tanh, square roots and the like.
+        bytes_read: None stands for each input once.
+        bytes_written: None stands for each output once.
+    """
+
+    macs: int = 0
+    flop: int = 0
+    transcendentals: int = 0
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+
+
+class UnknownShape(Exception):  # noqa: N818 - not an error of the program: the node is listed as not counted
+    """A formula needs a shape that shape inference did not find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A node together with its graph: what a formula may ask."""
+
+    node: Node
+    graph: Graph
+
+    def attribute(self, name: str, default: Attribute = None) -> Attribute:
+        """An attribute's value, or the default."""
+        return self.node.attributes.get(name, default)
+
+    def integer(self, name: str, default: int) -> int:
+        """An integer attribute."""
+        value = self.node.attributes.get(name, default)
+        return value if isinstance(value, int) else default
+
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """An attribute that is a list of integers."""
+        value = self.node.attributes.get(name)
+        return tuple(int(item) for item in value) if isinstance(value, tuple) else default
+
+    def has_input(self, index: int) -> bool:
+        """Whether the optional input is given."""
+        return index < len(self.node.inputs) and bool(self.node.inputs[index])
+
+    def input(self, index: int) -> Tensor:
+        """An input's tensor."""
+        if not self.has_input(index):
+            raise UnknownShape(f"input {index} is missing")
+        return self.graph.tensor(self.node.inputs[index])
+
+    def output(self, index: int = 0) -> Tensor:
+        """An output's tensor."""
+        if index >= len(self.node.outputs):
+            raise UnknownShape(f"output {index} is missing")
+        return self.graph.tensor(self.node.outputs[index])
+
+    def input_shape(self, index: int) -> tuple[int, ...]:
+        """An input's sizes. Raises UnknownShape."""
+        return _sizes(self.input(index))
+
+    def output_shape(self, index: int = 0) -> tuple[int, ...]:
+        """An output's sizes. Raises UnknownShape."""
+        return _sizes(self.output(index))
+
+    def input_elements(self, index: int = 0) -> int:
+        """Number of elements of an input. Raises UnknownShape."""
+        return _elements(self.input(index))
+
+    def output_elements(self, index: int = 0) -> int:
+        """Number of elements of an output. Raises UnknownShape."""
+        return _elements(self.output(index))
+
+    def outputs_bytes(self) -> int:
+        """Bytes of all outputs. Raises UnknownShape."""
+        return sum(tensor_bytes(self.graph.tensor(name)) for name in self.node.writes)
+
+    def inputs_bytes(self) -> int:
+        """Bytes of all distinct inputs. Raises UnknownShape."""
+        return sum(tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(self.node.reads))
+
+
+Formula = Callable[[Operation], Work]
+
+_FORMULAS: dict[tuple[str, str], Formula] = {}
+
+
+def formula(*op_types: str, domain: str = "") -> Callable[[Formula], Formula]:
+    """Registers a formula for operators; a second one for the same operator is refused."""
+
+    def register(function: Formula) -> Formula:
+        for op_type in op_types:
+            if (domain, op_type) in _FORMULAS:
+                raise ValueError(f"{op_type} has a formula already")
+            _FORMULAS[domain, op_type] = function
+        return function
+
+    return register
+
+
+def find_formula(domain: str, op_type: str) -> Formula | None:
+    """The formula of an operator, None when there is none."""
+    return _FORMULAS.get((domain, op_type))
+
+
+def registered() -> tuple[tuple[str, str], ...]:
+    """Every (domain, operator) that has a formula."""
+    return tuple(sorted(_FORMULAS))
+
+
+def tensor_bytes(tensor: Tensor) -> int:
+    """Bytes of a tensor. Raises UnknownShape."""
+    if tensor.dtype == "string":
+        return 0  # strings have no size before they are there
+    size = tensor.size_bytes
+    if size is None:
+        raise UnknownShape(f"shape or type of {tensor.name} is unknown")
+    return size
+
+
+def _sizes(tensor: Tensor) -> tuple[int, ...]:
+    if tensor.sizes is None:
+        raise UnknownShape(f"shape of {tensor.name} is unknown")
+    return tensor.sizes
+
+
+def _elements(tensor: Tensor) -> int:
+    if tensor.elements is None:
+        raise UnknownShape(f"shape of {tensor.name} is unknown")
+    return tensor.elements

@@ -1,0 +1,89 @@
+"""Order, constants and liveness of the nodes of a graph."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.graph import Node
+from alexnet_bench.core.text import printable
+
+RANDOM_OPS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"})
+"""Operators whose result differs from run to run, so that no input makes a constant of them."""
+
+
+def topological_order(nodes: Sequence[Node], known: frozenset[str]) -> tuple[Node, ...]:
+    """The nodes so that each comes after what it reads; file order where that is already so.
+
+    Raises:
+        ModelError: a node reads a tensor that nothing makes, two nodes make one tensor, or there is a cycle.
+    """
+    producer = _producers(nodes)
+    waiting: dict[str, int] = {}
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        made_inside = {name for name in node.reads if name in producer}
+        _check_inputs(node, made_inside, known)
+        waiting[node.name] = len(made_inside)
+        for name in made_inside:
+            readers.setdefault(name, []).append(node)
+    ready = deque(node for node in nodes if not waiting[node.name])
+    ordered: list[Node] = []
+    while ready:
+        node = ready.popleft()
+        ordered.append(node)
+        for name in node.writes:
+            for reader in readers.get(name, ()):
+                waiting[reader.name] -= 1
+                if not waiting[reader.name]:
+                    ready.append(reader)
+    if len(ordered) < len(nodes):
+        stuck = next(node for node in nodes if waiting[node.name])
+        raise ModelError(f"the graph has a cycle through node {printable(stuck.name)}", "export the model again")
+    position = {node.name: index for index, node in enumerate(nodes)}
+    in_file_order = all(position[producer[name].name] < position[node.name] for node in nodes for name in node.reads if name in producer)
+    return tuple(nodes) if in_file_order else tuple(ordered)
+
+
+def constant_tensors(ordered: Sequence[Node], initialisers: frozenset[str]) -> frozenset[str]:
+    """Initialisers, and what is computed from them alone: weights often come from nodes such as ConstantOfShape."""
+    constants = set(initialisers)
+    for node in ordered:
+        if node.op_type not in RANDOM_OPS and all(name in constants for name in node.reads):
+            constants.update(node.writes)
+    return frozenset(constants)
+
+
+def live_nodes(ordered: Sequence[Node], outputs: Iterable[str], constants: frozenset[str]) -> frozenset[str]:
+    """Names of the nodes that reach an output and depend on an input."""
+    needed = set(outputs)
+    live = set()
+    for node in reversed(ordered):
+        if needed.isdisjoint(node.writes):
+            continue
+        needed.update(node.reads)
+        if not constants.issuperset(node.writes):
+            live.add(node.name)
+    return frozenset(live)
+
+
+def _producers(nodes: Sequence[Node]) -> dict[str, Node]:
+    producer: dict[str, Node] = {}
+    for node in nodes:
+        for name in node.writes:
+            if name in producer:
+                raise ModelError(
+                    f"tensor {printable(name)} is made twice, by nodes {printable(producer[name].name)} and {printable(node.name)}",
+                    "export the model again",
+                )
+            producer[name] = node
+    return producer
+
+
+def _check_inputs(node: Node, made_inside: set[str], known: frozenset[str]) -> None:
+    for name in node.reads:
+        if name not in made_inside and name not in known:
+            raise ModelError(
+                f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes", "export the model again"
+            )

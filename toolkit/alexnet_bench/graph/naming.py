@@ -1,0 +1,33 @@
+"""What a node is called: its own name if that is unique, else `op_type:first_output`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
+
+
+def identities(graph: GraphProto) -> list[str]:
+    """One unique name for each node of the graph, in file order. Unnamed nodes are legal, and common."""
+    given = Counter(node.name for node in graph.node)
+    taken = {name for name, count in given.items() if name and count == 1}
+    names = []
+    for node in graph.node:
+        if node.name in taken:
+            names.append(node.name)
+        else:
+            first_output = next((name for name in node.output if name), "")
+            names.append(_unused(f"{node.op_type}:{first_output}", taken))
+    return names
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """`name`, or the first of `name#2`, `name#3`, ... that is free; now taken."""
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}#{number}"
+    taken.add(candidate)
+    return candidate
