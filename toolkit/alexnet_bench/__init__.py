@@ -1,0 +1,63 @@
+"""Where every microsecond of an ONNX model goes: FLOPs, bytes, time and roofline per node of your own graph.
+
+    import alexnet_bench
+
+    profile = alexnet_bench.profile("model.onnx", batch=8)
+    print(profile.latency.median_s, profile.layers[0].name)
+
+Everything heavy is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from alexnet_bench.core.errors import AlexnetBenchError
+    from alexnet_bench.core.profile import LayerProfile, Profile, ProfileSet
+    from alexnet_bench.workflows.export import export
+    from alexnet_bench.workflows.profile import Options, profile, profile_set
+    from alexnet_bench.workflows.report import read_profile, write_profile
+
+_PUBLIC = {
+    "AlexnetBenchError": "core.errors",
+    "LayerProfile": "core.profile",
+    "Options": "workflows.profile",
+    "Profile": "core.profile",
+    "ProfileSet": "core.profile",
+    "export": "workflows.export",
+    "profile": "workflows.profile",
+    "profile_set": "workflows.profile",
+    "read_profile": "workflows.report",
+    "write_profile": "workflows.report",
+}
+
+__all__ = [
+    "AlexnetBenchError",
+    "LayerProfile",
+    "Options",
+    "Profile",
+    "ProfileSet",
+    "__version__",
+    "export",
+    "profile",
+    "profile_set",
+    "read_profile",
+    "write_profile",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name from where it lives, when it is first used."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

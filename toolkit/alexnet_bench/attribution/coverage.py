@@ -1,0 +1,60 @@
+"""How much of the arithmetic and of the measured time has an owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from alexnet_bench.attribution.join import Attribution
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.profile import Coverage, LayerProfile, UnknownOp
+
+
+def counted_only(costs: CostTable) -> Coverage:
+    """Coverage of the counts, without a run."""
+    return Coverage(
+        nodes=len(costs.rows),
+        nodes_counted=sum(row.counted for row in costs.rows),
+        unknown_ops=unknown_ops(costs),
+    )
+
+
+def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerProfile], times: LayerTimes) -> Coverage:
+    """Coverage of counts, arithmetic and time.
+
+    `time_attributed_fraction` is (time on the user's nodes + identified overhead) / time in kernels. Overhead, and the
+    time of a run outside kernels, are given apart.
+    """
+    counts = counted_only(costs)
+    owners = dict(zip(attribution.owned, layers, strict=True))
+    kernel_s = sum(layer.time_s or 0.0 for layer in layers)
+    overhead_s = sum(layer.time_s or 0.0 for owned, layer in owners.items() if owned.layer.is_overhead)
+    owned_s = sum(layer.time_s or 0.0 for layer in layers if layer.onnx_nodes or layer.shared_nodes)
+    lost_macs = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
+    return Coverage(
+        nodes=counts.nodes,
+        nodes_counted=counts.nodes_counted,
+        unknown_ops=counts.unknown_ops,
+        macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,
+        time_attributed_fraction=(owned_s + overhead_s) / kernel_s if kernel_s else None,
+        overhead_fraction=overhead_s / kernel_s if kernel_s else None,
+        outside_kernels_fraction=_outside_kernels(times),
+        unattributed_nodes=attribution.unattributed,
+    )
+
+
+def unknown_ops(costs: CostTable) -> tuple[UnknownOp, ...]:
+    """What could not be counted, by operator and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in costs.rows:
+        if not row.counted:
+            found.setdefault((row.op, row.why_unknown), []).append(row.name)
+    return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in sorted(found.items()))
+
+
+def _outside_kernels(times: LayerTimes) -> float | None:
+    """Share of a run that no kernel accounts for: scheduling, allocation, and the profiler itself."""
+    kernels = [sum(samples) for samples in zip(*times.samples_s.values(), strict=True)]
+    shares = [1 - inside / run for inside, run in zip(kernels, times.run_s, strict=False) if run > 0]
+    return max(0.0, median(shares)) if shares else None

@@ -1,0 +1,46 @@
+"""The roofline of a layer: which roof bounds it, and how close it comes.
+
+Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore architectures",
+Communications of the ACM 52(4), 2009.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alexnet_bench.core.profile import Bound, Ceilings
+
+NEITHER_BELOW = 0.4
+"""Under this fraction of both roofs a layer is bound by neither: a weak kernel, latency, or too little parallel work.
+
+Good convolution and matrix kernels reach 0.5 to 0.9 of the runtime's own large matrix product, streams 0.6 and up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a layer lies under the roofs.
+
+    Attributes:
+        bound: the roof that is closer, "neither" when both are far.
+        fraction_of_ceiling: time at that roof over the time measured; above 1 where data comes from a cache.
+    """
+
+    bound: Bound
+    fraction_of_ceiling: float
+
+
+def place(*, flop: float, moved_bytes: float, time_s: float, dtype: str, ceilings: Ceilings) -> Placement | None:
+    """Places a layer under the roofs of its computed type; None when there is no ceiling for that type, or no time."""
+    peak = ceilings.flop_per_s.get(dtype)
+    if peak is None or time_s <= 0:
+        return None
+    at_compute, at_memory = flop / peak, moved_bytes / ceilings.bytes_per_s
+    fraction = max(at_compute, at_memory) / time_s
+    if fraction < NEITHER_BELOW:
+        return Placement("neither", fraction)
+    return Placement("compute" if at_compute >= at_memory else "memory", fraction)
+
+
+def roof_time_s(*, flop: float, moved_bytes: float, flop_per_s: float, bytes_per_s: float) -> float:
+    """The least time that the two roofs allow, in seconds."""
+    return max(flop / flop_per_s, moved_bytes / bytes_per_s)

@@ -1,0 +1,185 @@
+"""The worker process: one engine, JSON lines in and out, and the timing loop.
+
+Started as `python -P -m alexnet_bench.backends.worker`. Requests come on standard input, replies go out on a duplicate of
+standard output; the runtime's own prints are sent to standard error. The process ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from alexnet_bench.backends.protocol import LoadRequest, Runner
+from alexnet_bench.backends.registry import make_runner
+from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.process_memory import peak_bytes, reset_peak
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Request(msgspec.Struct):
+    """One message to a worker; which fields are used depends on `op`."""
+
+    op: str
+    load: LoadRequest | None = None
+    inputs_dir: str = ""
+    outputs_dir: str = ""
+    seconds: float = 0.0
+    min_runs: int = 1
+    max_runs: int = 1_000_000
+
+
+class Reply(msgspec.Struct, omit_defaults=True):
+    """One message from a worker: a result, or an error with its class."""
+
+    ok: bool
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class Samples(msgspec.Struct):
+    """Wall time of consecutive runs, and the peak of the process in them."""
+
+    wall_s: list[float]
+    peak_bytes: int | None
+
+
+class Engine:
+    """The state of a worker: a runner and the arrays it is fed with."""
+
+    def __init__(self) -> None:
+        self._runner: Runner | None = None
+        self._feeds: dict[str, np.ndarray] = {}
+
+    def handle(self, request: Request) -> object:
+        """Carries out one request."""
+        match request.op:
+            case "load":
+                return self._load(request)
+            case "sample":
+                return self._sample(request)
+            case "infer":
+                return self._infer(request)
+            case "unload":
+                return self._unload()
+        raise ValueError(f"unknown request {request.op!r}")
+
+    def _load(self, request: Request) -> object:
+        if request.load is None:
+            raise ValueError("load without a model")
+        self._feeds = read_arrays(Path(request.inputs_dir))
+        self._runner = make_runner(request.load.backend)
+        loaded = self._runner.activate(request.load)
+        return replace(loaded, peak_bytes=peak_bytes())
+
+    def _sample(self, request: Request) -> object:
+        runner = self._active()
+        reset_peak()
+        wall_s = time_runs(runner, self._feeds, request)
+        return Samples(wall_s, peak_bytes())
+
+    def _infer(self, request: Request) -> object:
+        outputs = self._active().infer(self._feeds)
+        return write_arrays(Path(request.outputs_dir), {str(index): value for index, value in enumerate(outputs)})
+
+    def _unload(self) -> object:
+        self._active().deactivate()
+        self._runner = None
+        return None
+
+    def _active(self) -> Runner:
+        if self._runner is None:
+            raise ValueError("nothing is loaded")
+        return self._runner
+
+
+def time_runs(runner: Runner, feeds: dict[str, np.ndarray], request: Request) -> list[float]:
+    """Wall time in seconds of runs one after the other, for so long and at least so often, at most so often."""
+    clock, infer = time.perf_counter, runner.infer
+    samples: list[float] = []
+    gc.collect()
+    gc.disable()
+    try:
+        deadline = clock() + request.seconds
+        while len(samples) < request.max_runs:
+            start = clock()
+            infer(feeds)
+            end = clock()
+            samples.append(end - start)
+            if end >= deadline and len(samples) >= request.min_runs:
+                break
+    finally:
+        gc.enable()
+    return samples
+
+
+def read_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Arrays by name, as `write_arrays` left them."""
+    import numpy as np
+
+    names: dict[str, str] = msgspec.json.decode((folder / "names.json").read_bytes(), type=dict[str, str])
+    return {name: np.load(folder / file, allow_pickle=False) for name, file in names.items()}
+
+
+def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> list[str]:
+    """Writes arrays as .npy files; tensor names may hold any character, so they stand in names.json."""
+    import numpy as np
+
+    files = {name: f"{index}.npy" for index, name in enumerate(arrays)}
+    for name, file in files.items():
+        np.save(folder / file, arrays[name], allow_pickle=False)
+    (folder / "names.json").write_bytes(msgspec.json.encode(files))
+    return list(files.values())
+
+
+def answer(engine: Engine, line: bytes) -> Reply:
+    """The reply to one request; errors raised on purpose keep their class, message and hint."""
+    try:
+        request = msgspec.json.decode(line, type=Request)
+        return Reply(ok=True, result=msgspec.Raw(msgspec.json.encode(engine.handle(request))))
+    except AlexnetBenchError as error:
+        return Reply(ok=False, error=type(error).__name__, message=error.message, hint=error.hint)
+    except MemoryError:
+        return Reply(ok=False, error="BackendCrash", message="the worker ran out of memory", hint="try a smaller --batch")
+    except Exception as error:  # noqa: BLE001 - whatever a runtime raises has to reach the parent as a message
+        return Reply(ok=False, error="BackendCrash", message=f"{type(error).__name__}: {error}")
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answers requests until standard input ends; that ends the process even while a runtime is busy."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in requests:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    engine = Engine()
+    while True:
+        replies.write(msgspec.json.encode(answer(engine, lines.get())) + b"\n")
+        replies.flush()
+
+
+def main() -> None:
+    """Keeps standard output for the protocol and gives the runtime standard error in its place."""
+    protocol = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(protocol, "wb") as replies:
+        serve(sys.stdin.buffer, replies)
+
+
+if __name__ == "__main__":
+    main()

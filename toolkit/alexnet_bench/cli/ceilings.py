@@ -1,0 +1,33 @@
+"""`alexnet-bench ceilings`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from alexnet_bench.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("ceilings")(ceilings)
+
+
+def ceilings(
+    *,
+    backend: Annotated[str | None, typer.Option(help="Runtime; default: the first that works here.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: the physical cores that may be used.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Measure again.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure what this machine can reach at best: arithmetic and memory, by the runtime's own kernels."""
+    from alexnet_bench.report.lists import print_ceilings, to_json
+    from alexnet_bench.workflows.ceilings import machine_ceilings
+
+    found = machine_ceilings(backend, threads=threads, refresh=refresh, progress=options.progress(quiet=json))
+    if json:
+        sys.stdout.buffer.write(to_json(found))
+    else:
+        print_ceilings(found, sys.stdout)

@@ -1,0 +1,25 @@
+"""`alexnet-bench models`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("models")(models)
+
+
+def models(*, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+    """List the reference networks, and the models inside the installed onnx package."""
+    from alexnet_bench.report.lists import print_models, to_json
+    from alexnet_bench.workflows.models import list_models
+
+    found = list_models()
+    if json:
+        sys.stdout.buffer.write(to_json(found))
+    else:
+        print_models(found, sys.stdout)

@@ -1,0 +1,110 @@
+"""What commands share: parsing of values, progress, and where results go."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+
+if TYPE_CHECKING:
+    from alexnet_bench.core.document import Document
+
+STDOUT = "-"
+_MAX_DIGITS = 18
+_SIZES = re.compile(rf"\d{{1,{_MAX_DIGITS}}}(x\d{{1,{_MAX_DIGITS}}})*")
+
+
+def batches(text: str) -> list[int | None]:
+    """"1,8,32" as numbers; nothing is the model's own batch, or 1.
+
+    Raises:
+        UsageError: something else than whole numbers from 1.
+    """
+    if not text.strip():
+        return [None]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= _MAX_DIGITS and int(part) > 0 for part in parts):
+        raise UsageError(f"{printable(text)!r} is not a list of batch sizes", "for example --batch 1,8,32")
+    return [int(part) for part in parts]
+
+
+def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """"input=1x3x224x224" as sizes by input name; a scalar is written "input=".
+
+    Raises:
+        UsageError: something else, or one input twice.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        if not equals or not name or (sizes and not _SIZES.fullmatch(sizes)):
+            raise UsageError(f"{printable(text)!r} is not a shape", "write --shape NAME=1x3x224x224")
+        if name in found:
+            raise UsageError(f"the shape of {printable(name)} is given twice")
+        found[name] = tuple(int(size) for size in sizes.split("x") if size)
+    return found
+
+
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """A function that says on standard error what comes next."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            typer.echo(f"... {printable(text)}", err=True)
+
+    return say
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a profile is written; "-" is standard output, and then the table goes to standard error."""
+
+    json: str | None = None
+    markdown: str | None = None
+
+    def check(self) -> None:
+        """Raises an error now rather than after minutes of measuring.
+
+        Raises:
+            UsageError: two outputs want standard output.
+            OutputError: a file cannot be written.
+        """
+        wanted = [target for target in (self.json, self.markdown) if target is not None]
+        if wanted.count(STDOUT) > 1:
+            raise UsageError("JSON and Markdown cannot both go to standard output", "give one of them a file")
+        for target in wanted:
+            if target != STDOUT:
+                atomic.check_writable(Path(target))
+
+    def write(self, document: Document, *, top: int | None, quiet: bool) -> None:
+        """Writes what was asked for, then the table."""
+        if self.json is not None:
+            from alexnet_bench.core.document import encode
+
+            _emit(self.json, encode(document))
+        if self.markdown is not None:
+            from alexnet_bench.report.markdown import to_markdown
+
+            _emit(self.markdown, to_markdown(document, top=top).encode())
+        if not quiet:
+            from alexnet_bench.report.table import print_profile
+
+            taken = STDOUT in (self.json, self.markdown)
+            print_profile(document, sys.stderr if taken else sys.stdout, top=top)
+
+
+def _emit(target: str, content: bytes) -> None:
+    if target == STDOUT:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        atomic.write_bytes(Path(target), content)

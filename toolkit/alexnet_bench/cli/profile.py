@@ -1,0 +1,50 @@
+"""`alexnet-bench profile`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alexnet_bench.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("profile")(profile)
+
+
+def profile(
+    model: Annotated[str, typer.Argument(help="A name from `alexnet-bench models`, or an .onnx file.")] = "alexnet-2012",
+    *,
+    backend: Annotated[str | None, typer.Option(help="Runtime; default: the first that works here.")] = None,
+    batch: Annotated[str, typer.Option(help="Batch sizes, for example 1,8,32.")] = "",
+    shape: Annotated[list[str] | None, typer.Option(help="Size of an input, as NAME=1x3x224x224; may be repeated.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: the physical cores that may be used.")] = None,
+    seconds: Annotated[float, typer.Option(help="Timed seconds for each batch size.")] = 3.0,
+    budget: Annotated[list[str] | None, typer.Option(help="Devices to compare with, as NAME:COUNT [default: gtx-580:2].")] = None,
+    static: Annotated[bool, typer.Option("--static", help="Count, do not run; needs no runtime.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of generated inputs.")] = 0,
+    top: Annotated[int | None, typer.Option(help="Layers to show; 0 shows all.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write the profile as JSON; - is standard output.")] = None,
+    markdown: Annotated[str | None, typer.Option(help="Write it as Markdown; - is standard output.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
+) -> None:
+    """Profile a model: time, FLOPs, bytes and roofline, layer by layer."""
+    outputs = options.Outputs(json=json, markdown=markdown)
+    outputs.check()
+    sizes = options.batches(batch)
+    shapes = options.shapes(shape or [])
+    from alexnet_bench.workflows.profile import DEFAULT_BUDGETS, Options, profile_set
+
+    chosen = Options(
+        backend=backend,
+        shapes=shapes,
+        threads=threads,
+        seconds=seconds,
+        budgets=tuple(budget or DEFAULT_BUDGETS),
+        seed=seed,
+        static=static,
+    )
+    profiles = profile_set(model, batches=sizes, options=chosen, progress=options.progress(quiet=quiet))
+    outputs.write(profiles if len(sizes) > 1 else profiles.profiles[0], top=top, quiet=quiet)

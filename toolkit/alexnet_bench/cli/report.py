@@ -1,0 +1,30 @@
+"""`alexnet-bench report`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alexnet_bench.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("report")(report)
+
+
+def report(
+    profile: Annotated[str, typer.Argument(help="JSON that `alexnet-bench profile --json` wrote.")],
+    *,
+    top: Annotated[int | None, typer.Option(help="Layers to show; 0 shows all.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write it again as JSON; - is standard output.")] = None,
+    markdown: Annotated[str | None, typer.Option(help="Write it as Markdown; - is standard output.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
+) -> None:
+    """Show a stored profile again; needs no runtime and no model."""
+    outputs = options.Outputs(json=json, markdown=markdown)
+    outputs.check()
+    from alexnet_bench.workflows.report import read_profile
+
+    outputs.write(read_profile(profile), top=top, quiet=quiet)

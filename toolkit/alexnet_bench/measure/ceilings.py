@@ -1,0 +1,113 @@
+"""The ceilings of this machine: what the backend's own kernels reach at best."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isqrt
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import numpy as np
+
+from alexnet_bench.backends.ceiling_models import write_matrix_product, write_triad
+from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core import atomic
+from alexnet_bench.core.machine import cpu_model, last_level_cache_bytes, usable_cores
+from alexnet_bench.core.profile import Ceilings
+
+METHOD_VERSION = 1
+"""Raised when anything below changes what the numbers mean."""
+_MATRIX_SIZE = 2048
+_SECONDS = 0.7
+_FLOAT_BYTES = 4
+_MAX_STREAM_BYTES = 512 << 20
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """A model that drives one limit, and how much it does in a run."""
+
+    write: Callable[[Path], None]
+    inputs: dict[str, tuple[int, ...]]
+    amount: float
+
+
+def measured_ceilings(backend: str, backend_version: str, threads: int, *, cache: Path, refresh: bool = False) -> Ceilings:
+    """The ceilings, from the cache when this machine was measured before in the same way.
+
+    Args:
+        backend: name in the registry.
+        backend_version: of its runtime.
+        threads: as the profile uses them.
+        cache: folder for the result.
+        refresh: measure again.
+    """
+    path = cache / f"ceilings-{_fingerprint(backend, backend_version, threads)}.json"
+    if not refresh:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Ceilings)
+        except (OSError, msgspec.DecodeError):
+            pass  # not measured yet, or by a version that wrote it differently
+    ceilings = measure_ceilings(backend, threads)
+    cache.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(path, msgspec.json.encode(ceilings))
+    return ceilings
+
+
+def measure_ceilings(backend: str, threads: int) -> Ceilings:
+    """Runs a large matrix product, a stream of reads and a triad on the backend; the best of each is a ceiling."""
+    stream_bytes = _stream_bytes()
+    rates = {name: _rates(backend, threads, kernel) for name, kernel in _kernels(stream_bytes).items()}
+    stream = max(("read", "triad"), key=lambda name: max(rates[name]))
+    return Ceilings(
+        flop_per_s={"float32": max(rates["product"])},
+        bytes_per_s=max(rates[stream]),
+        median_flop_per_s={"float32": median(rates["product"])},
+        median_bytes_per_s=median(rates[stream]),
+        source=(
+            f"measured here with {backend}, {threads} threads: MatMul {_MATRIX_SIZE}x{_MATRIX_SIZE}x{_MATRIX_SIZE} float32, "
+            f"best of {len(rates['product'])}; {stream} of {stream_bytes >> 20} MiB arrays, best of {len(rates[stream])}"
+        ),
+        method_version=METHOD_VERSION,
+    )
+
+
+def _kernels(stream_bytes: int) -> dict[str, _Kernel]:
+    size, elements = _MATRIX_SIZE, stream_bytes // _FLOAT_BYTES
+    side = isqrt(elements)
+    return {
+        "product": _Kernel(lambda path: write_matrix_product(path, size, size, size), {"x": (size, size)}, 2.0 * size**3),
+        "read": _Kernel(
+            lambda path: write_matrix_product(path, 1, side, side), {"x": (1, side)}, float(side * side * _FLOAT_BYTES)
+        ),
+        "triad": _Kernel(
+            lambda path: write_triad(path, elements), {"a": (elements,), "b": (elements,)}, 3.0 * elements * _FLOAT_BYTES
+        ),
+    }
+
+
+def _rates(backend: str, threads: int, kernel: _Kernel) -> list[float]:
+    """Amount per second of each run."""
+    with Worker() as worker:
+        model, inputs = worker.scratch / "ceiling.onnx", worker.scratch / "inputs"
+        inputs.mkdir()
+        kernel.write(model)
+        write_arrays(inputs, {name: np.full(shape, 0.5, np.float32) for name, shape in kernel.inputs.items()})
+        worker.load(LoadRequest(backend, str(model), threads), inputs)
+        worker.sample(seconds=0.1, min_runs=2)
+        return [kernel.amount / wall for wall in worker.sample(seconds=_SECONDS, min_runs=5).wall_s]
+
+
+def _stream_bytes() -> int:
+    """Four times the last-level cache, so that a stream has to come from memory."""
+    return min(_MAX_STREAM_BYTES, max(64 << 20, 4 * last_level_cache_bytes()))
+
+
+def _fingerprint(backend: str, backend_version: str, threads: int) -> str:
+    described = (METHOD_VERSION, cpu_model(), usable_cores(), threads, backend, backend_version)
+    return hashlib.sha256(repr(described).encode()).hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""Inputs made from a model's own declaration: by type, shape and name, from a recorded seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alexnet_bench.core.errors import BackendRefusal, ShapeError
+from alexnet_bench.core.graph import Graph, Tensor, is_float
+from alexnet_bench.core.text import printable
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+IMAGE_CHANNELS = (1, 3, 4)
+_IMAGE_RANK = 4
+
+
+def generate(graph: Graph, *, seed: int, pixel_range: tuple[float, float] = (0.0, 1.0)) -> dict[str, NDArray[np.generic]]:
+    """One array for each input of the graph.
+
+    Floats of the shape of images are uniform in `pixel_range`, other floats standard normal; integers are ids within
+    the vocabulary of the table that they index; masks are ones, token types zeros, positions count up.
+
+    Raises:
+        BackendRefusal: an input is of a type that cannot be made up (strings, sequences).
+        ShapeError: an input's shape is unknown.
+    """
+    generator = np.random.default_rng(seed)
+    vocabulary = vocabularies(graph)
+    return {
+        name: _array(graph.tensor(name), generator, vocabulary.get(name), pixel_range) for name in graph.inputs
+    }
+
+
+def vocabularies(graph: Graph) -> dict[str, int]:
+    """For each input that indexes a constant table by a Gather, the number of rows of that table."""
+    stands_for = {name: name for name in graph.inputs}
+    sizes: dict[str, int] = {}
+    for node in graph.live_nodes:
+        if node.op_type in ("Cast", "Identity", "Reshape", "Unsqueeze", "Flatten") and node.inputs[0] in stands_for:
+            stands_for[node.writes[0]] = stands_for[node.inputs[0]]
+        elif node.op_type == "Gather" and len(node.inputs) > 1 and node.inputs[1] in stands_for:
+            rows = _gathered_rows(graph.tensor(node.inputs[0]), node.attributes.get("axis", 0))
+            name = stands_for[node.inputs[1]]
+            if rows is not None:
+                sizes[name] = min(rows, sizes.get(name, rows))
+    return sizes
+
+
+def _gathered_rows(table: Tensor, axis: object) -> int | None:
+    if table.sizes is None or not isinstance(axis, int) or not -len(table.sizes) <= axis < len(table.sizes):
+        return None
+    return table.sizes[axis]
+
+
+def _array(
+    tensor: Tensor, generator: Generator, vocabulary: int | None, pixel_range: tuple[float, float]
+) -> NDArray[np.generic]:
+    shape = tensor.sizes
+    if shape is None:
+        raise ShapeError(f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224")
+    if is_float(tensor.dtype):
+        return _floats(tensor.dtype, shape, generator, pixel_range)
+    if tensor.dtype == "bool":
+        return np.ones(shape, np.bool_)
+    if tensor.dtype.startswith(("int", "uint")) and tensor.dtype not in ("int4", "uint4", "int2", "uint2"):
+        return _integers(tensor.name, shape, generator, vocabulary).astype(tensor.dtype)
+    raise BackendRefusal(
+        f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be made up",
+        "count without running: --static",
+    )
+
+
+def _floats(
+    dtype: str, shape: tuple[int, ...], generator: Generator, pixel_range: tuple[float, float]
+) -> NDArray[np.generic]:
+    if len(shape) == _IMAGE_RANK and shape[1] in IMAGE_CHANNELS:
+        low, high = pixel_range
+        values = generator.random(shape, np.float32) * np.float32(high - low) + np.float32(low)
+    else:
+        values = generator.standard_normal(shape, np.float32)
+    if dtype not in ("float32", "float64", "float16"):
+        raise BackendRefusal(f"inputs of type {dtype} cannot be made up", "count without running: --static")
+    return values.astype(dtype)
+
+
+def _integers(
+    name: str, shape: tuple[int, ...], generator: Generator, vocabulary: int | None
+) -> NDArray[np.int64]:
+    lowered = name.lower()
+    if "mask" in lowered:
+        return np.ones(shape, np.int64)
+    if "type" in lowered or "segment" in lowered:
+        return np.zeros(shape, np.int64)
+    if "position" in lowered and shape:
+        return np.broadcast_to(np.arange(shape[-1], dtype=np.int64), shape).copy()
+    return generator.integers(0, vocabulary or 2, shape, dtype=np.int64)
+
+
+def shapes_of(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, tuple[int, ...]]:
+    """The shape of each array."""
+    return {name: tuple(array.shape) for name, array in arrays.items()}

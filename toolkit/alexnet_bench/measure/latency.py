@@ -1,0 +1,106 @@
+"""Latency without a profiler: warm up, sample, and repeat in fresh processes, the cases interleaved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Protocol
+
+from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.worker import Samples
+
+PROCESSES = 3
+"""Fresh processes for each case: memory layout and thread placement differ from one to the next by some percent."""
+_WARMUP_S = 0.2
+_WARMUP_CHUNKS = 5
+_STABLE_WITHIN = 0.03
+MIN_RUNS = 5
+
+
+class Sampler(Protocol):
+    """The part of a worker that times runs."""
+
+    def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
+        """Wall times of consecutive runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class LatencyCase:
+    """One engine with one set of input shapes."""
+
+    request: LoadRequest
+    inputs_dir: Path
+
+
+@dataclass
+class LatencyRun:
+    """What was measured of one case.
+
+    Attributes:
+        loaded: what the runtime says of itself.
+        samples_s: wall time of each run, by process.
+        load_peak_bytes: peak of the process while loading, the largest of all processes.
+        run_peak_bytes: likewise while running.
+        unstable_processes: how many never became stable while warming up.
+    """
+
+    loaded: Loaded
+    samples_s: list[tuple[float, ...]] = field(default_factory=list)
+    load_peak_bytes: int | None = None
+    run_peak_bytes: int | None = None
+    unstable_processes: int = 0
+
+
+def measure_latency(
+    cases: Sequence[LatencyCase], *, seconds: float, processes: int = PROCESSES, progress: Callable[[str], None]
+) -> list[LatencyRun]:
+    """Measures each case in `processes` fresh processes, one case after the other in every round.
+
+    Args:
+        cases: what to measure.
+        seconds: timed seconds for each case, over all its processes; warming up comes on top.
+        processes: rounds.
+        progress: told before each round; never called while something is timed.
+    """
+    runs: list[LatencyRun] = []
+    for turn in range(processes):
+        progress(f"latency, process {turn + 1} of {processes}")
+        for index, case in enumerate(cases):
+            with Worker() as worker:
+                loaded = worker.load(case.request, case.inputs_dir)
+                if turn == 0:
+                    runs.append(LatencyRun(loaded))
+                stable = warm_up(worker)
+                samples = worker.sample(seconds=seconds / processes, min_runs=MIN_RUNS)
+            _add(runs[index], loaded, samples, stable=stable)
+    return runs
+
+
+def warm_up(sampler: Sampler) -> bool:
+    """Runs until the median of two chunks in a row agrees within 3 %; False when that never happened.
+
+    By time first, because caches, page faults and clocks settle with time, then by stability.
+    """
+    before = median(sampler.sample(seconds=_WARMUP_S, min_runs=2).wall_s)
+    for _ in range(_WARMUP_CHUNKS):
+        now = median(sampler.sample(seconds=_WARMUP_S, min_runs=2).wall_s)
+        if abs(now - before) <= _STABLE_WITHIN * before:
+            return True
+        before = now
+    return False
+
+
+def _add(run: LatencyRun, loaded: Loaded, samples: Samples, *, stable: bool) -> None:
+    run.samples_s.append(tuple(samples.wall_s))
+    run.load_peak_bytes = _larger(run.load_peak_bytes, loaded.peak_bytes)
+    run.run_peak_bytes = _larger(run.run_peak_bytes, samples.peak_bytes)
+    run.unstable_processes += not stable
+
+
+def _larger(left: int | None, right: int | None) -> int | None:
+    known = [value for value in (left, right) if value is not None]
+    return max(known, default=None)

@@ -1,0 +1,154 @@
+"""One sentence that says what to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from alexnet_bench.core.profile import LayerProfile, Profile
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.units import percent, quantity
+
+_WORTH_SAYING = 0.10
+"""Shares of the time below this are not the first thing to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Layers of one operator, added up. Fractions are of the whole profile."""
+
+    op: str
+    layers: int
+    time_fraction: float
+    flop_fraction: float
+    bound: str
+    fraction_of_ceiling: float | None
+    weight_bytes: int
+    flop_per_s: float
+
+
+def headline(profile: Profile) -> str:
+    """What to look at, as one sentence in plain text."""
+    if profile.latency is None:
+        return _static(profile)
+    groups = by_operator(profile.layers)
+    for find in (_outside, _neither, _overhead, _memory, _compute):
+        sentence = find(profile, groups)
+        if sentence:
+            return sentence
+    return f"No single kind of layer takes more than {percent(_WORTH_SAYING)} of the time."
+
+
+def by_operator(layers: Sequence[LayerProfile]) -> list[Group]:
+    """Layers grouped by operator, the slowest group first. Fused forms count as the operator that they fuse."""
+    members: dict[str, list[LayerProfile]] = {}
+    for layer in layers:
+        members.setdefault(operator(layer), []).append(layer)
+    total_time, total_flop = _sum(layers, _time), _sum(layers, _flop)
+    groups = [_group(op, found, total_time, total_flop) for op, found in members.items()]
+    return sorted(groups, key=lambda group: -group.time_fraction)
+
+
+def operator(layer: LayerProfile) -> str:
+    """The operator that a layer is grouped under."""
+    if layer.bound == "overhead" and layer.op.startswith("Reorder"):
+        return "Reorder"
+    return layer.op.removeprefix("Fused")
+
+
+def _group(op: str, layers: list[LayerProfile], total_time: float, total_flop: float) -> Group:
+    time_s = _sum(layers, _time)
+    by_bound: dict[str, float] = {}
+    for layer in layers:
+        by_bound[layer.bound or ""] = by_bound.get(layer.bound or "", 0.0) + _time(layer)
+    at_roof = sum((layer.fraction_of_ceiling or 0.0) * _time(layer) for layer in layers)
+    return Group(
+        op=op,
+        layers=len(layers),
+        time_fraction=time_s / total_time if total_time else 0.0,
+        flop_fraction=_sum(layers, _flop) / total_flop if total_flop else 0.0,
+        bound=max(by_bound, key=by_bound.__getitem__),
+        fraction_of_ceiling=at_roof / time_s if time_s else None,
+        weight_bytes=sum(layer.weight_bytes for layer in layers),
+        flop_per_s=_sum(layers, _flop) / time_s if time_s else 0.0,
+    )
+
+
+def _outside(profile: Profile, _: list[Group]) -> str:
+    share = profile.coverage.outside_kernels_fraction or 0.0
+    if share < 0.25:
+        return ""
+    return (
+        f"{percent(share)} of a run is spent outside kernels: the graph has many small nodes, "
+        "and starting them costs more than their work."
+    )
+
+
+def _neither(_: Profile, groups: list[Group]) -> str:
+    weak = [group for group in groups if group.bound == "neither" and group.time_fraction >= _WORTH_SAYING]
+    worst = max(weak, key=lambda group: group.time_fraction - group.flop_fraction, default=None)
+    if worst is None:
+        return ""
+    reached = f"at {percent(worst.fraction_of_ceiling)} of its roof" if worst.fraction_of_ceiling is not None else ""
+    return (
+        f"{_called(worst)} {percent(worst.time_fraction)} of the time for {percent(worst.flop_fraction)} of the FLOP, "
+        f"and is on neither roof ({reached}): a weak kernel, and the first thing to replace."
+    )
+
+
+def _overhead(profile: Profile, _: list[Group]) -> str:
+    share = profile.coverage.overhead_fraction or 0.0
+    if share < _WORTH_SAYING:
+        return ""
+    return f"{percent(share)} of the kernel time is overhead: the runtime changes memory layouts back and forth."
+
+
+def _memory(_: Profile, groups: list[Group]) -> str:
+    top = groups[0] if groups else None
+    if top is None or top.bound != "memory" or top.time_fraction < _WORTH_SAYING:
+        return ""
+    weights = f" to read {quantity(top.weight_bytes, 'B')} of weights" if top.weight_bytes else ""
+    return (
+        f"{_called(top)} {percent(top.time_fraction)} of the time{weights}, bound by memory: "
+        "a larger batch or smaller weights help, faster arithmetic does not."
+    )
+
+
+def _compute(_: Profile, groups: list[Group]) -> str:
+    top = groups[0] if groups else None
+    if top is None or top.bound != "compute" or top.time_fraction < _WORTH_SAYING:
+        return ""
+    return (
+        f"{_called(top)} {percent(top.time_fraction)} of the time, bound by arithmetic at "
+        f"{percent(top.fraction_of_ceiling)} of this machine's peak: only less work or a smaller type helps."
+    )
+
+
+def _static(profile: Profile) -> str:
+    layers = [layer for layer in profile.layers if layer.flop is not None]
+    if not layers or not profile.totals.flop:
+        return "Counted without running: no arithmetic was found."
+    most = max(layers, key=_flop)
+    heaviest = max(layers, key=lambda layer: layer.params)
+    sentence = (
+        f"Counted without running: {printable(most.name)} does {percent((most.flop or 0) / profile.totals.flop)} of the FLOP"
+    )
+    if profile.model.params and heaviest.params:
+        sentence += f", {printable(heaviest.name)} holds {percent(heaviest.params / profile.model.params)} of the parameters"
+    return f"{sentence}."
+
+
+def _called(group: Group) -> str:
+    return f"{printable(group.op)} takes" if group.layers == 1 else f"{printable(group.op)} ({group.layers} layers) takes"
+
+
+def _sum(layers: Iterable[LayerProfile], key: Callable[[LayerProfile], float]) -> float:
+    return sum(map(key, layers))
+
+
+def _time(layer: LayerProfile) -> float:
+    return layer.time_s or 0.0
+
+
+def _flop(layer: LayerProfile) -> float:
+    return layer.flop or 0.0

@@ -1,0 +1,207 @@
+"""A profile put together from its parts; no part is measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from alexnet_bench.attribution import coverage as coverages
+from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line
+from alexnet_bench.attribution.join import join
+from alexnet_bench.attribution.layers import static_layers, timed_layers
+from alexnet_bench.attribution.roofline import roof_time_s
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.devices import Budget
+from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.profile import (
+    BudgetLine,
+    Case,
+    Ceilings,
+    EngineInfo,
+    Environment,
+    InputInfo,
+    Latency,
+    LatencyParts,
+    LayerProfile,
+    Memory,
+    ModelInfo,
+    Profile,
+    Totals,
+)
+from alexnet_bench.core.statistics import summarise
+from alexnet_bench.measure.latency import LatencyRun
+from alexnet_bench.workflows import cautions
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One case after counting: everything that needs no run.
+
+    Attributes:
+        graph: with the shapes of the case.
+        costs: of the graph.
+        batch: images of one forward pass.
+        whole_on_one_card: layers that a budget of several cards does not split.
+    """
+
+    graph: Graph
+    costs: CostTable
+    batch: int
+    whole_on_one_card: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case after running."""
+
+    backend: str
+    latency: LatencyRun
+    times: LayerTimes
+    ceilings: Ceilings
+    threads: int
+    seed: int
+    weights_sha256: str
+
+
+def static_profile(case: Counted, budgets: Sequence[Budget], environment: Environment) -> Profile:
+    """A profile of counts alone: one layer for each live node, every time null."""
+    coverage = coverages.counted_only(case.costs)
+    return Profile(
+        model=_model(case, None),
+        case=Case(case.batch, _shapes(case.graph), threads=None, seed=None),
+        engine=None,
+        totals=_totals(case.costs),
+        coverage=coverage,
+        latency=None,
+        layers=_with_budget_times(static_layers(case.costs), budgets),
+        memory=Memory(static_peak_bytes=case.costs.activation_peak_bytes),
+        ceilings=None,
+        budget=_budget(case, budgets, None),
+        environment=environment,
+        warnings=(cautions.not_run(), *cautions.of_counts(coverage)),
+    )
+
+
+def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], environment: Environment) -> Profile:
+    """A profile of a case that was run."""
+    attribution = join(case.graph, run.times.layers)
+    layers = timed_layers(case.graph, case.costs, attribution, run.times, run.ceilings)
+    coverage = coverages.measured(case.costs, attribution, layers, run.times)
+    latency = _latency(case.batch, run)
+    return Profile(
+        model=_model(case, run.weights_sha256),
+        case=Case(case.batch, _shapes(case.graph), run.threads, run.seed),
+        engine=_engine(run, layers),
+        totals=_totals(case.costs),
+        coverage=coverage,
+        latency=latency,
+        layers=_with_budget_times(layers, budgets),
+        memory=Memory(
+            static_peak_bytes=case.costs.activation_peak_bytes,
+            arena_peak_bytes=run.times.arena_peak_bytes,
+            load_peak_bytes=run.latency.load_peak_bytes,
+            run_peak_bytes=run.latency.run_peak_bytes,
+        ),
+        ceilings=run.ceilings,
+        budget=_budget(case, budgets, latency.throughput_per_s),
+        environment=environment,
+        warnings=(
+            *cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes),
+            *cautions.of_counts(coverage),
+            *cautions.of_attribution(coverage),
+            *cautions.of_ceilings(run.ceilings, layers),
+            cautions.no_device(),
+        ),
+    )
+
+
+def _model(case: Counted, weights_sha256: str | None) -> ModelInfo:
+    graph, costs = case.graph, case.costs
+    return ModelInfo(
+        name=graph.name,
+        graph_sha256=graph.sha256,
+        weights_sha256=weights_sha256,
+        opset=graph.opset,
+        inputs=tuple(InputInfo(name, graph.tensor(name).sizes or (), graph.tensor(name).dtype) for name in graph.inputs),
+        params=costs.params,
+        trainable_params=costs.trainable_params,
+        param_bytes=costs.param_bytes,
+    )
+
+
+def _engine(run: Measured, layers: Sequence[LayerProfile]) -> EngineInfo:
+    computed: dict[str, int] = {}
+    for layer in layers:
+        if layer.compute_dtype and layer.bound != "overhead":
+            computed[layer.compute_dtype] = computed.get(layer.compute_dtype, 0) + 1
+    loaded = run.latency.loaded
+    return EngineInfo(run.backend, loaded.backend_version, None, computed, loaded.device)
+
+
+def _totals(costs: CostTable) -> Totals:
+    return Totals(
+        macs=costs.macs,
+        mac_flop=2 * costs.macs,
+        flop=costs.flop,
+        transcendentals=sum(row.transcendentals or 0 for row in costs.rows),
+        bytes_read=sum(row.bytes_read or 0 for row in costs.rows),
+        bytes_written=sum(row.bytes_written or 0 for row in costs.rows),
+        weight_bytes=costs.weight_bytes,
+        activation_peak_bytes=costs.activation_peak_bytes,
+    )
+
+
+def _latency(batch: int, run: Measured) -> Latency:
+    summary = summarise(run.latency.samples_s)
+    return Latency(
+        samples_s=tuple(run.latency.samples_s),
+        parts=LatencyParts(compute_s=summary.median),
+        median_s=summary.median,
+        p90_s=summary.p90,
+        p99_s=summary.p99,
+        ci95_s=summary.ci95,
+        throughput_per_s=batch / summary.median,
+        profiling_overhead_fraction=median(run.times.wall_s) / summary.median - 1 if run.times.wall_s else None,
+    )
+
+
+def _budget(case: Counted, budgets: Sequence[Budget], throughput_per_s: float | None) -> tuple[BudgetLine, ...]:
+    return tuple(
+        budget_line(
+            case.graph,
+            case.costs,
+            budget,
+            batch=case.batch,
+            throughput_per_s=throughput_per_s,
+            whole_on_one_card=case.whole_on_one_card,
+        )
+        for budget in budgets
+    )
+
+
+def _with_budget_times(layers: Sequence[LayerProfile], budgets: Sequence[Budget]) -> tuple[LayerProfile, ...]:
+    """Each layer's predicted time on the first budget."""
+    peak = budgets[0].device.peak_flop_per_s(DTYPE_OF_BUDGET) if budgets else None
+    if peak is None:
+        return tuple(layers)
+    first = budgets[0]
+    return tuple(
+        layer
+        if layer.flop is None or layer.bytes is None or layer.bound == "overhead"
+        else replace(
+            layer,
+            budget_time_s=roof_time_s(
+                flop=layer.flop,
+                moved_bytes=layer.bytes,
+                flop_per_s=first.count * peak,
+                bytes_per_s=first.count * first.device.memory.bytes_per_s,
+            ),
+        )
+        for layer in layers
+    )
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {name: graph.tensor(name).sizes or () for name in graph.inputs}

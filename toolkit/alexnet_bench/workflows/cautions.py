@@ -1,0 +1,81 @@
+"""What a reader must know before trusting a number: codes, messages, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from alexnet_bench.core.machine import load_average, usable_cores
+from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.units import percent
+
+_WIDE_INTERVAL = 0.05
+_NOISY_CEILING = 0.8
+_ABOVE_ROOF = 1.05
+
+
+def not_run() -> Caution:
+    """Every measured value is null."""
+    return Caution("static", "counted without running: times, rates and measured memory are null", "leave --static out")
+
+
+def no_device() -> Caution:
+    """Nulls of a backend without a device of its own."""
+    return Caution("no-device", "the backend runs on the CPU: transfer times and device memory are null")
+
+
+def of_counts(coverage: Coverage) -> Iterator[Caution]:
+    """Operators that are not in the totals."""
+    for unknown in coverage.unknown_ops:
+        first = printable(unknown.nodes[0])
+        more = f" and {len(unknown.nodes) - 1} more" if len(unknown.nodes) > 1 else ""
+        yield Caution("unknown-op", f"{printable(unknown.op)} is not in the totals ({unknown.why}): {first}{more}")
+
+
+def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution]:
+    """Signs of a noisy measurement."""
+    low, high = latency.ci95_s
+    if high - low > _WIDE_INTERVAL * latency.median_s:
+        width = percent((high - low) / latency.median_s)
+        yield Caution(
+            "noisy", f"the median is only known within {width}", "give more --seconds, or close what else runs here"
+        )
+    if unstable_processes:
+        yield Caution(
+            "unstable",
+            f"{unstable_processes} of {len(latency.samples_s)} processes never became stable while warming up",
+            "clocks, temperature or other programs change the speed; measure on a quiet machine",
+        )
+    load, cores = load_average(), usable_cores()
+    # The profile itself keeps every core busy, so that a load of one per core is its own.
+    if load is not None and load > cores + 1:
+        yield Caution("busy", f"the load average is {load:.1f} on {cores} cores", "other programs compete for them")
+
+
+def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
+    """Ceilings that are doubtful, and layers above them."""
+    for dtype, best in ceilings.flop_per_s.items():
+        if ceilings.median_flop_per_s.get(dtype, best) < _NOISY_CEILING * best:
+            yield Caution(
+                "noisy-ceiling",
+                f"the {dtype} ceiling is uncertain: its best run was far faster than its median",
+                "alexnet-bench ceilings --refresh",
+            )
+    above = [layer for layer in layers if (layer.fraction_of_ceiling or 0.0) > _ABOVE_ROOF]
+    if above:
+        yield Caution(
+            "above-roof",
+            f"{len(above)} layers are faster than the memory roof, {printable(above[0].name)} among them: "
+            "their data comes from a cache",
+        )
+
+
+def of_attribution(coverage: Coverage) -> Iterator[Caution]:
+    """Nodes whose time is not known."""
+    if coverage.unattributed_nodes:
+        names = ", ".join(printable(name) for name in coverage.unattributed_nodes[:3])
+        yield Caution(
+            "unattributed",
+            f"{len(coverage.unattributed_nodes)} nodes could not be joined to a layer of the engine: {names}",
+            "their time is not shown as theirs",
+        )

@@ -1,0 +1,27 @@
+"""`alexnet-bench ceilings`: what this machine reaches at best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.core.workspace import cache_dir
+from alexnet_bench.measure.ceilings import measured_ceilings
+
+
+def machine_ceilings(
+    backend: str | None = None, *, threads: int | None = None, refresh: bool = False, progress: Callable[[str], None]
+) -> Ceilings:
+    """The ceilings of this machine for a backend, measured now or before.
+
+    Raises:
+        UsageError: unknown backend.
+        MissingRuntimeError: its runtime is not installed.
+    """
+    chosen = choose_backend(backend)
+    progress(f"ceilings of this machine with {chosen.name}")
+    return measured_ceilings(
+        chosen.name, availability(chosen).version, threads or usable_cores(), cache=cache_dir() / "ceilings", refresh=refresh
+    )

@@ -1,0 +1,66 @@
+"""`alexnet-bench doctor`: which backends work here."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from pathlib import Path
+
+from alexnet_bench import __version__
+from alexnet_bench.backends.ceiling_models import write_triad
+from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import Backend, LoadRequest
+from alexnet_bench.backends.registry import BACKENDS, availability, install_hint
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
+from alexnet_bench.core.machine import cpu_model, usable_cores
+from alexnet_bench.core.workspace import cache_dir, find_workspace
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def diagnose() -> Diagnosis:
+    """This machine, and every backend tried on a small model in a worker."""
+    workspace = find_workspace(Path.cwd())
+    return Diagnosis(
+        version=__version__,
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=cpu_model(),
+        usable_cores=usable_cores(),
+        workspace=str(workspace) if workspace else None,
+        cache=str(cache_dir()),
+        nvidia_driver=_driver(),
+        backends=tuple(_try(backend) for backend in BACKENDS),
+    )
+
+
+def _try(backend: Backend) -> BackendDiagnosis:
+    here = availability(backend)
+    if not here.works:
+        return BackendDiagnosis(backend.name, here.version, works=False, detail=here.reason, hint=install_hint(backend))
+    try:
+        device = _run_small_model(backend.name)
+    except AlexnetBenchError as error:
+        return BackendDiagnosis(backend.name, here.version, works=False, detail=error.message, hint=error.hint)
+    return BackendDiagnosis(backend.name, here.version, works=True, detail=f"ran a small model on {device}")
+
+
+def _run_small_model(backend: str) -> str:
+    import numpy as np
+
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as folder, Worker() as worker:
+        model = Path(folder) / "model.onnx"
+        write_triad(model, 16)
+        write_arrays(Path(folder), {name: np.ones(16, np.float32) for name in ("a", "b")})
+        loaded = worker.load(LoadRequest(backend, str(model), threads=1), Path(folder))
+        worker.sample(seconds=0.0)
+        return loaded.device
+
+
+def _driver() -> str | None:
+    try:
+        return _DRIVER.read_text().splitlines()[0]
+    except (OSError, IndexError):
+        return None

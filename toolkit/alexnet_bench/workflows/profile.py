@@ -1,0 +1,183 @@
+"""`alexnet-bench profile`: a model counted, run, timed by layer, and set against its roofs and budgets."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.devices import parse_budget
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.profile import Ceilings, Profile, ProfileSet
+from alexnet_bench.core.workspace import cache_dir, find_workspace
+from alexnet_bench.graph import external
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
+from alexnet_bench.measure import environment
+from alexnet_bench.measure.ceilings import measured_ceilings
+from alexnet_bench.measure.inputs import generate
+from alexnet_bench.measure.latency import PROCESSES, LatencyCase, measure_latency
+from alexnet_bench.measure.layer_run import measure_layers
+from alexnet_bench.workflows.assemble import Counted, Measured, measured_profile, static_profile
+from alexnet_bench.workflows.resolve import ResolvedModel, resolve
+
+DEFAULT_MODEL = "alexnet-2012"
+DEFAULT_BUDGETS = ("gtx-580:2",)
+DEFAULT_SECONDS = 3.0
+_MAX_SECONDS = 3600
+_MAX_THREADS = 1024
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to profile.
+
+    Attributes:
+        backend: name in the registry, None for the first that works here.
+        shapes: sizes by input name.
+        threads: None takes the physical cores that this process may use.
+        seconds: timed seconds for each case; warming up and layer times come on top.
+        budgets: devices to compare with, as NAME:COUNT; the first also gives each layer's predicted time.
+        seed: of generated inputs.
+        static: count only.
+        processes: fresh processes that the timed seconds are spread over.
+    """
+
+    backend: str | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    threads: int | None = None
+    seconds: float = DEFAULT_SECONDS
+    budgets: tuple[str, ...] = DEFAULT_BUDGETS
+    seed: int = 0
+    static: bool = False
+    processes: int = PROCESSES
+
+
+def _silent(_: str) -> None:
+    """Progress for callers that show none."""
+
+
+def profile(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    batch: int | None = None,
+    options: Options | None = None,
+    progress: Progress = _silent,
+) -> Profile:
+    """Profiles one model at one batch size.
+
+    Args:
+        model: a name that `alexnet-bench models` lists, or the path of an ONNX file.
+        batch: size of a lone symbolic first dimension; None takes 1.
+        options: backend, threads, time, budgets.
+        progress: told what is done next; never called while something is timed.
+
+    Raises:
+        AlexnetBenchError: its subclass says what is wrong with the model, the options or the machine.
+    """
+    return profile_set(model, batches=(batch,), options=options, progress=progress).profiles[0]
+
+
+def profile_set(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    batches: Sequence[int | None],
+    options: Options | None = None,
+    progress: Progress = _silent,
+) -> ProfileSet:
+    """As `profile`, for several batch sizes; their timed runs are interleaved.
+
+    Raises:
+        AlexnetBenchError: as `profile`.
+    """
+    chosen = options or Options()
+    _check(chosen, batches)
+    budgets = tuple(parse_budget(text, find_workspace(Path.cwd())) for text in chosen.budgets)
+    progress(f"reading {model}")
+    resolved = resolve(model)
+    file = open_model(resolved.path)
+    cases = [_count_case(file, resolved, chosen, batch) for batch in batches]
+    if chosen.static:
+        here = environment.describe(backend=None, backend_version=None, threads=None)
+        return ProfileSet(tuple(static_profile(case, budgets, here) for case in cases))
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+        runs = _run(file, resolved, cases, chosen, Path(scratch), progress)
+    return ProfileSet(
+        tuple(
+            measured_profile(
+                case,
+                run,
+                budgets,
+                environment.describe(
+                    backend=run.backend, backend_version=run.latency.loaded.backend_version, threads=run.threads
+                ),
+            )
+            for case, run in zip(cases, runs, strict=True)
+        )
+    )
+
+
+def _check(options: Options, batches: Sequence[int | None]) -> None:
+    if not batches or any(batch is not None and batch < 1 for batch in batches):
+        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+    if not 0 < options.seconds <= _MAX_SECONDS:
+        raise UsageError(f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}")
+    if options.threads is not None and not 1 <= options.threads <= _MAX_THREADS:
+        raise UsageError(f"{options.threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
+
+
+def _count_case(file: ModelFile, resolved: ResolvedModel, options: Options, batch: int | None) -> Counted:
+    graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=options.shapes)
+    sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
+    return Counted(graph, count(graph), batch or (sizes[0] if sizes and sizes[0] > 0 else 1), resolved.whole_on_one_card)
+
+
+def _run(
+    file: ModelFile, resolved: ResolvedModel, cases: Sequence[Counted], options: Options, scratch: Path, progress: Progress
+) -> list[Measured]:
+    backend = choose_backend(options.backend)
+    version = availability(backend).version
+    if options.backend is None:
+        progress(f"backend {backend.name} {version}, the first that works here")
+    external.check_present(file.path, file.proto)
+    threads = options.threads or usable_cores()
+    to_run = [
+        LatencyCase(
+            LoadRequest(backend.name, str(resolved.path.resolve()), threads),
+            _write_inputs(case, resolved, options.seed, scratch / str(index)),
+        )
+        for index, case in enumerate(cases)
+    ]
+    latencies = measure_latency(to_run, seconds=options.seconds, processes=options.processes, progress=progress)
+    progress("layer times")
+    named = named_copy(file)
+    times = [
+        measure_layers(case, counted.graph, seconds=options.seconds / 3, named_model=named)
+        for case, counted in zip(to_run, cases, strict=True)
+    ]
+    progress("ceilings of this machine")
+    ceilings = _ceilings(backend.name, version, threads)
+    weights = weights_sha256(file)
+    return [
+        Measured(backend.name, latency, layer_times, ceilings, threads, options.seed, weights)
+        for latency, layer_times in zip(latencies, times, strict=True)
+    ]
+
+
+def _ceilings(backend: str, version: str, threads: int) -> Ceilings:
+    return measured_ceilings(backend, version, threads, cache=cache_dir() / "ceilings")
+
+
+def _write_inputs(case: Counted, resolved: ResolvedModel, seed: int, folder: Path) -> Path:
+    folder.mkdir()
+    write_arrays(folder, generate(case.graph, seed=seed, pixel_range=resolved.pixel_range))
+    return folder
+
+

@@ -1,0 +1,94 @@
+"""MODEL on the command line: a reference network, a model inside the onnx package, or a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_bench.core.errors import ModelError, UsageError
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import cache_dir, find_workspace
+from alexnet_bench.network import architectures
+
+ONNX_PREFIX = "onnx:"
+_LIGHT_MODELS = Path("backend", "test", "data", "light")
+DEFAULT_INIT = "he"
+"""Weights of a reference network when none are given: He-initialised, so that activations stay in range. Speed does not
+depend on their values; denormal numbers would change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model file and what is known beside it.
+
+    Attributes:
+        name: for people.
+        path: of the ONNX file.
+        pixel_range: of the input, where it is known.
+        whole_on_one_card: layers that the original did not split over its cards.
+    """
+
+    name: str
+    path: Path
+    pixel_range: tuple[float, float] = (0.0, 1.0)
+    whole_on_one_card: tuple[str, ...] = ()
+
+
+def resolve(model: str | Path) -> ResolvedModel:
+    """The file behind a name or a path; a reference network is written to the cache first.
+
+    Raises:
+        UsageError: a name that is nothing here, with the closest one.
+        ModelError: a model of the onnx package that is not there.
+    """
+    text = str(model)
+    if text in architectures.names():
+        return _reference(text)
+    if text.startswith(ONNX_PREFIX):
+        return _inside_onnx(text)
+    path = Path(text)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return ResolvedModel(printable(path.stem or text), path)
+    names = [*architectures.names(), *onnx_package_models()]
+    close = difflib.get_close_matches(text, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(f"{printable(text)} is neither a model's name nor a file", f"{hint}`alexnet-bench models` lists the names")
+
+
+def onnx_package_models() -> dict[str, Path]:
+    """The models that lie in the installed onnx package, by the name to type."""
+    spec = importlib.util.find_spec("onnx")
+    if spec is None or not spec.submodule_search_locations:
+        return {}
+    folder = Path(spec.submodule_search_locations[0]) / _LIGHT_MODELS
+    return {ONNX_PREFIX + path.stem.removeprefix("light_"): path for path in sorted(folder.glob("light_*.onnx"))}
+
+
+def engines_cache() -> Path:
+    """Where exported networks are kept: the workspace's `engines/cache`, else the user's cache folder."""
+    workspace = find_workspace(Path.cwd())
+    return workspace / "engines" / "cache" if workspace else cache_dir()
+
+
+def _reference(name: str) -> ResolvedModel:
+    from alexnet_bench.workflows.export import reference_file
+
+    network = architectures.get(name)
+    pixels = (min(network.input.low), max(network.input.high))
+    path = reference_file(network, folder=engines_cache() / "networks", seed=0, init=DEFAULT_INIT)
+    return ResolvedModel(name, path, pixels, network.single_card)
+
+
+def _inside_onnx(name: str) -> ResolvedModel:
+    models = onnx_package_models()
+    if name in models:
+        return ResolvedModel(name, models[name])
+    close = difflib.get_close_matches(name, models, n=1, cutoff=0.5)
+    if not models:
+        raise ModelError("the installed onnx package holds no models", "pip install --upgrade onnx")
+    raise UsageError(
+        f"there is no {printable(name)} in the installed onnx package",
+        f"did you mean {close[0]}?" if close else f"there are: {', '.join(models)}",
+    )
