@@ -80,10 +80,15 @@ def budget_line(
     device, count = budget.device, budget.count
     peak = device.peak_flop_per_s(DTYPE_OF_BUDGET)
     if peak is None:
-        raise UsageError(f"no {DTYPE_OF_BUDGET} peak is known for {device.name}", "add a [[peak]] of that dtype to its file")
+        raise UsageError(
+            f"no {DTYPE_OF_BUDGET} peak is known for {device.name}", "add a [[peak]] of that dtype to its file"
+        )
     seconds = sum(
         roof_time_s(
-            flop=row.flop or 0, moved_bytes=row.bytes or 0, flop_per_s=count * peak, bytes_per_s=count * device.memory.bytes_per_s
+            flop=row.flop or 0,
+            moved_bytes=row.bytes or 0,
+            flop_per_s=count * peak,
+            bytes_per_s=count * device.memory.bytes_per_s,
         )
         for row in costs.rows
     )
@@ -129,7 +134,9 @@ def training_memory(
 
 
 def _weights_per_card(costs: CostTable, count: int, whole_on_one_card: Iterable[str]) -> int:
-    whole = sum(costs.by_name[name].params * 4 for name in whole_on_one_card if name in costs.by_name) if count > 1 else 0
+    whole = (
+        sum(costs.by_name[name].params * 4 for name in whole_on_one_card if name in costs.by_name) if count > 1 else 0
+    )
     return (costs.param_bytes - whole) // count + whole
 
 

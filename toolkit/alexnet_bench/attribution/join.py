@@ -78,9 +78,20 @@ def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]]) -> None:
     """
     first: dict[object, Node] = {}
     for node in graph.live_nodes:
-        key = (node.domain, node.op_type, node.inputs, tuple(sorted(node.attributes.items(), key=str)), node.has_subgraph)
+        key = (
+            node.domain,
+            node.op_type,
+            node.inputs,
+            tuple(sorted(node.attributes.items(), key=str)),
+            node.has_subgraph,
+        )
         original = first.setdefault(key, node)
-        if original is not node and original.name in owners and not node.has_subgraph and None not in node.attributes.values():
+        if (
+            original is not node
+            and original.name in owners
+            and not node.has_subgraph
+            and None not in node.attributes.values()
+        ):
             owners.setdefault(node.name, owners[original.name])
 
 

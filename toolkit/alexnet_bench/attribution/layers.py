@@ -28,6 +28,14 @@ class LayerCost:
     output_shapes: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """Typical seconds of a layer and of all layers together."""
+
+    layer_s: float
+    total_s: float
+
+
 def static_layers(costs: CostTable) -> tuple[LayerProfile, ...]:
     """One layer for each live node: what can be said without running anything."""
     return tuple(
@@ -57,13 +65,13 @@ def timed_layers(
     typical = {owned.layer.name: median(times.samples_s[owned.layer.name]) for owned in attribution.owned}
     total = sum(typical.values())
     return tuple(
-        _timed(owned, layer_cost(graph, costs, owned), times, typical[owned.layer.name], total, ceilings)
-        for owned in attribution.owned
+        _timed(name, owned, layer_cost(graph, costs, owned), times, _Time(typical[owned.layer.name], total), ceilings)
+        for name, owned in zip(layer_names(attribution), attribution.owned, strict=True)
     )
 
 
 def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
-    """The cost of what a layer owns. A fused layer reads its inputs and weights and writes its outputs, nothing else."""
+    """The cost of what a layer owns. A fused layer reads its inputs and weights and writes its outputs, no more."""
     rows = [costs.by_name[name] for name in owned.nodes]
     parts = [(costs.by_name[name], share) for name, share in owned.shared]
     layer = owned.layer
@@ -82,25 +90,32 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
     )
 
 
-def shown_name(owned: Owned) -> str:
-    """What a person calls the layer: the names of the user's nodes, or the backend's own for its overhead."""
-    nodes = [*owned.nodes, *(name for name, _ in owned.shared)]
-    if owned.layer.is_overhead or not nodes:
-        return owned.layer.name
-    return " + ".join(nodes)
+def layer_names(attribution: Attribution) -> list[str]:
+    """A unique name for each layer: its nodes, or for what is not the user's, the operator and the tensor it makes.
+
+    The backend's own names are not used where they differ from session to session (`ReorderOutput_token_15`).
+    """
+    taken: dict[str, int] = {}
+    names = []
+    for owned in attribution.owned:
+        nodes = [*owned.nodes, *(name for name, _ in owned.shared)]
+        name = " + ".join(nodes) or ":".join((owned.layer.op, *owned.layer.makes[:1])) or owned.layer.name
+        taken[name] = taken.get(name, 0) + 1
+        names.append(name if taken[name] == 1 else f"{name}#{taken[name]}")
+    return names
 
 
 def _timed(
-    owned: Owned, cost: LayerCost, times: LayerTimes, time_s: float, total_s: float, ceilings: Ceilings | None
+    name: str, owned: Owned, cost: LayerCost, times: LayerTimes, time: _Time, ceilings: Ceilings | None
 ) -> LayerProfile:
-    layer = owned.layer
+    layer, time_s = owned.layer, time.layer_s
     flop, moved = (0, cost.bytes) if layer.is_overhead else (cost.flop, cost.bytes)
     idle = layer.is_overhead or (flop == 0 and moved == 0)
     placement = None
     if ceilings is not None and not idle and flop is not None and moved is not None:
         placement = place(flop=flop, moved_bytes=moved, time_s=time_s, dtype=layer.compute_dtype, ceilings=ceilings)
     return LayerProfile(
-        name=shown_name(owned),
+        name=name,
         op=layer.op,
         onnx_nodes=owned.nodes,
         shared_nodes=tuple(SharedNode(name, share) for name, share in owned.shared),
@@ -114,7 +129,7 @@ def _timed(
         bytes=moved,
         time_s=time_s,
         samples_s=times.samples_s[layer.name],
-        time_fraction=time_s / total_s if total_s else None,
+        time_fraction=time_s / time.total_s if time.total_s else None,
         flop_per_s=_ratio(flop, time_s),
         bytes_per_s=_ratio(moved, time_s),
         flop_per_byte=_ratio(flop, moved),
@@ -127,7 +142,7 @@ def _timed(
 
 
 def _moved_bytes(owned: Owned, rows: Sequence[NodeCost], fused_bytes: int) -> int | None:
-    """Bytes that the layer has to move: by the node's own formula where it is one node, else inputs, weights, outputs."""
+    """Bytes that the layer has to move: by the node's own formula for one node, else inputs, weights and outputs."""
     if owned.layer.is_unmatched:
         return None
     if len(rows) == 1 and not owned.shared and not owned.layer.is_overhead:

@@ -13,7 +13,7 @@ IR_VERSION, OPSET = 8, 17
 
 
 def write_matrix_product(path: Path, rows: int, inner: int, columns: int) -> None:
-    """y = one element of (x · W), x [rows, inner] and W [inner, columns] float32, W constant.
+    """Y = one element of (x · W), x [rows, inner] and W [inner, columns] float32, W constant.
 
     With one row, every weight is read once: a stream of reads. Only one element is returned, because the Python binding
     of a runtime copies outputs, which would be timed too.
@@ -29,7 +29,7 @@ def write_matrix_product(path: Path, rows: int, inner: int, columns: int) -> Non
 
 
 def write_triad(path: Path, elements: int) -> None:
-    """y = one element of (a + b), both [elements] float32: two reads and a write for each, as STREAM's "add"."""
+    """Y = one element of (a + b), both [elements] float32: two reads and a write for each, as STREAM's "add"."""
     from onnx import helper
 
     _write(path, [helper.make_node("Add", ["a", "b"], ["full"])], {"a": [elements], "b": [elements]}, [], rank=1)

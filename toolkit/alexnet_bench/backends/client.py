@@ -48,7 +48,9 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -112,7 +114,9 @@ class Worker:
             while b"\n" not in self._buffer:
                 if not selector.select(timeout=max(0.0, deadline - time.monotonic())):
                     self._process.kill()
-                    raise errors.BackendCrash(f"the worker gave no answer in time ({doing})", "try a smaller model or batch")
+                    raise errors.BackendCrash(
+                        f"the worker gave no answer in time ({doing})", "try a smaller model or batch"
+                    )
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:
                     raise self._crashed(doing)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import NAMED_MODEL, Loaded, LoadRequest
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 OPTIMISED_MODEL = "optimised.onnx"
 TRACE_PREFIX = "trace"
-NAMED_MODEL = "named.onnx"
 _PROVIDER = "CPUExecutionProvider"
 
 

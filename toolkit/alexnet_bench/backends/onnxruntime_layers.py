@@ -64,10 +64,16 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     events = _read_trace(folder)
     runs = [event for event in events if event.name == "model_run"][-timed_runs:]
     samples, shown = _kernel_samples(events, runs)
-    layers = tuple(_with_types(layer, shown[layer.name]) for layer in engine_layers(_optimised(folder), graph) if layer.name in samples)
+    layers = tuple(
+        _with_types(layer, shown[layer.name])
+        for layer in engine_layers(_optimised(folder), graph)
+        if layer.name in samples
+    )
     known = {layer.name for layer in layers}
     strangers = tuple(
-        _with_types(EngineLayer(name, shown[name].op_name, (), (), is_unmatched=True), shown[name]) for name in samples if name not in known
+        _with_types(EngineLayer(name, shown[name].op_name, (), (), is_unmatched=True), shown[name])
+        for name in samples
+        if name not in known
     )
     peaks = [int(event.args.mem_in_use_peak) for event in events if event.args.mem_in_use_peak.isdecimal()]
     return LayerTimes(
@@ -162,7 +168,12 @@ def _nchwc_tensor(node: NodeProto, names: _Names, stands_for: Mapping[str, str])
         return None
     candidates = (found["tensor"], found["tensor"].removesuffix("_bn").removesuffix("_mul"))
     tensor: str | None = next((name for name in candidates if name in names.tensors), None)
-    if tensor is not None and node.op_type == "Conv" and len(node.input) > _CONV_SUM_INPUT and node.input[_CONV_SUM_INPUT]:
+    if (
+        tensor is not None
+        and node.op_type == "Conv"
+        and len(node.input) > _CONV_SUM_INPUT
+        and node.input[_CONV_SUM_INPUT]
+    ):
         tensor = names.after(tensor, frozenset({"Add", "Sum"}), stands_for.get(node.input[_CONV_SUM_INPUT]))
     activation = next((item.s.decode() for item in node.attribute if item.name == "activation"), "")
     if tensor is not None and activation:
@@ -176,7 +187,9 @@ def _kernel_samples(events: list[_Event], runs: list[_Event]) -> tuple[dict[str,
     """Seconds per kernel and run, and what the trace says of each kernel."""
     totals: dict[str, list[int]] = {}
     shown: dict[str, _Args] = {}
-    kernels = sorted((event for event in events if event.cat == "Node" and event.name.endswith(_KERNEL_SUFFIX)), key=_start)
+    kernels = sorted(
+        (event for event in events if event.cat == "Node" and event.name.endswith(_KERNEL_SUFFIX)), key=_start
+    )
     at = 0
     for index, run in enumerate(sorted(runs, key=_start)):
         while at < len(kernels) and kernels[at].ts < run.ts:

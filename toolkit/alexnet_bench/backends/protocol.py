@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from alexnet_bench.core.graph import Graph
 
 
+NAMED_MODEL = "named.onnx"
+"""In `LoadRequest.layers_dir`: a copy of the model in which every node has a unique name, when the file lacks that."""
+
+
 @dataclass(frozen=True)
 class LoadRequest:
     """What a runner is to load.

@@ -51,7 +51,9 @@ def choose_backend(name: str | None) -> Backend:
         if availability(backend).works:
             return backend
     missing = candidates[0] if name else get_backend("onnxruntime-cpu")
-    what = f"backend {missing.name} needs {missing.module}, which is not installed" if name else "no runtime is installed"
+    what = (
+        f"backend {missing.name} needs {missing.module}, which is not installed" if name else "no runtime is installed"
+    )
     reason = availability(missing).reason if name else ""
     raise MissingRuntimeError(f"{what}{f' ({reason})' if reason else ''}", install_hint(missing))
 

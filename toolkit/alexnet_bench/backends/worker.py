@@ -1,7 +1,7 @@
 """The worker process: one engine, JSON lines in and out, and the timing loop.
 
-Started as `python -P -m alexnet_bench.backends.worker`. Requests come on standard input, replies go out on a duplicate of
-standard output; the runtime's own prints are sent to standard error. The process ends when its parent does.
+Started as `python -P -m alexnet_bench.backends.worker`. Requests come on standard input, replies go out on a duplicate
+of standard output; the runtime's own prints are sent to standard error. The process ends when its parent does.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ def answer(engine: Engine, line: bytes) -> Reply:
     except AlexnetBenchError as error:
         return Reply(ok=False, error=type(error).__name__, message=error.message, hint=error.hint)
     except MemoryError:
-        return Reply(ok=False, error="BackendCrash", message="the worker ran out of memory", hint="try a smaller --batch")
+        return Reply(
+            ok=False, error="BackendCrash", message="the worker ran out of memory", hint="try a smaller --batch"
+        )
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises has to reach the parent as a message
         return Reply(ok=False, error="BackendCrash", message=f"{type(error).__name__}: {error}")
 

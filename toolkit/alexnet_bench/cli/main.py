@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - the form of callback that Typer asks for
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"alexnet-bench {__version__}")
         raise typer.Exit
@@ -36,8 +36,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - the form of callback that 
 @app.callback()
 def common(
     *,
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),  # noqa: ARG001
-    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; may stand anywhere on the line."),  # noqa: ARG001
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; may stand anywhere on the line."),
 ) -> None:
     """Options before the command."""
 

@@ -24,7 +24,7 @@ _SIZES = re.compile(rf"\d{{1,{_MAX_DIGITS}}}(x\d{{1,{_MAX_DIGITS}}})*")
 
 
 def batches(text: str) -> list[int | None]:
-    """"1,8,32" as numbers; nothing is the model's own batch, or 1.
+    """Batch sizes from "1,8,32"; nothing is the model's own batch, or 1.
 
     Raises:
         UsageError: something else than whole numbers from 1.
@@ -38,7 +38,7 @@ def batches(text: str) -> list[int | None]:
 
 
 def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """"input=1x3x224x224" as sizes by input name; a scalar is written "input=".
+    """Sizes by input name from "input=1x3x224x224"; a scalar is written "input=".
 
     Raises:
         UsageError: something else, or one input twice.

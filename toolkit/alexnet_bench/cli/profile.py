@@ -15,14 +15,20 @@ def register(app: typer.Typer) -> None:
 
 
 def profile(
-    model: Annotated[str, typer.Argument(help="A name from `alexnet-bench models`, or an .onnx file.")] = "alexnet-2012",
+    model: Annotated[
+        str, typer.Argument(help="A name from `alexnet-bench models`, or an .onnx file.")
+    ] = "alexnet-2012",
     *,
     backend: Annotated[str | None, typer.Option(help="Runtime; default: the first that works here.")] = None,
     batch: Annotated[str, typer.Option(help="Batch sizes, for example 1,8,32.")] = "",
-    shape: Annotated[list[str] | None, typer.Option(help="Size of an input, as NAME=1x3x224x224; may be repeated.")] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Size of an input, as NAME=1x3x224x224; may be repeated.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default: the physical cores that may be used.")] = None,
     seconds: Annotated[float, typer.Option(help="Timed seconds for each batch size.")] = 3.0,
-    budget: Annotated[list[str] | None, typer.Option(help="Devices to compare with, as NAME:COUNT [default: gtx-580:2].")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Devices to compare with, as NAME:COUNT [default: gtx-580:2].")
+    ] = None,
     static: Annotated[bool, typer.Option("--static", help="Count, do not run; needs no runtime.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of generated inputs.")] = 0,
     top: Annotated[int | None, typer.Option(help="Layers to show; 0 shows all.")] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class LayerTimes:
         samples_s: by layer name, one value for each run.
         run_s: the whole run as the backend sees it, one value for each run.
         wall_s: the same runs as the caller sees them.
+        plain_wall_s: runs without a profiler, alternated with those, as the caller sees them.
         arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
     """
 
@@ -48,4 +50,12 @@ class LayerTimes:
     samples_s: dict[str, tuple[float, ...]]
     run_s: tuple[float, ...]
     wall_s: tuple[float, ...]
+    plain_wall_s: tuple[float, ...] = ()
     arena_peak_bytes: int | None = None
+
+    @property
+    def profiling_overhead_fraction(self) -> float | None:
+        """How much longer a run takes with the profiler; None when that was not measured."""
+        if not self.wall_s or not self.plain_wall_s:
+            return None
+        return median(self.wall_s) / median(self.plain_wall_s) - 1

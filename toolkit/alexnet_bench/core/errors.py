@@ -1,14 +1,14 @@
 """The tree of errors a user can meet.
 
-    AlexnetBenchError              base; carries the message, a hint and the exit code
-    ├── UsageError            2    options that contradict each other or name something unknown
-    ├── ModelError            2    a model file that cannot be read, or is not what it claims
-    ├── ShapeError            2    an input whose shape is needed and not known
-    ├── WeightsError          2    weights that do not fit the network
-    ├── OutputError           2    a file that cannot be written
-    ├── MissingRuntimeError   2    a backend whose packages are not installed
-    ├── BackendRefusal        2    a backend that does not take this model, with its reason
-    └── BackendCrash          5    a worker that died, hung or broke its protocol
+AlexnetBenchError              base; carries the message, a hint and the exit code
+├── UsageError            2    options that contradict each other or name something unknown
+├── ModelError            2    a model file that cannot be read, or is not what it claims
+├── ShapeError            2    an input whose shape is needed and not known
+├── WeightsError          2    weights that do not fit the network
+├── OutputError           2    a file that cannot be written
+├── MissingRuntimeError   2    a backend whose packages are not installed
+├── BackendRefusal        2    a backend that does not take this model, with its reason
+└── BackendCrash          5    a worker that died, hung or broke its protocol
 """
 
 from __future__ import annotations

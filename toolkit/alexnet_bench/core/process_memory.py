@@ -19,7 +19,7 @@ def peak_bytes() -> int | None:
 
 
 def reset_peak() -> bool:
-    """Sets the high-water mark back to what is resident now (proc(5), clear_refs, value 5); False where that is refused."""
+    """Sets the high-water mark to what is resident now (proc(5), clear_refs, value 5); False where that is refused."""
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:

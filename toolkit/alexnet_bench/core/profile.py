@@ -1,7 +1,7 @@
 """The profile: one engine with one set of input shapes. Field names are the public contract of the JSON document.
 
-Units are suffixes: `_s` seconds, `_bytes` bytes, `_per_s` per second. What was not measured is None, with a warning that
-says why; it is never 0.
+Units are suffixes: `_s` seconds, `_bytes` bytes, `_per_s` per second. What was not measured is None, with a warning
+that says why; it is never 0.
 """
 
 from __future__ import annotations
@@ -207,6 +207,8 @@ class BudgetLine:
         training_batch: images over all cards.
         achieved_fraction: throughput measured here over `forward_per_s_by_flop`, None when nothing was run.
         kind: of the two rates: predicted from published peaks, or measured.
+        dtype: whose peak that is.
+        notes: what the literature says of these numbers.
     """
 
     device: str
@@ -222,6 +224,7 @@ class BudgetLine:
     achieved_fraction: float | None
     kind: Literal["predicted", "measured"]
     dtype: str = "fp32"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -32,19 +32,15 @@ def node_from_proto(proto: NodeProto, identity: str) -> Node:
 
 def attribute_value(proto: AttributeProto) -> Attribute:
     """The value of an attribute; None for tensors, graphs and types."""
-    match proto.type:
-        case proto.INT:
-            return proto.i
-        case proto.FLOAT:
-            return proto.f
-        case proto.STRING:
-            return proto.s.decode(errors="replace")
-        case proto.INTS:
-            return tuple(proto.ints)
-        case proto.FLOATS:
-            return tuple(proto.floats)
-        case proto.STRINGS:
-            return tuple(item.decode(errors="replace") for item in proto.strings)
+    kind = proto.type
+    if kind in (proto.INT, proto.FLOAT):
+        return proto.i if kind == proto.INT else proto.f
+    if kind in (proto.INTS, proto.FLOATS):
+        return tuple(proto.ints) if kind == proto.INTS else tuple(proto.floats)
+    if kind == proto.STRING:
+        return proto.s.decode(errors="replace")
+    if kind == proto.STRINGS:
+        return tuple(item.decode(errors="replace") for item in proto.strings)
     return None
 
 
@@ -56,7 +52,9 @@ def tensors_of(graph: GraphProto) -> dict[str, Tensor]:
     for initialiser in graph.initializer:
         tensors[initialiser.name] = tensor_from_initialiser(initialiser)
     for sparse in graph.sparse_initializer:
-        tensors[sparse.values.name] = Tensor(sparse.values.name, dtype_name(sparse.values.data_type), tuple(sparse.dims))
+        tensors[sparse.values.name] = Tensor(
+            sparse.values.name, dtype_name(sparse.values.data_type), tuple(sparse.dims)
+        )
     return tensors
 
 
@@ -84,7 +82,7 @@ def dtype_name(code: int) -> str:
     from onnx import TensorProto
 
     try:
-        name = TensorProto.DataType.Name(code).lower()  # type: ignore[arg-type]  # any number may stand in a file
+        name = str(TensorProto.DataType.Name(code)).lower()
     except ValueError:
         return ""
     return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)

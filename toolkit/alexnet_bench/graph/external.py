@@ -51,7 +51,7 @@ def check_present(model_path: Path, model: ModelProto) -> None:
         needed = _number(fields.get("offset")) + _number(fields.get("length"))
         if not path.is_file():
             raise ModelError(
-                f"{model_path}: the external data file {printable(location)} is missing (tensor {printable(tensor.name)})",
+                f"{model_path}: {printable(location)}, the data of tensor {printable(tensor.name)}, is missing",
                 f"put it into {model_path.parent}, or count without running: --static",
             )
         if path.stat().st_size < needed:

@@ -9,7 +9,9 @@ from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Node
 from alexnet_bench.core.text import printable
 
-RANDOM_OPS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"})
+RANDOM_OPS = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
 """Operators whose result differs from run to run, so that no input makes a constant of them."""
 
 
@@ -42,7 +44,9 @@ def topological_order(nodes: Sequence[Node], known: frozenset[str]) -> tuple[Nod
         stuck = next(node for node in nodes if waiting[node.name])
         raise ModelError(f"the graph has a cycle through node {printable(stuck.name)}", "export the model again")
     position = {node.name: index for index, node in enumerate(nodes)}
-    in_file_order = all(position[producer[name].name] < position[node.name] for node in nodes for name in node.reads if name in producer)
+    in_file_order = all(
+        position[producer[name].name] < position[node.name] for node in nodes for name in node.reads if name in producer
+    )
     return tuple(nodes) if in_file_order else tuple(ordered)
 
 
@@ -73,8 +77,9 @@ def _producers(nodes: Sequence[Node]) -> dict[str, Node]:
     for node in nodes:
         for name in node.writes:
             if name in producer:
+                first = printable(producer[name].name)
                 raise ModelError(
-                    f"tensor {printable(name)} is made twice, by nodes {printable(producer[name].name)} and {printable(node.name)}",
+                    f"tensor {printable(name)} is made twice, by nodes {first} and {printable(node.name)}",
                     "export the model again",
                 )
             producer[name] = node
@@ -85,5 +90,6 @@ def _check_inputs(node: Node, made_inside: set[str], known: frozenset[str]) -> N
     for name in node.reads:
         if name not in made_inside and name not in known:
             raise ModelError(
-                f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes", "export the model again"
+                f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes",
+                "export the model again",
             )

@@ -145,7 +145,7 @@ def _decode(path: Path, content: bytes) -> ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        proto = onnx.ModelProto.FromString(content)
+        proto: ModelProto = onnx.ModelProto.FromString(content)
     except (DecodeError, RecursionError) as error:
         raise _not_a_model(path, str(error)) from None
     if not proto.ir_version or not proto.HasField("graph"):
@@ -157,7 +157,8 @@ def _decode(path: Path, content: bytes) -> ModelProto:
 
 def _not_a_model(path: Path, reason: str) -> ModelError:
     return ModelError(
-        f"{path} is not an ONNX model: {reason}", "give an .onnx file; models of other formats have to be exported first"
+        f"{path} is not an ONNX model: {reason}",
+        "give an .onnx file; models of other formats have to be exported first",
     )
 
 

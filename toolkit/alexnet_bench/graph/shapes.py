@@ -33,7 +33,9 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
     try:
         return onnx.shape_inference.infer_shapes(bound, check_type=False, strict_mode=False, data_prop=True)
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
-        raise ModelError(f"shape inference fails: {printable(str(error), 400)}", "check the model with onnx.checker") from None
+        raise ModelError(
+            f"shape inference fails: {printable(str(error), 400)}", "check the model with onnx.checker"
+        ) from None
 
 
 def bind(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> None:
@@ -65,7 +67,9 @@ def _bind_input(info: ValueInfoProto, batch: int | None, given: Sequence[int] | 
         return
     if shape is None:
         if info.type.HasField("tensor_type"):
-            raise ShapeError(f"input {printable(info.name)} has no shape", f"write --shape {printable(info.name)}=1x3x224x224")
+            raise ShapeError(
+                f"input {printable(info.name)} has no shape", f"write --shape {printable(info.name)}=1x3x224x224"
+            )
         return
     wanted = [sizes.get(dim) if isinstance(dim, str) else dim for dim in shape]
     if wanted and wanted[0] is None and None not in wanted[1:]:
@@ -92,7 +96,7 @@ def _bind_given(
         fixed = sizes.get(declared) if isinstance(declared, str) else declared
         if size < 0 or (fixed is not None and fixed != size):
             raise ShapeError(
-                f"input {printable(info.name)} is declared as {_written(shape or ())}: {_written(tuple(given))} does not fit",
+                f"{_written(tuple(given))} does not fit input {printable(info.name)}, which is {_written(shape or ())}",
                 "sizes of one symbolic name must be the same everywhere",
             )
         if isinstance(declared, str):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 KEEP_BYTES = 4096
-"""Tensor data up to this size is kept: shapes, axes, scales. Anything smaller than this is copied without a look inside."""
+"""Tensor data up to this size is kept: shapes, axes, scales. Messages up to this size are copied without a look."""
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
@@ -22,7 +22,15 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "Graph": {1: "Node", 5: "Tensor", 10: "Dropped", 15: "SparseTensor"},
     "Function": {7: "Node", 8: "Dropped"},
     "Node": {5: "Attribute", 6: "Dropped"},
-    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 13: "Dropped", 22: "SparseTensor", 23: "SparseTensor"},
+    "Attribute": {
+        5: "Tensor",
+        6: "Graph",
+        10: "Tensor",
+        11: "Graph",
+        13: "Dropped",
+        22: "SparseTensor",
+        23: "SparseTensor",
+    },
     "SparseTensor": {1: "Tensor", 2: "Tensor"},
     # float_data, int32_data, string_data, int64_data, raw_data, double_data, uint64_data; doc_string
     "Tensor": {4: "Data", 5: "Data", 6: "Data", 7: "Data", 9: "Data", 10: "Data", 11: "Data", 12: "Dropped"},
@@ -91,7 +99,9 @@ def _fields(buffer: memoryview, start: int, end: int) -> Iterator[tuple[int, int
         else:
             raise WireError(f"unknown wire type {wire_type} at byte {tag_at}")
         if following > end:
-            raise WireError(f"cut short: a field at byte {tag_at} needs {following - at:,} bytes, {end - at:,} are left")
+            raise WireError(
+                f"cut short: a field at byte {tag_at} needs {following - at:,} bytes, {end - at:,} are left"
+            )
         yield number, wire_type, tag_at, at, following
         at = following
 
@@ -146,7 +156,9 @@ def _rename_in_graph(buffer: memoryview, start: int, end: int, names: Iterator[s
         name = next(names, None)
         if name is None:
             raise WireError("more nodes than names")
-        kept = [buffer[at:after] for field, _, at, _, after in _fields(buffer, payload_at, next_at) if field != _NODE_NAME]
+        kept = [
+            buffer[at:after] for field, _, at, _, after in _fields(buffer, payload_at, next_at) if field != _NODE_NAME
+        ]
         encoded = name.encode()
         kept_bytes = sum(map(len, kept)) + len(encoded)
         head = _length_prefix(_NODE_NAME, len(encoded))

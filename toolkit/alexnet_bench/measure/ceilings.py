@@ -37,7 +37,9 @@ class _Kernel:
     amount: float
 
 
-def measured_ceilings(backend: str, backend_version: str, threads: int, *, cache: Path, refresh: bool = False) -> Ceilings:
+def measured_ceilings(
+    backend: str, backend_version: str, threads: int, *, cache: Path, refresh: bool = False
+) -> Ceilings:
     """The ceilings, from the cache when this machine was measured before in the same way.
 
     Args:
@@ -70,8 +72,9 @@ def measure_ceilings(backend: str, threads: int) -> Ceilings:
         median_flop_per_s={"float32": median(rates["product"])},
         median_bytes_per_s=median(rates[stream]),
         source=(
-            f"measured here with {backend}, {threads} threads: MatMul {_MATRIX_SIZE}x{_MATRIX_SIZE}x{_MATRIX_SIZE} float32, "
-            f"best of {len(rates['product'])}; {stream} of {stream_bytes >> 20} MiB arrays, best of {len(rates[stream])}"
+            f"measured with {backend}, {threads} threads: the best of {len(rates['product'])} products of "
+            f"{_MATRIX_SIZE}x{_MATRIX_SIZE} float32 matrices, and of {len(rates[stream])} runs of a {stream} over "
+            f"{stream_bytes >> 20} MiB"
         ),
         method_version=METHOD_VERSION,
     )
@@ -81,12 +84,16 @@ def _kernels(stream_bytes: int) -> dict[str, _Kernel]:
     size, elements = _MATRIX_SIZE, stream_bytes // _FLOAT_BYTES
     side = isqrt(elements)
     return {
-        "product": _Kernel(lambda path: write_matrix_product(path, size, size, size), {"x": (size, size)}, 2.0 * size**3),
+        "product": _Kernel(
+            lambda path: write_matrix_product(path, size, size, size), {"x": (size, size)}, 2.0 * size**3
+        ),
         "read": _Kernel(
             lambda path: write_matrix_product(path, 1, side, side), {"x": (1, side)}, float(side * side * _FLOAT_BYTES)
         ),
         "triad": _Kernel(
-            lambda path: write_triad(path, elements), {"a": (elements,), "b": (elements,)}, 3.0 * elements * _FLOAT_BYTES
+            lambda path: write_triad(path, elements),
+            {"a": (elements,), "b": (elements,)},
+            3.0 * elements * _FLOAT_BYTES,
         ),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import platform
 import sys
 
@@ -21,7 +21,7 @@ def describe(*, backend: str | None, backend_version: str | None, threads: int |
         "threads": threads,
     }
     described: dict[str, Scalar] = {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "kernel": platform.release(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "load_average": load_average(),

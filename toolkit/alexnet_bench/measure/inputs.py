@@ -19,7 +19,9 @@ IMAGE_CHANNELS = (1, 3, 4)
 _IMAGE_RANK = 4
 
 
-def generate(graph: Graph, *, seed: int, pixel_range: tuple[float, float] = (0.0, 1.0)) -> dict[str, NDArray[np.generic]]:
+def generate(
+    graph: Graph, *, seed: int, pixel_range: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, NDArray[np.generic]]:
     """One array for each input of the graph.
 
     Floats of the shape of images are uniform in `pixel_range`, other floats standard normal; integers are ids within
@@ -31,9 +33,7 @@ def generate(graph: Graph, *, seed: int, pixel_range: tuple[float, float] = (0.0
     """
     generator = np.random.default_rng(seed)
     vocabulary = vocabularies(graph)
-    return {
-        name: _array(graph.tensor(name), generator, vocabulary.get(name), pixel_range) for name in graph.inputs
-    }
+    return {name: _array(graph.tensor(name), generator, vocabulary.get(name), pixel_range) for name in graph.inputs}
 
 
 def vocabularies(graph: Graph) -> dict[str, int]:
@@ -62,7 +62,9 @@ def _array(
 ) -> NDArray[np.generic]:
     shape = tensor.sizes
     if shape is None:
-        raise ShapeError(f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224")
+        raise ShapeError(
+            f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224"
+        )
     if is_float(tensor.dtype):
         return _floats(tensor.dtype, shape, generator, pixel_range)
     if tensor.dtype == "bool":
@@ -88,9 +90,7 @@ def _floats(
     return values.astype(dtype)
 
 
-def _integers(
-    name: str, shape: tuple[int, ...], generator: Generator, vocabulary: int | None
-) -> NDArray[np.int64]:
+def _integers(name: str, shape: tuple[int, ...], generator: Generator, vocabulary: int | None) -> NDArray[np.int64]:
     lowered = name.lower()
     if "mask" in lowered:
         return np.ones(shape, np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import NAMED_MODEL
 from alexnet_bench.backends.registry import layers_reader
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
@@ -12,7 +13,8 @@ from alexnet_bench.measure.latency import LatencyCase
 
 MAX_EVENTS = 60_000
 """Kernels in one trace: enough for steady medians, and read in well under a second."""
-_MIN_RUNS, _MAX_RUNS = 5, 200
+_TURNS = 4
+_MIN_RUNS, _MAX_RUNS = 3, 400
 _WARMUP_RUNS = 3
 
 
@@ -24,16 +26,35 @@ def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_mod
         graph: the user's graph, with the shapes of the case.
         seconds: for how long, within the limits of a trace's size.
         named_model: a copy of the model in which every node has a name, when the file itself lacks that.
+
+    Raises:
+        BackendRefusal: the runtime does not take the model.
+        BackendCrash: a worker died or hung, or left no trace.
     """
-    with Worker() as worker:
-        folder = worker.scratch / "layers"
+    with Worker() as profiled, Worker() as plain:
+        folder = profiled.scratch / "layers"
         folder.mkdir()
         if named_model is not None:
-            (folder / "named.onnx").write_bytes(named_model)
-        worker.load(replace(case.request, layers_dir=str(folder)), case.inputs_dir)
-        worker.sample(seconds=0.0, min_runs=_WARMUP_RUNS)
-        most = max(_MIN_RUNS, min(_MAX_RUNS, MAX_EVENTS // max(1, len(graph.live_nodes))))
-        samples = worker.sample(seconds=seconds, min_runs=_MIN_RUNS, max_runs=most)
-        worker.unload()
+            (folder / NAMED_MODEL).write_bytes(named_model)
+        profiled.load(replace(case.request, layers_dir=str(folder)), case.inputs_dir)
+        plain.load(case.request, case.inputs_dir)
+        for worker in (profiled, plain):
+            worker.sample(seconds=0.0, min_runs=_WARMUP_RUNS)
+        most = max(_MIN_RUNS, min(_MAX_RUNS, MAX_EVENTS // max(1, len(graph.live_nodes)))) // _TURNS
+        wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=most)
+        profiled.unload()
         read = layers_reader(case.request.backend)
-        return read(folder, graph, timed_runs=len(samples.wall_s), wall_s=tuple(samples.wall_s))
+        times = read(folder, graph, timed_runs=len(wall_s), wall_s=wall_s)
+    return replace(times, plain_wall_s=plain_wall_s)
+
+
+def _alternate(
+    profiled: Worker, plain: Worker, *, seconds: float, max_runs: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Wall times with and without the profiler, taken in turns: their ratio is what the profiler costs."""
+    wall_s: list[float] = []
+    plain_wall_s: list[float] = []
+    for _ in range(_TURNS):
+        plain_wall_s += plain.sample(seconds=seconds / 2, min_runs=_MIN_RUNS, max_runs=max_runs).wall_s
+        wall_s += profiled.sample(seconds=seconds, min_runs=_MIN_RUNS, max_runs=max_runs).wall_s
+    return tuple(wall_s), tuple(plain_wall_s)

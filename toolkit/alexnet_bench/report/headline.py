@@ -130,16 +130,19 @@ def _static(profile: Profile) -> str:
         return "Counted without running: no arithmetic was found."
     most = max(layers, key=_flop)
     heaviest = max(layers, key=lambda layer: layer.params)
-    sentence = (
-        f"Counted without running: {printable(most.name)} does {percent((most.flop or 0) / profile.totals.flop)} of the FLOP"
-    )
+    share = percent((most.flop or 0) / profile.totals.flop)
+    sentence = f"Counted without running: {printable(most.name)} does {share} of the FLOP"
     if profile.model.params and heaviest.params:
-        sentence += f", {printable(heaviest.name)} holds {percent(heaviest.params / profile.model.params)} of the parameters"
+        sentence += (
+            f", {printable(heaviest.name)} holds {percent(heaviest.params / profile.model.params)} of the parameters"
+        )
     return f"{sentence}."
 
 
 def _called(group: Group) -> str:
-    return f"{printable(group.op)} takes" if group.layers == 1 else f"{printable(group.op)} ({group.layers} layers) takes"
+    return (
+        f"{printable(group.op)} takes" if group.layers == 1 else f"{printable(group.op)} ({group.layers} layers) takes"
+    )
 
 
 def _sum(layers: Iterable[LayerProfile], key: Callable[[LayerProfile], float]) -> float:

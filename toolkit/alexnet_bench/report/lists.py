@@ -30,7 +30,12 @@ def print_models(models: Sequence[ModelListing], stream: IO[str]) -> None:
     for model in models:
         shape = "x".join(map(str, model.input_shape))
         table.add_row(
-            model.name, shape, f"{model.params:,}", f"{model.macs:,}", f"{model.mac_flop / 1e9:.4f}", printable(model.title)
+            model.name,
+            shape,
+            f"{model.params:,}",
+            f"{model.macs:,}",
+            f"{model.mac_flop / 1e9:.4f}",
+            printable(model.title),
         )
     _console(stream).print(table)
 
@@ -42,14 +47,19 @@ def print_devices(devices: Sequence[Device], stream: IO[str]) -> None:
         peaks = [device.peak_flop_per_s(dtype) for dtype in _DTYPES]
         table.add_row(
             device.name,
-            *("" if peak is None else f"{peak / 1e12:,.3g}" if peak < 1e13 else f"{peak / 1e12:,.0f}" for peak in peaks),
+            *(
+                "" if peak is None else f"{peak / 1e12:,.3g}" if peak < 1e13 else f"{peak / 1e12:,.0f}"
+                for peak in peaks
+            ),
             binary_bytes(device.memory.bytes),
             f"{device.memory.bytes_per_s / 1e9:,.0f}",
             device.title,
         )
     console = _console(stream)
     console.print(table)
-    console.print(Text("dense peaks in 10^12 per second; `alexnet-bench devices NAME` shows the source of every value", "dim"))
+    console.print(
+        Text("dense peaks in 10^12 per second; `alexnet-bench devices NAME` shows the source of every value", "dim")
+    )
 
 
 def print_device(device: Device, stream: IO[str]) -> None:

@@ -8,7 +8,7 @@ from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.units import percent
 from alexnet_bench.report.headline import headline
-from alexnet_bench.report.rows import layer_rows, summary, title
+from alexnet_bench.report.rows import layer_rows, shown_warnings, summary, title
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&])")
 
@@ -34,7 +34,7 @@ def _section(profile: Profile, top: int | None) -> str:
     lines += ["| | |", "|---|---|"]
     lines += [f"| {label} | {escape(text)} |" for label, text in summary(profile)]
     lines += ["", *_layers(profile, top)]
-    lines += [f"> {escape(warning.message)} {escape(warning.hint)}".rstrip() for warning in profile.warnings]
+    lines += [f"> {escape(warning.message)} {escape(warning.hint)}".rstrip() for warning in shown_warnings(profile)]
     return "\n".join([*lines, ""])
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alexnet_bench.core.profile import BudgetLine, LayerProfile, Profile
+from alexnet_bench.core.profile import BudgetLine, Caution, LayerProfile, Profile
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import binary_bytes, percent, quantity
 
 ALL_UP_TO = 40
 """Profiles with up to this many layers are shown whole, longer ones by their slowest layers."""
 SLOWEST = 25
+_ONLY_IN_DOCUMENT = frozenset({"no-device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def layer_rows(profile: Profile, top: int | None = None) -> Shown:
 
     Args:
         profile: to show.
-        top: how many layers at most, the slowest (or, without times, those with the most FLOP); None for the default, 0 for all.
+        top: how many layers at most, the slowest ones (without times, by FLOP); None for a default, 0 for all.
     """
     limit = _limit(len(profile.layers), top)
     weight = sorted(range(len(profile.layers)), key=lambda index: -_weight(profile.layers[index]))
@@ -68,11 +69,17 @@ def summary(profile: Profile) -> list[tuple[str, str]]:
         lines.append(("latency", _latency(profile)))
     lines.append(("work", _work(profile)))
     lines.append(("memory", _memory(profile)))
-    lines.append(("coverage", _coverage(profile)))
+    lines += _coverage(profile)
     if profile.ceilings is not None:
         lines.append(("ceilings", _ceilings(profile)))
-    lines += [("budget", text) for line in profile.budget for text in _budget(line)]
+    for line in profile.budget:
+        lines += _budget(line)
     return lines
+
+
+def shown_warnings(profile: Profile) -> list[Caution]:
+    """Warnings for people; the ones that only explain nulls of the document are left out."""
+    return [warning for warning in profile.warnings if warning.code not in _ONLY_IN_DOCUMENT]
 
 
 def _limit(layers: int, top: int | None) -> int:
@@ -113,46 +120,52 @@ def _latency(profile: Profile) -> str:
         return ""
     low, high = latency.ci95_s
     runs = sum(map(len, latency.samples_s))
-    return (
-        f"{quantity(latency.median_s, 's')} median (95 % {quantity(low, 's')} to {quantity(high, 's')}), "
-        f"p99 {quantity(latency.p99_s, 's')}, {latency.throughput_per_s:,.1f} images/s; "
-        f"{runs:,} runs in {len(latency.samples_s)} processes; "
-        f"timing layers costs {_signed(latency.profiling_overhead_fraction)}"
+    parts = (
+        f"{quantity(latency.median_s, 's')} median (95 % between {quantity(low, 's')} and {quantity(high, 's')})",
+        f"p99 {quantity(latency.p99_s, 's')}",
+        f"{latency.throughput_per_s:,.1f} images/s",
+        f"{runs:,} runs in {len(latency.samples_s)} processes",
     )
-
-
-def _signed(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:+.1f} %"
+    return ", ".join(parts)
 
 
 def _work(profile: Profile) -> str:
     totals = profile.totals
     return (
-        f"{totals.macs:,} MAC = {totals.mac_flop / 1e9:.4f} GFLOP, {totals.flop / 1e9:.4f} with bias and elementwise; "
-        f"{profile.model.params:,} parameters ({binary_bytes(profile.model.param_bytes)})"
+        f"{totals.macs:,} MAC = {totals.mac_flop / 1e9:.4f} GFLOP ({totals.flop / 1e9:.4f} with bias and elementwise), "
+        f"{profile.model.params:,} parameters in {binary_bytes(profile.model.param_bytes)}"
     )
 
 
 def _memory(profile: Profile) -> str:
     memory = profile.memory
-    parts = [f"activations {binary_bytes(memory.static_peak_bytes)} at their peak, counted"]
-    for label, value in (("arena", memory.arena_peak_bytes), ("process while loading", memory.load_peak_bytes),
-                         ("while running", memory.run_peak_bytes)):  # fmt: skip
-        if value is not None:
-            parts.append(f"{label} {binary_bytes(value)}")
+    measured = (
+        ("the runtime's arena", memory.arena_peak_bytes),
+        ("the process while loading", memory.load_peak_bytes),
+        ("while running", memory.run_peak_bytes),
+    )
+    parts = [f"activations {binary_bytes(memory.static_peak_bytes)} at their peak, as counted"]
+    parts += [f"{label} {binary_bytes(value)}" for label, value in measured if value is not None]
     return ", ".join(parts)
 
 
-def _coverage(profile: Profile) -> str:
+def _coverage(profile: Profile) -> list[tuple[str, str]]:
     coverage = profile.coverage
-    text = f"{coverage.nodes_counted} of {coverage.nodes} nodes counted"
-    if coverage.time_attributed_fraction is None:
-        return text
-    return (
-        f"{text}; attributed: {_exact(coverage.macs_attributed_fraction)} of the MACs, "
-        f"{_exact(coverage.time_attributed_fraction)} of the kernel time (of it {percent(coverage.overhead_fraction)} layout "
-        f"changes); {percent(coverage.outside_kernels_fraction)} of a run lies outside kernels"
-    )
+    lines = [("counted", f"{coverage.nodes_counted} of {coverage.nodes} nodes")]
+    if coverage.time_attributed_fraction is not None and profile.latency is not None:
+        text = (
+            f"{_exact(coverage.macs_attributed_fraction)} of the MACs, "
+            f"{_exact(coverage.time_attributed_fraction)} of the kernel time, "
+            f"{percent(coverage.overhead_fraction)} of it layout changes; "
+            f"{percent(coverage.outside_kernels_fraction)} of a run lies outside kernels; "
+            f"timing layers made runs {_longer(profile.latency.profiling_overhead_fraction)}"
+        )
+        lines.append(("attributed", text))
+    return lines
+
+
+def _longer(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:+.1f} % longer"
 
 
 def _exact(fraction: float | None) -> str:
@@ -167,18 +180,23 @@ def _ceilings(profile: Profile) -> str:
     if ceilings is None:
         return ""
     peaks = ", ".join(f"{quantity(value, 'FLOP/s')} {name}" for name, value in sorted(ceilings.flop_per_s.items()))
-    return f"{peaks}; {quantity(ceilings.bytes_per_s, 'B/s')}; {ceilings.source}"
+    return f"{peaks}, {quantity(ceilings.bytes_per_s, 'B/s')}, {ceilings.source}"
 
 
-def _budget(line: BudgetLine) -> list[str]:
-    achieved = "" if line.achieved_fraction is None else f"; this machine reaches {percent(line.achieved_fraction)} of the first"
+def _budget(line: BudgetLine) -> list[tuple[str, str]]:
+    achieved = ""
+    if line.achieved_fraction is not None:
+        achieved = f"; this machine reaches {percent(line.achieved_fraction)} of the first"
     fits = "fits" if max(line.training_bytes, line.inference_bytes) <= line.memory_bytes else "does NOT fit"
-    return [
-        f"{line.count} x {line.device}, {line.kind}: {line.forward_per_s_by_flop:,.0f} forward passes/s by FLOP, "
-        f"{line.forward_per_s_by_roofline:,.0f} by roofline at this batch{achieved}",
-        f"per card: {binary_bytes(line.training_bytes)} to train at batch {line.training_batch}, "
-        f"{binary_bytes(line.inference_bytes)} for inference, of {binary_bytes(line.memory_bytes)}: {fits}",
-    ]
+    rates = (
+        f"{line.count} x {line.device}, {line.kind}: {line.forward_per_s_by_flop:,.1f} forward passes/s by FLOP, "
+        f"{line.forward_per_s_by_roofline:,.1f} by roofline at this batch{achieved}"
+    )
+    memory = (
+        f"per card {binary_bytes(line.training_bytes)} to train at batch {line.training_batch} and "
+        f"{binary_bytes(line.inference_bytes)} for inference, of {binary_bytes(line.memory_bytes)}: {fits}"
+    )
+    return [("budget", rates), ("", memory), *(("", note) for note in line.notes)]
 
 
 def _shape(shape: tuple[int, ...]) -> str:

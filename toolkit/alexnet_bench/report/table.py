@@ -11,7 +11,7 @@ from rich.text import Text
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.report.headline import headline
-from alexnet_bench.report.rows import Row, layer_rows, summary, title
+from alexnet_bench.report.rows import Row, layer_rows, shown_warnings, summary, title
 
 _BAR_CELLS = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -46,7 +46,7 @@ def _print_one(console: Console, profile: Profile, top: int | None) -> None:
     for label, text in summary(profile):
         lines.add_row(Text(label, style="dim"), Text(text))
     console.print(lines)
-    for warning in profile.warnings:
+    for warning in shown_warnings(profile):
         hint = f" ({warning.hint})" if warning.hint else ""
         console.print(Text.assemble(("note", "yellow"), f"  {warning.message}{hint}"))
     console.print()
@@ -55,7 +55,14 @@ def _print_one(console: Console, profile: Profile, top: int | None) -> None:
 def _layer_table(rows: tuple[Row, ...], *, timed: bool) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     table.add_column("layer", ratio=1, overflow="ellipsis", no_wrap=True, min_width=14)
-    headings = [("time", timed), ("share", timed), ("FLOP", True), ("moved", True), ("FLOP/s", timed), ("of roof", timed)]
+    headings = [
+        ("time", timed),
+        ("share", timed),
+        ("FLOP", True),
+        ("moved", True),
+        ("FLOP/s", timed),
+        ("of roof", timed),
+    ]
     for heading, wanted in headings:
         if wanted:
             table.add_column(heading, justify="left" if heading == "share" else "right", no_wrap=True)

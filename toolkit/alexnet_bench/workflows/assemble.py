@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from alexnet_bench.attribution import coverage as coverages
 from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line
@@ -32,7 +31,7 @@ from alexnet_bench.core.profile import (
 )
 from alexnet_bench.core.statistics import summarise
 from alexnet_bench.measure.latency import LatencyRun
-from alexnet_bench.workflows import cautions
+from alexnet_bench.workflows import cautions, quoted
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,9 @@ def _model(case: Counted, weights_sha256: str | None) -> ModelInfo:
         graph_sha256=graph.sha256,
         weights_sha256=weights_sha256,
         opset=graph.opset,
-        inputs=tuple(InputInfo(name, graph.tensor(name).sizes or (), graph.tensor(name).dtype) for name in graph.inputs),
+        inputs=tuple(
+            InputInfo(name, graph.tensor(name).sizes or (), graph.tensor(name).dtype) for name in graph.inputs
+        ),
         params=costs.params,
         trainable_params=costs.trainable_params,
         param_bytes=costs.param_bytes,
@@ -163,13 +164,14 @@ def _latency(batch: int, run: Measured) -> Latency:
         p99_s=summary.p99,
         ci95_s=summary.ci95,
         throughput_per_s=batch / summary.median,
-        profiling_overhead_fraction=median(run.times.wall_s) / summary.median - 1 if run.times.wall_s else None,
+        profiling_overhead_fraction=run.times.profiling_overhead_fraction,
     )
 
 
 def _budget(case: Counted, budgets: Sequence[Budget], throughput_per_s: float | None) -> tuple[BudgetLine, ...]:
-    return tuple(
-        budget_line(
+    lines = []
+    for budget in budgets:
+        line = budget_line(
             case.graph,
             case.costs,
             budget,
@@ -177,8 +179,8 @@ def _budget(case: Counted, budgets: Sequence[Budget], throughput_per_s: float | 
             throughput_per_s=throughput_per_s,
             whole_on_one_card=case.whole_on_one_card,
         )
-        for budget in budgets
-    )
+        lines.append(replace(line, notes=quoted.notes(case.graph.name, budget)))
+    return tuple(lines)
 
 
 def _with_budget_times(layers: Sequence[LayerProfile], budgets: Sequence[Budget]) -> tuple[LayerProfile, ...]:

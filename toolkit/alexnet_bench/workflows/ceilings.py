@@ -23,5 +23,9 @@ def machine_ceilings(
     chosen = choose_backend(backend)
     progress(f"ceilings of this machine with {chosen.name}")
     return measured_ceilings(
-        chosen.name, availability(chosen).version, threads or usable_cores(), cache=cache_dir() / "ceilings", refresh=refresh
+        chosen.name,
+        availability(chosen).version,
+        threads or usable_cores(),
+        cache=cache_dir() / "ceilings",
+        refresh=refresh,
     )

@@ -32,4 +32,6 @@ def _package_model(name: str) -> ModelListing | None:
         return None
     costs = count_graph(graph)
     shape = (graph.tensor(graph.inputs[0]).sizes or ())[1:] if graph.inputs else ()
-    return ModelListing(name, f"inside the onnx package: {path.name}", shape, costs.params, costs.macs, 2 * costs.macs, costs.flop)
+    return ModelListing(
+        name, f"inside the onnx package: {path.name}", shape, costs.params, costs.macs, 2 * costs.macs, costs.flop
+    )

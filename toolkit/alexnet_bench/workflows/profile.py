@@ -128,7 +128,9 @@ def _check(options: Options, batches: Sequence[int | None]) -> None:
     if not batches or any(batch is not None and batch < 1 for batch in batches):
         raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
     if not 0 < options.seconds <= _MAX_SECONDS:
-        raise UsageError(f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}")
+        raise UsageError(
+            f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
+        )
     if options.threads is not None and not 1 <= options.threads <= _MAX_THREADS:
         raise UsageError(f"{options.threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
 
@@ -136,11 +138,18 @@ def _check(options: Options, batches: Sequence[int | None]) -> None:
 def _count_case(file: ModelFile, resolved: ResolvedModel, options: Options, batch: int | None) -> Counted:
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=options.shapes)
     sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
-    return Counted(graph, count(graph), batch or (sizes[0] if sizes and sizes[0] > 0 else 1), resolved.whole_on_one_card)
+    return Counted(
+        graph, count(graph), batch or (sizes[0] if sizes and sizes[0] > 0 else 1), resolved.whole_on_one_card
+    )
 
 
 def _run(
-    file: ModelFile, resolved: ResolvedModel, cases: Sequence[Counted], options: Options, scratch: Path, progress: Progress
+    file: ModelFile,
+    resolved: ResolvedModel,
+    cases: Sequence[Counted],
+    options: Options,
+    scratch: Path,
+    progress: Progress,
 ) -> list[Measured]:
     backend = choose_backend(options.backend)
     version = availability(backend).version
@@ -179,5 +188,3 @@ def _write_inputs(case: Counted, resolved: ResolvedModel, seed: int, folder: Pat
     folder.mkdir()
     write_arrays(folder, generate(case.graph, seed=seed, pixel_range=resolved.pixel_range))
     return folder
-
-

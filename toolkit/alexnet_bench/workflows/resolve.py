@@ -54,7 +54,9 @@ def resolve(model: str | Path) -> ResolvedModel:
     names = [*architectures.names(), *onnx_package_models()]
     close = difflib.get_close_matches(text, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
-    raise UsageError(f"{printable(text)} is neither a model's name nor a file", f"{hint}`alexnet-bench models` lists the names")
+    raise UsageError(
+        f"{printable(text)} is neither a model's name nor a file", f"{hint}`alexnet-bench models` lists the names"
+    )
 
 
 def onnx_package_models() -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 
-# FLOP per output element, from the definitions in ONNX's operator documentation. A comparison or a choice counts as one.
+# FLOP per output element, from the definitions in ONNX's operator documentation. A comparison, or a choice, is one.
 FLOP_PER_ELEMENT: dict[str, int] = {
     "Abs": 1, "Add": 1, "And": 1, "BitwiseAnd": 1, "BitwiseNot": 1, "BitwiseOr": 1, "BitwiseXor": 1, "BitShift": 1,
     "Ceil": 1, "Clip": 2, "Div": 1, "Equal": 1, "Floor": 1, "Greater": 1, "GreaterOrEqual": 1, "HardSigmoid": 4,

@@ -14,7 +14,9 @@ def gemm(op: Operation) -> Work:
     rows, columns = op.output_shape()
     left = op.input_shape(0)
     macs = rows * columns * (left[0] if op.integer("transA", 0) else left[1])
-    extra = op.has_input(2) + (op.attribute("alpha", 1.0) != 1.0) + (op.has_input(2) and op.attribute("beta", 1.0) != 1.0)
+    extra = (
+        op.has_input(2) + (op.attribute("alpha", 1.0) != 1.0) + (op.has_input(2) and op.attribute("beta", 1.0) != 1.0)
+    )
     return Work(macs=macs, flop=2 * macs + extra * rows * columns)
 
 

@@ -20,13 +20,26 @@ def metadata(op: Operation) -> Work:
     return Work(bytes_read=0, bytes_written=op.outputs_bytes())
 
 
-@formula("Concat", "Transpose", "Split", "DepthToSpace", "SpaceToDepth", "Cast", "CastLike", "Pad", "Trilu", "ReverseSequence")
+@formula(
+    "Concat",
+    "Transpose",
+    "Split",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "Cast",
+    "CastLike",
+    "Pad",
+    "Trilu",
+    "ReverseSequence",
+)
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
 
 
-@formula("Slice", "Expand", "Tile", "ConstantOfShape", "EyeLike", "Range", "Gather", "GatherElements", "GatherND", "OneHot")
+@formula(
+    "Slice", "Expand", "Tile", "ConstantOfShape", "EyeLike", "Range", "Gather", "GatherElements", "GatherND", "OneHot"
+)
 def move_selected(op: Operation) -> Work:
     """Only what arrives in the output is read, beside the indices."""
     indices = sum(op.graph.tensor(name).size_bytes or 0 for name in op.node.reads[1:])

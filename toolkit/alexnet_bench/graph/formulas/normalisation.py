@@ -7,7 +7,7 @@ from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 
 @formula("LRN")
 def lrn(op: Operation) -> Work:
-    """y = x / (k + alpha/n · sum of n squares)^beta (ONNX, operator LRN; Krizhevsky et al. 2012, section 3.3).
+    """Y = x / (k + alpha/n · sum of n squares)^beta (ONNX, operator LRN; Krizhevsky et al. 2012, section 3.3).
 
     Per element: n squares, n - 1 additions to sum them, alpha divided by n, a product with it, k added, and the final
     division make 2n + 3 FLOP; the power is one transcendental.
@@ -40,6 +40,6 @@ def lp_normalization(op: Operation) -> Work:
 
 @formula("Softmax", "LogSoftmax")
 def softmax(op: Operation) -> Work:
-    """Per element: 1 to find the maximum, 1 to subtract it, 1 exp, 1 to sum, 1 to divide (or subtract the logarithm)."""
+    """Per element: 1 to find the maximum, 1 to subtract it, 1 exp, 1 to sum, 1 to divide (or subtract the log)."""
     elements = op.output_elements()
     return Work(flop=4 * elements, transcendentals=elements)

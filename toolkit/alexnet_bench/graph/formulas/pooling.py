@@ -9,13 +9,13 @@ from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 
 @formula("MaxPool")
 def max_pool(op: Operation) -> Work:
-    """k - 1 comparisons per output for a window of k elements; edges count as full windows."""
+    """K - 1 comparisons per output for a window of k elements; edges count as full windows."""
     return Work(flop=(prod(op.integers("kernel_shape", (1,))) - 1) * op.output_elements())
 
 
 @formula("AveragePool")
 def average_pool(op: Operation) -> Work:
-    """k - 1 additions and a division per output for a window of k elements; edges count as full windows."""
+    """K - 1 additions and a division per output for a window of k elements; edges count as full windows."""
     return Work(flop=prod(op.integers("kernel_shape", (1,))) * op.output_elements())
 
 

@@ -1,0 +1,45 @@
+# Needs nothing but Python 3.11 to 3.13 with pip, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help profile test lint bench clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+profile: $(VENV)/.cpu  ## install into .venv and profile AlexNet
+	$(BIN)/alexnet-bench profile
+
+test: $(VENV)/.test  ## install what the tests need and run them all
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test  ## ruff, mypy strict and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and writes profiles/runs/bench.json
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment and the caches of this folder
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.cpu: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) --editable '.[cpu]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.cpu
+	$(PIP) --editable '.[cpu,train,dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.cpu
+	$(PIP) --editable '.[cpu,bench]'
+	@touch $@
