@@ -3,13 +3,14 @@
 The join key is the node name of the optimised model. Which of the user's tensors a layer makes follows from what ONNX
 Runtime itself reports: fusions keep the name of the last tensor; the NCHWc transformer names a node after the tensor it
 made before ("r5_nchwc"), and says by an attribute and a fourth input what it fused afterwards
-(onnxruntime/core/optimizer/nchwc_transformer.cc). Nothing is matched by position.
+(onnxruntime/core/optimizer/nchwc_transformer.cc); layout changes and casts that it adds leave a tensor's meaning as it
+was. Nothing is matched by position.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _NCHWC = "com.microsoft.nchwc"
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?")
 _KERNEL_SUFFIX = "_kernel_time"
+_INSERTED = "Inserted"
+"""How the names begin of casts that ONNX Runtime adds (insert_cast_transformer.cc)."""
 _CONV_SUM_INPUT = 3
 _SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
 """Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
@@ -88,25 +91,45 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
 def engine_layers(optimised: ModelProto, graph: Graph) -> list[EngineLayer]:
     """The nodes of an optimised model, each with the user's tensors that it reads and makes."""
     names = _Names(graph)
+    nodes = optimised.graph.node
     weights = {item.name for item in optimised.graph.initializer} | graph.constants
-    stands_for: dict[str, str] = {name: name for name in graph.inputs}
+    stands_for: dict[str, str] = {name: name for name in graph.inputs} | _behind_conversions(nodes, names)
     layers = []
-    for node in optimised.graph.node:
+    for node in nodes:
         activations = [name for name in node.input if name and name not in weights]
         reads = [stands_for.get(name) for name in activations]
         makes = _makes(node, names, stands_for)
-        stands_for.update({name: tensor for name, tensor in zip(node.output, makes, strict=True) if tensor is not None})
+        stands_for |= {name: tensor for name, tensor in zip(node.output, makes, strict=True) if tensor is not None}
         layers.append(
             EngineLayer(
                 name=node.name,
                 op=node.op_type,
                 reads=tuple(name for name in reads if name is not None),
                 makes=tuple(name for name in makes if name is not None),
-                is_overhead=node.domain == _NCHWC and node.op_type.startswith("Reorder"),
+                is_overhead=_is_conversion(node, names),
                 is_unmatched=None in reads or all(tensor is None for tensor in makes),
             )
         )
     return layers
+
+
+def _is_conversion(node: NodeProto, names: _Names) -> bool:
+    """Whether ONNX Runtime added the node to change a tensor's layout or type, not its meaning."""
+    if node.domain == _NCHWC:
+        return node.op_type in ("ReorderInput", "ReorderOutput")
+    return node.op_type == "Cast" and node.name.startswith(_INSERTED) and node.name not in names.nodes
+
+
+def _behind_conversions(nodes: Sequence[NodeProto], names: _Names) -> dict[str, str]:
+    """For each tensor that a conversion turns into one of the user's: that one."""
+    found: dict[str, str] = {}
+    for node in reversed(nodes):
+        if _is_conversion(node, names):
+            made = node.output[0]
+            tensor = made if made in names.tensors else found.get(made)
+            if tensor is not None and node.input[0] not in names.tensors:
+                found[node.input[0]] = tensor
+    return found
 
 
 class _Names:
@@ -147,11 +170,12 @@ class _Names:
 
 def _makes(node: NodeProto, names: _Names, stands_for: Mapping[str, str]) -> list[str | None]:
     """The user's tensor that each output stands for, None where that cannot be told."""
-    if node.domain == _NCHWC and node.op_type == "ReorderInput":
-        return [stands_for.get(node.input[0])]
-    made: list[str | None] = [name if name in names.tensors else None for name in node.output]
+    made = [name if name in names.tensors else stands_for.get(name) for name in node.output]
     if made and made[0] is None:
-        made[0] = _nchwc_tensor(node, names, stands_for) or _by_node_name(node, names)
+        if _is_conversion(node, names):
+            made[0] = stands_for.get(node.input[0])
+        else:
+            made[0] = _nchwc_tensor(node, names, stands_for) or _by_node_name(node, names)
     return made
 
 
@@ -187,9 +211,7 @@ def _kernel_samples(events: list[_Event], runs: list[_Event]) -> tuple[dict[str,
     """Seconds per kernel and run, and what the trace says of each kernel."""
     totals: dict[str, list[int]] = {}
     shown: dict[str, _Args] = {}
-    kernels = sorted(
-        (event for event in events if event.cat == "Node" and event.name.endswith(_KERNEL_SUFFIX)), key=_start
-    )
+    kernels = _outermost([event for event in events if event.cat == "Node" and event.name.endswith(_KERNEL_SUFFIX)])
     at = 0
     for index, run in enumerate(sorted(runs, key=_start)):
         while at < len(kernels) and kernels[at].ts < run.ts:
@@ -200,6 +222,17 @@ def _kernel_samples(events: list[_Event], runs: list[_Event]) -> tuple[dict[str,
             shown.setdefault(name, kernels[at].args)
             at += 1
     return {name: tuple(value * 1e-6 for value in values) for name, values in totals.items()}, shown
+
+
+def _outermost(kernels: list[_Event]) -> list[_Event]:
+    """Kernels that run inside no other, in order: a node with a subgraph contains the time of that subgraph's nodes."""
+    kept: list[_Event] = []
+    end = -1
+    for event in sorted(kernels, key=lambda event: (event.ts, -event.dur)):
+        if event.ts >= end:
+            kept.append(event)
+            end = event.ts + event.dur
+    return kept
 
 
 def _start(event: _Event) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+NO_FORMULA = "no formula"
+"""`NodeCost.why_unknown` of an operator that the registry does not know."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:

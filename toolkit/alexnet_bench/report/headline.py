@@ -36,7 +36,10 @@ def headline(profile: Profile) -> str:
         sentence = find(profile, groups)
         if sentence:
             return sentence
-    return f"No single kind of layer takes more than {percent(_WORTH_SAYING)} of the time."
+    if not groups:
+        return "Nothing of this model is left to run."
+    top = groups[0]
+    return f"{_called(top)} {percent(top.time_fraction)} of the time, and no other kind of layer takes more."
 
 
 def by_operator(layers: Sequence[LayerProfile]) -> list[Group]:
@@ -79,8 +82,8 @@ def _outside(profile: Profile, _: list[Group]) -> str:
     if share < 0.25:
         return ""
     return (
-        f"{percent(share)} of a run is spent outside kernels: the graph has many small nodes, "
-        "and starting them costs more than their work."
+        f"{percent(share)} of a run is spent outside kernels: starting it, and its {len(profile.layers)} layers, "
+        "costs as much as their work."
     )
 
 
@@ -100,7 +103,9 @@ def _overhead(profile: Profile, _: list[Group]) -> str:
     share = profile.coverage.overhead_fraction or 0.0
     if share < _WORTH_SAYING:
         return ""
-    return f"{percent(share)} of the kernel time is overhead: the runtime changes memory layouts back and forth."
+    return (
+        f"{percent(share)} of the kernel time is overhead: layouts and types that the runtime changes back and forth."
+    )
 
 
 def _memory(_: Profile, groups: list[Group]) -> str:

@@ -123,10 +123,18 @@ def _latency(profile: Profile) -> str:
     parts = (
         f"{quantity(latency.median_s, 's')} median (95 % between {quantity(low, 's')} and {quantity(high, 's')})",
         f"p99 {quantity(latency.p99_s, 's')}",
-        f"{latency.throughput_per_s:,.1f} images/s",
+        f"{throughput(profile)}",
         f"{runs:,} runs in {len(latency.samples_s)} processes",
     )
     return ", ".join(parts)
+
+
+def throughput(profile: Profile) -> str:
+    """Throughput with its unit: images where the first input looks like a batch of them."""
+    rate = profile.latency.throughput_per_s if profile.latency else 0.0
+    shape = profile.model.inputs[0].shape if profile.model.inputs else ()
+    is_image = len(shape) == 4 and shape[1] in (1, 3, 4)
+    return f"{rate:,.1f} images/s" if is_image else f"{rate:,.1f} inputs/s"
 
 
 def _work(profile: Profile) -> str:
@@ -154,9 +162,9 @@ def _coverage(profile: Profile) -> list[tuple[str, str]]:
     lines = [("counted", f"{coverage.nodes_counted} of {coverage.nodes} nodes")]
     if coverage.time_attributed_fraction is not None and profile.latency is not None:
         text = (
-            f"{_exact(coverage.macs_attributed_fraction)} of the MACs, "
+            f"{_exact(coverage.macs_attributed_fraction)} of the MACs counted, "
             f"{_exact(coverage.time_attributed_fraction)} of the kernel time, "
-            f"{percent(coverage.overhead_fraction)} of it layout changes; "
+            f"{percent(coverage.overhead_fraction)} of it conversions that the runtime added; "
             f"{percent(coverage.outside_kernels_fraction)} of a run lies outside kernels; "
             f"timing layers made runs {_longer(profile.latency.profiling_overhead_fraction)}"
         )

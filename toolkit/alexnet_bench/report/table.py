@@ -11,7 +11,7 @@ from rich.text import Text
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.report.headline import headline
-from alexnet_bench.report.rows import Row, layer_rows, shown_warnings, summary, title
+from alexnet_bench.report.rows import Row, layer_rows, shown_warnings, summary, throughput, title
 
 _BAR_CELLS = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -85,12 +85,12 @@ def _bar(share: float | None) -> Text:
         return Text("-")
     eighths = round(share * _BAR_CELLS * 8)
     bar = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
-    return Text.assemble((bar.ljust(_BAR_CELLS), "blue"), f"{100 * share:5.1f} %")
+    return Text.assemble((bar.ljust(_BAR_CELLS), "blue"), f"{100 * share:6.1f} %")
 
 
 def _print_comparison(console: Console, profiles: tuple[Profile, ...]) -> None:
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    for heading in ("batch", "median", "p99", "images/s", "GFLOP/s"):
+    for heading in ("batch", "median", "p99", "throughput", "GFLOP/s"):
         table.add_column(heading, justify="right")
     for profile in profiles:
         if profile.latency is None:
@@ -99,7 +99,7 @@ def _print_comparison(console: Console, profiles: tuple[Profile, ...]) -> None:
             str(profile.case.batch),
             f"{profile.latency.median_s * 1e3:,.2f} ms",
             f"{profile.latency.p99_s * 1e3:,.2f} ms",
-            f"{profile.latency.throughput_per_s:,.1f}",
+            throughput(profile),
             f"{profile.totals.flop / profile.latency.median_s / 1e9:,.0f}",
         )
     if table.row_count:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.machine import load_average, usable_cores
-from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile
+from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile, UnknownOp
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import percent
 
 _WIDE_INTERVAL = 0.05
 _NOISY_CEILING = 0.8
 _ABOVE_ROOF = 1.05
+_MOST_LISTED = 8
 
 
 def not_run() -> Caution:
@@ -25,11 +27,27 @@ def no_device() -> Caution:
 
 
 def of_counts(coverage: Coverage) -> Iterator[Caution]:
-    """Operators that are not in the totals."""
-    for unknown in coverage.unknown_ops:
-        first = printable(unknown.nodes[0])
-        more = f" and {len(unknown.nodes) - 1} more" if len(unknown.nodes) > 1 else ""
-        yield Caution("unknown-op", f"{printable(unknown.op)} is not in the totals ({unknown.why}): {first}{more}")
+    """What is not in the totals: operators without a formula, and operators whose shapes are unknown."""
+    without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]
+    if without:
+        yield Caution("unknown-op", f"not in the totals, for want of a formula: {_listed(without)}")
+    shapeless = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
+    if shapeless:
+        yield Caution(
+            "unknown-shape",
+            f"not in the totals, for want of shapes: {_listed(shapeless)}; first {printable(shapeless[0].nodes[0])}, "
+            f"as the {printable(shapeless[0].why)}",
+            "give every size by --shape, or run a shape inference over the model first",
+        )
+
+
+def _listed(unknown: Sequence[UnknownOp]) -> str:
+    """Operators with how many nodes they have: "MatMul (2), Slice (1)"."""
+    nodes: dict[str, int] = {}
+    for item in unknown:
+        nodes[item.op] = nodes.get(item.op, 0) + len(item.nodes)
+    shown = [f"{printable(op)} ({count})" for op, count in list(nodes.items())[:_MOST_LISTED]]
+    return ", ".join(shown) + (f" and {len(nodes) - _MOST_LISTED} more" if len(nodes) > _MOST_LISTED else "")
 
 
 def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution]:

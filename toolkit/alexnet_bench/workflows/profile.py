@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import parse_budget
@@ -100,15 +100,16 @@ def profile_set(
     chosen = options or Options()
     _check(chosen, batches)
     budgets = tuple(parse_budget(text, find_workspace(Path.cwd())) for text in chosen.budgets)
+    backend = None if chosen.static else choose_backend(chosen.backend)
     progress(f"reading {model}")
     resolved = resolve(model)
     file = open_model(resolved.path)
     cases = [_count_case(file, resolved, chosen, batch) for batch in batches]
-    if chosen.static:
+    if backend is None:
         here = environment.describe(backend=None, backend_version=None, threads=None)
         return ProfileSet(tuple(static_profile(case, budgets, here) for case in cases))
     with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
-        runs = _run(file, resolved, cases, chosen, Path(scratch), progress)
+        runs = _run(backend, file, resolved, cases, chosen, Path(scratch), progress)
     return ProfileSet(
         tuple(
             measured_profile(
@@ -144,6 +145,7 @@ def _count_case(file: ModelFile, resolved: ResolvedModel, options: Options, batc
 
 
 def _run(
+    backend: Backend,
     file: ModelFile,
     resolved: ResolvedModel,
     cases: Sequence[Counted],
@@ -151,7 +153,6 @@ def _run(
     scratch: Path,
     progress: Progress,
 ) -> list[Measured]:
-    backend = choose_backend(options.backend)
     version = availability(backend).version
     if options.backend is None:
         progress(f"backend {backend.name} {version}, the first that works here")
