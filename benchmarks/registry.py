@@ -1,0 +1,35 @@
+"""The benchmarks, in the order in which they run. To add one: a file in `questions/` and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.questions import attribution, counting_speed, counts, latency, profile_command, start_up
+from benchmarks.rows import Row
+from benchmarks.settings import Settings
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One question.
+
+    Attributes:
+        name: to type at `--only`.
+        question: it answers.
+        run: yields rows as they are measured, and may raise: what was yielded is kept.
+    """
+
+    name: str
+    question: str
+    run: Callable[[Settings], Iterator[Row]]
+
+
+BENCHMARKS = (
+    Benchmark("counts", "are MACs and parameters exactly the expected ones?", counts.run),
+    Benchmark("attribution", "which share of MACs and time has an owner in the user's graph?", attribution.run),
+    Benchmark("latency", "is our median that of a bare session.run loop?", latency.run),
+    Benchmark("start-up", "how long does --help take, against importing what it needs?", start_up.run),
+    Benchmark("profile-command", "how long does `alexnet-bench profile` take?", profile_command.run),
+    Benchmark("counting-speed", "how fast are large graphs counted, and in how much memory?", counting_speed.run),
+)
