@@ -2,59 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.graph import Attribute, Dim, Node, Tensor
+from alexnet_bench.graph.walk import subgraphs
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 MAX_INTEGERS = 4096
 """Integer constants above this many elements are weights or tables, not shapes and axes."""
 
+MAX_ELEMENTS = 2**63 - 1
+"""Runtimes count elements in 64 bits; a shape beyond that is damage, and no shape."""
+
+MAX_RANK = 64
+"""As numpy; real models stay below ten."""
+
 
 def node_from_proto(proto: NodeProto, identity: str) -> Node:
     """One operator as plain data; its subgraphs only as the names that they capture."""
-    subgraphs = list(_subgraphs(proto))
+    inner = subgraphs(proto)
     return Node(
         name=identity,
         op_type=proto.op_type,
-        domain="" if proto.domain == "ai.onnx" else proto.domain,
+        domain=_domain(proto),
         inputs=tuple(proto.input),
         outputs=tuple(proto.output),
         attributes={item.name: attribute_value(item) for item in proto.attribute},
-        has_subgraph=bool(subgraphs),
-        captured=tuple(sorted({name for graph in subgraphs for name in _captured(graph)})),
+        has_subgraph=bool(inner),
+        captured=tuple(sorted({name for graph in inner for name in _captured(graph)})) if inner else (),
     )
 
 
 def attribute_value(proto: AttributeProto) -> Attribute:
     """The value of an attribute; None for tensors, graphs and types."""
-    kind = proto.type
-    if kind in (proto.INT, proto.FLOAT):
-        return proto.i if kind == proto.INT else proto.f
-    if kind in (proto.INTS, proto.FLOATS):
-        return tuple(proto.ints) if kind == proto.INTS else tuple(proto.floats)
-    if kind == proto.STRING:
-        return proto.s.decode(errors="replace")
-    if kind == proto.STRINGS:
-        return tuple(item.decode(errors="replace") for item in proto.strings)
-    return None
+    read = _ATTRIBUTE_READERS.get(proto.type)
+    return read(proto) if read else None
+
+
+# By onnx.proto's AttributeProto.AttributeType; numbers, since onnx itself is imported late.
+_ATTRIBUTE_READERS: dict[int, Callable[[AttributeProto], Attribute]] = {
+    1: lambda proto: proto.f,
+    2: lambda proto: proto.i,
+    3: lambda proto: proto.s.decode(errors="replace"),
+    6: lambda proto: tuple(proto.floats),
+    7: lambda proto: tuple(proto.ints),
+    8: lambda proto: tuple(item.decode(errors="replace") for item in proto.strings),
+}
 
 
 def tensors_of(graph: GraphProto) -> dict[str, Tensor]:
     """Every tensor of the graph that has a type: inputs, outputs, inferred values and initialisers."""
-    tensors = {}
-    for info in (*graph.value_info, *graph.output, *graph.input):
-        tensors[info.name] = tensor_from_info(info)
+    tensors = {info.name: tensor_from_info(info) for info in (*graph.value_info, *graph.output, *graph.input)}
     for initialiser in graph.initializer:
         tensors[initialiser.name] = tensor_from_initialiser(initialiser)
     for sparse in graph.sparse_initializer:
-        tensors[sparse.values.name] = Tensor(
-            sparse.values.name, dtype_name(sparse.values.data_type), tuple(sparse.dims)
-        )
+        name = sparse.values.name
+        tensors[name] = Tensor(name, dtype_name(sparse.values.data_type), _shape(sparse.dims))
     return tensors
 
 
@@ -63,17 +71,15 @@ def tensor_from_info(info: ValueInfoProto) -> Tensor:
     if not info.type.HasField("tensor_type"):
         return Tensor(info.name)
     tensor_type = info.type.tensor_type
-    shape: tuple[Dim, ...] | None = None
+    shape = None
     if tensor_type.HasField("shape"):
-        shape = tuple(
-            dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor_type.shape.dim
-        )
+        shape = _shape([dim.dim_value or _dim(dim) for dim in tensor_type.shape.dim])
     return Tensor(info.name, dtype_name(tensor_type.elem_type), shape)
 
 
 def tensor_from_initialiser(proto: TensorProto) -> Tensor:
     """Type and shape of an initialiser."""
-    return Tensor(proto.name, dtype_name(proto.data_type), tuple(proto.dims))
+    return Tensor(proto.name, dtype_name(proto.data_type), _shape(proto.dims))
 
 
 @lru_cache(maxsize=64)
@@ -88,8 +94,15 @@ def dtype_name(code: int) -> str:
     return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)
 
 
-def required_inputs(graph: GraphProto, initialisers: frozenset[str]) -> tuple[str, ...]:
+def initialisers_of(graph: GraphProto) -> frozenset[str]:
+    """Names of the constants that the graph holds, dense and sparse."""
+    dense = (item.name for item in graph.initializer)
+    return frozenset((*dense, *(item.values.name for item in graph.sparse_initializer)))
+
+
+def required_inputs(graph: GraphProto) -> tuple[str, ...]:
     """What a caller must feed. Before IR version 4 every initialiser was listed among the inputs too."""
+    initialisers = initialisers_of(graph)
     return tuple(info.name for info in graph.input if info.name not in initialisers)
 
 
@@ -105,6 +118,23 @@ def integer_values(graph: GraphProto) -> dict[str, tuple[int, ...]]:
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.output:
             values[node.output[0]] = _constant_integers(node.attribute[0])
     return {name: found for name, found in values.items() if found is not None}
+
+
+def _domain(proto: NodeProto) -> str:
+    return "" if proto.domain == "ai.onnx" else proto.domain
+
+
+def _dim(proto: TensorShapeProto.Dimension) -> Dim:
+    """A dimension without a number, or with the number 0."""
+    return 0 if proto.HasField("dim_value") else (proto.dim_param or None)
+
+
+def _shape(dims: Sequence[Dim]) -> tuple[Dim, ...] | None:
+    """Sizes by axis. A negative size is one that the exporter did not know; absurd shapes are none at all."""
+    if len(dims) > MAX_RANK:
+        return None
+    shape = tuple([None if isinstance(dim, int) and dim < 0 else dim for dim in dims])
+    return shape if prod([dim for dim in shape if isinstance(dim, int)]) <= MAX_ELEMENTS else None
 
 
 def _constant_integers(attribute: AttributeProto) -> tuple[int, ...] | None:
@@ -123,10 +153,8 @@ def _integers(proto: TensorProto) -> tuple[int, ...] | None:
 
     if proto.data_type not in (proto.INT64, proto.INT32) or proto.data_location == proto.EXTERNAL:
         return None
-    elements = 1
-    for dim in proto.dims:
-        elements *= dim
-    if not 0 <= elements <= MAX_INTEGERS:
+    elements = tensor_from_initialiser(proto).elements
+    if elements is None or elements > MAX_INTEGERS:
         return None
     try:
         return tuple(int(value) for value in numpy_helper.to_array(proto).reshape(-1))
@@ -134,21 +162,14 @@ def _integers(proto: TensorProto) -> tuple[int, ...] | None:
         return None
 
 
-def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
 def _captured(graph: GraphProto) -> set[str]:
     """Names that a subgraph reads and does not make itself."""
-    made = {info.name for info in graph.input} | {item.name for item in graph.initializer}
+    made = {info.name for info in graph.input} | initialisers_of(graph)
     read: set[str] = set()
     for node in graph.node:
         read.update(node.input)
         made.update(node.output)
-        for inner in _subgraphs(node):
+        for inner in subgraphs(node):
             read.update(_captured(inner))
     read.update(info.name for info in graph.output)
     return read - made - {""}

@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from alexnet_bench.core.cost import CostTable, NodeCost
-from alexnet_bench.core.graph import Graph, Node, is_float
-from alexnet_bench.graph import memory
+from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph import memory, weights
 from alexnet_bench.graph.formulas import Operation, UnknownShape, Work, find_formula
 
-# Constant inputs that are settings and not weights, by operator and input index.
-_SETTINGS: dict[str, tuple[int, ...]] = {"Clip": (1, 2), "Dropout": (1, 2), "Pad": (2,), "Pow": (1,), "Resize": (1, 2)}
-_RUNNING_STATISTICS = (3, 4)
-"""Inputs of BatchNormalization that training does not learn: mean and variance."""
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Elements and bytes of sets of tensors; what is unknown adds nothing to a sum."""
+
+    graph: Graph
+
+    @cached_property
+    def _bytes(self) -> Mapping[str, int]:
+        return {name: tensor.size_bytes or 0 for name, tensor in self.graph.tensors.items()}
+
+    def elements(self, names: Iterable[str]) -> int:
+        return sum(self.graph.tensor(name).elements or 0 for name in names)
+
+    def bytes(self, names: Iterable[str]) -> int:
+        return sum(self._bytes.get(name, 0) for name in names)
 
 
 def count(graph: Graph) -> CostTable:
     """Counts every live node; what cannot be counted is listed with the reason, and never taken for zero."""
-    alive = memory.analyse(graph)
-    rows = tuple(_row(graph, node, live) for node, live in zip(graph.live_nodes, alive.live_bytes, strict=True))
-    params = {name for node in graph.live_nodes for name in _params(graph, node)}
-    frozen = {name for node in graph.live_nodes for name in _statistics(graph, node)}
-    constants = {name for node in graph.live_nodes for name in node.reads if name in graph.constants}
+    alive, sizes, origins = memory.analyse(graph), _Sizes(graph), weights.origins(graph)
+    nodes = graph.live_nodes
+    params = {origins.get(name, name) for node in nodes for name in weights.parameters(graph, node)}
+    frozen = {origins.get(name, name) for node in nodes for name in weights.statistics(graph, node)}
+    constants = {origins.get(name, name) for node in nodes for name in node.reads if name in graph.constants}
     return CostTable(
-        rows=rows,
-        params=_elements(graph, params),
-        trainable_params=_elements(graph, params - frozen),
-        param_bytes=_bytes(graph, params),
-        weight_bytes=_bytes(graph, constants),
+        rows=tuple(_row(graph, sizes, node, live) for node, live in zip(nodes, alive.live_bytes, strict=True)),
+        params=sizes.elements(params),
+        trainable_params=sizes.elements(params - frozen),
+        param_bytes=sizes.bytes(params),
+        weight_bytes=sizes.bytes(constants),
         activation_peak_bytes=alive.peak_bytes,
         peak_node=alive.peak_node,
     )
 
 
-def _row(graph: Graph, node: Node, live_bytes: int) -> NodeCost:
-    params = set(_params(graph, node))
-    constants = {name for name in node.reads if name in graph.constants}
+def _row(graph: Graph, sizes: _Sizes, node: Node, live_bytes: int) -> NodeCost:
+    params = set(weights.parameters(graph, node))
+    reads, writes = set(node.reads), node.writes
     work, read, written, why = _work(graph, node)
     return NodeCost(
         name=node.name,
         op=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
-        output_shapes=tuple(graph.tensor(name).sizes or () for name in node.writes),
-        params=_elements(graph, params),
-        trainable_params=_elements(graph, params - set(_statistics(graph, node))),
-        weight_bytes=_bytes(graph, constants),
-        activation_bytes=_bytes(graph, {*node.reads, *node.writes} - graph.constants),
+        output_shapes=tuple(graph.tensor(name).sizes or () for name in writes),
+        params=sizes.elements(params),
+        trainable_params=sizes.elements(params.difference(weights.statistics(graph, node))),
+        weight_bytes=sizes.bytes(reads & graph.constants),
+        activation_bytes=sizes.bytes(reads.union(writes) - graph.constants),
         live_bytes=live_bytes,
         macs=work.macs if work else None,
         flop=work.flop if work else None,
@@ -67,8 +82,10 @@ def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None
         written = operation.outputs_bytes() if work.bytes_written is None else work.bytes_written
     except UnknownShape as unknown:
         return None, None, None, str(unknown)
-    except (IndexError, TypeError, ValueError) as error:
-        return None, None, None, f"shapes do not fit the operator: {error}"
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return None, None, None, f"shapes do not fit the operator: {printable(str(error))}"
+    if min(work.macs, work.flop, work.transcendentals) < 0:
+        return None, None, None, "its attributes make no sense: the work would be negative"
     return work, read, written, ""
 
 
@@ -77,27 +94,3 @@ def _or_none(measure: Callable[[], int]) -> int | None:
         return measure()
     except UnknownShape:
         return None
-
-
-def _params(graph: Graph, node: Node) -> Iterator[str]:
-    """The float weights that a node reads: constants of at least one dimension that are no settings."""
-    settings = _SETTINGS.get(node.op_type, ())
-    for index, name in enumerate(node.inputs):
-        tensor = graph.tensors.get(name)
-        if name in graph.constants and index not in settings and tensor and is_float(tensor.dtype) and tensor.shape:
-            yield name
-
-
-def _statistics(graph: Graph, node: Node) -> Iterator[str]:
-    if node.op_type == "BatchNormalization":
-        for index in _RUNNING_STATISTICS:
-            if index < len(node.inputs) and node.inputs[index] in graph.constants:
-                yield node.inputs[index]
-
-
-def _elements(graph: Graph, names: Iterable[str]) -> int:
-    return sum(graph.tensor(name).elements or 0 for name in names)
-
-
-def _bytes(graph: Graph, names: Iterable[str]) -> int:
-    return sum(graph.tensor(name).size_bytes or 0 for name in names)

@@ -8,26 +8,64 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.convert import tensor_from_initialiser
+from alexnet_bench.graph.walk import all_tensors
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import ModelProto, TensorProto
+
+LOCATION = "location"
+"""The key under which a tensor names the file of its data (onnx.proto, TensorProto.external_data)."""
+
+_MAX_DIGITS = 19
+"""Of an offset or a length: no file is longer than 2^63 bytes."""
 
 
 def external_tensors(model: ModelProto) -> Iterator[tuple[TensorProto, str]]:
     """Every tensor whose data lies in another file, with that file's name as written."""
-    for tensor in _all_tensors(model.graph):
+    for tensor in all_tensors(model):
         if tensor.data_location == tensor.EXTERNAL:
-            yield tensor, next((item.value for item in tensor.external_data if item.key == "location"), "")
+            yield tensor, _fields(tensor).get(LOCATION, "")
 
 
-def external_file(model_path: Path, tensor: TensorProto, location: str) -> Path:
-    """Where a tensor's external data lies.
+def external_files(model_path: Path, model: ModelProto) -> dict[str, Path]:
+    """The files that hold external data, by the location as written.
 
     Raises:
-        ModelError: outside the model's folder, by an absolute path, by "..", or by a symbolic link.
+        ModelError: a file lies outside the model's folder, by an absolute path, by "..", or by a symbolic link.
     """
-    folder = model_path.parent.resolve()
-    path = folder if "\0" in location else (folder / location).resolve()
+    files: dict[str, Path] = {}
+    for tensor, location in external_tensors(model):
+        if location not in files:
+            files[location] = _external_file(model_path, tensor, location)
+    return files
+
+
+def check_present(model_path: Path, model: ModelProto) -> None:
+    """Raises ModelError when an external file is missing, or shorter than its tensors say."""
+    files = external_files(model_path, model)
+    sizes = {location: _file_size(path) for location, path in files.items()}
+    for tensor, location in external_tensors(model):
+        size, needed = sizes[location], _end_of_data(tensor)
+        if size is None:
+            raise ModelError(
+                f"{model_path}: {printable(location)}, the data of tensor {printable(tensor.name)}, is missing",
+                f"put it into {model_path.parent}, or count without running: --static",
+            )
+        if size < needed:
+            raise ModelError(
+                f"{model_path}: the external data file {printable(location)} is cut short: "
+                f"{size:,} bytes, tensor {printable(tensor.name)} needs {needed:,}",
+                "copy or export the file again",
+            )
+
+
+def _external_file(model_path: Path, tensor: TensorProto, location: str) -> Path:
+    try:
+        folder = model_path.parent.resolve()
+        path = (folder / location).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, or one with a zero byte
+        folder = path = model_path.parent
     if path == folder or not path.is_relative_to(folder):
         raise ModelError(
             f"{model_path}: tensor {printable(tensor.name)} wants its data from outside the model's folder: "
@@ -37,43 +75,26 @@ def external_file(model_path: Path, tensor: TensorProto, location: str) -> Path:
     return path
 
 
-def check_locations(model_path: Path, model: ModelProto) -> None:
-    """Raises ModelError when a tensor names a file outside the model's folder."""
-    for tensor, location in external_tensors(model):
-        external_file(model_path, tensor, location)
+def _file_size(path: Path) -> int | None:
+    """Bytes of a regular file, None for anything else."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
-def check_present(model_path: Path, model: ModelProto) -> None:
-    """Raises ModelError when an external file is missing, or shorter than its tensors say."""
-    for tensor, location in external_tensors(model):
-        path = external_file(model_path, tensor, location)
-        fields = {item.key: item.value for item in tensor.external_data}
-        needed = _number(fields.get("offset")) + _number(fields.get("length"))
-        if not path.is_file():
-            raise ModelError(
-                f"{model_path}: {printable(location)}, the data of tensor {printable(tensor.name)}, is missing",
-                f"put it into {model_path.parent}, or count without running: --static",
-            )
-        if path.stat().st_size < needed:
-            raise ModelError(
-                f"{model_path}: the external data file {printable(location)} is cut short: "
-                f"{path.stat().st_size:,} bytes, tensor {printable(tensor.name)} needs {needed:,}",
-                "copy or export the file again",
-            )
+def _end_of_data(tensor: TensorProto) -> int:
+    """Where a tensor's data ends in its file; without a length it is as long as its shape and type say."""
+    fields = _fields(tensor)
+    length = _number(fields.get("length")) or tensor_from_initialiser(tensor).size_bytes or 0
+    return _number(fields.get("offset")) + length
+
+
+def _fields(tensor: TensorProto) -> dict[str, str]:
+    """Where and how long the data is. Protobuf hands over text that is not UTF-8 as bytes, which name no file."""
+    pairs = {item.key: item.value for item in tensor.external_data}
+    return {key: value for key, value in pairs.items() if isinstance(value, str)}
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
-
-
-def _all_tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _all_tensors(attribute.g)
-            for subgraph in attribute.graphs:
-                yield from _all_tensors(subgraph)
+    return int(text) if text and len(text) <= _MAX_DIGITS and text.isdecimal() else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Node
@@ -15,46 +15,30 @@ RANDOM_OPS = frozenset(
 """Operators whose result differs from run to run, so that no input makes a constant of them."""
 
 
-def topological_order(nodes: Sequence[Node], known: frozenset[str]) -> tuple[Node, ...]:
+def topological_order(nodes: Sequence[Node], known: frozenset[str], outputs: Iterable[str]) -> tuple[Node, ...]:
     """The nodes so that each comes after what it reads; file order where that is already so.
 
+    Args:
+        nodes: in file order.
+        known: tensors that are there before any node runs.
+        outputs: tensors that have to be there in the end.
+
     Raises:
-        ModelError: a node reads a tensor that nothing makes, two nodes make one tensor, or there is a cycle.
+        ModelError: something reads a tensor that nothing makes, two nodes make one tensor, or there is a cycle.
     """
     producer = _producers(nodes)
-    waiting: dict[str, int] = {}
-    readers: dict[str, list[Node]] = {}
-    for node in nodes:
-        made_inside = {name for name in node.reads if name in producer}
-        _check_inputs(node, made_inside, known)
-        waiting[node.name] = len(made_inside)
-        for name in made_inside:
-            readers.setdefault(name, []).append(node)
-    ready = deque(node for node in nodes if not waiting[node.name])
-    ordered: list[Node] = []
-    while ready:
-        node = ready.popleft()
-        ordered.append(node)
-        for name in node.writes:
-            for reader in readers.get(name, ()):
-                waiting[reader.name] -= 1
-                if not waiting[reader.name]:
-                    ready.append(reader)
-    if len(ordered) < len(nodes):
-        stuck = next(node for node in nodes if waiting[node.name])
-        raise ModelError(f"the graph has a cycle through node {printable(stuck.name)}", "export the model again")
-    position = {node.name: index for index, node in enumerate(nodes)}
-    in_file_order = all(
-        position[producer[name].name] < position[node.name] for node in nodes for name in node.reads if name in producer
-    )
-    return tuple(nodes) if in_file_order else tuple(ordered)
+    _check_outputs(outputs, known.union(producer))
+    _check_inputs(nodes, known.union(producer))
+    if _in_order(nodes, producer):
+        return tuple(nodes)
+    return _sorted(nodes, producer)
 
 
 def constant_tensors(ordered: Sequence[Node], initialisers: frozenset[str]) -> frozenset[str]:
     """Initialisers, and what is computed from them alone: weights often come from nodes such as ConstantOfShape."""
     constants = set(initialisers)
     for node in ordered:
-        if node.op_type not in RANDOM_OPS and all(name in constants for name in node.reads):
+        if (node.domain or node.op_type not in RANDOM_OPS) and all(name in constants for name in node.reads):
             constants.update(node.writes)
     return frozenset(constants)
 
@@ -86,10 +70,51 @@ def _producers(nodes: Sequence[Node]) -> dict[str, Node]:
     return producer
 
 
-def _check_inputs(node: Node, made_inside: set[str], known: frozenset[str]) -> None:
-    for name in node.reads:
-        if name not in made_inside and name not in known:
+def _check_inputs(nodes: Sequence[Node], made: frozenset[str]) -> None:
+    for node in nodes:
+        for name in node.reads:
+            if name not in made:
+                raise ModelError(
+                    f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes",
+                    "export the model again",
+                )
+
+
+def _check_outputs(outputs: Iterable[str], made: frozenset[str]) -> None:
+    for name in outputs:
+        if name not in made:
             raise ModelError(
-                f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes",
-                "export the model again",
+                f"tensor {printable(name)} is an output of the graph, and nothing makes it", "export the model again"
             )
+
+
+def _in_order(nodes: Sequence[Node], producer: Mapping[str, Node]) -> bool:
+    made: set[str] = set()
+    for node in nodes:
+        if any(name in producer and name not in made for name in node.reads):
+            return False
+        made.update(node.writes)
+    return True
+
+
+def _sorted(nodes: Sequence[Node], producer: Mapping[str, Node]) -> tuple[Node, ...]:
+    """Kahn's algorithm: a node is ready once the last tensor that it waits for is made."""
+    waiting = {node.name: {name for name in node.reads if name in producer} for node in nodes}
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in waiting[node.name]:
+            readers.setdefault(name, []).append(node)
+    ready = deque(node for node in nodes if not waiting[node.name])
+    ordered: list[Node] = []
+    while ready:
+        node = ready.popleft()
+        ordered.append(node)
+        for name in node.writes:
+            for reader in readers.get(name, ()):
+                waiting[reader.name].discard(name)
+                if not waiting[reader.name]:
+                    ready.append(reader)
+    if len(ordered) < len(nodes):
+        stuck = next(node for node in nodes if waiting[node.name])
+        raise ModelError(f"the graph has a cycle through node {printable(stuck.name)}", "export the model again")
+    return tuple(ordered)

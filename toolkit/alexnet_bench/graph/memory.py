@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.graph.formulas.movement import VIEWS
+from alexnet_bench.graph.formulas.movement import is_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ def analyse(graph: Graph) -> Liveness:
     computed in place. Weights are not activations. Tensors of unknown size count as nothing.
     """
     nodes = graph.live_nodes
+    if not nodes:
+        return Liveness((), 0, "")
     storage = _storage(graph, nodes)
     first, last = _lifetimes(graph, nodes, storage)
     changes = [0] * (len(nodes) + 1)
@@ -42,15 +44,15 @@ def analyse(graph: Graph) -> Liveness:
     for change in changes[:-1]:
         alive += change
         live_bytes.append(alive)
-    peak = max(live_bytes, default=0)
-    return Liveness(tuple(live_bytes), peak, nodes[live_bytes.index(peak)].name if nodes else "")
+    peak = max(live_bytes)
+    return Liveness(tuple(live_bytes), peak, nodes[live_bytes.index(peak)].name)
 
 
 def _storage(graph: Graph, nodes: Sequence[Node]) -> dict[str, str]:
     """The tensor that owns the memory of each activation."""
     owner = {name: name for name in graph.inputs}
     for node in nodes:
-        shares = node.op_type in VIEWS and node.inputs[0] in owner
+        shares = is_view(node) and node.inputs[0] in owner
         for index, name in enumerate(node.writes):
             owner[name] = owner[node.inputs[0]] if shares and index == 0 else name
     return owner
@@ -68,7 +70,7 @@ def _lifetimes(graph: Graph, nodes: Sequence[Node], storage: dict[str, str]) -> 
                 last[owner] = index
     for name in graph.outputs:
         owner = storage.get(name)
-        if owner is not None and nodes:
+        if owner is not None:
             first.setdefault(owner, 0)
             last[owner] = len(nodes) - 1
     return first, last

@@ -13,21 +13,26 @@ def identities(graph: GraphProto) -> list[str]:
     """One unique name for each node of the graph, in file order. Unnamed nodes are legal, and common."""
     given = Counter(node.name for node in graph.node)
     taken = {name for name, count in given.items() if name and count == 1}
+    tried: dict[str, int] = {}
     names = []
     for node in graph.node:
-        if node.name in taken:
+        if node.name in taken and given[node.name] == 1:
             names.append(node.name)
         else:
             first_output = next((name for name in node.output if name), "")
-            names.append(_unused(f"{node.op_type}:{first_output}", taken))
+            names.append(_unused(f"{node.op_type}:{first_output}", taken, tried))
     return names
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    """`name`, or the first of `name#2`, `name#3`, ... that is free; now taken."""
-    candidate, number = name, 1
+def _unused(name: str, taken: set[str], tried: dict[str, int]) -> str:
+    """`name`, or the first of `name#2`, `name#3`, ... that is free; now taken.
+
+    `tried` holds how far the numbers of each name are used up, so that a million equal nodes take linear time.
+    """
+    candidate, number = name, tried.get(name, 1)
     while candidate in taken:
         number += 1
         candidate = f"{name}#{number}"
+    tried[name] = number
     taken.add(candidate)
     return candidate

@@ -14,15 +14,19 @@ KEEP_BYTES = 4096
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
+_MAX_DEPTH = 100
+"""Nested messages beyond this depth are refused by protobuf itself."""
 _MODEL_GRAPH, _GRAPH_NODE, _NODE_NAME = 7, 1, 3
 
 # Message type -> field number -> message type of that field; the types are named by their letters in onnx.proto.
 _CHILDREN: dict[str, dict[int, str]] = {
-    "Model": {7: "Graph", 20: "Dropped", 25: "Function"},
+    "Model": {6: "Dropped", 7: "Graph", 20: "Dropped", 25: "Function"},
     "Graph": {1: "Node", 5: "Tensor", 10: "Dropped", 15: "SparseTensor"},
-    "Function": {7: "Node", 8: "Dropped"},
+    "Function": {7: "Node", 8: "Dropped", 11: "Attribute"},
     "Node": {5: "Attribute", 6: "Dropped"},
+    # 4 is a string: nodes that hold a compiled engine keep megabytes there.
     "Attribute": {
+        4: "Data",
         5: "Tensor",
         6: "Graph",
         10: "Tensor",
@@ -65,18 +69,24 @@ def strip_tensor_data(buffer: memoryview) -> Stripped:
     return result
 
 
-def _strip(buffer: memoryview, start: int, end: int, kind: str, spans: list[tuple[int, int]]) -> bytes:
+def _strip(buffer: memoryview, start: int, end: int, kind: str, spans: list[tuple[int, int]], depth: int = 0) -> bytes:
+    if depth > _MAX_DEPTH:
+        raise WireError(f"messages nested more than {_MAX_DEPTH} deep at byte {start}")
     children = _CHILDREN[kind]
-    pieces: list[bytes | memoryview] = []
+    pieces: list[bytes] = []
+    copied_to = start
     for number, wire_type, tag_at, payload_at, next_at in _fields(buffer, start, end):
         child = children.get(number) if wire_type == _LENGTH else None
         if child is None or next_at - payload_at <= KEEP_BYTES:
-            pieces.append(buffer[tag_at:next_at])
-        elif child == "Data":
+            continue
+        pieces.append(bytes(buffer[copied_to:tag_at]))
+        copied_to = next_at
+        if child == "Data":
             spans.append((payload_at, next_at))
         elif child != "Dropped":
-            content = _strip(buffer, payload_at, next_at, child, spans)
+            content = _strip(buffer, payload_at, next_at, child, spans, depth + 1)
             pieces += [*_length_prefix(number, len(content)), content]
+    pieces.append(bytes(buffer[copied_to:end]))
     return b"".join(pieces)
 
 

@@ -1,6 +1,6 @@
 """Cost formulas by operator; importing this registers them all."""
 
-from alexnet_bench.graph.formulas import convolution, elementwise, matmul, movement, normalisation, pooling
+from alexnet_bench.graph.formulas import convolution, elementwise, matmul, movement, normalisation, pooling, resampling
 from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, find_formula, formula, registered
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "normalisation",
     "pooling",
     "registered",
+    "resampling",
 ]

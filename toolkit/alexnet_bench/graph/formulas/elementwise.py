@@ -45,10 +45,10 @@ def transcendental(op: Operation) -> Work:
 @formula("Sum", "Max", "Min")
 def variadic(op: Operation) -> Work:
     """One operation per output element and input beyond the first."""
-    return Work(flop=(len(op.node.reads) - 1) * op.output_elements())
+    return Work(flop=(len(op.node.inputs) - 1) * op.output_elements())
 
 
 @formula("Mean")
 def mean(op: Operation) -> Work:
     """As Sum, and a division per output element."""
-    return Work(flop=len(op.node.reads) * op.output_elements())
+    return Work(flop=len(op.node.inputs) * op.output_elements())

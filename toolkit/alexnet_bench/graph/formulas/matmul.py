@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 
 
 @formula("Gemm")
@@ -11,20 +11,32 @@ def gemm(op: Operation) -> Work:
 
     Factors alpha and beta other than 1 cost one more per output each.
     """
-    rows, columns = op.output_shape()
-    left = op.input_shape(0)
-    macs = rows * columns * (left[0] if op.integer("transA", 0) else left[1])
-    extra = (
-        op.has_input(2) + (op.attribute("alpha", 1.0) != 1.0) + (op.has_input(2) and op.attribute("beta", 1.0) != 1.0)
-    )
-    return Work(macs=macs, flop=2 * macs + extra * rows * columns)
+    rows, inner = _matrix(op, 0, "transA")
+    inner_too, columns = _matrix(op, 1, "transB")
+    if inner != inner_too:
+        raise ValueError(f"A has {inner} columns, B has {inner_too} rows")
+    macs, outputs = rows * inner * columns, rows * columns
+    scaled = op.attribute("alpha", 1.0) != 1.0
+    biased = op.has_input(2)
+    extra = scaled + biased + (biased and op.attribute("beta", 1.0) != 1.0)
+    return Work(macs=macs, flop=2 * macs + extra * outputs)
+
+
+def _matrix(op: Operation, index: int, transposed: str) -> tuple[int, int]:
+    shape = op.input_shape(index)
+    if len(shape) != 2:
+        raise ValueError(f"input {index} has {len(shape)} dimensions, a matrix has 2")
+    return (shape[1], shape[0]) if op.integer(transposed, 0) else (shape[0], shape[1])
 
 
 @formula("MatMul")
 def matmul(op: Operation) -> Work:
     """numpy.matmul (ONNX, operator MatMul): each output element is a dot product over the last axis of A."""
-    left = op.input_shape(0)
-    if not left:
-        raise UnknownShape("MatMul of a scalar")
-    macs = op.output_elements() * left[-1]
+    left, right = op.input_shape(0), op.input_shape(1)
+    if not left or not right:
+        raise ValueError("a scalar has no product of matrices")
+    inner = right[-2] if len(right) > 1 else right[0]
+    if left[-1] != inner:
+        raise ValueError(f"rows of {left[-1]} meet columns of {inner}")
+    macs = op.output_elements() * inner
     return Work(macs=macs, flop=2 * macs)

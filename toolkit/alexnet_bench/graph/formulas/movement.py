@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+from alexnet_bench.core.graph import Node
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula, tensor_bytes
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """The output is the same bytes as the first input (Dropout: at inference); runtimes share the memory."""
 
 
+def is_view(node: Node) -> bool:
+    """Whether the node's first output is the memory of its first input."""
+    return not node.domain and node.op_type in VIEWS and bool(node.reads) and bool(node.inputs[0])
+
+
 @formula(*VIEWS)
-def view(_: Operation) -> Work:
+def view(op: Operation) -> Work:
     """The same bytes under another shape: nothing is read or written."""
+    _check_elements(op)
     return Work(bytes_read=0, bytes_written=0)
 
 
@@ -20,29 +27,46 @@ def metadata(op: Operation) -> Work:
     return Work(bytes_read=0, bytes_written=op.outputs_bytes())
 
 
-@formula(
-    "Concat",
-    "Transpose",
-    "Split",
-    "DepthToSpace",
-    "SpaceToDepth",
-    "Cast",
-    "CastLike",
-    "Pad",
-    "Trilu",
-    "ReverseSequence",
-)
+@formula("Concat", "Split", "Pad")
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
 
 
-@formula(
-    "Slice", "Expand", "Tile", "ConstantOfShape", "EyeLike", "Range", "Gather", "GatherElements", "GatherND", "OneHot"
-)
+@formula("Transpose", "DepthToSpace", "SpaceToDepth", "Cast", "CastLike", "Trilu", "ReverseSequence")
+def rearrange(op: Operation) -> Work:
+    """As many elements as before, each read and written once."""
+    _check_elements(op)
+    return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
+
+
+@formula("Slice", "Expand", "Tile", "Gather", "GatherElements", "GatherND", "Compress", "CenterCropPad")
 def move_selected(op: Operation) -> Work:
     """Only what arrives in the output is read, beside the indices."""
-    indices = sum(op.graph.tensor(name).size_bytes or 0 for name in op.node.reads[1:])
+    indices = sum(tensor_bytes(op.graph.tensor(name)) for name in op.node.inputs[1:] if name)
     written = op.outputs_bytes()
-    generated = op.node.op_type in ("ConstantOfShape", "EyeLike", "Range", "OneHot")
-    return Work(bytes_read=indices + (0 if generated else min(written, op.inputs_bytes())), bytes_written=written)
+    return Work(bytes_read=indices + min(written, tensor_bytes(op.input(0))), bytes_written=written)
+
+
+@formula("ConstantOfShape", "EyeLike", "Range", "OneHot")
+def generate(op: Operation) -> Work:
+    """Made from a few numbers, which are read; EyeLike looks at its input's shape alone."""
+    read = 0 if op.node.op_type == "EyeLike" else op.inputs_bytes()
+    return Work(bytes_read=read, bytes_written=op.outputs_bytes())
+
+
+@formula("ScatterElements", "ScatterND", "Scatter", "TensorScatter")
+def scatter(op: Operation) -> Work:
+    """A copy of the data into which the updates are written: all of it is read, and each output written once.
+
+    With a `reduction` (ONNX, operator ScatterND) each update is one operation more.
+    """
+    reduces = op.attribute("reduction", "none") != "none"
+    return Work(flop=op.input_elements(2) if reduces else 0)
+
+
+def _check_elements(op: Operation) -> None:
+    """Shape inference believes a Reshape without looking at what goes in."""
+    before, after = op.input(0).elements, op.output().elements
+    if before is not None and after is not None and before != after:
+        raise ValueError(f"{before:,} elements go in, {after:,} come out")

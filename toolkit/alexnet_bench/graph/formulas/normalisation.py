@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula
 
 
 @formula("LRN")
@@ -12,8 +12,10 @@ def lrn(op: Operation) -> Work:
     Per element: n squares, n - 1 additions to sum them, alpha divided by n, a product with it, k added, and the final
     division make 2n + 3 FLOP; the power is one transcendental.
     """
-    elements = op.output_elements()
-    return Work(flop=(2 * op.integer("size", 1) + 3) * elements, transcendentals=elements)
+    size, elements = op.integer("size", 0), op.output_elements()
+    if size < 1:
+        raise UnknownShape("size, the number of channels in a window, is missing")
+    return Work(flop=(2 * size + 3) * elements, transcendentals=elements)
 
 
 @formula("BatchNormalization")
@@ -32,6 +34,21 @@ def normalise_over_elements(op: Operation) -> Work:
     return Work(flop=7 * op.input_elements(0))
 
 
+@formula("RMSNormalization")
+def rms_normalization(op: Operation) -> Work:
+    """Y = x / sqrt(mean of squares + epsilon) · scale (ONNX, operator RMSNormalization).
+
+    Per element: 2 to square and sum, 1 to scale by the inverse root, 1 for scale; the root per group is left out.
+    """
+    return Work(flop=4 * op.input_elements(0))
+
+
+@formula("MeanVarianceNormalization")
+def mean_variance_normalization(op: Operation) -> Work:
+    """As LayerNormalization without its scale and shift: 5 per element."""
+    return Work(flop=5 * op.input_elements(0))
+
+
 @formula("LpNormalization")
 def lp_normalization(op: Operation) -> Work:
     """Per element: a square or absolute value, an addition, a division."""
@@ -43,3 +60,9 @@ def softmax(op: Operation) -> Work:
     """Per element: 1 to find the maximum, 1 to subtract it, 1 exp, 1 to sum, 1 to divide (or subtract the log)."""
     elements = op.output_elements()
     return Work(flop=4 * elements, transcendentals=elements)
+
+
+@formula("Hardmax")
+def hardmax(op: Operation) -> Work:
+    """1 per element to find the maximum; what is written is 0 or 1."""
+    return Work(flop=op.output_elements())

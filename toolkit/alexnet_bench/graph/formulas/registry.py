@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
 
 from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
+from alexnet_bench.core.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,16 @@ class Operation:
         value = self.node.attributes.get(name)
         return tuple(int(item) for item in value) if isinstance(value, tuple) else default
 
+    def window(self) -> int:
+        """Elements of a pooling window, one size for each axis behind batch and channels. Raises UnknownShape."""
+        sizes = self.integers("kernel_shape", ())
+        axes = len(self.input_shape(0)) - 2
+        if not sizes or len(sizes) != axes:
+            raise UnknownShape(f"kernel_shape has {len(sizes)} sizes for {axes} axes")
+        if min(sizes) < 1:
+            raise UnknownShape("kernel_shape has a size below 1")
+        return prod(sizes)
+
     def has_input(self, index: int) -> bool:
         """Whether the optional input is given."""
         return index < len(self.node.inputs) and bool(self.node.inputs[index])
@@ -93,6 +106,7 @@ class Operation:
         return sum(tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(self.node.reads))
 
 
+Measure = TypeVar("Measure", int, tuple[int, ...])
 Formula = Callable[[Operation], Work]
 
 _FORMULAS: dict[tuple[str, str], Formula] = {}
@@ -127,17 +141,19 @@ def tensor_bytes(tensor: Tensor) -> int:
         return 0  # strings have no size before they are there
     size = tensor.size_bytes
     if size is None:
-        raise UnknownShape(f"shape or type of {tensor.name} is unknown")
+        raise UnknownShape(f"shape or type of {printable(tensor.name)} is unknown")
     return size
 
 
 def _sizes(tensor: Tensor) -> tuple[int, ...]:
-    if tensor.sizes is None:
-        raise UnknownShape(f"shape of {tensor.name} is unknown")
-    return tensor.sizes
+    return _known(tensor, tensor.sizes)
 
 
 def _elements(tensor: Tensor) -> int:
-    if tensor.elements is None:
-        raise UnknownShape(f"shape of {tensor.name} is unknown")
-    return tensor.elements
+    return _known(tensor, tensor.elements)
+
+
+def _known(tensor: Tensor, measure: Measure | None) -> Measure:
+    if measure is None:
+        raise UnknownShape(f"shape of {printable(tensor.name)} is unknown")
+    return measure

@@ -1,0 +1,238 @@
+"""Whole models: totals that are known from elsewhere, and the rules that totals follow."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.network import architectures, counts, onnx_export
+from alexnet_bench.network.shapes import layer_tensors, place
+
+if TYPE_CHECKING:
+    from tests.unit.graph.conftest import Read
+
+
+# Counted independently of this package, by two public counters and by hand for the convolutions.
+PACKAGED = {
+    "bvlc_alexnet": (654_560_384, 60_965_224),
+    "densenet121": (2_834_161_664, 8_146_152),
+    "inception_v1": (1_431_556_352, 6_998_552),
+    "inception_v2": (2_018_851_840, 11_234_792),
+    "resnet50": (4_089_184_256, 25_610_152),
+    "shufflenet": (124_664_528, 1_420_152),
+    "squeezenet": (349_151_936, 1_235_496),
+    "vgg19": (19_632_062_464, 143_667_240),
+    "zfnet512": (1_481_727_008, 87_250_536),
+}
+
+
+def packaged_file(name: str) -> Path:
+    spec = importlib.util.find_spec("onnx")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], "backend", "test", "data", "light", f"light_{name}.onnx")
+
+
+@cache
+def packaged(name: str) -> tuple[Graph, CostTable]:
+    graph = build_graph(open_model(packaged_file(name)), name=name)
+    return graph, count(graph)
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_models_of_the_onnx_package(name: str) -> None:
+    _, table = packaged(name)
+    assert (table.macs, table.params) == PACKAGED[name]
+    assert [(row.op, row.why_unknown) for row in table.rows if not row.counted] == []
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_rows_and_totals_agree(name: str) -> None:
+    graph, table = packaged(name)
+    assert [row.name for row in table.rows] == [node.name for node in graph.live_nodes]
+    assert sum(row.params for row in table.rows) == table.params  # no weight is shared in these
+    assert sum(row.weight_bytes for row in table.rows) == table.weight_bytes
+    assert table.param_bytes == 4 * table.params
+    assert table.flop >= 2 * table.macs
+    assert table.by_name[table.peak_node].live_bytes == table.activation_peak_bytes
+    assert all(row.live_bytes >= row.activation_bytes > 0 for row in table.rows if row.op not in ("Reshape", "Dropout"))
+
+
+def test_trainable_parameters_leave_running_statistics_out() -> None:
+    """torchvision's resnet50 has 25,557,032 parameters."""
+    _, table = packaged("resnet50")
+    assert table.trainable_params == 25_557_032
+    assert sum(row.trainable_params for row in table.rows) == 25_557_032
+
+
+def test_work_is_linear_in_the_batch(read: Read) -> None:
+    text = """g (float[N,3,8,8] x) => (float y) <float[4,3,3,3] w, float[4] b> {
+        c = Conv<pads = [1, 1, 1, 1]>(x, w, b)  r = Relu(c)  p = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(r)
+        f = Flatten(p)  y = Softmax(f)
+    }"""
+    one, many = count(read(text)), count(read(text, batch=7))
+    assert many.macs == 7 * one.macs == 7 * 4 * 64 * 27
+    assert many.flop == 7 * one.flop
+    assert many.params == one.params == 4 * 27 + 4
+    assert [row.weight_bytes for row in many.rows] == [row.weight_bytes for row in one.rows]
+
+
+def test_an_unknown_operator_is_listed_and_neither_fatal_nor_zero(read: Read) -> None:
+    table = count(read("g (float[2,4] x) => (float[] y) { h = com.example.Magic(x)  y = Relu(h) }"))
+    magic = table.by_name["Magic:h"]
+    assert magic.op == "com.example.Magic"
+    assert magic.why_unknown == "no formula"
+    assert (magic.macs, magic.flop, magic.transcendentals) == (None, None, None)
+    assert (magic.bytes_read, magic.bytes_written, magic.bytes) == (32, None, None)
+    assert table.by_name["Relu:y"].why_unknown == "shape of y is unknown"
+    assert (table.macs, table.flop) == (0, 0)
+
+
+def test_names_in_reasons_are_escaped(read: Read) -> None:
+    model = helper.make_model(
+        helper.make_graph(
+            [
+                helper.make_node("Magic", ["x"], ["\x1b[2J"], domain="com.example"),
+                helper.make_node("GlobalAveragePool", ["\x1b[2J"], ["y"], "last"),
+            ],
+            "g",
+            [helper.make_tensor_value_info("x", 1, [2])],
+            [helper.make_tensor_value_info("y", 1, None)],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    reason = count(read(model)).by_name["last"].why_unknown
+    assert "is unknown" in reason
+    assert reason.isprintable()
+
+
+def test_reasons_are_short(read: Read) -> None:
+    pool = helper.make_node("MaxPool", ["x"], ["y"], "pool", kernel_shape=["a" * 10_000, "b"])
+    values = [helper.make_tensor_value_info(name, 1, [1, 1, 4, 4]) for name in "xy"]
+    graph = helper.make_graph([pool], "g", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    reason = count(read(model)).by_name["pool"].why_unknown
+    assert 0 < len(reason) < 200
+
+
+def test_a_weight_that_two_nodes_read_counts_once(read: Read) -> None:
+    table = count(
+        read(
+            """g (float[2,4] x) => (float y) <float[4,4] w> {
+            a = MatMul(x, w)  b = MatMul(a, w)
+            same = Identity(w)  c = MatMul(b, same)
+            turned = Transpose(same)  y = MatMul(c, turned)
+        }"""
+        )
+    )
+    assert (table.params, table.trainable_params, table.param_bytes, table.weight_bytes) == (16, 16, 64, 64)
+    assert [row.params for row in table.rows] == [16] * 4
+
+
+def test_settings_and_scalars_and_integers_are_no_parameters(read: Read) -> None:
+    table = count(
+        read(
+            """g (float[2,4] x) => (float y)
+            <float low = {0}, float high = {6}, float[1] two = {2}, int64[2] shape = {4, 2}, float[2] scale = {1, 2}> {
+            a = Clip(x, low, high)  b = Pow(a, two)  c = Reshape(b, shape)  y = Mul(c, scale)
+        }"""
+        )
+    )
+    assert table.params == 2
+    assert table.weight_bytes == 4 + 4 + 4 + 16 + 8
+
+
+def test_a_weight_made_of_others_is_the_weight_that_is_used(read: Read) -> None:
+    table = count(read("g (float[2,4] x) => (float y) <float[4,4] v, float[4] g> { w = Mul(v, g)  y = MatMul(x, w) }"))
+    assert table.params == 16
+
+
+def test_bytes_are_counted_at_their_types(read: Read) -> None:
+    table = count(read("g (float16[2,4] x) => (float y) <float16[4,4] w> { h = MatMul(x, w)  y = Cast<to = 1>(h) }"))
+    matmul, cast = table.rows
+    assert (matmul.bytes_read, matmul.bytes_written, matmul.weight_bytes) == (16 + 32, 16, 32)
+    assert (cast.bytes_read, cast.bytes_written, cast.bytes) == (16, 32, 48)
+
+
+def without_data(name: str) -> onnx.ModelProto:
+    """A reference network as it is exported, its weights as shapes alone: a quarter of a gigabyte less."""
+    network = architectures.get(name)
+    nodes, constants = onnx_export._graph(network)
+    placed = place(network)
+    weights = [
+        TensorProto(name=tensor, data_type=TensorProto.FLOAT, dims=shape)
+        for layer in placed
+        for tensor, shape in layer_tensors(layer).items()
+    ]
+    inputs = [onnx_export._value(onnx_export.INPUT, network.input_shape)]
+    outputs = [onnx_export._value(onnx_export.OUTPUT, placed[-1].output_shape)]
+    graph = helper.make_graph(nodes, name, inputs, outputs, [*constants, *weights])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("name", architectures.names())
+def test_an_exported_network_counts_as_its_table_does(read: Read, name: str, batch: int) -> None:
+    expected = counts.count(architectures.get(name))
+    table = count(read(without_data(name), batch=batch))
+    assert [row.name for row in table.rows if not row.counted] == []
+    assert table.macs == batch * expected.macs
+    assert (table.params, table.trainable_params) == (expected.params, expected.trainable_params)
+    for layer in expected.layers:
+        row = table.by_name.get(layer.name)
+        if row is not None:
+            assert (row.macs, row.params, row.trainable_params) == (
+                batch * layer.macs,
+                layer.params,
+                layer.trainable_params,
+            )
+            assert prod(row.output_shapes[0]) == batch * prod(layer.output_shape)
+    missing = {layer.kind for layer in expected.layers if layer.name not in table.by_name}
+    assert missing <= {"Dropout"}
+
+
+def test_a_network_exported_with_its_weights(tmp_path: Path) -> None:
+    network = architectures.get("lenet-5")
+    weights = {
+        name: np.zeros(shape, np.float32) for layer in place(network) for name, shape in layer_tensors(layer).items()
+    }
+    path = tmp_path / "lenet.onnx"
+    onnx_export.export(network, weights, path)
+    table = count(build_graph(open_model(path), name="lenet-5"))
+    assert (table.macs, table.params) == (416_520, 61_706)
+
+
+# 2·MAC, biases, ReLU, LRN at 13 per element, and comparisons of the pools, worked out from the layers' sizes.
+_LAYERS_2012 = {
+    "conv1": 2 * 105_415_200 + 290_400,
+    "conv2": 2 * 223_948_800 + 186_624,
+    "conv3": 2 * 149_520_384 + 64_896,
+    "conv4": 2 * 112_140_288 + 64_896,
+    "conv5": 2 * 74_760_192 + 43_264,
+    "fc6": 2 * 37_748_736 + 4_096,
+    "fc7": 2 * 16_777_216 + 4_096,
+    "fc8": 2 * 4_096_000 + 1_000,
+}
+
+
+def test_the_flop_of_the_2012_network(read: Read) -> None:
+    table = count(read(without_data("alexnet-2012")))
+    assert {name: table.by_name[name].flop for name in _LAYERS_2012} == _LAYERS_2012
+    relus = 290_400 + 186_624 + 2 * 64_896 + 43_264 + 2 * 4_096
+    pools = 8 * (69_984 + 43_264 + 9_216)
+    norms = 13 * (290_400 + 186_624)
+    assert table.flop == sum(_LAYERS_2012.values()) + relus + pools + norms
+    assert sum(row.transcendentals or 0 for row in table.rows) == 290_400 + 186_624

@@ -1,0 +1,109 @@
+"""Which activations hold memory while each node runs, by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.memory import analyse
+
+if TYPE_CHECKING:
+    from tests.unit.graph.conftest import Read
+
+
+def alive(graph: Graph) -> dict[str, int]:
+    live = analyse(graph).live_bytes
+    return {node.name: size for node, size in zip(graph.live_nodes, live, strict=True)}
+
+
+def test_a_chain_holds_two_tensors_at_a_time(read: Read) -> None:
+    graph = read("g (float[10] x) => (float y) { [a] a = Relu(x)  [b] b = Relu(a)  [c] y = Relu(b) }")
+    assert alive(graph) == {"a": 80, "b": 80, "c": 80}
+
+
+def test_a_branch_stays_until_its_last_reader(read: Read) -> None:
+    """x 16 B; a 16; wide 64; b 16; y 16."""
+    graph = read(
+        """g (float[4] x) => (float y) <int64[2] s = {4, 4}, int64[1] axis = {0}> {
+        [a] a = Relu(x)
+        [wide] wide = Expand(a, s)
+        [b] b = ReduceSum<keepdims = 0>(wide, axis)
+        [y] y = Add(a, b)
+        }"""
+    )
+    assert alive(graph) == {"a": 32, "wide": 80, "b": 96, "y": 48}
+    result = analyse(graph)
+    assert (result.peak_bytes, result.peak_node) == (96, "b")
+
+
+def test_a_view_shares_the_memory_of_what_it_views(read: Read) -> None:
+    """x 64 B; a 64, kept by two views of it; y 64."""
+    graph = read(
+        """g (float[4,4] x) => (float y) <int64[1] s = {16}> {
+        [a] a = Relu(x)
+        [flat] flat = Reshape(a, s)
+        [same] same = Identity(flat)
+        [y] y = Exp(same)
+        }"""
+    )
+    assert alive(graph) == {"a": 128, "flat": 64, "same": 64, "y": 128}
+
+
+def test_a_view_of_an_input_and_of_an_output(read: Read) -> None:
+    graph = read(
+        "g (float[4,4] x) => (float a, float y) { [flat] flat = Flatten(x)  [a] a = Relu(flat)  [y] y = Identity(a) }"
+    )
+    assert alive(graph) == {"flat": 64, "a": 128, "y": 64}
+
+
+def test_an_operator_of_another_domain_is_no_view(read: Read) -> None:
+    graph = read("g (float[4] x) => (float[4] y) { [y] y = com.example.Reshape(x) }")
+    assert alive(graph) == {"y": 32}
+
+
+def test_outputs_stay_until_the_end_and_dead_nodes_take_nothing(read: Read) -> None:
+    graph = read(
+        """g (float[4] x) => (float first, float y) {
+        [first] first = Relu(x)  [dead] dead = Exp(x)  [b] b = Exp(x)  [y] y = Abs(b)
+        }"""
+    )
+    assert alive(graph) == {"first": 32, "b": 48, "y": 48}
+
+
+def test_weights_are_no_activations(read: Read) -> None:
+    graph = read("g (float[4] x) => (float y) <float[4] w> { [w2] w2 = Exp(w)  [y] y = Add(x, w2) }")
+    assert alive(graph) == {"y": 32}
+
+
+def test_an_unknown_size_takes_nothing(read: Read) -> None:
+    graph = read(
+        """g (float[4] x) => (float[] y) {
+        [magic] h = com.example.Magic(x)  [y] y = Relu(h)
+        }"""
+    )
+    assert alive(graph) == {"magic": 16, "y": 0}
+
+
+@pytest.mark.parametrize("inputs", ["", "float[2] x"])
+def test_a_graph_without_live_nodes(read: Read, inputs: str) -> None:
+    result = analyse(read(f"g ({inputs}) => (float[2] y) <float[2] w> {{ y = Relu(w) }}"))
+    assert (result.live_bytes, result.peak_bytes, result.peak_node) == ((), 0, "")
+
+
+def test_an_input_that_is_an_output(read: Read) -> None:
+    assert alive(read("g (float[4] x) => (float x, float y) { [y] y = Relu(x) }")) == {"y": 32}
+
+
+def test_what_a_branch_captures_is_alive_while_it_runs(read: Read) -> None:
+    graph = read(
+        """g (float[4] x, bool c) => (float[4] y) {
+        [a] a = Relu(x)
+        [if] y = If(c) <
+            then_branch = t () => (float[4] u) { u = Exp(a) }, else_branch = e () => (float[4] v) { v = Abs(a) }
+        >
+        }""",
+        shapes={"c": ()},
+    )
+    assert alive(graph) == {"a": 33, "if": 33}

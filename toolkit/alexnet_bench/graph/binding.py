@@ -1,0 +1,145 @@
+"""The sizes of a model's inputs for one case: given, fixed, or a lone symbolic batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.graph import Dim
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.convert import MAX_ELEMENTS, MAX_RANK, required_inputs, tensor_from_info
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ValueInfoProto
+
+Shape = Sequence[Dim]
+
+
+def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Writes numbers into the shapes of the graph's inputs, in place.
+
+    Sizes that were given come first, since they may name symbols of other inputs; what is then left open must be an
+    input's first dimension, the batch.
+
+    Returns:
+        the size of each symbolic dimension.
+
+    Raises:
+        ShapeError: a size is needed and not known, or one given does not fit the model.
+    """
+    required = set(required_inputs(graph))
+    infos = {info.name: info for info in graph.input if info.name in required}
+    _check_names(given, infos)
+    sizes: dict[str, int] = {}
+    for name, shape in given.items():
+        _bind(infos[name], shape, sizes)
+    pending = [info for info in infos.values() if info.name not in given and info.type.HasField("tensor_type")]
+    while waiting := [info for info in pending if not _bind_known(info, batch, sizes)]:
+        if len(waiting) == len(pending):
+            raise _unknown_size(waiting[0], batch, sizes)
+        pending = waiting
+    _check_batch(batch, list(infos.values()))
+    return sizes
+
+
+def _bind_known(info: ValueInfoProto, batch: int | None, sizes: dict[str, int]) -> bool:
+    """Binds an input of which only the first dimension may be open; tells whether it could."""
+    shape = tensor_from_info(info).shape
+    if shape is None:
+        return False
+    wanted = _substituted(shape, sizes)
+    if wanted and not isinstance(wanted[0], int):
+        wanted[0] = batch or 1
+    known = [dim for dim in wanted if isinstance(dim, int)]
+    if len(known) < len(wanted):
+        return False
+    _bind(info, known, sizes)
+    return True
+
+
+def _bind(info: ValueInfoProto, sizes_given: Sequence[int], sizes: dict[str, int]) -> None:
+    _check_fits(info, sizes_given, sizes)
+    declared = tensor_from_info(info).shape or ()
+    sizes.update({dim: size for dim, size in zip(declared, sizes_given, strict=False) if isinstance(dim, str)})
+    shape = info.type.tensor_type.shape
+    shape.SetInParent()  # a scalar's shape has no dimensions, but is there
+    del shape.dim[:]
+    for size in sizes_given:
+        shape.dim.add().dim_value = size
+
+
+def _check_fits(info: ValueInfoProto, given: Sequence[int], sizes: Mapping[str, int]) -> None:
+    name, shape = printable(info.name), tensor_from_info(info).shape
+    if not info.type.HasField("tensor_type"):
+        raise ShapeError(f"input {name} is no tensor, and takes no shape", f"leave --shape {name}=... out")
+    if len(given) > MAX_RANK or prod(given) > MAX_ELEMENTS or any(size < 0 for size in given):
+        raise ShapeError(
+            f"{_written(given)} is no shape that input {name} can have", "give sizes that fit into a computer's memory"
+        )
+    if shape is None:
+        return
+    if len(given) != len(shape):
+        raise ShapeError(
+            f"input {name} has {len(shape)} dimensions, the shape given has {len(given)}",
+            f"its declared shape is {_written(shape)}",
+        )
+    if not _fits(shape, given, sizes):
+        raise ShapeError(
+            f"{_written(given)} does not fit input {name}, which is {_written(_substituted(shape, sizes))}",
+            "sizes of one symbolic name must be the same everywhere",
+        )
+
+
+def _fits(shape: Shape, given: Sequence[int], sizes: Mapping[str, int]) -> bool:
+    bound = dict(sizes)
+    for declared, size in zip(shape, given, strict=True):
+        known = bound.setdefault(declared, size) if isinstance(declared, str) else declared
+        if known not in (None, size):
+            return False
+    return True
+
+
+def _check_names(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
+    for name in given:
+        if name not in infos:
+            raise ShapeError(
+                f"the model has no input named {printable(name)}; it has {', '.join(map(printable, infos)) or 'none'}",
+                "write --shape INPUT=1x3x224x224 with one of these names",
+            )
+
+
+def _check_batch(batch: int | None, infos: Sequence[ValueInfoProto]) -> None:
+    """A batch that no input takes would be reported, and not run."""
+    shapes = {info.name: tensor_from_info(info).shape for info in infos}
+    first = {name: shape[0] for name, shape in shapes.items() if shape}
+    if batch is None or batch in first.values():
+        return
+    if not first:
+        raise ShapeError(f"no input has a dimension that could be the batch of {batch}", "leave --batch out")
+    name, fixed = next(iter(first.items()))
+    raise ShapeError(
+        f"input {printable(name)} is fixed at batch {fixed}, {batch} was asked for",
+        "export the model with a dynamic batch, or leave --batch out",
+    )
+
+
+def _substituted(shape: Shape, sizes: Mapping[str, int]) -> list[Dim]:
+    return [sizes.get(dim, dim) if isinstance(dim, str) else dim for dim in shape]
+
+
+def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, int]) -> ShapeError:
+    name, shape = printable(info.name), tensor_from_info(info).shape
+    if shape is None:
+        return ShapeError(f"input {name} has no shape", f"write --shape {name}=1x3x224x224")
+    known = _substituted(shape, sizes)
+    guess = [dim if isinstance(dim, int) else (batch or 1 if axis == 0 else 1) for axis, dim in enumerate(known)]
+    return ShapeError(
+        f"input {name} has dynamic dimensions: {_written(known)}",
+        f"write their sizes, for example --shape {name}={_written(guess)}",
+    )
+
+
+def _written(shape: Shape) -> str:
+    return "x".join("?" if dim is None else printable(str(dim)) for dim in shape) or "a scalar"

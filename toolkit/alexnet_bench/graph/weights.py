@@ -1,0 +1,47 @@
+"""Which constants of a graph are weights, and which of them are one and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alexnet_bench.core.graph import Graph, Node, is_float
+from alexnet_bench.graph.formulas.movement import is_view
+
+# Constant inputs that are settings and not weights, by operator and input index.
+_SETTINGS: dict[str, tuple[int, ...]] = {"Clip": (1, 2), "Dropout": (1, 2), "Pad": (2,), "Pow": (1,), "Resize": (1, 2)}
+_RUNNING_STATISTICS = (3, 4)
+"""Inputs of BatchNormalization that training does not learn: mean and variance."""
+
+
+def parameters(graph: Graph, node: Node) -> Iterator[str]:
+    """The float weights that a node reads: constants of at least one dimension that are no settings."""
+    settings = () if node.domain else _SETTINGS.get(node.op_type, ())
+    for index, name in enumerate(node.inputs):
+        tensor = graph.tensors.get(name)
+        if name in graph.constants and index not in settings and tensor and is_float(tensor.dtype) and tensor.shape:
+            yield name
+
+
+def statistics(graph: Graph, node: Node) -> Iterator[str]:
+    """The weights among them that training does not learn."""
+    if (node.domain, node.op_type) == ("", "BatchNormalization"):
+        for index in _RUNNING_STATISTICS:
+            if index < len(node.inputs) and node.inputs[index] in graph.constants:
+                yield node.inputs[index]
+
+
+def origins(graph: Graph) -> dict[str, str]:
+    """Constants that are other constants under another name, shape or order of axes, with the first of each.
+
+    Exporters share a weight through Identity, and read a tied embedding once as it is and once transposed.
+    """
+    first: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.writes and node.writes[0] in graph.constants and (is_view(node) or _transposes(node)):
+            source = node.inputs[0]
+            first[node.writes[0]] = first.get(source, source)
+    return first
+
+
+def _transposes(node: Node) -> bool:
+    return (node.domain, node.op_type) == ("", "Transpose") and bool(node.inputs)
