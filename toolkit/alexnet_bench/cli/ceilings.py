@@ -17,12 +17,16 @@ def register(app: typer.Typer) -> None:
 
 def ceilings(
     *,
-    backend: Annotated[str | None, typer.Option(help="Runtime; default: the first that works here.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default: the physical cores that may be used.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Runtime; default: the first that works here.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Measure again.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure what this machine can reach at best: arithmetic and memory, by the runtime's own kernels."""
+    """Measure what this machine reaches: arithmetic and memory."""
     from alexnet_bench.report.lists import print_ceilings, to_json
     from alexnet_bench.workflows.ceilings import machine_ceilings
 

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def devices(
-    name: Annotated[str | None, typer.Argument(help="Show one device with the source of every value.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show one device with the source of every value.")
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(*, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:
-    """Say which backends work here, tried on a small model, and what is missing for the others."""
+    """Say which backends work here, and what the others need."""
     from alexnet_bench.report.lists import print_diagnosis, to_json
     from alexnet_bench.workflows.doctor import diagnose
 

@@ -14,14 +14,18 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    name: Annotated[str, typer.Argument(help="A reference network from `alexnet-bench models`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A reference network from `alexnet-bench models`.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
-    weights: Annotated[Path | None, typer.Option(help="A .safetensors, .pt, .pth or .onnx file.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the initial weights, when no weights are given.")] = 0,
-    init: Annotated[str, typer.Option(help="paper: as its authors initialised it; he: He initialisation.")] = "paper",
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="What to write: .onnx, or .safetensors for the weights.")],
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .safetensors, .pt, .pth or .onnx file.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the initial weights.")] = 0,
+    init: Annotated[
+        str, typer.Option(metavar="paper|he", help="Initial weights: as the authors drew them, or He et al.")
+    ] = "paper",
 ) -> None:
-    """Write a reference network as an ONNX file; the same weights give the same bytes."""
+    """Write a reference network as ONNX; same weights, same bytes."""
     from alexnet_bench.workflows.export import export as write
 
     path = write(name, output, weights=weights, seed=seed, init=init)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
 from alexnet_bench import __version__
 from alexnet_bench.cli import ceilings, devices, doctor, export, models, profile, report
 from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.text import escape_controls
 
 INTERNAL_ERROR = 5
 INTERRUPTED = 130
+TERMINATED = 143
 
 app = typer.Typer(
     name="alexnet-bench",
@@ -51,51 +56,86 @@ for command in (profile, models, export, report, devices, ceilings, doctor):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     debug = "--debug" in given
     sys.exit(run([item for item in given if item != "--debug"], debug=debug))
 
 
 def run(arguments: Sequence[str], *, debug: bool = False) -> int:
-    """Runs one command line and returns its exit code."""
+    """Runs one command line and returns its exit code.
+
+    Args:
+        arguments: without the name of the program.
+        debug: show the traceback of an error before its message.
+    """
     try:
         code = app(args=list(arguments), prog_name="alexnet-bench", standalone_mode=False)
         sys.stdout.flush()
-    except AlexnetBenchError as error:
-        if debug:
-            raise
-        return _fail(error.message, error.hint, error.exit_code)
+    except (BrokenPipeError, SystemExit) as error:
+        return _ended(error)
     except KeyboardInterrupt:
-        return _fail("interrupted", "", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; Python would complain again when it closes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        code = _usage_error(error)
-        if code is not None:
-            return code
+        return _interrupted()
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one message and an exit code
         if debug:
-            raise
-        return _fail(
-            f"internal error: {type(error).__name__}: {error}", "this is a bug; run again with --debug and report it",
-            INTERNAL_ERROR,
-        )  # fmt: skip
+            traceback.print_exc()
+        code = _failed(error)
+        if arguments and arguments[0].endswith(".onnx"):
+            typer.echo(f"To profile a model: alexnet-bench profile {escape_controls(arguments[0])}", err=True)
+        return code
+    if code == INTERRUPTED:  # what the parser makes of Ctrl-C, without a word
+        return _interrupted()
     return code if isinstance(code, int) else 0
 
 
-def _usage_error(error: Exception) -> int | None:
-    """The exit code of an error in the command line itself, after showing it; None for other errors."""
+def _interrupted() -> int:
+    return _fail("interrupted", "", INTERRUPTED)
+
+
+def _failed(error: Exception) -> int:
+    """Shows an error and returns its exit code."""
+    if isinstance(error, AlexnetBenchError):
+        return _fail(error.message, error.hint, error.exit_code)
     show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-    if callable(show) and isinstance(code, int):
+    if callable(show) and isinstance(code, int):  # an error in the command line itself; the parser words it
         show()
+        if getattr(error, "ctx", None) is None:  # then the parser leaves out where help is
+            typer.echo("Try 'alexnet-bench --help' for help.", err=True)
         return code
-    if type(error).__name__ == "Abort":
-        return _fail("interrupted", "", INTERRUPTED)
-    return None
+    if type(error).__name__ == "Abort":  # what the parser makes of the end of standard input
+        return _interrupted()
+    if isinstance(error, MemoryError):
+        return _fail("there is not enough memory", "give a smaller --batch or --shape", 2)
+    hint = "this is a bug; run again with --debug and report it"
+    return _fail(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
+
+
+def _ended(error: BaseException) -> int:
+    """The exit code after the reader of a pipe has gone, or after the process was told to end.
+
+    The parser turns a broken pipe into an exit with 1, which here means a failed check; to stop reading is none.
+    """
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        # Python would complain again when it closes the streams.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
+        return 0
+    code = error.code if isinstance(error, SystemExit) else INTERNAL_ERROR
+    return code if isinstance(code, int) else 0
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    """Leaves as after Ctrl-C: workers end and scratch folders go."""
+    raise SystemExit(TERMINATED)
 
 
 def _fail(message: str, hint: str, code: int) -> int:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {escape_controls(message, keep=_LINE_BREAK)}", err=True)
     if hint:
-        typer.echo(f"hint:  {hint}", err=True)
+        typer.echo(f"hint:  {escape_controls(hint, keep=_LINE_BREAK)}", err=True)
     return code
+
+
+_LINE_BREAK = "\n"
+"""Errors that name several things stand on several lines; names themselves come escaped."""

@@ -18,7 +18,7 @@ from alexnet_bench.core.text import printable
 if TYPE_CHECKING:
     from alexnet_bench.core.document import Document
 
-STDOUT = "-"
+_STANDARD_OUTPUT = ("-", "/dev/stdout")
 _MAX_DIGITS = 18
 _SIZES = re.compile(rf"\d{{1,{_MAX_DIGITS}}}(x\d{{1,{_MAX_DIGITS}}})*")
 
@@ -49,7 +49,7 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if not equals or not name or (sizes and not _SIZES.fullmatch(sizes)):
             raise UsageError(f"{printable(text)!r} is not a shape", "write --shape NAME=1x3x224x224")
         if name in found:
-            raise UsageError(f"the shape of {printable(name)} is given twice")
+            raise UsageError(f"the shape of {printable(name)} is given twice", "give one --shape for each input")
         found[name] = tuple(int(size) for size in sizes.split("x") if size)
     return found
 
@@ -75,18 +75,41 @@ class Outputs:
         """Raises an error now rather than after minutes of measuring.
 
         Raises:
-            UsageError: two outputs want standard output.
+            UsageError: two outputs want the same place, or one would replace a model.
             OutputError: a file cannot be written.
         """
-        wanted = [target for target in (self.json, self.markdown) if target is not None]
-        if wanted.count(STDOUT) > 1:
+        files = [Path(target) for target in self._targets() if target not in _STANDARD_OUTPUT]
+        if len(self._targets()) - len(files) > 1:
             raise UsageError("JSON and Markdown cannot both go to standard output", "give one of them a file")
-        for target in wanted:
-            if target != STDOUT:
-                atomic.check_writable(Path(target))
+        if len({file.absolute() for file in files}) < len(files):
+            raise UsageError("JSON and Markdown cannot both go to one file", "give each its own")
+        for file in files:
+            if file.suffix == ".onnx":
+                raise UsageError(
+                    f"{printable(str(file))} is a model, and would be replaced",
+                    "an output comes after its option: profile MODEL --json FILE.json",
+                )
+            atomic.check_writable(file)
 
     def write(self, document: Document, *, top: int | None, quiet: bool) -> None:
-        """Writes what was asked for, then the table."""
+        """Writes what was asked for and shows the table, which a full disk does not take away.
+
+        Raises:
+            OutputError: a file could not be written after all.
+        """
+        try:
+            self._write_files(document, top)
+        finally:
+            if not quiet:
+                from alexnet_bench.report.table import print_profile
+
+                taken = any(target in _STANDARD_OUTPUT for target in self._targets())
+                print_profile(document, sys.stderr if taken else sys.stdout, top=top)
+
+    def _targets(self) -> list[str]:
+        return [target for target in (self.json, self.markdown) if target is not None]
+
+    def _write_files(self, document: Document, top: int | None) -> None:
         if self.json is not None:
             from alexnet_bench.core.document import encode
 
@@ -95,15 +118,10 @@ class Outputs:
             from alexnet_bench.report.markdown import to_markdown
 
             _emit(self.markdown, to_markdown(document, top=top).encode())
-        if not quiet:
-            from alexnet_bench.report.table import print_profile
-
-            taken = STDOUT in (self.json, self.markdown)
-            print_profile(document, sys.stderr if taken else sys.stdout, top=top)
 
 
 def _emit(target: str, content: bytes) -> None:
-    if target == STDOUT:
+    if target in _STANDARD_OUTPUT:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:

@@ -16,27 +16,39 @@ def register(app: typer.Typer) -> None:
 
 def profile(
     model: Annotated[
-        str, typer.Argument(help="A name from `alexnet-bench models`, or an .onnx file.")
+        str, typer.Argument(metavar="MODEL", help="A name from `alexnet-bench models`, or an .onnx file.")
     ] = "alexnet-2012",
     *,
-    backend: Annotated[str | None, typer.Option(help="Runtime; default: the first that works here.")] = None,
-    batch: Annotated[str, typer.Option(help="Batch sizes, for example 1,8,32.")] = "",
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Size of an input, as NAME=1x3x224x224; may be repeated.")
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Runtime; default: the first that works here.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default: the physical cores that may be used.")] = None,
-    seconds: Annotated[float, typer.Option(help="Timed seconds for each batch size.")] = 3.0,
+    batch: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, for example 1,8,32.")] = "",
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SIZES", help="Size of an input, as NAME=1x3x224x224; may be repeated."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Timed seconds for each batch size.")] = 3.0,
     budget: Annotated[
-        list[str] | None, typer.Option(help="Devices to compare with, as NAME:COUNT [default: gtx-580:2].")
+        list[str] | None,
+        typer.Option(metavar="NAME:COUNT", help="Devices to compare with; may be repeated.  [default: gtx-580:2]"),
     ] = None,
     static: Annotated[bool, typer.Option("--static", help="Count, do not run; needs no runtime.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of generated inputs.")] = 0,
-    top: Annotated[int | None, typer.Option(help="Layers to show; 0 shows all.")] = None,
-    json: Annotated[str | None, typer.Option(help="Write the profile as JSON; - is standard output.")] = None,
-    markdown: Annotated[str | None, typer.Option(help="Write it as Markdown; - is standard output.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated inputs.")] = 0,
+    top: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the profile as JSON; - is standard output.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
 ) -> None:
-    """Profile a model: time, FLOPs, bytes and roofline, layer by layer."""
+    """Profile a model layer by layer: time, FLOPs, bytes, roofline."""
     outputs = options.Outputs(json=json, markdown=markdown)
     outputs.check()
     sizes = options.batches(batch)

@@ -15,11 +15,17 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    profile: Annotated[str, typer.Argument(help="JSON that `alexnet-bench profile --json` wrote.")],
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="JSON that `alexnet-bench profile --json` wrote.")],
     *,
-    top: Annotated[int | None, typer.Option(help="Layers to show; 0 shows all.")] = None,
-    json: Annotated[str | None, typer.Option(help="Write it again as JSON; - is standard output.")] = None,
-    markdown: Annotated[str | None, typer.Option(help="Write it as Markdown; - is standard output.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it again as JSON; - is standard output.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Show a stored profile again; needs no runtime and no model."""

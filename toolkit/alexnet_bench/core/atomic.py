@@ -1,23 +1,43 @@
-"""Writing files so that a killed run leaves the last good one."""
+"""Writing files so that a killed run leaves the last good one.
+
+A symbolic link is followed: `latest.json` stays a link, and the file that it names is replaced. Devices and pipes
+(/dev/stdout, /dev/null) cannot be replaced, only written to.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from alexnet_bench.core.errors import OutputError
+from alexnet_bench.core.text import printable
+
+_ELSEWHERE = "choose another place for the output"
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+"""Where these lead, even to a file, somebody holds it open: to replace the file would take it away from them."""
+_NAME_KEPT = 32
+"""Characters of the target's name in the temporary one, which must not become too long for the file system."""
 
 
 def check_writable(path: Path) -> None:
     """Raises OutputError when `path` cannot be written, before minutes of work are spent on its content."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder", "give the name of a file")
-    if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist", f"mkdir -p {path.parent}")
-    target = path if path.exists() else path.parent
-    if not os.access(target, os.W_OK):
-        raise OutputError(f"{target} is not writable", "choose another place for the output")
+    if _is_special(path):
+        _check_access(path)
+        return
+    target = _target(path)
+    if target.is_dir():
+        raise OutputError(f"{_shown(path)} is a folder", "give the name of a file")
+    if not target.parent.is_dir():
+        folder = target.parent if path.is_symlink() else path.parent
+        raise OutputError(f"the folder {_shown(folder)} does not exist", f"mkdir -p {_shown(folder)}")
+    if target.exists():
+        _check_access(target)
+    # Only trying shows whether the folder takes a new file: permissions, read-only mounts and quotas all refuse.
+    handle, temporary = _temporary(target)
+    os.close(handle)
+    temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -26,23 +46,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OutputError: the place cannot be written.
     """
-    if path.exists() and not path.is_file():
+    if _is_special(path):
         _write_special(path, content)
         return
     check_writable(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    target = _target(path)
+    handle, temporary = _temporary(target)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        raise _refused(path, error) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -50,12 +68,55 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def _write_special(path: Path, content: bytes) -> None:
-    """Devices and pipes (/dev/stdout, /dev/null) cannot be replaced, only written to."""
+def _target(path: Path) -> Path:
+    """What is really written: the end of a chain of links."""
     try:
-        path.write_bytes(content)
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError up to Python 3.12
+        raise _refused(path, error) from None
+
+
+def _is_special(path: Path) -> bool:
+    if str(path).startswith(_STREAMS):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered, a null
+        raise _refused(path, error) from None
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _check_access(target: Path) -> None:
+    if not os.access(target, os.W_OK):
+        raise OutputError(f"{_shown(target)} is not writable", _ELSEWHERE)
+
+
+def _temporary(target: Path) -> tuple[int, Path]:
+    """A new file beside the target, where a rename stays within the file system."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:_NAME_KEPT]}.")
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        raise _refused(target, error) from error
+    return handle, Path(name)
+
+
+def _write_special(target: Path, content: bytes) -> None:
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
+def _refused(path: Path, error: Exception) -> OutputError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return OutputError(f"{_shown(path)} cannot be written: {reason}", _ELSEWHERE)
+
+
+def _shown(path: Path) -> str:
+    """A path as far as a message has room for it."""
+    return printable(str(path), 200)
 
 
 def _umask() -> int:

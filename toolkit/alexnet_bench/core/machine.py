@@ -31,13 +31,18 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
     cores = {_sibling_group(cpu) for cpu in allowed}
     quota = _quota()
-    return max(1, min(len(cores), math.floor(quota)) if quota else len(cores))
+    return max(1, len(cores) if quota is None else min(len(cores), math.floor(quota)))
+
+
+def memory_bytes() -> int:
+    """Physical memory of the machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def last_level_cache_bytes() -> int:
     """Size of the largest cache that core 0 reaches; 32 MiB where the kernel does not say."""
     sizes = [_cache_bytes(path) for path in _CPU0.glob("cache/index*/size")]
-    return max(sizes, default=32 << 20)
+    return max(sizes, default=0) or 32 << 20
 
 
 def load_average() -> float | None:
@@ -61,14 +66,14 @@ def _quota() -> float | None:
     try:
         limit, period = _CGROUP.read_text().split()
         return None if limit == "max" else int(limit) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return None
 
 
 def _cache_bytes(path: Path) -> int:
+    """A size as the kernel writes it: "32768K"; 0 where there is none."""
     try:
         text = path.read_text().strip()
-    except OSError:
+        return int(text.rstrip("KM")) * {"K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
+    except (OSError, ValueError):
         return 0
-    factor = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
-    return int(text.rstrip("KM")) * factor

@@ -6,9 +6,32 @@ MAX_SHOWN = 120
 
 
 def printable(text: str, limit: int = MAX_SHOWN) -> str:
-    r"""Text of a model or a file with control characters escaped and cut to `limit` characters.
+    r"""Text of a model or a file with control characters escaped, cut to `limit` characters.
 
     Terminal escapes, newlines and directional marks in a node's name must not move the reader's cursor.
     """
-    shown = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
+    # One character more than fits is enough to know that the text is cut; a name may be megabytes long.
+    shown = escape_controls(text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    r"""The whole text with control characters, directional marks and the like escaped as \x1b or \u202e.
+
+    Args:
+        text: from a stranger.
+        keep: characters to leave as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 layer", "3 layers", "4 processes"."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()

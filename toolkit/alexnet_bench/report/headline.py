@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.core.profile import LayerProfile, Profile
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent, quantity
 
 _WORTH_SAYING = 0.10
 """Shares of the time below this are not the first thing to look at."""
+_MOSTLY_OUTSIDE = 0.25
+_DISTORTED = 0.5
+"""A run that the profiler makes so much longer says more of the profiler than of its layers."""
+_OUT_OF_PROPORTION = 1.5
+"""Time over FLOP, both as shares of the whole, from which a weak kernel stands out from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ def headline(profile: Profile) -> str:
     if profile.latency is None:
         return _static(profile)
     groups = by_operator(profile.layers)
-    for find in (_outside, _neither, _overhead, _memory, _compute):
+    for find in (_distorted, _outside, _neither, _overhead, _memory, _compute):
         sentence = find(profile, groups)
         if sentence:
             return sentence
@@ -77,13 +82,25 @@ def _group(op: str, layers: list[LayerProfile], total_time: float, total_flop: f
     )
 
 
-def _outside(profile: Profile, _: list[Group]) -> str:
-    share = profile.coverage.outside_kernels_fraction or 0.0
-    if share < 0.25:
+def _distorted(profile: Profile, _: list[Group]) -> str:
+    latency = profile.latency
+    cost = latency.profiling_overhead_fraction if latency else None
+    if latency is None or cost is None or cost < _DISTORTED:
         return ""
     return (
-        f"{percent(share)} of a run is spent outside kernels: starting it, and its {len(profile.layers)} layers, "
-        "costs as much as their work."
+        f"Too short to time by layer: a run takes {quantity(latency.median_s, 's')}, and watching its "
+        f"{plural(len(profile.layers), 'layer')} makes that {1 + cost:,.1f} times as long. "
+        "A larger --batch gives times to trust."
+    )
+
+
+def _outside(profile: Profile, _: list[Group]) -> str:
+    share = profile.coverage.outside_kernels_fraction or 0.0
+    if share < _MOSTLY_OUTSIDE:
+        return ""
+    return (
+        f"{percent(share)} of a run is spent outside kernels, on starting it and its "
+        f"{plural(len(profile.layers), 'layer')}: fewer or larger layers help, faster kernels do not."
     )
 
 
@@ -92,10 +109,13 @@ def _neither(_: Profile, groups: list[Group]) -> str:
     worst = max(weak, key=lambda group: group.time_fraction - group.flop_fraction, default=None)
     if worst is None:
         return ""
-    reached = f"at {percent(worst.fraction_of_ceiling)} of its roof" if worst.fraction_of_ceiling is not None else ""
+    if worst.time_fraction >= _OUT_OF_PROPORTION * worst.flop_fraction:
+        advice = "a weak kernel, and the first thing to replace."
+    else:
+        advice = "more or fewer --threads, a larger --batch or another runtime may come closer."
     return (
         f"{_called(worst)} {percent(worst.time_fraction)} of the time for {percent(worst.flop_fraction)} of the FLOP, "
-        f"and is on neither roof ({reached}): a weak kernel, and the first thing to replace."
+        f"and is on neither roof (at {percent(worst.fraction_of_ceiling)} of the closer one): {advice}"
     )
 
 
@@ -137,17 +157,16 @@ def _static(profile: Profile) -> str:
     heaviest = max(layers, key=lambda layer: layer.params)
     share = percent((most.flop or 0) / profile.totals.flop)
     sentence = f"Counted without running: {printable(most.name)} does {share} of the FLOP"
-    if profile.model.params and heaviest.params:
-        sentence += (
-            f", {printable(heaviest.name)} holds {percent(heaviest.params / profile.model.params)} of the parameters"
-        )
-    return f"{sentence}."
+    if not profile.model.params or not heaviest.params:
+        return f"{sentence}."
+    who = "and" if heaviest is most else f"{printable(heaviest.name)}"
+    comma = " " if heaviest is most else ", "
+    return f"{sentence}{comma}{who} holds {percent(heaviest.params / profile.model.params)} of the parameters."
 
 
 def _called(group: Group) -> str:
-    return (
-        f"{printable(group.op)} takes" if group.layers == 1 else f"{printable(group.op)} ({group.layers} layers) takes"
-    )
+    layers = "" if group.layers == 1 else f" ({plural(group.layers, 'layer')})"
+    return f"{printable(group.op)}{layers} takes"
 
 
 def _sum(layers: Iterable[LayerProfile], key: Callable[[LayerProfile], float]) -> float:

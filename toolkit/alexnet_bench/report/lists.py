@@ -7,16 +7,20 @@ from typing import IO
 
 import msgspec
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from alexnet_bench.core.devices import Device
-from alexnet_bench.core.listings import Diagnosis, ModelListing
+from alexnet_bench.core.devices import Device, Sourced
+from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis, ModelListing
 from alexnet_bench.core.profile import Ceilings
-from alexnet_bench.core.text import printable
-from alexnet_bench.core.units import binary_bytes, quantity
+from alexnet_bench.core.units import binary_bytes, digits, quantity
+from alexnet_bench.report.console import page, plain_table, safe
 
 _DTYPES = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "int8")
+_ROOM_FOR_TITLES = 130
+"""Columns from which the titles of models and devices stand beside the numbers."""
+_WIDTH_OF_FILES = 140
 
 
 def to_json(listing: object) -> bytes:
@@ -26,76 +30,70 @@ def to_json(listing: object) -> bytes:
 
 def print_models(models: Sequence[ModelListing], stream: IO[str]) -> None:
     """One line for each model; FLOP are 2·MAC, as published figures count them."""
-    table = _table("name", "input", ">parameters", ">MAC", ">GFLOP", "")
-    for model in models:
-        shape = "x".join(map(str, model.input_shape))
-        table.add_row(
-            model.name,
-            shape,
-            f"{model.params:,}",
-            f"{model.macs:,}",
-            f"{model.mac_flop / 1e9:.4f}",
-            printable(model.title),
-        )
-    _console(stream).print(table)
+    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+        wide = console.width >= _ROOM_FOR_TITLES
+        table = plain_table("name", "input", ">parameters", ">MAC", ">GFLOP", *([""] if wide else []))
+        for model in models:
+            cells = (
+                "x".join(map(str, model.input_shape)),
+                f"{model.params:,}",
+                f"{model.macs:,}",
+                f"{model.mac_flop / 1e9:.4f}",
+            )
+            title = [safe(model.title)] if wide else []
+            table.add_row(safe(model.name), *cells, *title)
+        console.print(table)
+        console.print(Text("GFLOP are 2·MAC per image; models named onnx: lie inside the onnx package", "dim"))
 
 
 def print_devices(devices: Sequence[Device], stream: IO[str]) -> None:
     """One line for each device: dense peaks by type in 10^12/s, memory and bandwidth."""
-    table = _table("name", *(f">{dtype}" for dtype in _DTYPES), ">memory", ">GB/s", "")
-    for device in devices:
-        peaks = [device.peak_flop_per_s(dtype) for dtype in _DTYPES]
-        table.add_row(
-            device.name,
-            *(
-                "" if peak is None else f"{peak / 1e12:,.3g}" if peak < 1e13 else f"{peak / 1e12:,.0f}"
-                for peak in peaks
-            ),
-            binary_bytes(device.memory.bytes),
-            f"{device.memory.bytes_per_s / 1e9:,.0f}",
-            device.title,
-        )
-    console = _console(stream)
-    console.print(table)
-    console.print(
-        Text("dense peaks in 10^12 per second; `alexnet-bench devices NAME` shows the source of every value", "dim")
-    )
+    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+        wide = console.width >= _ROOM_FOR_TITLES
+        headings = ("name", *(f">{dtype}" for dtype in _DTYPES), ">memory", ">GB/s", *([""] if wide else []))
+        table = plain_table(*headings, gap=2 if wide else 1)
+        for device in devices:
+            peaks = (_tera(device.peak_flop_per_s(dtype)) for dtype in _DTYPES)
+            memory = (binary_bytes(device.memory.bytes), f"{device.memory.bytes_per_s / 1e9:,.0f}")
+            table.add_row(device.name, *peaks, *memory, *([safe(device.title)] if wide else []))
+        console.print(table)
+        console.print(Text("dense peaks in 10^12 per second; `alexnet-bench devices NAME` shows their sources", "dim"))
 
 
 def print_device(device: Device, stream: IO[str]) -> None:
-    """One device with the source of every value."""
-    console = _console(stream)
-    console.print(Text(f"{device.name}: {device.title} ({device.year})", style="bold"))
-    table = _table("what", ">value", "source", "checked")
-    table.add_row(
-        "memory",
-        f"{binary_bytes(device.memory.bytes)}, {quantity(device.memory.bytes_per_s, 'B/s')}",
-        device.memory.source,
-        device.memory.verified,
-    )
-    for peak in device.peaks:
-        what = f"{peak.dtype}, {peak.unit}, sums in {peak.accumulate}"
-        table.add_row(what, quantity(peak.flop_per_s, "FLOP/s"), peak.source, peak.verified)
-    console.print(table)
-    if device.note:
-        console.print(Text(device.note))
+    """One device; every value has the number of its source, which follow below."""
+    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+        console.print(safe(f"{device.name}: {device.title} ({device.year})", "bold"))
+        sources: dict[tuple[str, str], int] = {}
+        table = plain_table("what", ">value", "how", "source")
+        memory = device.memory
+        for what, value in (("memory", binary_bytes(memory.bytes)), ("bandwidth", quantity(memory.bytes_per_s, "B/s"))):
+            table.add_row(what, value, "", _reference(sources, memory))
+        for peak in device.peaks:
+            how = f"{peak.unit}, sums in {peak.accumulate}"
+            table.add_row(peak.dtype, quantity(peak.flop_per_s, "FLOP/s"), how, _reference(sources, peak))
+        console.print(table)
+        console.print()
+        _print_sources(console, sources)
+        if device.note:
+            console.print()
+            console.print(safe(device.note))
 
 
 def print_ceilings(ceilings: Ceilings, stream: IO[str]) -> None:
     """Best and median of each ceiling."""
-    table = _table("ceiling", ">best", ">median")
+    table = plain_table("ceiling", ">best", ">median")
     for dtype, best in ceilings.flop_per_s.items():
         median = ceilings.median_flop_per_s.get(dtype)
         table.add_row(f"arithmetic, {dtype}", quantity(best, "FLOP/s"), quantity(median, "FLOP/s"))
     table.add_row("memory", quantity(ceilings.bytes_per_s, "B/s"), quantity(ceilings.median_bytes_per_s, "B/s"))
-    console = _console(stream)
-    console.print(table)
-    console.print(Text(ceilings.source))
+    with page(stream) as console:
+        console.print(table)
+        console.print(safe(ceilings.source, "dim"))
 
 
 def print_diagnosis(diagnosis: Diagnosis, stream: IO[str]) -> None:
     """The machine, then what each backend did."""
-    console = _console(stream)
     grid = Table.grid(padding=(0, 2))
     for label, value in (
         ("alexnet-bench", f"{diagnosis.version}, Python {diagnosis.python}"),
@@ -105,23 +103,40 @@ def print_diagnosis(diagnosis: Diagnosis, stream: IO[str]) -> None:
         ("workspace", diagnosis.workspace or "none (no alexnet-bench.toml from here upwards)"),
         ("cache", diagnosis.cache),
     ):
-        grid.add_row(Text(label, style="dim"), Text(value))
+        grid.add_row(Text(label, style="dim"), safe(value))
+    with page(stream) as console:
+        console.print(grid)
+        console.print()
+        for backend in diagnosis.backends:
+            _print_backend(console, backend)
+
+
+def _print_backend(console: Console, backend: BackendDiagnosis) -> None:
+    state, style = ("works", "green") if backend.works else ("missing" if not backend.version else "fails", "red")
+    name = f"{backend.name} {backend.version}".strip()
+    console.print(Text.assemble((state, style), "  ", safe(name, "bold"), "  ", safe(backend.detail)))
+    if backend.hint:
+        console.print(Padding(safe(backend.hint), (0, 0, 0, 9)))
+
+
+def _print_sources(console: Console, sources: dict[tuple[str, str], int]) -> None:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for (source, checked), number in sources.items():
+        grid.add_row(f"[{number}]", safe(source))
+        grid.add_row("", safe(f"checked: {checked}", "dim"))
     console.print(grid)
-    for backend in diagnosis.backends:
-        mark = Text("works  ", "green") if backend.works else Text("missing", "red")
-        console.print(Text.assemble(mark, f"  {backend.name} {backend.version}: {printable(backend.detail, 400)}"))
-        if backend.hint:
-            console.print(Text(f"         {backend.hint}"))
 
 
-def _console(stream: IO[str]) -> Console:
-    return Console(file=stream, width=None if stream.isatty() else 140, highlight=False)
+def _reference(sources: dict[tuple[str, str], int], value: Sourced) -> str:
+    """The number of a value's source; equal sources share one."""
+    return f"[{sources.setdefault((value.source, value.verified), len(sources) + 1)}]"
 
 
-def _table(*headings: str) -> Table:
-    """A plain table; headings that begin with ">" are right-aligned."""
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    for heading in headings:
-        right = heading.startswith(">")
-        table.add_column(heading.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-    return table
+def _tera(rate: float | None) -> str:
+    """A rate in 10^12 per second, as short as a column of such rates allows; "" for None."""
+    if rate is None:
+        return ""
+    value = rate / 1e12
+    return f"{value:,.0f}" if value >= 10 else digits(value)

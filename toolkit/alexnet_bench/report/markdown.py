@@ -6,11 +6,13 @@ import re
 
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.core.units import percent
+from alexnet_bench.core.text import escape_controls
 from alexnet_bench.report.headline import headline
-from alexnet_bench.report.rows import layer_rows, shown_warnings, summary, title
+from alexnet_bench.report.rows import Line, layer_rows, shown_warnings, summary, title
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
+_AUTOLINK = re.compile(r"(?i)(:(?=//)|(?<=www)\.)")
+_WORD_JOINER = "\u2060"
 
 
 def to_markdown(document: Document, *, top: int | None = None) -> str:
@@ -25,24 +27,37 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
 
 
 def escape(text: str) -> str:
-    """Text of a model made harmless in Markdown: no markup, no links, no mentions, no table cells."""
-    return _SPECIAL.sub(r"\\\1", text)
+    """Text of a model made harmless in Markdown: no markup, no links, no mentions, no table cells, no line breaks.
+
+    GitHub looks for mentions in the finished page, where a backslash before the @ is gone: an invisible character that
+    joins words stands behind it instead.
+    """
+    escaped = _SPECIAL.sub(r"\\\1", escape_controls(text))
+    return _AUTOLINK.sub(r"\\\1", escaped).replace("@", f"@{_WORD_JOINER}")
 
 
 def _section(profile: Profile, top: int | None) -> str:
     lines = [f"### {escape(title(profile))}", "", f"**{escape(headline(profile))}**", ""]
-    lines += ["| | |", "|---|---|"]
-    lines += [f"| {label} | {escape(text)} |" for label, text in summary(profile)]
+    lines += ["| | |", "|---|---|", *map(_summary_row, summary(profile))]
     lines += ["", *_layers(profile, top)]
-    lines += [f"> {escape(warning.message)} {escape(warning.hint)}".rstrip() for warning in shown_warnings(profile)]
-    return "\n".join([*lines, ""])
+    for warning in shown_warnings(profile):
+        hint = f" ({warning.hint})" if warning.hint else ""
+        lines += [f"> {escape(warning.message + hint)}", ""]
+    return "\n".join(lines)
+
+
+def _summary_row(line: Line) -> str:
+    return f"| {line.label} | {'<br>'.join(map(escape, line.texts))} |"
 
 
 def _layers(profile: Profile, top: int | None) -> list[str]:
     shown = layer_rows(profile, top)
-    lines = ["<details><summary>Layers</summary>", ""]
-    lines += ["| layer | time | share | FLOP | moved | FLOP/s | of roof | bound |", "|---|--:|--:|--:|--:|--:|--:|---|"]
-    for row in shown.rows:
-        cells = (row.layer, row.time, percent(row.share), row.flop, row.moved, row.rate, row.roof, row.bound)
-        lines.append(f"| {' | '.join(map(escape, cells))} |")
+    headings = ["layer", *(column.heading for column in shown.columns)]
+    rules = ["---", *("--:" if column.right else "---" for column in shown.columns)]
+    lines = ["<details><summary>Layers</summary>", "", _table_row(headings), f"|{'|'.join(rules)}|"]
+    lines += [_table_row([escape(row.name), *(escape(c.text(row)) for c in shown.columns)]) for row in shown.rows]
     return [*lines, *(["", escape(shown.rest)] if shown.rest else []), "", "</details>", ""]
+
+
+def _table_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,39 +1,94 @@
-"""The profile as rows of text: what the table and Markdown both show."""
+"""The profile as text: the rows of its layers, and the lines that sum it up. The table and Markdown both show these."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alexnet_bench.core.profile import BudgetLine, Caution, LayerProfile, Profile
-from alexnet_bench.core.text import printable
-from alexnet_bench.core.units import binary_bytes, percent, quantity
+from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
 
 ALL_UP_TO = 40
 """Profiles with up to this many layers are shown whole, longer ones by their slowest layers."""
 SLOWEST = 25
+NARROW, WIDE = 80, 100
+"""Columns of text from which a table has room for more of its columns."""
+_IMAGE_RANK = 4
 _ONLY_IN_DOCUMENT = frozenset({"no-device"})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A layer as text. `share` is the fraction behind `time`, for a bar."""
+    """A layer, and its share of the whole: of the time, or of the FLOP where nothing was run."""
 
-    layer: str
-    time: str
+    layer: LayerProfile
     share: float | None
-    flop: str
-    moved: str
-    rate: str
-    roof: str
-    bound: str
+
+    @property
+    def name(self) -> str:
+        """The layer's name, safe to show."""
+        return printable(self.layer.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        heading: its first line.
+        text: what it says of a layer.
+        from_width: columns of text that the table needs to have for it.
+        right: aligned to the right, as numbers are.
+    """
+
+    heading: str
+    text: Callable[[Row], str]
+    from_width: int = 0
+    right: bool = True
+
+
+SHARE = Column("share", lambda row: percent(row.share))
+BOUND = Column("bound", lambda row: row.layer.bound or "-", right=False)
+_FLOP = Column("FLOP", lambda row: quantity(row.layer.flop, ""))
+_MOVED = Column("moved", lambda row: quantity(row.layer.bytes, "B"), NARROW)
+TIMED_COLUMNS = (
+    Column("time", lambda row: quantity(row.layer.time_s, "s")),
+    SHARE,
+    _FLOP,
+    _MOVED,
+    Column("FLOP/s", lambda row: quantity(row.layer.flop_per_s, "") if row.layer.flop else "-", NARROW),
+    Column("roof", lambda row: percent(row.layer.fraction_of_ceiling)),
+    BOUND,
+)
+"""`roof` is how close the layer comes to the lower of its two roofs, `bound` says which one that is."""
+COUNTED_COLUMNS = (
+    Column("output", lambda row: " ".join(map(shape, row.layer.output_shapes)) or "-", NARROW, right=False),
+    Column("params", lambda row: f"{row.layer.params:,}"),
+    _FLOP,
+    SHARE,
+    _MOVED,
+    Column("FLOP/B", lambda row: "-" if row.layer.flop_per_byte is None else digits(row.layer.flop_per_byte), WIDE),
+    Column("alive", lambda row: quantity(row.layer.live_bytes, "B"), WIDE),
+)
+"""`alive` is what all activations hold while the layer runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """The layers that are shown, in execution order, and a line about those that are not."""
 
+    columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One subject of the summary, in one or more sentences."""
+
+    label: str
+    texts: tuple[str, ...]
 
 
 def layer_rows(profile: Profile, top: int | None = None) -> Shown:
@@ -43,38 +98,45 @@ def layer_rows(profile: Profile, top: int | None = None) -> Shown:
         profile: to show.
         top: how many layers at most, the slowest ones (without times, by FLOP); None for a default, 0 for all.
     """
-    limit = _limit(len(profile.layers), top)
-    weight = sorted(range(len(profile.layers)), key=lambda index: -_weight(profile.layers[index]))
-    chosen = sorted(weight[:limit])
-    rows = tuple(_row(profile.layers[index]) for index in chosen)
-    return Shown(rows, _rest(profile, weight[limit:]))
+    rows = [Row(layer, _share(profile, layer)) for layer in profile.layers]
+    limit = _limit(len(rows), top)
+    heaviest = sorted(range(len(rows)), key=lambda index: -(rows[index].share or 0.0))
+    columns = TIMED_COLUMNS if profile.latency is not None else COUNTED_COLUMNS
+    hidden = [rows[index] for index in heaviest[limit:]]
+    return Shown(columns, tuple(rows[index] for index in sorted(heaviest[:limit])), _rest(profile, hidden))
 
 
 def title(profile: Profile) -> str:
     """Which model ran on what, in one line."""
-    shapes = ", ".join(f"{printable(item.name)} {_shape(item.shape)}" for item in profile.model.inputs)
+    name = printable(profile.model.name)
     if profile.engine is None:
-        return f"{profile.model.name} · counted, not run · {shapes}"
-    types = ", ".join(sorted(profile.engine.compute_dtypes)) or "unknown type"
-    return (
-        f"{profile.model.name} · {profile.engine.backend} {profile.engine.backend_version} · {types} · "
-        f"batch {profile.case.batch} · {profile.case.threads} threads · {profile.environment.comparable.get('cpu')}"
+        shapes = ", ".join(f"{printable(item.name)} {shape(item.shape)}" for item in profile.model.inputs)
+        return printable(f"{name} · counted, not run · {shapes}", 400)
+    engine = profile.engine
+    types = ", ".join(sorted(engine.compute_dtypes)) or "unknown type"
+    threads = plural(profile.case.threads, "thread") if profile.case.threads else "unknown threads"
+    parts = (
+        name,
+        f"{engine.backend} {engine.backend_version}",
+        types,
+        f"batch {profile.case.batch}",
+        threads,
+        str(profile.environment.comparable.get("cpu", "unknown processor")),
     )
+    return printable(" · ".join(parts), 400)
 
 
-def summary(profile: Profile) -> list[tuple[str, str]]:
-    """Label and text of the lines under the table."""
-    lines = []
-    if profile.latency is not None:
-        lines.append(("latency", _latency(profile)))
-    lines.append(("work", _work(profile)))
-    lines.append(("memory", _memory(profile)))
-    lines += _coverage(profile)
-    if profile.ceilings is not None:
-        lines.append(("ceilings", _ceilings(profile)))
-    for line in profile.budget:
-        lines += _budget(line)
-    return lines
+def summary(profile: Profile) -> list[Line]:
+    """The lines under the table."""
+    lines = [
+        Line("latency", _latency(profile)),
+        Line("work", _work(profile)),
+        Line("memory", _memory(profile)),
+        Line("coverage", _coverage(profile)),
+        Line("ceilings", _ceilings(profile)),
+        *(Line("budget", _budget(profile, line)) for line in profile.budget),
+    ]
+    return [line for line in lines if line.texts]
 
 
 def shown_warnings(profile: Profile) -> list[Caution]:
@@ -82,98 +144,97 @@ def shown_warnings(profile: Profile) -> list[Caution]:
     return [warning for warning in profile.warnings if warning.code not in _ONLY_IN_DOCUMENT]
 
 
-def _limit(layers: int, top: int | None) -> int:
-    if top is not None:
-        return top or layers
-    return layers if layers <= ALL_UP_TO else SLOWEST
-
-
-def _weight(layer: LayerProfile) -> float:
-    return layer.time_s if layer.time_s is not None else float(layer.flop or 0)
-
-
-def _row(layer: LayerProfile) -> Row:
-    return Row(
-        layer=printable(layer.name),
-        time=quantity(layer.time_s, "s"),
-        share=layer.time_fraction,
-        flop=quantity(layer.flop, ""),
-        moved=quantity(layer.bytes, "B"),
-        rate=quantity(layer.flop_per_s, "") if layer.flop else "-",
-        roof=percent(layer.fraction_of_ceiling),
-        bound=layer.bound or "-",
-    )
-
-
-def _rest(profile: Profile, hidden: list[int]) -> str:
-    if not hidden:
-        return ""
-    time_share = sum(profile.layers[index].time_fraction or 0.0 for index in hidden)
-    flop_share = sum(profile.layers[index].flop or 0 for index in hidden) / (profile.totals.flop or 1)
-    share = f"{percent(time_share)} of the time" if profile.latency else f"{percent(flop_share)} of the FLOP"
-    return f"{len(hidden)} more layers with {share} (--top 0 shows all)"
-
-
-def _latency(profile: Profile) -> str:
-    latency = profile.latency
-    if latency is None:
-        return ""
-    low, high = latency.ci95_s
-    runs = sum(map(len, latency.samples_s))
-    parts = (
-        f"{quantity(latency.median_s, 's')} median (95 % between {quantity(low, 's')} and {quantity(high, 's')})",
-        f"p99 {quantity(latency.p99_s, 's')}",
-        f"{throughput(profile)}",
-        f"{runs:,} runs in {len(latency.samples_s)} processes",
-    )
-    return ", ".join(parts)
-
-
 def throughput(profile: Profile) -> str:
     """Throughput with its unit: images where the first input looks like a batch of them."""
     rate = profile.latency.throughput_per_s if profile.latency else 0.0
-    shape = profile.model.inputs[0].shape if profile.model.inputs else ()
-    is_image = len(shape) == 4 and shape[1] in (1, 3, 4)
-    return f"{rate:,.1f} images/s" if is_image else f"{rate:,.1f} inputs/s"
+    return f"{rate:,.1f} {_item(profile)}/s"
 
 
-def _work(profile: Profile) -> str:
-    totals = profile.totals
+def shape(sizes: tuple[int, ...]) -> str:
+    """A shape as "1x3x224x224"."""
+    return "x".join(map(str, sizes)) or "scalar"
+
+
+def _limit(layers: int, top: int | None) -> int:
+    if top is not None:
+        return top if top > 0 else layers
+    return layers if layers <= ALL_UP_TO else SLOWEST
+
+
+def _share(profile: Profile, layer: LayerProfile) -> float | None:
+    if profile.latency is not None:
+        return layer.time_fraction
+    return layer.flop / profile.totals.flop if layer.flop is not None and profile.totals.flop else None
+
+
+def _rest(profile: Profile, hidden: list[Row]) -> str:
+    if not hidden:
+        return ""
+    share = percent(sum(row.share or 0.0 for row in hidden))
+    of_what = "time" if profile.latency else "FLOP"
+    return f"{len(hidden)} more with {share} of the {of_what}; --top 0 shows all"
+
+
+def _latency(profile: Profile) -> tuple[str, ...]:
+    latency = profile.latency
+    if latency is None:
+        return ()
+    low, high = (quantity(value, "s") for value in latency.ci95_s)
+    runs = plural(sum(map(len, latency.samples_s)), "run")
+    spread = f"p90 {quantity(latency.p90_s, 's')}, p99 {quantity(latency.p99_s, 's')}"
     return (
-        f"{totals.macs:,} MAC = {totals.mac_flop / 1e9:.4f} GFLOP ({totals.flop / 1e9:.4f} with bias and elementwise), "
-        f"{profile.model.params:,} parameters in {binary_bytes(profile.model.param_bytes)}"
+        f"{quantity(latency.median_s, 's')} median, 95 % between {low} and {high}",
+        f"{throughput(profile)}; {spread}; {runs} in {plural(len(latency.samples_s), 'process')}",
     )
 
 
-def _memory(profile: Profile) -> str:
+def _item(profile: Profile) -> str:
+    first = profile.model.inputs[0].shape if profile.model.inputs else ()
+    return "images" if len(first) == _IMAGE_RANK and first[1] in (1, 3, 4) else "inputs"
+
+
+def _work(profile: Profile) -> tuple[str, ...]:
+    totals = profile.totals
+    factor, unit = (1e9, "GFLOP") if totals.mac_flop >= 1e8 else (1e6, "MFLOP")
+    published, whole = (f"{value / factor:,.4f}" for value in (totals.mac_flop, totals.flop))
+    return (
+        f"{totals.macs:,} MAC = {published} {unit} ({whole} with bias and elementwise)",
+        f"{profile.model.params:,} parameters in {binary_bytes(profile.model.param_bytes)}",
+    )
+
+
+def _memory(profile: Profile) -> tuple[str, ...]:
     memory = profile.memory
     measured = (
-        ("the runtime's arena", memory.arena_peak_bytes),
-        ("the process while loading", memory.load_peak_bytes),
-        ("while running", memory.run_peak_bytes),
+        ("arena {}", memory.arena_peak_bytes),
+        ("process {} while loading", memory.load_peak_bytes),
+        ("{} while running", memory.run_peak_bytes),
+        ("device {}", memory.device_peak_bytes),
     )
-    parts = [f"activations {binary_bytes(memory.static_peak_bytes)} at their peak, as counted"]
-    parts += [f"{label} {binary_bytes(value)}" for label, value in measured if value is not None]
-    return ", ".join(parts)
+    known = [text.format(binary_bytes(value)) for text, value in measured if value is not None]
+    counted = f"activations {binary_bytes(memory.static_peak_bytes)} at their peak, as counted"
+    return (counted, *([", ".join(known)] if known else []))
 
 
-def _coverage(profile: Profile) -> list[tuple[str, str]]:
+def _coverage(profile: Profile) -> tuple[str, ...]:
     coverage = profile.coverage
-    lines = [("counted", f"{coverage.nodes_counted} of {coverage.nodes} nodes")]
-    if coverage.time_attributed_fraction is not None and profile.latency is not None:
-        text = (
-            f"{_exact(coverage.macs_attributed_fraction)} of the MACs counted, "
-            f"{_exact(coverage.time_attributed_fraction)} of the kernel time, "
-            f"{percent(coverage.overhead_fraction)} of it conversions that the runtime added; "
-            f"{percent(coverage.outside_kernels_fraction)} of a run lies outside kernels; "
-            f"timing layers made runs {_longer(profile.latency.profiling_overhead_fraction)}"
-        )
-        lines.append(("attributed", text))
-    return lines
+    counted = f"{coverage.nodes_counted:,} of {plural(coverage.nodes, 'node')} counted"
+    if coverage.time_attributed_fraction is None or profile.latency is None:
+        return (counted,)
+    macs, time = _exact(coverage.macs_attributed_fraction), _exact(coverage.time_attributed_fraction)
+    outside = percent(coverage.outside_kernels_fraction)
+    return (
+        f"{counted}; attributed {macs} of MACs, {time} of kernel time",
+        f"{percent(coverage.overhead_fraction)} of kernel time is overhead that the runtime added",
+        f"{outside} of a run is outside kernels; timing layers {_cost(profile.latency.profiling_overhead_fraction)}",
+    )
 
 
-def _longer(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:+.1f} % longer"
+def _cost(fraction: float | None) -> str:
+    """What the profiler did to a run; it cannot make one faster, so that a negative value is noise."""
+    if fraction is None:
+        return "costs an unknown time"
+    return f"costs {percent(fraction)} more" if fraction >= 0 else f"costs nothing ({percent(fraction)} is noise)"
 
 
 def _exact(fraction: float | None) -> str:
@@ -183,29 +244,29 @@ def _exact(fraction: float | None) -> str:
     return "100 %" if fraction >= 1 - 1e-9 else f"{int(fraction * 1000) / 10:.1f} %"
 
 
-def _ceilings(profile: Profile) -> str:
+def _ceilings(profile: Profile) -> tuple[str, ...]:
     ceilings = profile.ceilings
     if ceilings is None:
-        return ""
-    peaks = ", ".join(f"{quantity(value, 'FLOP/s')} {name}" for name, value in sorted(ceilings.flop_per_s.items()))
-    return f"{peaks}, {quantity(ceilings.bytes_per_s, 'B/s')}, {ceilings.source}"
+        return ()
+    rates = [f"{quantity(value, 'FLOP/s')} {printable(name)}" for name, value in sorted(ceilings.flop_per_s.items())]
+    return (", ".join((*rates, quantity(ceilings.bytes_per_s, "B/s"))), printable(ceilings.source, 400))
 
 
-def _budget(line: BudgetLine) -> list[tuple[str, str]]:
-    achieved = ""
-    if line.achieved_fraction is not None:
-        achieved = f"; this machine reaches {percent(line.achieved_fraction)} of the first"
-    fits = "fits" if max(line.training_bytes, line.inference_bytes) <= line.memory_bytes else "does NOT fit"
+def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
     rates = (
-        f"{line.count} x {line.device}, {line.kind}: {line.forward_per_s_by_flop:,.1f} forward passes/s by FLOP, "
-        f"{line.forward_per_s_by_roofline:,.1f} by roofline at this batch{achieved}"
+        f"{line.count} x {printable(line.device)}, {line.kind}: {line.forward_per_s_by_flop:,.1f} forward passes/s "
+        f"by FLOP, {line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}"
     )
+    achieved = f"this machine: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
     memory = (
-        f"per card {binary_bytes(line.training_bytes)} to train at batch {line.training_batch} and "
-        f"{binary_bytes(line.inference_bytes)} for inference, of {binary_bytes(line.memory_bytes)}: {fits}"
+        f"training at batch {line.training_batch} takes {binary_bytes(line.training_bytes)} of a card's "
+        f"{binary_bytes(line.memory_bytes)}, inference {binary_bytes(line.inference_bytes)}: {_fits(line)}"
     )
-    return [("budget", rates), ("", memory), *(("", note) for note in line.notes)]
+    shown = (achieved,) if line.achieved_fraction is not None else ()
+    return (rates, *shown, memory, *(printable(note, 400) for note in line.notes))
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
+def _fits(line: BudgetLine) -> str:
+    if line.inference_bytes > line.memory_bytes:
+        return "neither fits" if line.training_bytes > line.memory_bytes else "inference does NOT fit"
+    return "training does NOT fit" if line.training_bytes > line.memory_bytes else "both fit"

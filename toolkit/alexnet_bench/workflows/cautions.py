@@ -1,4 +1,7 @@
-"""What a reader must know before trusting a number: codes, messages, and what to do about it."""
+"""What a reader must know before trusting a number: codes, messages, and what to do about it.
+
+The codes are a public contract, and described in docs/profile-json.md.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.machine import load_average, usable_cores
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile, UnknownOp
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
 
 _WIDE_INTERVAL = 0.05
 _NOISY_CEILING = 0.8
 _ABOVE_ROOF = 1.05
+_COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
 
 
@@ -61,8 +65,15 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
     if unstable_processes:
         yield Caution(
             "unstable",
-            f"{unstable_processes} of {len(latency.samples_s)} processes never became stable while warming up",
+            f"{unstable_processes} of {plural(len(latency.samples_s), 'process')} never became stable while warming up",
             "clocks, temperature or other programs change the speed; measure on a quiet machine",
+        )
+    cost = latency.profiling_overhead_fraction
+    if cost is not None and cost > _COSTLY_PROFILER:
+        yield Caution(
+            "profiler-cost",
+            f"timing the layers made runs {percent(cost)} longer: shares of the shortest layers are too high",
+            "a larger --batch makes the layers longer",
         )
     load, cores = load_average(), usable_cores()
     # The profile itself keeps every core busy, so that a load of one per core is its own.
@@ -83,8 +94,8 @@ def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[
     if above:
         yield Caution(
             "above-roof",
-            f"{len(above)} layers are faster than the memory roof, {printable(above[0].name)} among them: "
-            "their data comes from a cache",
+            f"{plural(len(above), 'layer')} above the memory roof, {printable(above[0].name)} first: "
+            "the data comes from a cache",
         )
 
 
@@ -94,6 +105,6 @@ def of_attribution(coverage: Coverage) -> Iterator[Caution]:
         names = ", ".join(printable(name) for name in coverage.unattributed_nodes[:3])
         yield Caution(
             "unattributed",
-            f"{len(coverage.unattributed_nodes)} nodes could not be joined to a layer of the engine: {names}",
+            f"{plural(len(coverage.unattributed_nodes), 'node')} could not be joined to a layer of the engine: {names}",
             "their time is not shown as theirs",
         )

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.measure.ceilings import measured_ceilings
+
+_MAX_THREADS = 1024
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises UsageError for a number of threads that no runtime takes; None leaves the choice to the tool."""
+    if threads is not None and not 1 <= threads <= _MAX_THREADS:
+        raise UsageError(f"{threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
 
 
 def machine_ceilings(
@@ -17,9 +26,10 @@ def machine_ceilings(
     """The ceilings of this machine for a backend, measured now or before.
 
     Raises:
-        UsageError: unknown backend.
+        UsageError: unknown backend, or a number of threads that no runtime takes.
         MissingRuntimeError: its runtime is not installed.
     """
+    check_threads(threads)
     chosen = choose_backend(backend)
     progress(f"ceilings of this machine with {chosen.name}")
     return measured_ceilings(

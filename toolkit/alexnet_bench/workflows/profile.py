@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.protocol import Backend, LoadRequest
-from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import parse_budget
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.machine import memory_bytes, usable_cores
 from alexnet_bench.core.profile import Ceilings, Profile, ProfileSet
+from alexnet_bench.core.units import binary_bytes
 from alexnet_bench.core.workspace import cache_dir, find_workspace
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
@@ -24,13 +25,13 @@ from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import PROCESSES, LatencyCase, measure_latency
 from alexnet_bench.measure.layer_run import measure_layers
 from alexnet_bench.workflows.assemble import Counted, Measured, measured_profile, static_profile
+from alexnet_bench.workflows.ceilings import check_threads
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
 DEFAULT_SECONDS = 3.0
 _MAX_SECONDS = 3600
-_MAX_THREADS = 1024
 
 Progress = Callable[[str], None]
 
@@ -100,6 +101,8 @@ def profile_set(
     chosen = options or Options()
     _check(chosen, batches)
     budgets = tuple(parse_budget(text, find_workspace(Path.cwd())) for text in chosen.budgets)
+    if chosen.backend is not None:
+        get_backend(chosen.backend)  # a name that is not known is wrong even where nothing is run
     backend = None if chosen.static else choose_backend(chosen.backend)
     progress(f"reading {model}")
     resolved = resolve(model)
@@ -132,8 +135,26 @@ def _check(options: Options, batches: Sequence[int | None]) -> None:
         raise UsageError(
             f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
         )
-    if options.threads is not None and not 1 <= options.threads <= _MAX_THREADS:
-        raise UsageError(f"{options.threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
+    check_threads(options.threads)
+    if options.seed < 0:
+        raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    if options.processes < 1:
+        raise UsageError("at least one process has to measure", "give processes from 1")
+
+
+def _check_memory(case: Counted) -> None:
+    """Refuses what the machine cannot hold, before the system ends the process for it.
+
+    Raises:
+        UsageError: weights and activations are larger than the machine's memory.
+    """
+    needed, there = case.costs.weight_bytes + case.costs.activation_peak_bytes, memory_bytes()
+    if needed > there:
+        raise UsageError(
+            f"batch {case.batch:,} needs {binary_bytes(needed)} for weights and activations, "
+            f"and this machine has {binary_bytes(there)}",
+            "give a smaller --batch or --shape, or count without running: --static",
+        )
 
 
 def _count_case(file: ModelFile, resolved: ResolvedModel, options: Options, batch: int | None) -> Counted:
@@ -157,6 +178,8 @@ def _run(
     if options.backend is None:
         progress(f"backend {backend.name} {version}, the first that works here")
     external.check_present(file.path, file.proto)
+    for case in cases:
+        _check_memory(case)
     threads = options.threads or usable_cores()
     to_run = [
         LatencyCase(

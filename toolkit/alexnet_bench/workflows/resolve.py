@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from alexnet_bench.core.workspace import cache_dir, find_workspace
 from alexnet_bench.network import architectures
 
 ONNX_PREFIX = "onnx:"
+_LONGEST_NAME = 64
 _LIGHT_MODELS = Path("backend", "test", "data", "light")
 DEFAULT_INIT = "he"
 """Weights of a reference network when none are given: He-initialised, so that activations stay in range. Speed does not
@@ -49,13 +52,13 @@ def resolve(model: str | Path) -> ResolvedModel:
     if text.startswith(ONNX_PREFIX):
         return _inside_onnx(text)
     path = Path(text)
-    if path.exists() or path.suffix or len(path.parts) > 1:
+    # os.path, because Path.exists() raises where a name is too long or a folder may not be entered.
+    if os.path.exists(path) or ((path.suffix or len(path.parts) > 1) and _may_be_opened(path)):  # noqa: PTH110
         return ResolvedModel(printable(path.stem or text), path)
-    names = [*architectures.names(), *onnx_package_models()]
-    close = difflib.get_close_matches(text, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    close = _closest(text, [*architectures.names(), *onnx_package_models()])
     raise UsageError(
-        f"{printable(text)} is neither a model's name nor a file", f"{hint}`alexnet-bench models` lists the names"
+        f"{printable(text)} is neither a model's name nor a file",
+        f"{_did_you_mean(close)}`alexnet-bench models` lists the names",
     )
 
 
@@ -87,10 +90,31 @@ def _inside_onnx(name: str) -> ResolvedModel:
     models = onnx_package_models()
     if name in models:
         return ResolvedModel(name, models[name])
-    close = difflib.get_close_matches(name, models, n=1, cutoff=0.5)
     if not models:
         raise ModelError("the installed onnx package holds no models", "pip install --upgrade onnx")
     raise UsageError(
         f"there is no {printable(name)} in the installed onnx package",
-        f"did you mean {close[0]}?" if close else f"there are: {', '.join(models)}",
+        _did_you_mean(_closest(name, models)).strip() or f"there are: {', '.join(models)}",
     )
+
+
+def _closest(text: str, names: Iterable[str]) -> list[str]:
+    """Up to three names that the text may be meant for; the prefix may be left out, and case does not matter."""
+    spellings = {spelling: name for name in names for spelling in (name.removeprefix(ONNX_PREFIX), name)}
+    close = difflib.get_close_matches(text.lower()[:_LONGEST_NAME], spellings, n=6, cutoff=0.6)
+    return list(dict.fromkeys(spellings[spelling] for spelling in close))[:3]
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(names)}? " if names else ""
+
+
+def _may_be_opened(path: Path) -> bool:
+    """Whether the file system takes such a name; what is wrong with the file itself, its reader says."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

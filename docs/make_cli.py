@@ -1,0 +1,76 @@
+"""Writes docs/cli.md from what each command says of itself: `python docs/make_cli.py --update`.
+
+Without --update it only checks that the file is current, and exits with 1 when it is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer.main
+
+from alexnet_bench.cli.main import app
+
+PAGE = Path(__file__).with_name("cli.md")
+_WIDTH = 100
+_NAME = "alexnet-bench"
+_HEAD = """# Command line
+
+Made from `--help` by `python docs/make_cli.py --update`; do not edit it by hand.
+
+`MODEL` is a name that `alexnet-bench models` lists (`alexnet-2012`), a model inside the installed onnx package
+(`onnx:resnet50`), or the path of an `.onnx` file. A name comes before a file; write `./alexnet-2012` for a file of that
+name. Where an output is given as `-`, it goes to standard output, and the table to standard error. Outputs replace a
+file in one step; a symbolic link stays, and what it leads to is replaced. Tables are as wide as the terminal, or as
+`COLUMNS` says, and plain where standard output is no terminal or `NO_COLOR` is set.
+"""
+_FOOT = """## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done, or passed; also when the reader of a pipe stopped reading |
+| 1 | regressed, or verification failed |
+| 2 | wrong use, bad input, or a model that the backend refuses |
+| 3 | inconclusive |
+| 4 | not comparable |
+| 5 | internal error, or a backend that crashed |
+| 130, 143 | interrupted (Ctrl-C), terminated |
+
+An error is one message, `error: ...`, and where there is something to do about it, `hint: ...`. `--debug` shows the
+traceback as well.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    group = typer.main.get_command(app)
+    top = group.make_context(_NAME, [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH)
+    parts = [_HEAD, _block(_NAME, group.get_help(top))]
+    for name in group.list_commands(top):  # type: ignore[attr-defined]
+        command = group.get_command(top, name)  # type: ignore[attr-defined]
+        context = command.make_context(
+            name, [], parent=top, resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH
+        )
+        parts.append(_block(f"{_NAME} {name}", command.get_help(context)))
+    return "\n".join([*parts, _FOOT])
+
+
+def _block(title: str, help_text: str) -> str:
+    lines = "\n".join(line.rstrip() for line in help_text.strip().splitlines())
+    return f"## {title}\n\n```text\n{lines}\n```\n"
+
+
+def main() -> int:
+    """Updates or checks the page; the exit code says whether it is current."""
+    made = page()
+    if "--update" in sys.argv[1:]:
+        PAGE.write_text(made, encoding="utf-8")
+    if PAGE.read_text(encoding="utf-8") == made:
+        return 0
+    sys.stderr.write(f"{PAGE} is not current: python docs/make_cli.py --update\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

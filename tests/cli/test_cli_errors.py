@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench.cli import main
+from alexnet_bench.cli.main import run
+from alexnet_bench.core.errors import BackendCrash
+
+_STATIC = ("--static", "--quiet")
+_BAD_INPUT = {
+    "missing file": (["profile", "missing.onnx"], "does not exist"),
+    "folder": (["profile", "folder.onnx"], "is a folder"),
+    "not ONNX": (["profile", "text.onnx"], "text.onnx"),
+    "empty": (["profile", "empty.onnx"], "is empty"),
+    "truncated": (["profile", "truncated.onnx"], "truncated"),
+    "external data missing": (["profile", "missing_data.onnx"], "weights.bin"),
+    "external data outside": (["profile", "outside_data.onnx"], "outside"),
+    "external data outside, counted": (["profile", "outside_data.onnx", "--static"], "outside"),
+    "dynamic input": (["profile", "dynamic.onnx"], r"(?s)x.*--shape"),
+    "unknown name": (["profile", "alexnet-2021"], "(?s)neither.*did you mean alexnet-2012"),
+    "unknown model of onnx": (["profile", "onnx:nope"], "there is no onnx:nope"),
+    "name too long": (["profile", "n" * 300], "neither a model's name nor a file"),
+    "file name too long": (["profile", "n" * 300 + ".onnx"], "neither a model's name nor a file"),
+    "unknown backend": (["profile", "good.onnx", "--backend", "onnxruntime-cp"], r"(?s)unknown.*onnxruntime-cpu"),
+    "unknown backend, counted": (["profile", "good.onnx", "--backend", "x", "--static"], "unknown backend"),
+    "unknown device": (["profile", "good.onnx", "--budget", "gtx-581"], "(?s)unknown device.*gtx-580"),
+    "count of devices": (["profile", "good.onnx", "--budget", "gtx-580:0"], "whole number"),
+    "batches": (["profile", "good.onnx", "--batch", "1,x"], "is not a list of batch sizes"),
+    "batch of zero": (["profile", "good.onnx", "--batch", "0"], "is not a list of batch sizes"),
+    "batch too large": (["profile", "lenet-5", "--batch", "99999999999"], "this machine has"),
+    "shape": (["profile", "good.onnx", "--shape", "x=axb"], "is not a shape"),
+    "shape twice": (["profile", "good.onnx", "--shape", "x=1x3x8x8", "--shape", "x=1"], "given twice"),
+    "shape of nothing": (["profile", "good.onnx", "--shape", "nope=1"], "nope"),
+    "shape that does not fit": (["profile", "good.onnx", "--shape", "x=1x3"], "x"),
+    "seconds": (["profile", "good.onnx", "--seconds", "0"], "no time to measure"),
+    "threads": (["profile", "good.onnx", "--threads", "0"], "0 threads"),
+    "seed": (["profile", "good.onnx", "--seed", "-1"], "negative"),
+    "output folder missing": (["profile", "good.onnx", "--json", "no/out.json"], r"(?s)does not exist.*mkdir -p no"),
+    "output is a folder": (["profile", "good.onnx", "--markdown", "."], "is a folder"),
+    "output unwritable": (["profile", "good.onnx", "--json", "/proc/out.json"], "cannot be written"),
+    "output too long": (["profile", "good.onnx", "--json", "n" * 300], "File name too long"),
+    "output is the model": (["profile", "--json", "good.onnx"], "would be replaced"),
+    "two outputs on stdout": (["profile", "good.onnx", "--json", "-", "--markdown", "-"], "cannot both go"),
+    "two on /dev/stdout": (["profile", "good.onnx", "--json", "-", "--markdown", "/dev/stdout"], "cannot both go"),
+    "two outputs in one file": (["profile", "good.onnx", "--json", "a", "--markdown", "./a"], "cannot both go"),
+    "unknown network": (["export", "alexnet-2021", "-o", "out.onnx"], "alexnet-2012"),
+    "unknown initialisation": (["export", "lenet-5", "-o", "out.onnx", "--init", "x"], "initialisation"),
+    "missing weights": (["export", "lenet-5", "-o", "out.onnx", "--weights", "no.pt"], "cannot be read"),
+    "foreign weights": (["export", "lenet-5", "-o", "out.onnx", "--weights", "good.onnx"], "good.onnx"),
+    "export unwritable": (["export", "lenet-5", "-o", "no/out.onnx"], "does not exist"),
+    "report missing": (["report", "no.json"], "cannot be read"),
+    "report of a folder": (["report", "."], "cannot be read"),
+    "report of something else": (["report", "not_a_profile.json"], "is not a profile"),
+    "report of a model": (["report", "good.onnx"], "good.onnx"),
+    "report of a later version": (["report", "newer.json"], r"(?s)schema version 99.*pip install --upgrade"),
+    "report cut short": (["report", "cut.json"], "not JSON, or only a part"),
+    "device": (["devices", "h10"], "(?s)unknown device.*h100"),
+    "threads of ceilings": (["ceilings", "--threads", "-3"], "-3 threads"),
+    "ceilings of nothing": (["ceilings", "--backend", "nope"], "unknown backend"),
+}  # fmt: skip
+_BAD_LINES = {
+    "no command": ([], ""),
+    "unknown command": (["profil"], "profile"),
+    "model without command": (["good.onnx"], "To profile a model: alexnet-bench profile good.onnx"),
+    "unknown option": (["profile", "--bach", "1"], "--batch"),
+    "option without value": (["profile", "--batch"], "argument"),
+    "not a number": (["profile", "--threads", "x"], "--threads"),
+    "top below zero": (["report", "x.json", "--top", "-1"], "--top"),
+    "missing argument": (["report"], "PROFILE"),
+    "too many arguments": (["report", "a", "b"], "b"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(files: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, environment[name])
+
+
+@pytest.mark.parametrize("case", _BAD_INPUT)
+def test_bad_input_is_one_message_with_a_hint(case: str, capsys: pytest.CaptureFixture[str], files: Path) -> None:
+    arguments, expected = _BAD_INPUT[case]
+    before = sorted(files.rglob("*"))
+    assert run(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = [line for line in shown.err.splitlines() if not line.startswith("... ")]
+    assert re.search(expected, shown.err)
+    assert lines[0].startswith("error: ")
+    assert sum(line.startswith("error: ") for line in lines) == 1
+    assert sum(line.startswith("hint:  ") for line in lines) == 1
+    assert "Traceback" not in shown.err
+    assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize("case", _BAD_LINES)
+def test_a_bad_command_line_says_where_help_is(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, expected = _BAD_LINES[case]
+    assert run(arguments) == 2
+    shown = capsys.readouterr()
+    assert expected in shown.err + shown.out
+    assert "--help" in shown.err + shown.out
+    assert "Traceback" not in shown.err
+
+
+def test_an_output_is_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profile", "good.onnx", "--json", "no/out.json"]) == 2
+    assert "..." not in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", "no.json"], debug=True) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert shown.splitlines()[-2].startswith("error: no.json cannot be read")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_debug_may_stand_anywhere(place: int, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["report", "no.json"]
+    arguments.insert(place, "--debug")
+    with pytest.raises(SystemExit) as caught:
+        main.main(arguments)
+    assert caught.value.code == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (BackendCrash("the worker died", "try again"), 5, "error: the worker died\nhint:  try again\n"),
+        (BackendCrash("one\ntwo\x1b[2J"), 5, "error: one\ntwo\\x1b[2J\n"),
+        (ValueError("odd"), 5, "error: internal error: ValueError: odd\nhint:  this is a bug; "),
+        (MemoryError(), 2, "error: there is not enough memory\nhint:  "),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+    ],
+    ids=repr,
+)
+def test_exit_codes(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("alexnet_bench.core.devices.load_devices", fails)
+    assert run(["devices"]) == code
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+def test_a_name_on_the_command_line_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        ["profile", "\x1b[2J.onnx"],
+        ["devices", "\x1b[2J"],
+        ["profile", "good.onnx", "--json", "\x1b/x"],
+    ):
+        assert run(arguments) == 2
+        assert "\x1b" not in capsys.readouterr().err

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
+
+_FACTORS = {"P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (-0.0, "0 s"),
+        (1, "1.00 s"),
+        (999.4, "999 s"),
+        (999.5, "1.00 ks"),
+        (999.6, "1.00 ks"),
+        (0.9996, "1.00 s"),
+        (0.99949, "999 ms"),
+        (9.995, "10.0 s"),
+        (99.95, "100 s"),
+        (0.0132, "13.2 ms"),
+        (20.6e-6, "20.6 µs"),
+        (1.4488e9, "1.45 Gs"),
+        (-0.0132, "-13.2 ms"),
+        (3e-10, "0.30 ns"),
+        (1e-15, "1.00e-15 s"),
+        (5e17, "500 Ps"),
+        (1e18, "1.00e+18 s"),
+        (1e300, "1.00e+300 s"),
+    ],
+)
+def test_quantities_have_a_prefix_and_three_digits(value: float | None, text: str) -> None:
+    assert quantity(value, "s") == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (500, "500"), (240_000, "240 k"), (1e20, "1.00e+20")])
+def test_a_quantity_without_a_unit_ends_without_a_blank(value: float, text: str) -> None:
+    assert quantity(value, "") == text
+
+
+@given(st.floats(1e-9, 9e17))
+def test_a_quantity_read_back_is_the_value_to_three_digits(value: float) -> None:
+    number, _, unit = quantity(value, "x").partition(" ")
+    assert float(number.replace(",", "")) * _FACTORS[unit.removesuffix("x")] == pytest.approx(value, rel=0.0051)
+    assert len(number) <= 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1023.6, "1.00 KiB"),
+        (1024, "1.00 KiB"),
+        (243_860_896, "233 MiB"),
+        (3 << 30, "3.00 GiB"),
+        (5 << 40, "5.00 TiB"),
+        (-(3 << 30), "-3.00 GiB"),
+        (1e30, "1.00e+30 B"),
+    ],
+)
+def test_memory_is_told_in_powers_of_1024(value: float | None, text: str) -> None:
+    assert binary_bytes(value) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (None, "-"),
+        (0.0, "0.0 %"),
+        (1e-9, "<0.1 %"),
+        (0.00049, "<0.1 %"),
+        (0.0005, "0.1 %"),
+        (0.0994, "9.9 %"),
+        (0.09951, "10 %"),
+        (0.28, "28 %"),
+        (1.05, "105 %"),
+        (-0.005, "-0.5 %"),
+        (-0.28, "-28 %"),
+        (36.14, "3,614 %"),
+        (1e30, "1.0e+32 %"),
+    ],
+)
+def test_fractions_are_told_in_percent(fraction: float | None, text: str) -> None:
+    assert percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.00"), (9.994, "9.99"), (9.995, "10.0"), (99.94, "99.9"), (99.95, "100"), (-12.34, "-12.3")],
+)
+def test_three_digits_without_an_exponent(value: float, text: str) -> None:
+    assert digits(value) == text

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import alexnet_bench
+
+_PUBLIC = [
+    "AlexnetBenchError",
+    "LayerProfile",
+    "Options",
+    "Profile",
+    "ProfileSet",
+    "__version__",
+    "export",
+    "profile",
+    "profile_set",
+    "read_profile",
+    "write_profile",
+]
+_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(alexnet_bench.__file__).parents[1])}
+
+
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], env=_ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_public_names() -> None:
+    assert alexnet_bench.__all__ == _PUBLIC
+    assert dir(alexnet_bench) == sorted(_PUBLIC)
+    assert all(getattr(alexnet_bench, name) is not None for name in _PUBLIC)
+
+
+def test_a_name_that_is_not_public_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        alexnet_bench.nope  # noqa: B018
+
+
+def test_the_functions_say_what_they_take() -> None:
+    profile = inspect.signature(alexnet_bench.profile)
+    assert list(profile.parameters) == ["model", "batch", "options", "progress"]
+    assert list(inspect.signature(alexnet_bench.profile_set).parameters) == ["model", "batches", "options", "progress"]
+    assert list(inspect.signature(alexnet_bench.export).parameters) == ["name", "output", "weights", "seed", "init"]
+
+
+@pytest.mark.parametrize("first", ["workflows.profile", "workflows.export", "core.profile", "cli.main", "report.table"])
+@pytest.mark.parametrize("name", ["profile", "export"])
+def test_modules_of_the_same_name_do_not_hide_functions(first: str, name: str) -> None:
+    code = f"import alexnet_bench.{first}; from alexnet_bench import {name}; import alexnet_bench.{first} as again; "
+    assert (
+        _python(f"{code} import alexnet_bench; print(callable({name}), callable(alexnet_bench.{name}))") == "True True"
+    )
+
+
+def test_importing_the_package_is_light() -> None:
+    heavy = "{'numpy', 'onnx', 'rich', 'typer', 'msgspec', 'torch', 'onnxruntime'}"
+    assert _python(f"import sys, alexnet_bench; print({heavy} & set(sys.modules))") == "set()"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench import Profile, read_profile
+from alexnet_bench.core.cost import NO_FORMULA
+from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
+from alexnet_bench.workflows import cautions
+
+_PROFILE = Path(__file__).parents[2] / "data" / "profiles" / "alexnet-2012.json"
+
+
+@pytest.fixture
+def profile() -> Profile:
+    found = read_profile(_PROFILE)
+    assert isinstance(found, Profile)
+    return found
+
+
+@pytest.fixture
+def latency(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Latency:
+    """Of a quiet machine."""
+    monkeypatch.setattr(cautions, "load_average", lambda: 0.1)
+    assert profile.latency is not None
+    return replace(profile.latency, median_s=1.0, ci95_s=(0.99, 1.01), profiling_overhead_fraction=0.02)
+
+
+def _codes(found: Iterable[Caution]) -> list[str]:
+    return [caution.code for caution in found]
+
+
+def test_a_quiet_run_gets_no_caution(latency: Latency) -> None:
+    assert _codes(cautions.of_latency(latency, unstable_processes=0)) == []
+
+
+def test_signs_of_noise(latency: Latency, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _codes(cautions.of_latency(replace(latency, ci95_s=(0.9, 1.1)), unstable_processes=0)) == ["noisy"]
+    assert _codes(cautions.of_latency(latency, unstable_processes=2)) == ["unstable"]
+    costly = replace(latency, profiling_overhead_fraction=2.0)
+    assert _codes(cautions.of_latency(costly, unstable_processes=0)) == ["profiler-cost"]
+    unknown = replace(latency, profiling_overhead_fraction=None)
+    assert _codes(cautions.of_latency(unknown, unstable_processes=0)) == []
+    monkeypatch.setattr(cautions, "load_average", lambda: 99.0)
+    assert _codes(cautions.of_latency(latency, unstable_processes=0)) == ["busy"]
+    monkeypatch.setattr(cautions, "load_average", lambda: None)
+    assert _codes(cautions.of_latency(latency, unstable_processes=0)) == []
+
+
+def test_what_is_not_counted() -> None:
+    unknown = (
+        UnknownOp("com.acme:Fused\x1b", ("a", "b"), NO_FORMULA),
+        UnknownOp("MatMul", ("c",), "shape of x is unknown"),
+        *(UnknownOp(f"Op{index}", ("d",), NO_FORMULA) for index in range(9)),
+    )
+    found = list(cautions.of_counts(Coverage(20, 9, unknown)))
+    assert _codes(found) == ["unknown-op", "unknown-shape"]
+    assert "com.acme:Fused\\x1b (2), Op0 (1)" in found[0].message
+    assert "and 2 more" in found[0].message
+    assert "MatMul (1); first c, as the shape of x is unknown" in found[1].message
+    assert "--shape" in found[1].hint
+    assert _codes(cautions.of_counts(Coverage(20, 20, ()))) == []
+
+
+def test_doubtful_ceilings(profile: Profile) -> None:
+    ceilings = profile.ceilings
+    assert ceilings is not None
+    noisy = replace(ceilings, median_flop_per_s={"float32": 0.5 * ceilings.flop_per_s["float32"]})
+    below = [replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
+    assert _codes(cautions.of_ceilings(noisy, below)) == ["noisy-ceiling"]
+    above = [replace(below[0], fraction_of_ceiling=1.2), *below[1:]]
+    (caution,) = cautions.of_ceilings(ceilings, above)
+    assert caution.code == "above-roof"
+    assert caution.message.startswith("1 layer above")
+
+
+def test_nodes_without_an_owner() -> None:
+    coverage = Coverage(5, 5, (), unattributed_nodes=("a", "b", "c", "d"))
+    (caution,) = cautions.of_attribution(coverage)
+    assert caution.code == "unattributed"
+    assert caution.message.startswith("4 nodes")
+    assert caution.message.endswith("a, b, c")
