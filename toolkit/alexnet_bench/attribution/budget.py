@@ -134,9 +134,7 @@ def training_memory(
 
 
 def _weights_per_card(costs: CostTable, count: int, whole_on_one_card: Iterable[str]) -> int:
-    whole = (
-        sum(costs.by_name[name].params * 4 for name in whole_on_one_card if name in costs.by_name) if count > 1 else 0
-    )
+    whole = sum(costs.by_name[name].weight_bytes for name in whole_on_one_card if name in costs.by_name)
     return (costs.param_bytes - whole) // count + whole
 
 

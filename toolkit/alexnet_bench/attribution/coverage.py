@@ -27,9 +27,9 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     time of a run outside kernels, are given apart.
     """
     counts = counted_only(costs)
-    owners = dict(zip(attribution.owned, layers, strict=True))
     kernel_s = sum(layer.time_s or 0.0 for layer in layers)
-    overhead_s = sum(layer.time_s or 0.0 for owned, layer in owners.items() if owned.layer.is_overhead)
+    of_engine = zip(attribution.owned, layers, strict=True)
+    overhead_s = sum(layer.time_s or 0.0 for owned, layer in of_engine if owned.layer.is_overhead)
     owned_s = sum(layer.time_s or 0.0 for layer in layers if layer.onnx_nodes or layer.shared_nodes)
     lost_macs = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
     return Coverage(

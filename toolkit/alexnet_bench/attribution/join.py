@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph.liveness import RANDOM_OPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +46,65 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     """Gives every live node to the layers that compute it."""
     producer = {name: node for node in graph.live_nodes for name in node.writes}
     materialised = {name for layer in layers for name in (*layer.reads, *layer.makes)}
-    regions = [[] if layer.is_unmatched else _region(layer, producer, materialised) for layer in layers]
+    values = value_numbers(graph)
     owners: dict[str, list[int]] = {}
-    for index, region in enumerate(regions):
-        for name in region:
-            owners.setdefault(name, []).append(index)
-    _adopt_duplicates(graph, owners)
+    for index, layer in enumerate(layers):
+        if not layer.is_unmatched and not layer.is_overhead:
+            for name in _region(layer, producer, materialised, values):
+                owners.setdefault(name, []).append(index)
+    _adopt_duplicates(graph, owners, values)
     order = {node.name: position for position, node in enumerate(graph.live_nodes)}
     owned = tuple(_owned(layer, index, owners, order) for index, layer in enumerate(layers))
     return Attribution(owned, tuple(name for name in order if name not in owners))
 
 
-def _region(layer: EngineLayer, producer: Mapping[str, Node], materialised: set[str]) -> list[str]:
-    """The live nodes between what the layer makes and what it, or any other layer, has in memory."""
-    stops = set(layer.reads)
-    pending = [name for name in layer.makes if name not in stops]
+def value_numbers(graph: Graph) -> dict[str, str]:
+    """For each tensor that a live node makes, the first tensor that is certain to be equal to it.
+
+    Equal are the outputs of the same operator with the same attributes on equal inputs. Nodes with an attribute that is
+    not kept (a tensor, a subgraph), and random ones, are equal to nothing else.
+    """
+    values: dict[str, str] = {}
+    first: dict[object, Node] = {}
+    for node in graph.live_nodes:
+        key: object = node.name
+        if not node.has_subgraph and node.op_type not in RANDOM_OPS and None not in node.attributes.values():
+            inputs = tuple(values.get(name, name) for name in node.inputs)
+            attributes = tuple(sorted(node.attributes.items()))
+            key = (node.domain, node.op_type, inputs, attributes, tuple(map(bool, node.outputs)))
+        original = first.setdefault(key, node)
+        values |= dict(zip(node.outputs, original.outputs, strict=True))
+    return values
+
+
+def _region(
+    layer: EngineLayer, producer: Mapping[str, Node], materialised: set[str], values: Mapping[str, str]
+) -> list[str]:
+    """The live nodes between what the layer makes and what it reads, or any other layer has in memory.
+
+    A runtime that merges equal computations reads the one result in place of each of them.
+    """
+    stops = {values.get(name, name) for name in layer.reads}
+    pending = [name for name in layer.makes if name not in layer.reads]
     region: dict[str, None] = {}
     while pending:
         node = producer.get(pending.pop())
         if node is None or node.name in region:
             continue
         region[node.name] = None
-        pending += [name for name in node.reads if name not in stops and name not in materialised]
+        pending += [name for name in node.reads if name not in materialised and values.get(name, name) not in stops]
     return list(region)
 
 
-def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]]) -> None:
-    """A node that repeats another one exactly is computed by the layers that compute the other.
-
-    Runtimes merge common subexpressions; the second of two equal nodes then appears nowhere, or, when another layer's
-    region reaches it, in the wrong place.
-    """
-    first: dict[object, Node] = {}
+def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mapping[str, str]) -> None:
+    """A node without an owner that repeats another one is computed by the layers that compute the other."""
+    computed: dict[str, list[int]] = {}
     for node in graph.live_nodes:
-        key = (
-            node.domain,
-            node.op_type,
-            node.inputs,
-            tuple(sorted(node.attributes.items(), key=str)),
-            node.has_subgraph,
-        )
-        original = first.setdefault(key, node)
-        if (
-            original is not node
-            and original.name in owners
-            and not node.has_subgraph
-            and None not in node.attributes.values()
-        ):
-            owners.setdefault(node.name, owners[original.name])
+        if node.name in owners and node.writes:
+            computed.setdefault(values[node.writes[0]], owners[node.name])
+    for node in graph.live_nodes:
+        if node.name not in owners and node.writes and values[node.writes[0]] in computed:
+            owners[node.name] = computed[values[node.writes[0]]]
 
 
 def _owned(layer: EngineLayer, index: int, owners: Mapping[str, list[int]], order: Mapping[str, int]) -> Owned:

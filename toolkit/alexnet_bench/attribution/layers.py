@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.roofline import place
-from alexnet_bench.core.cost import CostTable, NodeCost
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import LayerTimes
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.profile import Ceilings, LayerProfile, SharedNode
 
 
@@ -75,17 +75,14 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
     rows = [costs.by_name[name] for name in owned.nodes]
     parts = [(costs.by_name[name], share) for name, share in owned.shared]
     layer = owned.layer
-    activations = _size(graph, layer.reads) + _size(graph, layer.makes)
-    weights = _weights(graph, owned)
-    weight_bytes = _size(graph, weights)
     return LayerCost(
         macs=_total([row.macs for row in rows], [(row.macs, share) for row, share in parts]),
         flop=_total([row.flop for row in rows], [(row.flop, share) for row, share in parts]),
-        bytes=_moved_bytes(owned, rows, activations + weight_bytes),
-        params=sum(row.params for row in rows),
-        weight_bytes=weight_bytes,
-        activation_bytes=activations,
-        live_bytes=max((row.live_bytes for row in rows), default=0),
+        bytes=_moved_bytes(graph, costs, owned),
+        params=_total([row.params for row in rows], [(row.params, share) for row, share in parts]) or 0,
+        weight_bytes=_size(graph, _weights(graph, owned)) or 0,
+        activation_bytes=_size(graph, {*layer.reads, *layer.makes}) or 0,
+        live_bytes=max((row.live_bytes for row in (*rows, *(row for row, _ in parts))), default=0),
         output_shapes=tuple(graph.tensor(name).sizes or () for name in layer.makes),
     )
 
@@ -95,14 +92,16 @@ def layer_names(attribution: Attribution) -> list[str]:
 
     The backend's own names are not used where they differ from session to session (`ReorderOutput_token_15`).
     """
-    taken: dict[str, int] = {}
-    names = []
+    names: dict[str, None] = {}
     for owned in attribution.owned:
         nodes = [*owned.nodes, *(name for name, _ in owned.shared)]
-        name = " + ".join(nodes) or ":".join((owned.layer.op, *owned.layer.makes[:1])) or owned.layer.name
-        taken[name] = taken.get(name, 0) + 1
-        names.append(name if taken[name] == 1 else f"{name}#{taken[name]}")
-    return names
+        base = " + ".join(nodes) or ":".join((owned.layer.op, *owned.layer.makes[:1])) or owned.layer.name
+        name, number = base, 1
+        while name in names:
+            number += 1
+            name = f"{base}#{number}"
+        names[name] = None
+    return list(names)
 
 
 def _timed(
@@ -141,24 +140,69 @@ def _timed(
     )
 
 
-def _moved_bytes(owned: Owned, rows: Sequence[NodeCost], fused_bytes: int) -> int | None:
-    """Bytes that the layer has to move: by the node's own formula for one node, else inputs, weights and outputs."""
-    if owned.layer.is_unmatched:
+def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned) -> int | None:
+    """Bytes that the layer has to move: what its nodes read from outside of it, and what it makes; None when unknown.
+
+    Of a node spread over several layers, each moves its share.
+    """
+    layer = owned.layer
+    if layer.is_unmatched:
         return None
-    if len(rows) == 1 and not owned.shared and not owned.layer.is_overhead:
-        return rows[0].bytes
-    if rows and all(row.bytes == 0 for row in rows):
-        return 0
-    return fused_bytes
+    if layer.is_overhead:
+        return _sum(_size(graph, layer.reads), _size(graph, layer.makes))
+    rows = [costs.by_name[name] for name in (*owned.nodes, *dict(owned.shared))]
+    if len(rows) == 1:
+        moved = rows[0].bytes
+    elif all(row.bytes == 0 for row in rows):
+        moved = 0
+    else:
+        moved = _sum(_read_from_outside(graph, costs, owned), _size(graph, layer.makes))
+    if moved is None or owned.nodes:
+        return moved
+    return round(moved * max((share for _, share in owned.shared), default=0.0))
+
+
+def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned) -> int | None:
+    """Bytes that the nodes of a layer read and do not make themselves, each tensor once.
+
+    Of a tensor that a node only reads in part (Gather, Slice), no more than that part.
+    """
+    inside: set[str] = set()
+    seen_as: dict[str, str] = {}  # under another shape: by the view, what it is a view of
+    read: set[str] = set()
+    total = 0
+    for node in _nodes(graph, owned):
+        row = costs.by_name[node.name]
+        if row.bytes == 0 and node.reads:
+            seen_as |= {name: seen_as.get(node.reads[0], node.reads[0]) for name in node.writes}
+            continue
+        fresh = {seen_as.get(name, name) for name in node.reads} - inside - read
+        size = _size(graph, fresh)
+        if size is None:
+            return None
+        total += size if row.bytes_read is None else min(size, row.bytes_read)
+        read |= fresh
+        inside.update(node.writes)
+    return total
+
+
+def _nodes(graph: Graph, owned: Owned) -> list[Node]:
+    wanted = {*owned.nodes, *dict(owned.shared)}
+    return [node for node in graph.live_nodes if node.name in wanted]
 
 
 def _weights(graph: Graph, owned: Owned) -> set[str]:
-    wanted = {*owned.nodes, *(name for name, _ in owned.shared)}
-    return {name for node in graph.live_nodes if node.name in wanted for name in node.reads if name in graph.constants}
+    return {name for node in _nodes(graph, owned) for name in node.reads if name in graph.constants}
 
 
-def _size(graph: Graph, names: set[str] | tuple[str, ...]) -> int:
-    return sum(graph.tensor(name).size_bytes or 0 for name in names)
+def _size(graph: Graph, names: Collection[str]) -> int | None:
+    """Bytes of tensors together; None when the size of one is unknown."""
+    sizes = [graph.tensor(name).size_bytes for name in names]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _sum(left: int | None, right: int | None) -> int | None:
+    return None if left is None or right is None else left + right
 
 
 def _total(whole: Sequence[int | None], shared: Sequence[tuple[int | None, float]]) -> int | None:

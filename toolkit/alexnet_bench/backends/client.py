@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
 import site
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -25,8 +27,20 @@ from alexnet_bench.core.text import printable
 T = TypeVar("T")
 
 LOAD_DEADLINE_S = 600.0
-_GRACE_S = 120.0
+_UNLOAD_DEADLINE_S = 120.0
+_GRACE_S = 5.0
 _STDERR_TAIL = 400
+_HOME_FOLDERS = {
+    "HOME": "",
+    "TMPDIR": "",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+}
+"""Variables that lead to folders of the user, and where they lead in the scratch folder of a worker.
+
+ONNX Runtime and OpenVINO write telemetry there even when telemetry is switched off."""
 
 
 class Worker:
@@ -34,16 +48,20 @@ class Worker:
 
     def __init__(self) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="alexnet-bench-")
-        self._stderr = (Path(self._scratch.name) / "stderr").open("w+b")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "alexnet_bench.backends.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=_environment(Path(self._scratch.name)),
-            start_new_session=True,  # Ctrl-C goes to the parent alone, which ends the worker
-        )
-        self._buffer = b""
+        self._stderr = (self.scratch / "stderr").open("w+b")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "alexnet_bench.backends.worker", self._scratch.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=_environment(self.scratch),
+                start_new_session=True,  # Ctrl-C goes to the parent alone, which ends the worker
+            )
+        except OSError as error:
+            self._stderr.close()
+            self._scratch.cleanup()
+            raise errors.BackendCrash(f"a worker process cannot be started: {error}") from None
 
     def __enter__(self) -> Worker:
         return self
@@ -78,60 +96,76 @@ class Worker:
 
     def unload(self) -> None:
         """Ends the session, which completes its files."""
-        self._ask(Request(op="unload"), _GRACE_S, type(None))
+        self._ask(Request(op="unload"), _UNLOAD_DEADLINE_S, type(None))
 
     def close(self) -> None:
-        """Ends the process and removes its folder."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        """Ends the process and removes its folder; may be called again."""
+        self._kill()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):  # what was not yet sent to a worker that died
                     stream.close()
-                except BrokenPipeError:  # what was not yet sent to a worker that died
-                    continue
         self._scratch.cleanup()
 
+    def _kill(self) -> None:
+        """Ends the process and whatever it started, and waits for it."""
+        if self._process.returncode is None:  # not waited for yet, so that its number is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def _ask(self, request: Request, deadline_s: float, kind: type[T]) -> T:
-        if self._process.stdin is None:
-            raise errors.BackendCrash("the worker has no input")
+        if self._process.stdin is None or self._process.stdin.closed:
+            raise errors.BackendCrash(f"the worker has ended ({request.op})")
         try:
             self._process.stdin.write(msgspec.json.encode(request) + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(request.op) from None
-        reply = msgspec.json.decode(self._read_line(request.op, time.monotonic() + deadline_s), type=Reply)
-        if not reply.ok:
-            raise self._error(reply)
-        return msgspec.json.decode(reply.result, type=kind)
+        line = self._read_line(request.op, time.monotonic() + deadline_s)
+        try:
+            reply = msgspec.json.decode(line, type=Reply)
+            if reply.ok:
+                return msgspec.json.decode(reply.result, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._kill()  # what else it says could not be told from an answer
+            raise errors.BackendCrash(f"the worker's answer cannot be read ({request.op}): {error}") from None
+        raise self._error(reply)
 
     def _read_line(self, doing: str, deadline: float) -> bytes:
+        """One answer. A worker says nothing that was not asked for, so that an answer ends with what is read."""
         if self._process.stdout is None:
             raise errors.BackendCrash("the worker has no output")
+        chunks: list[bytes] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._buffer:
+            while not chunks or not chunks[-1].endswith(b"\n"):
                 if not selector.select(timeout=max(0.0, deadline - time.monotonic())):
-                    self._process.kill()
+                    self._kill()
                     raise errors.BackendCrash(
                         f"the worker gave no answer in time ({doing})", "try a smaller model or batch"
                     )
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:
                     raise self._crashed(doing)
-                self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+                chunks.append(chunk)
+        return b"".join(chunks)
 
     def _crashed(self, doing: str) -> errors.BackendCrash:
-        code = self._process.wait()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        try:
+            code = self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:  # it closed its end, but runs on
+            self._kill()
+            return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
         hint = "the system may have run out of memory: try a smaller --batch" if code == -signal.SIGKILL else ""
-        self._stderr.seek(0)
-        tail = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip()
-        said = f"; it last said: {printable(tail, _STDERR_TAIL)}" if tail else ""
-        return errors.BackendCrash(f"the worker died by {how} ({doing}){said}", hint)
+        return errors.BackendCrash(f"the worker died by {_how(code)} ({doing}){self._last_words()}", hint)
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
+        tail = self._stderr.read().decode(errors="replace").strip()
+        # The end says most, so that the limit must not cut it, however long escaping makes the text.
+        return f"; it last said: {printable(tail, 10 * _STDERR_TAIL)}" if tail else ""
 
     @staticmethod
     def _error(reply: Reply) -> errors.AlexnetBenchError:
@@ -140,18 +174,34 @@ class Worker:
         return error
 
 
+def _how(code: int) -> str:
+    """How a process ended."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # real-time signals have no name
+        return f"signal {-code}"
+
+
 def _environment(scratch: Path) -> dict[str, str]:
     """The worker's environment: the same package, and a home of its own for what runtimes leave behind.
 
     ONNX Runtime and OpenVINO write telemetry files under the user's home, even with telemetry switched off.
     """
-    package_root = str(Path(alexnet_bench.__file__).parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
+    inherited = [path for path in (os.environ.get("PYTHONPATH"),) if path]
+    folders = {name: str(scratch / folder) for name, folder in _HOME_FOLDERS.items()}
     return {
         **os.environ,
-        "PYTHONPATH": package_root if not inherited else os.pathsep.join((package_root, inherited)),
+        **folders,
+        "PYTHONPATH": os.pathsep.join((*_source_root(), *inherited)),
         "PYTHONUSERBASE": site.getuserbase(),  # found through HOME otherwise
-        "HOME": str(scratch),
-        "XDG_CACHE_HOME": str(scratch / "cache"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def _source_root() -> tuple[str, ...]:
+    """Where this package lies, unless it is installed: a site-packages folder must not come before Python's own."""
+    root = Path(alexnet_bench.__file__).parent.parent
+    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")} | {Path(site.getusersitepackages())}
+    return () if root in installed else (str(root),)

@@ -1,7 +1,8 @@
 """The worker process: one engine, JSON lines in and out, and the timing loop.
 
-Started as `python -P -m alexnet_bench.backends.worker`. Requests come on standard input, replies go out on a duplicate
-of standard output; the runtime's own prints are sent to standard error. The process ends when its parent does.
+Started as `python -P -m alexnet_bench.backends.worker FOLDER`. Requests come on standard input, replies go out on a
+duplicate of standard output; the runtime's own prints are sent to standard error. The process ends when its parent
+does, and then removes FOLDER, which nobody else would.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -159,13 +161,17 @@ def answer(engine: Engine, line: bytes) -> Reply:
         return Reply(ok=False, error="BackendCrash", message=f"{type(error).__name__}: {error}")
 
 
-def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answers requests until standard input ends; that ends the process even while a runtime is busy."""
+def serve(requests: BinaryIO, replies: BinaryIO, folder: str) -> None:
+    """Answers requests until standard input ends; that ends the process even while a runtime is busy.
+
+    A parent that lives ends the worker by a signal, so that the end of standard input means that the parent is gone.
+    """
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
         for line in requests:
             lines.put(line)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
@@ -180,7 +186,7 @@ def main() -> None:
     protocol = os.dup(1)
     os.dup2(2, 1)
     with os.fdopen(protocol, "wb") as replies:
-        serve(sys.stdin.buffer, replies)
+        serve(sys.stdin.buffer, replies, sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A reference network from `alexnet-bench models`.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="What to write: .onnx, or .safetensors for the weights.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="What to write: .onnx, or .safetensors for the weights."),
+    ],
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .safetensors, .pt, .pth or .onnx file.")
     ] = None,

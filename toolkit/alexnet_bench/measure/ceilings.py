@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +18,16 @@ from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import OutputError
 from alexnet_bench.core.machine import cpu_model, last_level_cache_bytes, usable_cores
 from alexnet_bench.core.profile import Ceilings
 
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Raised when anything below changes what the numbers mean."""
 _MATRIX_SIZES = (512, 1024, 2048)
 _SECONDS = 0.5
 _FLOAT_BYTES = 4
+_TRIAD_ARRAYS = 3
 _MAX_STREAM_BYTES = 512 << 20
 
 
@@ -53,11 +56,12 @@ def measured_ceilings(
     if not refresh:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Ceilings)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             pass  # not measured yet, or by a version that wrote it differently
     ceilings = measure_ceilings(backend, threads)
-    cache.mkdir(parents=True, exist_ok=True)
-    atomic.write_bytes(path, msgspec.json.encode(ceilings))
+    with contextlib.suppress(OSError, OutputError):  # a cache that cannot be written costs time, and nothing else
+        cache.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(path, msgspec.json.encode(ceilings))
     return ceilings
 
 
@@ -71,7 +75,7 @@ def measure_ceilings(backend: str, threads: int) -> Ceilings:
     side = isqrt(stream_bytes // _FLOAT_BYTES)
     streams = {
         "read": _rates(backend, threads, _read(side)),
-        "triad": _rates(backend, threads, _triad(stream_bytes // _FLOAT_BYTES)),
+        "triad": _rates(backend, threads, _triad(stream_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))),
     }
     size, product = max(products.items(), key=lambda item: max(item[1]))
     name, stream = max(streams.items(), key=lambda item: max(item[1]))
@@ -105,7 +109,9 @@ def _read(side: int) -> _Kernel:
 
 def _triad(elements: int) -> _Kernel:
     return _Kernel(
-        lambda path: write_triad(path, elements), {"a": (elements,), "b": (elements,)}, 3.0 * elements * _FLOAT_BYTES
+        lambda path: write_triad(path, elements),
+        {"a": (elements,), "b": (elements,)},
+        float(_TRIAD_ARRAYS * elements * _FLOAT_BYTES),
     )
 
 

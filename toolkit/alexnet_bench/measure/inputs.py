@@ -24,8 +24,9 @@ def generate(
 ) -> dict[str, NDArray[np.generic]]:
     """One array for each input of the graph.
 
-    Floats of the shape of images are uniform in `pixel_range`, other floats standard normal; integers are ids within
-    the vocabulary of the table that they index; masks are ones, token types zeros, positions count up.
+    Floats of the shape of images are uniform in `pixel_range`, bytes of that shape in 0 to 255; other floats are
+    standard normal; integers are ids within the vocabulary of the table that they index; masks are ones, token types
+    zeros, positions count up.
 
     Raises:
         BackendRefusal: an input is of a type that cannot be made up (strings, sequences).
@@ -66,11 +67,11 @@ def _array(
             f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224"
         )
     if is_float(tensor.dtype):
-        return _floats(tensor.dtype, shape, generator, pixel_range)
+        return _floats(tensor, shape, generator, pixel_range)
     if tensor.dtype == "bool":
         return np.ones(shape, np.bool_)
     if tensor.dtype.startswith(("int", "uint")) and tensor.dtype not in ("int4", "uint4", "int2", "uint2"):
-        return _integers(tensor.name, shape, generator, vocabulary).astype(tensor.dtype)
+        return _integers(tensor, shape, generator, vocabulary).astype(tensor.dtype)
     raise BackendRefusal(
         f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be made up",
         "count without running: --static",
@@ -78,27 +79,46 @@ def _array(
 
 
 def _floats(
-    dtype: str, shape: tuple[int, ...], generator: Generator, pixel_range: tuple[float, float]
+    tensor: Tensor, shape: tuple[int, ...], generator: Generator, pixel_range: tuple[float, float]
 ) -> NDArray[np.generic]:
-    if len(shape) == _IMAGE_RANK and shape[1] in IMAGE_CHANNELS:
+    if tensor.dtype not in ("float32", "float64", "float16"):
+        raise BackendRefusal(
+            f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be made up",
+            "count without running: --static",
+        )
+    if _is_mask(tensor):
+        return np.ones(shape, tensor.dtype)
+    if _is_image(shape):
         low, high = pixel_range
-        values = generator.random(shape, np.float32) * np.float32(high - low) + np.float32(low)
-    else:
-        values = generator.standard_normal(shape, np.float32)
-    if dtype not in ("float32", "float64", "float16"):
-        raise BackendRefusal(f"inputs of type {dtype} cannot be made up", "count without running: --static")
-    return values.astype(dtype)
+        return (generator.random(shape, np.float32) * np.float32(high - low) + np.float32(low)).astype(tensor.dtype)
+    return generator.standard_normal(shape, np.float32).astype(tensor.dtype)
 
 
-def _integers(name: str, shape: tuple[int, ...], generator: Generator, vocabulary: int | None) -> NDArray[np.int64]:
-    lowered = name.lower()
-    if "mask" in lowered:
+def _integers(
+    tensor: Tensor, shape: tuple[int, ...], generator: Generator, vocabulary: int | None
+) -> NDArray[np.int64]:
+    largest = int(np.iinfo(tensor.dtype).max)
+    if tensor.dtype == "uint8" and _is_image(shape):
+        return generator.integers(0, largest + 1, shape, dtype=np.int64)
+    if _is_mask(tensor):
         return np.ones(shape, np.int64)
+    lowered = tensor.name.lower()
     if "type" in lowered or "segment" in lowered:
         return np.zeros(shape, np.int64)
+    rows = min(vocabulary or 2, largest)
     if "position" in lowered and shape:
-        return np.broadcast_to(np.arange(shape[-1], dtype=np.int64), shape).copy()
-    return generator.integers(0, vocabulary or 2, shape, dtype=np.int64)
+        positions = np.arange(shape[-1], dtype=np.int64)
+        return np.broadcast_to(positions if vocabulary is None else positions % rows, shape).copy()
+    return generator.integers(0, rows, shape, dtype=np.int64)
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    return "mask" in tensor.name.lower()
+
+
+def _is_image(shape: tuple[int, ...]) -> bool:
+    """Whether it is the shape of images, channels first or last."""
+    return len(shape) == _IMAGE_RANK and (shape[1] in IMAGE_CHANNELS or shape[3] in IMAGE_CHANNELS)
 
 
 def shapes_of(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, tuple[int, ...]]:

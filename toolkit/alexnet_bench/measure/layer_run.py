@@ -9,7 +9,7 @@ from alexnet_bench.backends.protocol import NAMED_MODEL
 from alexnet_bench.backends.registry import layers_reader
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.measure.latency import LatencyCase
+from alexnet_bench.measure.latency import LatencyCase, Sampler
 
 MAX_EVENTS = 60_000
 """Kernels in one trace: enough for steady medians, and read in well under a second."""
@@ -40,16 +40,20 @@ def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_mod
         plain.load(case.request, case.inputs_dir)
         for worker in (profiled, plain):
             worker.sample(seconds=0.0, min_runs=_WARMUP_RUNS)
-        most = max(_MIN_RUNS, min(_MAX_RUNS, MAX_EVENTS // max(1, len(graph.live_nodes)))) // _TURNS
-        wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=most)
+        wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=_runs_per_turn(graph))
         profiled.unload()
         read = layers_reader(case.request.backend)
         times = read(folder, graph, timed_runs=len(wall_s), wall_s=wall_s)
     return replace(times, plain_wall_s=plain_wall_s)
 
 
+def _runs_per_turn(graph: Graph) -> int:
+    """At least one, however large the graph."""
+    return max(1, min(_MAX_RUNS, MAX_EVENTS // max(1, len(graph.live_nodes))) // _TURNS)
+
+
 def _alternate(
-    profiled: Worker, plain: Worker, *, seconds: float, max_runs: int
+    profiled: Sampler, plain: Sampler, *, seconds: float, max_runs: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Wall times with and without the profiler, taken in turns: their ratio is what the profiler costs."""
     wall_s: list[float] = []

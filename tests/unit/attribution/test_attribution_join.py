@@ -1,0 +1,139 @@
+"""Engine layers joined to nodes, on graphs made by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alexnet_bench.attribution.join import join, value_numbers
+from alexnet_bench.core.graph import Attribute
+
+if TYPE_CHECKING:
+    from tests.unit.attribution.conftest import Hand
+
+
+def test_a_fused_layer_owns_what_lies_between_its_tensors(hand: Hand) -> None:
+    nodes = [hand.node("Conv", "x w", "c"), hand.node("Relu", "c", "r"), hand.node("MaxPool", "r", "y")]
+    graph = hand.graph(nodes, {}, outputs="y", constants="w")
+    found = join(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")])
+    assert [owned.nodes for owned in found.owned] == [("n_c", "n_r"), ("n_y",)]
+    assert found.unattributed == ()
+
+
+def test_a_residual_block_ends_at_what_others_make(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("Conv", "x w", "c"), hand.node("Conv", "c w", "d"), hand.node("Add", "d c", "s")),
+        hand.node("Relu", "s", "y"),
+    ]
+    graph = hand.graph(nodes, {}, outputs="y", constants="w")
+    found = join(graph, [hand.layer("a", "x", "c"), hand.layer("b", "c", "y")])
+    assert [owned.nodes for owned in found.owned] == [("n_c",), ("n_d", "n_s", "n_y")]
+
+
+def test_a_shape_that_two_layers_compute_is_shared_by_them(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("Shape", "x", "s"), hand.node("Relu", "x", "r"), hand.node("Reshape", "r s", "a")),
+        *(hand.node("Tanh", "x", "t"), hand.node("Reshape", "t s", "b")),
+    ]
+    graph = hand.graph(nodes, {}, outputs="a b")
+    found = join(graph, [hand.layer("a", "x", "a"), hand.layer("b", "x", "b")])
+    assert [owned.nodes for owned in found.owned] == [("n_r", "n_a"), ("n_t", "n_b")]
+    assert [owned.shared for owned in found.owned] == [(("n_s", 0.5),), (("n_s", 0.5),)]
+
+
+def test_layers_that_make_one_tensor_together_share_its_nodes(hand: Hand) -> None:
+    graph = hand.graph([hand.node("Mish", "x", "m"), hand.node("Relu", "m", "y")], {}, outputs="y")
+    parts = [hand.layer(name, "x", "m") for name in ("softplus", "tanh", "mul")]
+    found = join(graph, [*parts, hand.layer("relu", "m", "y")])
+    assert [owned.shared for owned in found.owned[:3]] == [(("n_m", 1 / 3),)] * 3
+    assert found.owned[3].nodes == ("n_y",)
+
+
+def test_overhead_owns_nothing(hand: Hand) -> None:
+    graph = hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y")
+    layers = [
+        hand.layer("in", "x", "x", is_overhead=True),
+        hand.layer("relu", "x", "y"),
+        hand.layer("odd", "", "y", is_overhead=True),
+    ]
+    found = join(graph, layers)
+    assert [owned.nodes for owned in found.owned] == [(), ("n_y",), ()]
+
+
+def test_nodes_behind_an_unmatched_layer_have_no_owner(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "a"), hand.node("Tanh", "a", "b"), hand.node("Neg", "b", "y")]
+    graph = hand.graph(nodes, {}, outputs="y")
+    layers = [hand.layer("?", "x", "b", is_unmatched=True), hand.layer("neg", "b", "y")]
+    found = join(graph, layers)
+    assert [owned.nodes for owned in found.owned] == [(), ("n_y",)]
+    assert found.unattributed == ("n_a", "n_b")
+
+
+def test_a_repeated_node_belongs_to_the_layer_that_computes_the_other(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("Conv", "x w", "c"), hand.node("Relu", "c", "r"), hand.node("Conv", "x w", "d")),
+        *(hand.node("Relu", "d", "q"), hand.node("Concat", "r q", "y")),
+    ]
+    graph = hand.graph(nodes, {}, outputs="y", constants="w")
+    found = join(graph, [hand.layer("conv", "x", "r"), hand.layer("concat", "r", "y")])
+    assert [owned.nodes for owned in found.owned] == [("n_c", "n_r", "n_d", "n_q"), ("n_y",)]
+
+
+def test_it_does_not_matter_which_of_two_equal_nodes_was_kept(hand: Hand) -> None:
+    nodes = [hand.node("Tanh", "x", "a"), hand.node("Tanh", "x", "b"), hand.node("Add", "a b", "y")]
+    graph = hand.graph(nodes, {}, outputs="y")
+    for kept in ("a", "b"):
+        found = join(graph, [hand.layer("tanh", "x", kept), hand.layer("add", kept, "y")])
+        assert [owned.nodes for owned in found.owned] == [("n_a", "n_b"), ("n_y",)]
+
+
+def test_a_repeated_node_that_another_layer_computes_is_not_taken_from_it(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("Conv", "x w", "c"), hand.node("Relu", "c", "r")),
+        *(hand.node("Conv", "x w", "d"), hand.node("Tanh", "d", "q"), hand.node("Add", "r q", "y")),
+    ]
+    graph = hand.graph(nodes, {}, outputs="y", constants="w")
+    layers = [hand.layer("one", "x", "r"), hand.layer("two", "x", "q"), hand.layer("add", "r q", "y")]
+    assert [owned.nodes for owned in join(graph, layers).owned] == [("n_c", "n_r"), ("n_d", "n_q"), ("n_y",)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"axis": 1}, {"axis": 2}),
+        ({"axis": 1}, {}),
+        ({"value": None}, {"value": None}),
+        ({"pads": (1, 1)}, {"pads": (1, 2)}),
+        ({"a": 1, "b": "x"}, {"a": 1, "b": b"x"}),
+    ],
+)
+def test_nodes_with_other_or_unknown_attributes_are_not_equal(
+    first: dict[str, Attribute], second: dict[str, Attribute], hand: Hand
+) -> None:
+    nodes = [hand.node("Op", "x", "a", first), hand.node("Op", "x", "b", second)]
+    values = value_numbers(hand.graph(nodes, {}, outputs="a b"))
+    assert values["a"] != values["b"]
+
+
+@pytest.mark.parametrize("op", ["RandomNormalLike", "Bernoulli"])
+def test_random_nodes_are_not_equal(op: str, hand: Hand) -> None:
+    values = value_numbers(hand.graph([hand.node(op, "x", "a"), hand.node(op, "x", "b")], {}, outputs="a b"))
+    assert values["a"] != values["b"]
+
+
+def test_subgraphs_and_other_outputs_are_not_equal(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("If", "x", "a", has_subgraph=True), hand.node("If", "x", "b", has_subgraph=True)),
+        *(hand.node("Split", "x", "c d"), hand.node("Split", "x", "e f"), hand.node("Split", "x", "g")),
+    ]
+    values = value_numbers(hand.graph(nodes, {}, outputs="a b"))
+    assert values["a"] != values["b"]
+    assert (values["e"], values["f"]) == ("c", "d")
+    assert values["g"] == "g"
+
+
+def test_an_empty_engine_attributes_nothing(hand: Hand) -> None:
+    found = join(hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y"), [])
+    assert found.owned == ()
+    assert found.unattributed == ("n_y",)

@@ -1,0 +1,212 @@
+"""What a layer costs, its place under the roofs and how much is covered: numbers computed by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alexnet_bench.attribution import coverage
+from alexnet_bench.attribution.join import Attribution, Owned, join
+from alexnet_bench.attribution.layers import layer_cost, layer_names, static_layers, timed_layers
+from alexnet_bench.attribution.roofline import NEITHER_BELOW, place, roof_time_s
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.graph.counting import count
+
+if TYPE_CHECKING:
+    from tests.unit.attribution.conftest import Hand
+
+CEILINGS = Ceilings({"float32": 1000.0}, 100.0, {"float32": 1000.0}, 100.0, "by hand", 1)
+
+
+def two_gemms(hand: Hand) -> Graph:
+    """x [2,3] · w [3,4] + b [4], relu, · v [4,5]."""
+    nodes = [hand.node("Gemm", "x w b", "g"), hand.node("Relu", "g", "r"), hand.node("MatMul", "r v", "y")]
+    shapes = {"x": (2, 3), "w": (3, 4), "b": (4,), "g": (2, 4), "r": (2, 4), "v": (4, 5), "y": (2, 5)}
+    return hand.graph(nodes, shapes, outputs="y", constants="w b v")
+
+
+def test_a_fused_layer_moves_inputs_weights_and_outputs_once(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    first, second = (
+        layer_cost(graph, count(graph), owned)
+        for owned in join(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]).owned
+    )
+    assert first.macs == 2 * 3 * 4
+    assert first.flop == 2 * 24 + 8 + 8
+    assert first.bytes == 4 * (6 + 12 + 4 + 8)
+    assert first.params == 16
+    assert first.weight_bytes == 64
+    assert first.activation_bytes == 4 * (6 + 8)
+    assert first.output_shapes == ((2, 4),)
+    assert (second.macs, second.bytes) == (40, 4 * (8 + 20 + 10))
+
+
+def test_a_tensor_that_two_nodes_of_a_layer_read_is_moved_once(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "a"), hand.node("Tanh", "x", "b"), hand.node("Add", "a b", "y")]
+    graph = hand.graph(nodes, dict.fromkeys("xaby", (10,)), outputs="y")
+    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    assert layer_cost(graph, count(graph), owned).bytes == 4 * (10 + 10)
+
+
+def test_of_a_table_only_the_rows_gathered_are_moved(hand: Hand) -> None:
+    nodes = [hand.node("Gather", "table x", "g"), hand.node("Relu", "g", "y")]
+    shapes = {"x": (3,), "table": (1000, 8), "g": (3, 8), "y": (3, 8)}
+    graph = hand.graph(nodes, shapes, outputs="y", constants="table")
+    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    costs = count(graph)
+    assert layer_cost(graph, costs, owned).bytes == costs.by_name["n_g"].bytes_read + 4 * 24  # type: ignore[operator]
+    assert layer_cost(graph, costs, owned).bytes == 4 * (3 + 24 + 24)
+
+
+def test_a_view_inside_a_layer_moves_nothing_itself(hand: Hand) -> None:
+    nodes = [hand.node("Flatten", "x", "f"), hand.node("Relu", "f", "r"), hand.node("Flatten", "r", "y")]
+    graph = hand.graph(nodes, dict.fromkeys("xfry", (2, 5)), outputs="y")
+    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    assert layer_cost(graph, count(graph), owned).bytes == 4 * (10 + 10)
+    views = hand.graph(nodes[:1], dict.fromkeys("xf", (2, 5)), outputs="f")
+    (only,) = join(views, [hand.layer("view", "x", "f")]).owned
+    assert layer_cost(views, count(views), only).bytes == 0
+
+
+def test_every_output_is_written_whether_it_is_read_or_not(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "r"), hand.node("Split", "r", "a b", {"axis": 0})]
+    graph = hand.graph(nodes, {"x": (6,), "r": (6,), "a": (2,), "b": (4,)}, outputs="a")
+    (owned,) = join(graph, [hand.layer("all", "x", "a b")]).owned
+    cost = layer_cost(graph, count(graph), owned)
+    assert cost.bytes == 4 * (6 + 6)
+    assert cost.output_shapes == ((2,), (4,))
+    (with_inner,) = join(graph, [hand.layer("all", "x", "r a b")]).owned  # r is an output of the model, say
+    assert layer_cost(graph, count(graph), with_inner).bytes == 4 * (6 + 6 + 6)
+
+
+def test_an_unknown_size_makes_the_bytes_unknown(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "r"), hand.node("Strange", "r", "y")]
+    graph = hand.graph(nodes, {"x": (6,), "r": (6,), "y": None}, outputs="y")
+    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    cost = layer_cost(graph, count(graph), owned)
+    assert cost.bytes is cost.flop is cost.macs is None
+
+
+def test_shares_add_up_to_the_whole(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [*(hand.layer(f"part {index}", "x", "g") for index in range(4)), hand.layer("rest", "g", "y")]
+    costs = count(graph)
+    parts = [layer_cost(graph, costs, owned) for owned in join(graph, layers).owned]
+    assert sum(part.macs or 0 for part in parts) == costs.macs
+    assert sum(part.flop or 0 for part in parts) == costs.flop
+    assert sum(part.params for part in parts) == costs.params
+    assert sum(part.bytes or 0 for part in parts[:4]) == costs.by_name["n_g"].bytes
+
+
+def test_overhead_moves_its_tensor_in_and_out_and_has_no_place(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [hand.layer("reorder", "x", "x", is_overhead=True), hand.layer("all", "x", "y")]
+    times = hand.times({"reorder": [1.0], "all": [3.0]}, layers)
+    reorder, everything = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    assert (reorder.name, reorder.bound, reorder.flop, reorder.bytes) == ("Op:x", "overhead", 0, 2 * 24)
+    assert reorder.fraction_of_ceiling is None
+    assert everything.onnx_nodes == ("n_g", "n_r", "n_y")
+    assert (reorder.time_fraction, everything.time_fraction) == (0.25, 0.75)
+
+
+def test_a_timed_layer_states_its_rates_and_its_place(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]
+    times = hand.times({"a": [1.0, 2.0, 9.0], "b": [0.1, 0.1, 0.1]}, layers)
+    slow, fast = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    assert slow.time_s == 2.0
+    assert slow.samples_s == (1.0, 2.0, 9.0)
+    assert slow.flop_per_s == 64 / 2.0
+    assert slow.bytes_per_s == 120 / 2.0
+    assert slow.flop_per_byte == 64 / 120
+    assert slow.bound == "memory"
+    assert slow.fraction_of_ceiling == pytest.approx(1.2 / 2.0)
+    assert fast.fraction_of_ceiling == pytest.approx(1.52 / 0.1)
+    (static, *_) = static_layers(count(graph))
+    assert (static.onnx_nodes, static.time_s, static.bound) == (("n_g",), None, None)
+
+
+def test_without_ceilings_there_is_no_bound(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [hand.layer("all", "x", "y")]
+    (only,) = timed_layers(graph, count(graph), join(graph, layers), hand.times({"all": [1.0]}, layers), None)
+    assert only.bound is None
+    assert only.fraction_of_ceiling is None
+
+
+def test_names_of_layers_are_unique_whatever_the_nodes_are_called(hand: Hand) -> None:
+    layers = [hand.layer(str(index), "", "t") for index in range(3)]
+    owned = (Owned(layers[0], ("a",)), Owned(layers[1], (), (("a", 0.5),)), Owned(layers[2], ("a#2",)))
+    nameless = Owned(EngineLayer("engine's own", "", (), ()), ())
+    assert layer_names(Attribution((*owned, nameless), ())) == ["a", "a#2", "a#2#2", "engine's own"]
+
+
+@pytest.mark.parametrize(
+    ("flop", "moved", "time_s", "bound", "fraction"),
+    [
+        (1000.0, 10.0, 1.0, "compute", 1.0),
+        (100.0, 100.0, 1.0, "memory", 1.0),
+        (500.0, 50.0, 1.0, "compute", 0.5),
+        (100.0, 10.0, 1.0, "neither", 0.1),
+        (1000 * NEITHER_BELOW, 0.0, 1.0, "compute", NEITHER_BELOW),
+        (1000 * NEITHER_BELOW * 0.999, 0.0, 1.0, "neither", NEITHER_BELOW * 0.999),
+        (0.0, 300.0, 1.0, "memory", 3.0),
+    ],
+)
+def test_the_closer_roof_bounds_unless_both_are_far(
+    flop: float, moved: float, time_s: float, bound: str, fraction: float
+) -> None:
+    placed = place(flop=flop, moved_bytes=moved, time_s=time_s, dtype="float32", ceilings=CEILINGS)
+    assert placed is not None
+    assert placed.bound == bound
+    assert placed.fraction_of_ceiling == pytest.approx(fraction)
+
+
+def test_without_a_ceiling_for_the_type_or_a_time_there_is_no_place() -> None:
+    assert place(flop=1, moved_bytes=1, time_s=1, dtype="float16", ceilings=CEILINGS) is None
+    assert place(flop=1, moved_bytes=1, time_s=0, dtype="float32", ceilings=CEILINGS) is None
+
+
+def test_the_least_time_is_that_of_the_tighter_roof() -> None:
+    assert roof_time_s(flop=10, moved_bytes=10, flop_per_s=5, bytes_per_s=2) == 5
+    assert roof_time_s(flop=30, moved_bytes=10, flop_per_s=5, bytes_per_s=2) == 6
+
+
+def test_coverage_by_hand(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [
+        hand.layer("reorder", "x", "x", is_overhead=True),
+        hand.layer("a", "x", "r"),
+        hand.layer("stranger", "", "", is_unmatched=True),
+    ]
+    samples = {"reorder": [1.0, 1.0], "a": [6.0, 6.0], "stranger": [3.0, 3.0]}
+    times = hand.times(samples, layers, outside_s=2.5)
+    costs, attribution = count(graph), join(graph, layers)
+    found = coverage.measured(costs, attribution, timed_layers(graph, costs, attribution, times, None), times)
+    assert (found.nodes, found.nodes_counted, found.unknown_ops) == (3, 3, ())
+    assert found.unattributed_nodes == ("n_y",)
+    assert found.macs_attributed_fraction == pytest.approx(24 / 64)
+    assert found.time_attributed_fraction == pytest.approx(0.7)
+    assert found.overhead_fraction == pytest.approx(0.1)
+    assert found.outside_kernels_fraction == pytest.approx(2.5 / 12.5)
+
+
+def test_what_cannot_be_counted_is_listed_by_operator_and_reason(hand: Hand) -> None:
+    nodes = [hand.node("Strange", "x", "a"), hand.node("Strange", "a", "b"), hand.node("MatMul", "b x", "y")]
+    graph = hand.graph(nodes, {"x": (2, 2), "a": (2, 2), "b": None, "y": (2, 2)}, outputs="y")
+    found = coverage.counted_only(count(graph))
+    assert (found.nodes, found.nodes_counted) == (3, 0)
+    assert [(item.op, item.nodes) for item in found.unknown_ops] == [("MatMul", ("n_y",)), ("Strange", ("n_a", "n_b"))]
+    assert found.time_attributed_fraction is None
+
+
+def test_a_graph_without_arithmetic_has_no_fraction_of_it(hand: Hand) -> None:
+    graph = hand.graph([hand.node("Relu", "x", "y")], {"x": (2,), "y": (2,)}, outputs="y")
+    layers = [hand.layer("relu", "x", "y")]
+    times = hand.times({"relu": [0.0]}, layers)
+    costs, attribution = count(graph), join(graph, layers)
+    found = coverage.measured(costs, attribution, timed_layers(graph, costs, attribution, times, CEILINGS), times)
+    assert found.macs_attributed_fraction is found.time_attributed_fraction is found.overhead_fraction is None

@@ -1,0 +1,510 @@
+"""ONNX Runtime's layers in terms of the user's tensors: every claim is proven by value, on real and awkward models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
+
+from alexnet_bench.backends.onnxruntime_tensors import Meanings
+from alexnet_bench.core.text import printable
+from alexnet_bench.network import architectures, counts
+from alexnet_bench.network.onnx_export import build_model
+from alexnet_bench.network.shapes import tensor_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from tests.unit.backends.conftest import Build, Profile
+
+IMAGE = {"x": (1, 16, 8, 8)}
+KERNEL = (16, 16, 3, 3)
+CONV: dict[str, Any] = {"w": KERNEL, "v": KERNEL, "b": (16,)}
+STATISTICS: dict[str, Any] = {
+    "scale": np.linspace(0.5, 1.5, 16, dtype=np.float32),
+    "bias": np.linspace(-1, 1, 16, dtype=np.float32),
+    "mean": np.linspace(-0.2, 0.4, 16, dtype=np.float32),
+    "variance": np.linspace(0.6, 1.4, 16, dtype=np.float32),
+}
+ZERO, HALF, ONE, TWO, SIX, ROOT = (np.array(value, np.float32) for value in (0, 0.5, 1, 2, 6, 1.4142135381698608))
+
+Case = tuple["Sequence[NodeProto]", "Mapping[str, Sequence[int]]", "Sequence[str]", "Mapping[str, Any]"]
+
+
+def node(op: str, inputs: str, outputs: str, /, name: str | None = None, **attributes: Any) -> NodeProto:
+    """A node whose tensors are written with spaces between; named after its first output when no name is given."""
+    made = outputs.split()
+    return helper.make_node(op, inputs.split(), made, f"n_{made[0]}" if name is None else name, **attributes)
+
+
+def conv(inputs: str, output: str, /, name: str | None = None) -> NodeProto:
+    return node("Conv", inputs, output, name, pads=[1, 1, 1, 1])
+
+
+def batch_norm(tensor: str, output: str) -> NodeProto:
+    return node("BatchNormalization", f"{tensor} scale bias mean variance", output)
+
+
+def reshape(tensor: str, output: str) -> NodeProto:
+    return node("Reshape", f"{tensor} heads", output)
+
+
+def transpose(tensor: str, output: str, *order: int) -> NodeProto:
+    return node("Transpose", tensor, output, perm=list(order))
+
+
+def pool(op: str, tensor: str, output: str) -> NodeProto:
+    return node(op, tensor, output, kernel_shape=[2, 2])
+
+
+# By name: nodes, inputs, outputs, weights.
+SMALL: dict[str, Case] = {
+    "conv, relu": ([conv("x w b", "c"), node("Relu", "c", "y")], IMAGE, ["y"], CONV),
+    "conv, batch norm, relu": (
+        [conv("x w b", "c"), batch_norm("c", "d"), node("Relu", "d", "y")],
+        IMAGE,
+        ["y"],
+        CONV | STATISTICS,
+    ),
+    "batch norm that becomes a convolution": (
+        [pool("MaxPool", "x", "p"), batch_norm("p", "d"), node("Relu", "d", "e"), conv("e w b", "y")],
+        IMAGE,
+        ["y"],
+        CONV | STATISTICS,
+    ),
+    "conv + input": ([conv("x w b", "c"), node("Add", "c x", "s"), node("Relu", "s", "y")], IMAGE, ["y"], CONV),
+    "input + conv": ([conv("x w b", "c"), node("Add", "x c", "s"), node("Relu", "s", "y")], IMAGE, ["y"], CONV),
+    "equal sums of two convolutions": (
+        [
+            *(conv("x w b", "c"), conv("x v b", "d"), node("Add", "c d", "s"), node("Relu", "s", "y")),
+            *(node("Add", "d c", "t"), node("Sigmoid", "t", "z")),
+        ],
+        IMAGE,
+        ["y", "z"],
+        CONV,
+    ),
+    "sums in a chain": (
+        [
+            *(conv("x w b", "c"), conv("x v b", "d"), node("Add", "c d", "s"), conv("s w b", "e")),
+            *(node("Add", "e s", "t"), node("Relu", "t", "u"), node("Add", "t u", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "a convolution added to itself": ([conv("x w b", "c"), node("Add", "c c", "y")], IMAGE, ["y"], CONV),
+    "an output that a relu reads": ([conv("x w b", "c"), node("Relu", "c", "y")], IMAGE, ["c", "y"], CONV),
+    "weights of two layers": (
+        [conv("x w b", "c"), node("Relu", "c", "r"), conv("r w b", "d"), node("Relu", "d", "y")],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "two readers with activations": (
+        [conv("x w b", "c"), node("Relu", "c", "r"), node("Sigmoid", "c", "s"), node("Add", "r s", "y")],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "gemm, relu": (
+        [node("Gemm", "x w b", "g"), node("Relu", "g", "y")],
+        {"x": (4, 32)},
+        ["y"],
+        {"w": (32, 8), "b": [8]},
+    ),
+    "matmul, add, gelu": (
+        [
+            *(node("MatMul", "x w", "a"), node("Add", "a b", "c"), node("Div", "c root", "d"), node("Erf", "d", "e")),
+            *(
+                node("Add", "e one", "f"),
+                node("Mul", "c f", "g"),
+                node("Mul", "g half", "h"),
+                node("MatMul", "h w", "y"),
+            ),
+        ],
+        {"x": (2, 8, 16)},
+        ["y"],
+        {"w": (16, 16), "b": (16,), "root": ROOT, "one": ONE, "half": HALF},
+    ),
+    "identity and dropout": (
+        [
+            *(node("Identity", "x", "i"), conv("i w b", "c"), node("Dropout", "c", "d"), node("Identity", "x", "j")),
+            *(node("Add", "d j", "s"), node("Identity", "s", "t"), node("Relu", "t", "r"), node("Identity", "r", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "an output that is an input": ([node("Relu", "x", "y")], IMAGE, ["y", "x"], {}),
+    "folded constants": ([node("Mul", "w two", "u"), conv("x u b", "y")], IMAGE, ["y"], CONV | {"two": TWO}),
+    "a constant computed in every run": (
+        [node("Unsqueeze", "s axes", "t"), node("Mul", "x t", "y")],
+        IMAGE,
+        ["y"],
+        {"s": (16,), "axes": np.array([1, 2])},
+    ),
+    "folded scale and shift": (
+        [conv("x w b", "c"), node("Mul", "c k", "d"), node("Add", "d l", "y")],
+        IMAGE,
+        ["y"],
+        CONV | {"k": (16, 1, 1), "l": (16, 1, 1)},
+    ),
+    "clip": (
+        [conv("x w b", "c"), node("Clip", "c zero six", "y")],
+        IMAGE,
+        ["y"],
+        CONV | {"zero": ZERO, "six": SIX},
+    ),
+    "pools and concat": (
+        [
+            *(conv("x w b", "c"), pool("MaxPool", "c", "p"), pool("AveragePool", "c", "q")),
+            *(node("Concat", "p q", "k", axis=1), node("GlobalAveragePool", "k", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "transposes that move": (
+        [
+            *(transpose("x", "t", 0, 2, 3, 1), node("Sigmoid", "t", "r"), node("Softmax", "r", "s", axis=-1)),
+            *(transpose("s", "q", 0, 3, 1, 2), node("Sigmoid", "q", "u"), conv("u w b", "y")),
+        ],
+        IMAGE,
+        ["y", "s"],
+        CONV,
+    ),
+    "transposes that cancel": (
+        [
+            *(transpose("x", "t", 0, 2, 3, 1), node("Sigmoid", "t", "r"), node("Add", "r k", "s")),
+            *(transpose("s", "q", 0, 3, 1, 2), conv("q w b", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV | {"k": (16,)},
+    ),
+    "transposes that merge": (
+        [transpose("x", "t", 0, 2, 3, 1), transpose("t", "u", 0, 2, 1, 3), node("MatMul", "u w", "y")],
+        IMAGE,
+        ["y"],
+        {"w": (16, 4)},
+    ),
+    "a pad inside a convolution": (
+        [node("Sigmoid", "x", "s"), node("Pad", "s pads", "p"), node("Conv", "p w b", "y")],
+        {"x": (1, 3, 8, 8)},
+        ["y"],
+        {"w": (5, 3, 3, 3), "b": (5,), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])},
+    ),
+    "split": (
+        [node("Split", "x sizes", "a c", axis=1), node("Relu", "a", "d"), node("Concat", "c d", "y", axis=1)],
+        IMAGE,
+        ["y"],
+        {"sizes": np.array([4, 12])},
+    ),
+    "attention": (
+        [
+            *(
+                node("MatMul", "x wq", "q0"),
+                node("Add", "q0 b", "q1"),
+                reshape("q1", "q2"),
+                transpose("q2", "q", 0, 2, 1, 3),
+            ),
+            *(
+                node("MatMul", "x wk", "k0"),
+                node("Add", "k0 b", "k1"),
+                reshape("k1", "k2"),
+                transpose("k2", "k", 0, 2, 3, 1),
+            ),
+            *(
+                node("MatMul", "x wv", "v0"),
+                node("Add", "v0 b", "v1"),
+                reshape("v1", "v2"),
+                transpose("v2", "v", 0, 2, 1, 3),
+            ),
+            *(
+                node("MatMul", "q k", "s"),
+                node("Div", "s two", "t"),
+                node("Softmax", "t", "p"),
+                node("MatMul", "p v", "o"),
+            ),
+            *(transpose("o", "o1", 0, 2, 1, 3), node("Reshape", "o1 flat", "o2"), node("MatMul", "o2 wo", "o3")),
+            *(node("Add", "o3 b", "o4"), node("Add", "o4 x", "o5"), node("LayerNormalization", "o5 g b", "y")),
+        ],
+        {"x": (2, 8, 16)},
+        ["y"],
+        dict.fromkeys(("wq", "wk", "wv", "wo"), (16, 16))
+        | {"b": (16,), "g": (16,), "two": TWO, "heads": np.array([0, 0, 4, 4]), "flat": np.array([0, 0, 16])},
+    ),
+    "8 bit": (
+        [
+            *(node("QuantizeLinear", "x s z", "xq"), node("DequantizeLinear", "xq s z", "xd")),
+            *(node("DequantizeLinear", "wq ws wz", "wd"), conv("xd wd", "c"), node("Relu", "c", "r")),
+            *(node("QuantizeLinear", "r s z", "rq"), node("DequantizeLinear", "rq s z", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        {
+            "s": np.array(0.05, np.float32),
+            "z": np.array(128, np.uint8),
+            "ws": np.array(0.01, np.float32),
+            "wz": np.array(0, np.int8),
+            "wq": np.arange(-1152, 1152).astype(np.int8).reshape(KERNEL),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_models_are_whole_and_every_claim_is_true(name: str, build: Build, profile_model: Profile) -> None:
+    run = profile_model(build.model(*SMALL[name]))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["squeezenet", "shufflenet", "densenet121", "resnet50", "inception_v1", "inception_v2"]
+)
+def test_every_layer_of_a_real_model_makes_the_tensor_that_it_claims(
+    name: str, light_models: dict[str, Path], profile_model: Profile, randomised: Callable[[Path], ModelProto]
+) -> None:
+    run = profile_model(randomised(light_models[name]))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize("op", ["Add", "Sum"])
+@pytest.mark.parametrize("order", ["c d", "d c"])
+@pytest.mark.parametrize("first", ["c", "d"])
+def test_of_two_convolutions_that_are_added_one_owns_the_sum(
+    op: str, order: str, first: str, build: Build, profile_model: Profile
+) -> None:
+    convolutions = {"c": conv("x w b", "c"), "d": conv("x v b", "d")}
+    ordered = [convolutions.pop(first), *convolutions.values()]
+    run = profile_model(build.model([*ordered, node(op, order, "s"), node("Relu", "s", "y")], IMAGE, ["y"], CONV))
+    run.check()
+    assert run.wrong_claims() == []
+    assert sorted(len(nodes) for nodes in run.nodes_of("Conv")) == [1, 3]
+
+
+def test_the_oracle_finds_a_false_claim(build: Build, profile_model: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [node("Sigmoid", "x", "r"), node("Tanh", "r", "s"), node("Add", "r s", "y")]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], {}))
+    assert run.wrong_claims() == []
+    told = Meanings.of
+    monkeypatch.setattr(Meanings, "of", lambda self, name: {"r": "s"}.get(name, told(self, name)))
+    assert "n_r (Sigmoid) does not make s" in run.wrong_claims()
+
+
+LOOKALIKES = [
+    "reorder",
+    "x_nchwc",
+    "x_bn",
+    "y_token_3",
+    "ReorderOutput",
+    "c_nchwc_token_3",
+    "InsertedPrecisionFreeCast_c",
+]
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_tensors_that_are_named_like_those_of_the_runtime(name: str, build: Build, profile_model: Profile) -> None:
+    nodes = [
+        *(conv("x w b", name), node("Relu", name, "r"), conv("r v b", "d"), batch_norm("d", f"{name}_bn")),
+        node("Sigmoid", f"{name}_bn", "y"),
+    ]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV | STATISTICS))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_nodes_that_are_named_like_those_of_the_runtime(name: str, build: Build, profile_model: Profile) -> None:
+    nodes = [
+        *(conv("x w b", "c", name), node("Relu", "c", "r", f"{name}_nchwc"), conv("r v b", "d", f"{name}_bn")),
+        *(batch_norm("d", "e"), node("Sigmoid", "e", "y")),
+    ]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV | STATISTICS))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize("names", [("", ""), ("a", "a"), ("q\"'\\", "\n\t\x1b[31m\u202e"), ("ü 日本", "model_run")])
+def test_names_that_are_missing_twice_there_or_awkward(
+    names: tuple[str, str], build: Build, profile_model: Profile
+) -> None:
+    nodes = [conv("x w b", "c", names[0]), node("Sigmoid", "c", "y", names[1])]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV))
+    run.check()
+    assert run.wrong_claims() == [], [printable(name) for name in names]
+    assert len(run.owners) == 2
+
+
+def test_equal_computations_belong_to_the_layer_that_does_them(build: Build, profile_model: Profile) -> None:
+    nodes = [
+        *(conv("x w b", "c"), node("Relu", "c", "r"), conv("x w b", "d"), node("Relu", "d", "q")),
+        *(pool("MaxPool", "r", "m"), pool("AveragePool", "q", "a"), node("Concat", "m a", "y", axis=1)),
+    ]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV))
+    run.check()
+    assert run.nodes_of("Conv") == [{"n_c", "n_r", "n_d", "n_q"}]
+    assert run.nodes_of("Concat") == [{"n_y"}]
+
+
+def test_what_is_merged_for_equal_weights_belongs_to_the_layer_that_does_it(
+    light_models: dict[str, Path], profile_model: Profile
+) -> None:
+    # 1x1 and 3x3_reduce of two inception blocks have equal shapes, and all weights of the file are equal.
+    run = profile_model(light_models["inception_v1"])
+    run.check()
+    operators = {item.name: item.op_type for item in run.graph.nodes}
+    concats = [[operators[name] for name in nodes] for nodes in run.nodes_of("Concat")]
+    assert concats == [["Concat"]] * 9
+    merged = [nodes for nodes in run.nodes_of("Conv") if [operators[name] for name in nodes].count("Conv") == 2]
+    assert len(merged) == 2
+
+
+def test_a_node_that_vanishes_is_not_taken_for_an_equal_one(build: Build, profile_model: Profile) -> None:
+    nodes = [node("Sigmoid", "x", "s"), node("Dropout", "s", "d"), node("Tanh", "d", "y")]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], {}))
+    run.check()
+    assert run.owners == {"n_s": ("Sigmoid",), "n_d": ("Tanh",), "n_y": ("Tanh",)}
+
+
+def test_a_constant_that_is_computed_in_every_run_is_overhead(
+    light_models: dict[str, Path], profile_model: Profile, randomised: Callable[[Path], ModelProto]
+) -> None:
+    run = profile_model(randomised(light_models["inception_v2"]))
+    constant = [layer for layer in run.times.layers if layer.is_overhead and layer.op == "Unsqueeze"]
+    assert constant
+    assert all(not layer.reads and run.graph.constants.issuperset(layer.makes) for layer in constant)
+    assert run.coverage.time_attributed_fraction == pytest.approx(1.0)
+
+
+def test_casts_around_half_precision_are_overhead(build: Build, profile_model: Profile) -> None:
+    nodes = [
+        *(conv("x w b", "c"), node("Relu", "c", "r"), pool("MaxPool", "r", "p"), conv("p w b", "d")),
+        *(node("Flatten", "d", "f"), node("Gemm", "f g", "h"), node("Relu", "h", "i"), node("Sigmoid", "i", "y")),
+    ]
+    weights = {"w": KERNEL, "b": (16,), "g": (16 * 49, 4)}
+    run = profile_model(build.model(nodes, IMAGE, ["y"], weights, dtype=TensorProto.FLOAT16))
+    run.check()
+    assert run.wrong_claims(tolerance=0.02) == []  # computed in float32, by the oracle too, but rounded elsewhere
+    casts = [layer for layer in run.times.layers if layer.op == "Cast"]
+    assert casts
+    assert all(layer.is_overhead for layer in casts)
+    assert all(not layer.makes for layer in casts if not layer.reads)  # of weights
+    assert run.owners["n_h"] == run.owners["n_i"] == ("FusedGemm",)
+    assert run.owners["n_y"] == ("Sigmoid",)
+    assert {layer.compute_dtype for layer in run.times.layers if layer.op == "Conv"} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"), [("Mish", {}), ("HardSwish", {}), ("GroupNormalization", {"num_groups": 4})]
+)
+def test_a_function_that_the_runtime_expands_is_shared_by_its_parts(
+    op: str, attributes: dict[str, Any], build: Build, profile_model: Profile
+) -> None:
+    extra = " s t" if op == "GroupNormalization" else ""
+    nodes = [node("Sigmoid", "x", "c"), node(op, f"c{extra}", "g", **attributes), node("Relu", "g", "y")]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], {"s": (16,), "t": (16,)}, opset=21))
+    run.check()
+    assert run.wrong_claims() == []
+    assert len(run.owners["n_g"]) > 1
+    parts = [owned.layer for owned in run.attribution.owned if "n_g" in dict(owned.shared)]
+    assert all((part.reads, part.makes) == (("c",), ("g",)) for part in parts)
+
+
+def branches() -> tuple[GraphProto, GraphProto]:
+    result = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    # A node of a branch may have the name of one outside.
+    heavy = [conv("c w b", "inner"), node("Relu", "inner", "out", "n_c")]
+    return helper.make_graph(heavy, "then", [], [result]), helper.make_graph(
+        [node("Sigmoid", "c", "out")], "else", [], [result]
+    )
+
+
+def test_kernels_inside_a_branch_are_not_counted_twice(build: Build, profile_model: Profile) -> None:
+    then, other = branches()
+    nodes = [
+        *(conv("x w b", "c"), node("ReduceSum", "x", "m", keepdims=0), node("Greater", "m low", "k")),
+        *(node("If", "k", "z", then_branch=then, else_branch=other), node("Relu", "z", "y")),
+    ]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV | {"low": np.array(-1e9, np.float32)}))
+    run.check()
+    assert run.wrong_claims() == []
+    assert run.owners["n_z"] == ("If",)
+    for index, whole in enumerate(run.times.run_s):
+        assert (
+            sum(samples[index] for samples in run.times.samples_s.values()) <= whole + 1e-5
+        )  # the trace rounds to microseconds
+
+
+def test_a_branch_that_is_always_taken_is_dissolved(build: Build, profile_model: Profile) -> None:
+    then, other = branches()
+    nodes = [conv("x w b", "c"), node("If", "k", "z", then_branch=then, else_branch=other), node("Relu", "z", "y")]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], CONV | {"k": np.array(True)}))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+def test_the_body_of_a_loop_belongs_to_the_loop(build: Build, profile_model: Profile) -> None:
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 16, 8, 8)) for name in ("v", "out")]
+    goes_on = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "on")]
+    count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+    body = helper.make_graph(
+        [node("Identity", "go", "on"), conv("v w b", "q"), node("Relu", "q", "out")],
+        "body",
+        [count, goes_on[0], value[0]],
+        [goes_on[1], value[1]],
+    )
+    nodes = [conv("x w b", "c"), node("Loop", "times true c", "z", body=body), node("Sigmoid", "z", "y")]
+    weights = CONV | {"times": np.array(3), "true": np.array(True)}
+    run = profile_model(build.model(nodes, IMAGE, ["y"], weights))
+    run.check()
+    assert run.owners["n_z"] == ("Loop",)
+
+
+def test_random_numbers_are_not_taken_for_constants(build: Build, profile_model: Profile) -> None:
+    nodes = [node("RandomNormal", "", "r", shape=[1, 16, 8, 8]), node("Add", "x r", "y")]
+    run = profile_model(build.model(nodes, IMAGE, ["y"], {}))
+    run.check()
+    assert run.owners["n_y"] == ("Add",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50"),
+        *("shufflenet", "squeezenet", "vgg19", "zfnet512"),
+    ],
+)
+def test_the_models_of_the_onnx_package_as_they_are(
+    name: str, light_models: dict[str, Path], profile_model: Profile
+) -> None:
+    assert len(light_models) == 9
+    run = profile_model(light_models[name])
+    run.check()
+    (run.folder / "weights.bin").unlink()
+
+
+@pytest.mark.parametrize("name", architectures.names())
+def test_the_reference_networks(name: str, profile_model: Profile) -> None:
+    run = profile_model(without_weights(name))
+    run.check()
+    (run.folder / "weights.bin").unlink()
+    assert sum(layer.macs or 0 for layer in run.layers) == counts.count(architectures.get(name)).macs
+
+
+def without_weights(name: str) -> ModelProto:
+    """A reference network whose weights are made by nodes, so that its file is small."""
+    network = architectures.get(name)
+    empty = {key: np.zeros(shape, np.float32) for key, shape in tensor_shapes(network).items()}
+    model = build_model(network, empty)
+    for weight in [item for item in model.graph.initializer if item.data_type == TensorProto.FLOAT]:
+        shape = helper.make_tensor(f"{weight.name} shape", TensorProto.INT64, [len(weight.dims)], weight.dims)
+        model.graph.initializer.remove(weight)
+        model.graph.initializer.append(shape)
+        model.graph.node.insert(0, helper.make_node("ConstantOfShape", [shape.name], [weight.name]))
+    return model

@@ -1,0 +1,155 @@
+"""The reader of ONNX Runtime's files on recorded ones: it needs no runtime."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench.attribution.join import join
+from alexnet_bench.backends.onnxruntime_layers import read_layers
+from alexnet_bench.backends.onnxruntime_trace import read_trace
+from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.errors import BackendCrash
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+
+RECORDED = Path(__file__).parents[2] / "data" / "onnxruntime_layers"
+TRACE = "trace_recorded.json"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return shutil.copytree(RECORDED, tmp_path / "layers")
+
+
+def user_graph() -> Graph:
+    return build_graph(open_model(RECORDED / "model.onnx"), name="recorded")
+
+
+def read(folder: Path, runs: int = 2) -> LayerTimes:
+    return read_layers(folder, user_graph(), timed_runs=runs, wall_s=(1.0,) * runs)
+
+
+def events(*described: tuple[str, str, int, int]) -> bytes:
+    """A trace of events as (category, name, start, duration)."""
+    return json.dumps(
+        [
+            {"cat": cat, "name": name, "ts": ts, "dur": dur, "args": {"op_name": "Op"}}
+            for cat, name, ts, dur in described
+        ]
+    ).encode()
+
+
+def microseconds(values_s: Sequence[float]) -> list[int]:
+    return [round(value * 1e6) for value in values_s]
+
+
+def test_recorded_files_give_the_layers_in_terms_of_the_user(folder: Path) -> None:
+    times = read(folder)
+    attribution = join(user_graph(), times.layers)
+    assert [(owned.layer.op, owned.nodes) for owned in attribution.owned] == [
+        ("ReorderInput", ()),
+        ("Conv", ("n_c",)),
+        ("Conv", ("n_d", "n_s", "n_r")),
+        ("MaxPool", ("n_p",)),
+        ("ReorderOutput", ()),
+        ("Flatten", ("n_f",)),
+        ("FusedGemm", ("n_h", "n_y")),
+    ]
+    assert attribution.unattributed == ()
+    assert {layer.compute_dtype for layer in times.layers} == {"float32"}
+    assert times.arena_peak_bytes is not None
+    assert len(times.run_s) == 2
+    assert all(len(samples) == 2 for samples in times.samples_s.values())
+
+
+def test_only_the_last_runs_count(folder: Path) -> None:
+    both, last = read(folder), read(folder, runs=1)
+    assert last.run_s == both.run_s[1:]
+    assert {name: samples[1:] for name, samples in both.samples_s.items()} == last.samples_s
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"not JSON", b"{}", b'[{"name": 1}]', b'[{"cat": "\xff"}]'])
+def test_a_broken_trace_is_a_crash(folder: Path, content: bytes) -> None:
+    (folder / TRACE).write_bytes(content)
+    with pytest.raises(BackendCrash, match="trace") as caught:
+        read(folder)
+    assert caught.value.exit_code == 5
+
+
+def test_a_trace_that_was_cut_is_a_crash(folder: Path) -> None:
+    content = (folder / TRACE).read_bytes()
+    (folder / TRACE).write_bytes(content[: len(content) // 2])
+    with pytest.raises(BackendCrash, match="cannot be read"):
+        read(folder)
+
+
+def test_a_trace_with_too_few_runs_is_a_crash(folder: Path) -> None:
+    with pytest.raises(BackendCrash, match="holds 2 runs of 3"):
+        read(folder, runs=3)
+
+
+def test_a_missing_trace_is_a_crash(folder: Path) -> None:
+    (folder / TRACE).unlink()
+    with pytest.raises(BackendCrash, match="no trace"):
+        read(folder)
+
+
+def test_a_missing_optimised_model_is_a_crash(folder: Path) -> None:
+    (folder / "optimised.onnx").unlink()
+    with pytest.raises(BackendCrash, match="optimised model"):
+        read(folder)
+
+
+def test_a_damaged_optimised_model_is_a_crash(folder: Path) -> None:
+    content = (folder / "optimised.onnx").read_bytes()
+    (folder / "optimised.onnx").write_bytes(content[: len(content) // 2])
+    with pytest.raises(BackendCrash, match="cannot be read"):
+        read(folder)
+
+
+def test_a_kernel_of_no_node_is_unmatched(folder: Path) -> None:
+    recorded = json.loads((folder / TRACE).read_text())
+    for event in recorded:
+        event["name"] = event["name"].replace("n_f_kernel_time", "stranger_kernel_time")
+    (folder / TRACE).write_text(json.dumps(recorded))
+    assert [layer.name for layer in read(folder).layers if layer.is_unmatched] == ["stranger"]
+
+
+def test_nested_kernels_are_left_out_by_time_and_by_name(tmp_path: Path) -> None:
+    kernel = "Node"
+    (tmp_path / TRACE).write_bytes(
+        events(
+            ("Session", "model_run", 0, 100),
+            (kernel, "inner_kernel_time", 20, 10),
+            (kernel, "outer_kernel_time", 10, 40),
+            (kernel, "rounded_kernel_time", 50, 0),  # inside, but it seems to start as the outer one ends
+            (kernel, "next_kernel_time", 60, 5),
+            (kernel, "next_fence_before", 59, 1),
+        )
+    )
+    trace = read_trace(tmp_path, timed_runs=1, nested={"rounded"})
+    assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"outer": [40], "next": [5]}
+    assert trace.order == ("outer", "next")
+    assert microseconds(trace.run_s) == [100]
+
+
+def test_a_kernel_that_runs_twice_in_a_run_counts_twice_and_one_that_does_not_run_counts_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / TRACE).write_bytes(
+        events(
+            ("Session", "model_run", 0, 50),
+            ("Node", "a_kernel_time", 1, 10),
+            ("Node", "a_kernel_time", 20, 5),
+            ("Session", "model_run", 100, 50),
+            ("Node", "b_kernel_time", 110, 7),
+        )
+    )
+    trace = read_trace(tmp_path, timed_runs=2, nested=())
+    assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"a": [15, 0], "b": [0, 7]}
+    assert trace.arena_peak_bytes is None

@@ -1,0 +1,162 @@
+"""Warming up, the order of runs, layer times: with fakes where time matters, with ONNX Runtime once from end to end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.worker import Samples, write_arrays
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.measure import latency, layer_run
+from alexnet_bench.measure.latency import LatencyCase, measure_latency, warm_up
+
+
+@dataclass
+class Scripted:
+    """A sampler whose runs take what a script says; the last value is repeated."""
+
+    durations_s: Iterator[float]
+    asked: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
+        self.asked.append((seconds, min_runs, max_runs))
+        return Samples([next(self.durations_s)] * min(min_runs, max_runs), 1)
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "stable", "chunks"),
+    [
+        ([1.0, 1.0], True, 2),
+        ([1.0, 1.02], True, 2),
+        ([1.0, 0.98], True, 2),
+        ([1.0, 1.04, 1.03], True, 3),
+        ([4.0, 3.0, 2.0, 1.9, 1.89], True, 5),
+        ([1.0, 2.0, 1.0, 2.0, 1.0, 2.0], False, 6),
+        ([0.0, 0.0], True, 2),
+    ],
+)
+def test_warming_up_ends_when_two_chunks_agree(durations_s: list[float], stable: bool, chunks: int) -> None:
+    sampler = Scripted(itertools.chain(durations_s, itertools.repeat(0.1)))
+    assert warm_up(sampler) is stable
+    assert len(sampler.asked) == chunks
+    assert all(seconds > 0 and min_runs >= 2 for seconds, min_runs, _ in sampler.asked)
+
+
+class FakeWorker:
+    """A worker that only notes what happens to it."""
+
+    log: list[str]
+    starts: Iterator[int]
+
+    def __enter__(self) -> FakeWorker:
+        self.number = next(self.starts)
+        self.runs = 0
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.log.append("end")
+
+    def load(self, request: LoadRequest, inputs_dir: Path) -> Loaded:
+        self.log.append(f"load {request.model_path} with {inputs_dir.name}")
+        return Loaded("1", ("y",), "cpu", 100 + self.number)
+
+    def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
+        self.runs += 1
+        duration_s = 1.0 if self.number else float(self.runs)  # the first process is never stable
+        return Samples([duration_s] * min(min_runs, max_runs), 200 - self.number if seconds else None)
+
+
+def test_cases_alternate_in_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeWorker.log, FakeWorker.starts = [], itertools.count()
+    monkeypatch.setattr(latency, "Worker", FakeWorker)
+    cases = [LatencyCase(LoadRequest("b", name, 1), Path(f"inputs-{name}")) for name in ("m", "n")]
+    runs = measure_latency(cases, seconds=9.0, processes=3, progress=lambda said: FakeWorker.log.append(f"# {said}"))
+    one_round = ["load m with inputs-m", "end", "load n with inputs-n", "end"]
+    assert FakeWorker.log == [line for turn in (1, 2, 3) for line in (f"# latency, process {turn} of 3", *one_round)]
+    assert [len(run.samples_s) for run in runs] == [3, 3]
+    assert all(len(samples) >= latency.MIN_RUNS for run in runs for samples in run.samples_s)
+    assert [run.unstable_processes for run in runs] == [1, 0]
+    assert [run.load_peak_bytes for run in runs] == [104, 105]
+    assert [run.run_peak_bytes for run in runs] == [200, 199]
+
+
+def test_peaks_that_no_process_knows_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeWorker.log, FakeWorker.starts = [], itertools.count(1)
+    monkeypatch.setattr(latency, "Worker", FakeWorker)
+    case = LatencyCase(LoadRequest("b", "m", 1), Path("inputs"))
+    (run,) = measure_latency([case], seconds=0.0, processes=2, progress=lambda _: None)
+    assert run.run_peak_bytes is None
+
+
+def test_runs_with_and_without_the_profiler_take_turns() -> None:
+    order: list[str] = []
+
+    @dataclass
+    class Noting:
+        name: str
+
+        def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
+            assert seconds > 0
+            order.append(self.name)
+            return Samples([float(len(order))] * min(min_runs, max_runs), None)
+
+    with_profiler, without = layer_run._alternate(Noting("profiled"), Noting("plain"), seconds=1.0, max_runs=10)
+    assert order == ["plain", "profiled"] * 4
+    assert sorted(set(without)) == [1, 3, 5, 7]
+    assert sorted(set(with_profiler)) == [2, 4, 6, 8]
+
+
+@pytest.mark.parametrize(("nodes", "most"), [(1, 100), (150, 100), (6_000, 2), (15_001, 1), (10**7, 1)])
+def test_the_size_of_a_trace_is_limited_and_there_is_always_a_run(nodes: int, most: int) -> None:
+    class Sized:
+        live_nodes = range(nodes)
+
+    assert layer_run._runs_per_turn(Sized()) == most  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> tuple[LatencyCase, Graph, bytes | None]:
+    """A model whose nodes have no names."""
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("MatMul", ["r", "r"], ["y"])]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [16, 16]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "small", infos[:1], infos[1:])
+    path = tmp_path / "small.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    write_arrays(inputs, {"x": np.ones((16, 16), np.float32)})
+    file = open_model(path)
+    case = LatencyCase(LoadRequest("onnxruntime-cpu", str(path), 1), inputs)
+    return case, build_graph(file, name="small"), named_copy(file)
+
+
+def test_layer_times_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | None]) -> None:
+    case, graph, named = small
+    times = layer_run.measure_layers(case, graph, seconds=0.05, named_model=named)
+    assert [(layer.op, layer.reads, layer.makes) for layer in times.layers] == [
+        ("Relu", ("x",), ("r",)),
+        ("MatMul", ("r",), ("y",)),
+    ]
+    assert len(times.run_s) == len(times.wall_s) >= 12
+    assert len(times.plain_wall_s) >= 12
+    assert all(len(samples) == len(times.run_s) for samples in times.samples_s.values())
+    assert times.profiling_overhead_fraction is not None
+
+
+def test_latency_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | None]) -> None:
+    (run,) = measure_latency([small[0]], seconds=0.02, processes=2, progress=lambda _: None)
+    assert run.loaded.outputs == ("y",)
+    assert len(run.samples_s) == 2
+    assert all(sample > 0 for samples in run.samples_s for sample in samples)

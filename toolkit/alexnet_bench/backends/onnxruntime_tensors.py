@@ -1,0 +1,203 @@
+"""Which of the user's tensors each tensor of ONNX Runtime's optimised model stands for.
+
+Only what ONNX Runtime itself reports counts: fusions keep the name of the last tensor; the NCHWc transformer names a
+node after the tensor it made before ("r5_nchwc"), and says by an attribute and a fourth input what it fused afterwards
+(onnxruntime/core/optimizer/nchwc_transformer.cc); a cast that it adds is named after the tensor that it casts
+(insert_cast_transformer.cc); layouts, views and casts that it adds leave a tensor's meaning as it was. Every node of
+the user has a unique name while layers are timed, so a node of another name is one that ONNX Runtime made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+_NCHWC = "com.microsoft.nchwc"
+_NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
+_CAST_NAME = re.compile(r"InsertedPrecisionFreeCast_(?P<tensor>.+)", re.DOTALL)
+_CONV_SUM_INPUT = 3
+_SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
+"""Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
+_CONVERSIONS = frozenset(
+    {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReorderInput", "ReorderOutput"}
+)
+"""Operators that change a tensor's type, shape or layout and not its values."""
+
+
+class UserNames:
+    """The user's graph by tensor and by node name."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes: Mapping[str, Node] = {node.name: node for node in graph.nodes}
+        self.producer: dict[str, Node] = {name: node for node in graph.nodes for name in node.writes}
+        self.tensors = self.producer.keys() | set(graph.inputs)
+        self.constants = graph.constants
+        self._readers: dict[str, list[Node]] = {}
+        for node in graph.live_nodes:
+            for name in dict.fromkeys(node.reads):
+                self._readers.setdefault(name, []).append(node)
+
+    def after(self, tensor: str, op_types: frozenset[str], also_reading: str | None = None) -> str | None:
+        """What the reader of `tensor` with one of those operators makes, looking across operators that vanish."""
+        for reader in self._readers.get(tensor, ()):
+            if reader.op_type in op_types and (also_reading is None or self._reads(reader, also_reading)):
+                return reader.writes[0]
+        for reader in self._readers.get(tensor, ()):
+            if reader.op_type in _SKIPPED:
+                found = self.after(reader.writes[0], op_types, also_reading)
+                if found is not None:
+                    return found
+        return None
+
+    def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
+        """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""
+        pending, seen = [tensor], {tensor}
+        while pending:
+            producer = self.producer.get(pending.pop())
+            for name in producer.reads if producer is not None else ():
+                if name == on:
+                    return True
+                if name not in seen and name not in made:
+                    seen.add(name)
+                    pending.append(name)
+        return False
+
+    def _reads(self, node: Node, tensor: str) -> bool:
+        return any(name == tensor or self._behind(name) == tensor for name in node.reads)
+
+    def _behind(self, tensor: str) -> str:
+        """The tensor in front of operators that vanish."""
+        producer = self.producer.get(tensor)
+        while producer is not None and producer.op_type in _SKIPPED and producer.reads:
+            tensor = producer.reads[0]
+            producer = self.producer.get(tensor)
+        return tensor
+
+
+class Meanings:
+    """The user's tensor behind each tensor of an optimised model, where that can be told.
+
+    Attributes:
+        constants: tensors of the optimised model that no input of the model can change.
+    """
+
+    def __init__(self, optimised: ModelProto, names: UserNames) -> None:
+        nodes = optimised.graph.node
+        self.constants = _constants(optimised, names)
+        self._names = names
+        self._found = _behind_conversions(nodes, names)
+        self._merged: dict[str, list[str]] = {}
+        for node in nodes:
+            for name, tensor in zip(node.output, self._made(node), strict=True):
+                if name and tensor is not None:
+                    self._found.setdefault(name, tensor)
+        self._find_merged(nodes)
+
+    def of(self, tensor: str) -> str | None:
+        """The user's tensor that one of the optimised model stands for, None where that cannot be told."""
+        return tensor if tensor in self._names.tensors else self._found.get(tensor)
+
+    def merged_into(self, tensor: str) -> list[str]:
+        """The user's tensors that ONNX Runtime found equal to this one, and so does not compute."""
+        return self._merged.get(tensor, [])
+
+    def is_conversion(self, node: NodeProto) -> bool:
+        """Whether ONNX Runtime added the node to change how a tensor lies in memory, and not its meaning."""
+        if not _may_convert(node, self._names):
+            return False
+        return self.of(node.input[0]) == self.of(node.output[0]) or node.input[0] in self.constants
+
+    def _made(self, node: NodeProto) -> list[str | None]:
+        made = [self.of(name) for name in node.output]
+        if made and made[0] is None:
+            if _may_convert(node, self._names):
+                made[0] = self.of(node.input[0])
+            else:
+                made[0] = self._by_nchwc_name(node) or self._by_cast_name(node) or self._by_node_name(node)
+        return made
+
+    def _by_node_name(self, node: NodeProto) -> str | None:
+        """A node that kept its name and operator makes what it made before, in another layout."""
+        original = self._names.nodes.get(node.name)
+        return original.writes[0] if original is not None and original.op_type == node.op_type else None
+
+    def _by_cast_name(self, node: NodeProto) -> str | None:
+        """What is cast afterwards has the name of the cast tensor."""
+        found = _CAST_NAME.fullmatch(node.output[0])
+        return found["tensor"] if found is not None and found["tensor"] in self._names.tensors else None
+
+    def _by_nchwc_name(self, node: NodeProto) -> str | None:
+        """The tensor in a node's name, and behind it what the node says it fused: a sum, then an activation."""
+        found = _NCHWC_NAME.fullmatch(node.name)
+        if node.domain != _NCHWC or found is None:
+            return None
+        names = self._names
+        candidates = (found["tensor"], found["tensor"].removesuffix("_bn").removesuffix("_mul"))
+        tensor: str | None = next((name for name in candidates if name in names.tensors), None)
+        if tensor is not None and node.op_type == "Conv" and any(node.input[_CONV_SUM_INPUT:]):
+            tensor = names.after(tensor, frozenset({"Add", "Sum"}), self.of(node.input[_CONV_SUM_INPUT]))
+        activation = next((item.s.decode() for item in node.attribute if item.name == "activation"), "")
+        if tensor is not None and activation:
+            producer = names.producer.get(tensor)
+            if producer is None or producer.op_type != activation:
+                tensor = names.after(tensor, frozenset({activation}))
+        return tensor
+
+    def _find_merged(self, nodes: Iterable[NodeProto]) -> None:
+        """Where a node reads another tensor than it did, and that is no ancestor of the first, both are equal.
+
+        ONNX Runtime merges equal computations, and constants of equal value before that, so that the two need not look
+        equal in the user's graph.
+        """
+        made = frozenset(tensor for node in nodes for name in node.output if (tensor := self.of(name)) is not None)
+        for node in nodes:
+            original = self._names.nodes.get(node.name)
+            if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
+                continue
+            for before, name in zip(original.inputs, node.input, strict=True):
+                now = self.of(name)
+                if now is not None and before in self._names.producer and not {before} & (made | self._names.constants):
+                    self._merge(before, now, made)
+
+    def _merge(self, before: str, now: str, made: frozenset[str]) -> None:
+        equal = self._merged.setdefault(now, [])
+        if before not in equal and now in made and not self._names.depends(before, now, made - {now}):
+            equal.append(before)
+
+
+def _may_convert(node: NodeProto, names: UserNames) -> bool:
+    return (
+        node.op_type in _CONVERSIONS
+        and node.domain in ("", _NCHWC)
+        and node.name not in names.nodes
+        and bool(node.input and node.output)
+    )
+
+
+def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:
+    """Weights, and what the optimised model still computes from them in every run."""
+    constants = {item.name for item in optimised.graph.initializer} | names.constants
+    for node in optimised.graph.node:
+        has_subgraph = any(item.HasField("g") or item.graphs for item in node.attribute)
+        inputs = [name for name in node.input if name]
+        if inputs and not has_subgraph and constants.issuperset(inputs):
+            constants.update(name for name in node.output if name not in names.tensors)
+    return frozenset(constants)
+
+
+def _behind_conversions(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str]:
+    """For each tensor that a conversion turns into one of the user's: that one."""
+    found: dict[str, str] = {}
+    for node in reversed(nodes):
+        if _may_convert(node, names) and node.input[0] not in names.tensors:
+            made = node.output[0]
+            tensor = made if made in names.tensors else found.get(made)
+            if tensor is not None:
+                found.setdefault(node.input[0], tensor)
+    return found
