@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from alexnet_bench.backends.client import Worker
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.measure import ceilings as measured
 from alexnet_bench.measure import environment
@@ -83,7 +84,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path, counted:
 def test_the_best_rate_is_the_ceiling_and_the_median_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {512: [1.0, 5.0, 2.0], 1024: [7.0, 9.0, 8.0], 2048: [3.0, 3.0, 3.0]}
 
-    def instead(_: str, __: int, kernel: measured._Kernel) -> list[float]:
+    def instead(_: Worker, __: str, ___: int, kernel: measured._Kernel) -> list[float]:
         if "a" in kernel.inputs:
             return [20.0, 40.0, 30.0]
         rows, inner = kernel.inputs["x"]
@@ -106,14 +107,15 @@ def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.Monk
     assert product.amount == 2 * 64 * 32 * 16
     assert read.amount == 128 * 128 * 4
     assert triad.amount == 3 * 1000 * 4
-    for kernel in (product, read, triad):
-        rates = measured._rates("onnxruntime-cpu", 1, kernel)
-        assert len(rates) >= 5
-        assert all(rate > 0 for rate in rates)
+    with Worker() as worker:
+        for kernel in (product, read, triad):
+            rates = measured._rates(worker, "onnxruntime-cpu", 1, kernel)
+            assert len(rates) >= 5
+            assert all(rate > 0 for rate in rates)
 
 
 def test_a_stream_is_larger_than_the_cache_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cache, stream in ((1 << 20, 64 << 20), (32 << 20, 128 << 20), (1 << 30, 512 << 20)):
+    for cache, stream in ((1 << 20, 256 << 20), (64 << 20, 512 << 20), (1 << 30, 1 << 30)):
         monkeypatch.setattr(measured, "last_level_cache_bytes", lambda size=cache: size)
         assert measured._stream_bytes() == stream
 

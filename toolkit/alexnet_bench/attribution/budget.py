@@ -1,12 +1,12 @@
 """The theoretical budget: what some number of devices could do with a model, and whether it fits their memory.
 
 Everything here is predicted from published peaks; nothing is measured. The work of every layer is divided evenly over
-the devices, and the transfers between them are left out.
+the devices, but for layers that the original placed whole on one of them; the transfers between them are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from alexnet_bench.attribution.roofline import roof_time_s
@@ -62,7 +62,7 @@ def budget_line(
     *,
     batch: int,
     throughput_per_s: float | None,
-    whole_on_one_card: Iterable[str] = (),
+    whole_on_one_card: Collection[str] = (),
 ) -> BudgetLine:
     """The budget of one kind of device.
 
@@ -87,8 +87,8 @@ def budget_line(
         roof_time_s(
             flop=row.flop or 0,
             moved_bytes=row.bytes or 0,
-            flop_per_s=count * peak,
-            bytes_per_s=count * device.memory.bytes_per_s,
+            flop_per_s=_cards(row.name, count, whole_on_one_card) * peak,
+            bytes_per_s=_cards(row.name, count, whole_on_one_card) * device.memory.bytes_per_s,
         )
         for row in costs.rows
     )
@@ -112,7 +112,7 @@ def budget_line(
 
 
 def training_memory(
-    graph: Graph, costs: CostTable, *, batch: int, count: int, whole_on_one_card: Iterable[str] = ()
+    graph: Graph, costs: CostTable, *, batch: int, count: int, whole_on_one_card: Collection[str] = ()
 ) -> TrainingMemory:
     """Bytes per card of training at `TRAINING_BATCH` in the types of the graph, on the fullest of `count` cards.
 
@@ -133,7 +133,12 @@ def training_memory(
     )
 
 
-def _weights_per_card(costs: CostTable, count: int, whole_on_one_card: Iterable[str]) -> int:
+def _cards(node: str, count: int, whole_on_one_card: Collection[str]) -> int:
+    """How many cards work on a node."""
+    return 1 if node in whole_on_one_card else count
+
+
+def _weights_per_card(costs: CostTable, count: int, whole_on_one_card: Collection[str]) -> int:
     whole = sum(costs.by_name[name].weight_bytes for name in whole_on_one_card if name in costs.by_name)
     return (costs.param_bytes - whole) // count + whole
 

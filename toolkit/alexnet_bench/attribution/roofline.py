@@ -16,6 +16,10 @@ NEITHER_BELOW = 0.4
 Good convolution and matrix kernels reach 0.5 to 0.9 of the runtime's own large matrix product, streams 0.6 and up."""
 
 
+ABOVE_ROOF = 1.05
+"""Over this fraction of a roof it is not noise: the data comes from a cache, or the ceiling was measured too low."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a layer lies under the roofs.

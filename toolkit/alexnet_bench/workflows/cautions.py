@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.machine import load_average, usable_cores
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile, UnknownOp
@@ -15,9 +16,12 @@ from alexnet_bench.core.units import percent
 
 _WIDE_INTERVAL = 0.05
 _NOISY_CEILING = 0.8
-_ABOVE_ROOF = 1.05
 _COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
+_WHY_ABOVE = {
+    "memory": "the data comes from a cache",
+    "compute": "this kernel beats the runtime's own matrix product, or shares its work with a layer that was merged",
+}
 
 
 def not_run() -> Caution:
@@ -90,13 +94,13 @@ def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[
                 f"the {dtype} ceiling is uncertain: its best run was far faster than its median",
                 "alexnet-bench ceilings --refresh",
             )
-    above = [layer for layer in layers if (layer.fraction_of_ceiling or 0.0) > _ABOVE_ROOF]
-    if above:
-        yield Caution(
-            "above-roof",
-            f"{plural(len(above), 'layer')} above the memory roof, {printable(above[0].name)} first: "
-            "the data comes from a cache",
-        )
+    for bound, why in _WHY_ABOVE.items():
+        above = [layer for layer in layers if layer.bound == bound and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF]
+        if above:
+            yield Caution(
+                "above-roof",
+                f"{plural(len(above), 'layer')} above the {bound} roof, {printable(above[0].name)} first: {why}",
+            )
 
 
 def of_attribution(coverage: Coverage) -> Iterator[Caution]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.backends.worker import write_arrays
-from alexnet_bench.core.devices import parse_budget
+from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import memory_bytes, usable_cores
 from alexnet_bench.core.profile import Ceilings, Profile, ProfileSet
@@ -113,19 +114,26 @@ def profile_set(
         return ProfileSet(tuple(static_profile(case, budgets, here) for case in cases))
     with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
         runs = _run(backend, file, resolved, cases, chosen, Path(scratch), progress)
-    return ProfileSet(
-        tuple(
-            measured_profile(
-                case,
-                run,
-                budgets,
-                environment.describe(
-                    backend=run.backend, backend_version=run.latency.loaded.backend_version, threads=run.threads
-                ),
-            )
-            for case, run in zip(cases, runs, strict=True)
-        )
-    )
+    profiles = _assemble(cases, runs, budgets)
+    if any(map(_above_compute_roof, profiles)):
+        progress("layers are faster than the ceilings of this machine, which are measured again")
+        ceilings = _ceilings(backend.name, runs[0].threads, refresh=True)
+        profiles = _assemble(cases, [replace(run, ceilings=ceilings) for run in runs], budgets)
+    return ProfileSet(profiles)
+
+
+def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Sequence[Budget]) -> tuple[Profile, ...]:
+    profiles = []
+    for case, run in zip(cases, runs, strict=True):
+        version = run.latency.loaded.backend_version
+        here = environment.describe(backend=run.backend, backend_version=version, threads=run.threads)
+        profiles.append(measured_profile(case, run, budgets, here))
+    return tuple(profiles)
+
+
+def _above_compute_roof(profile: Profile) -> bool:
+    """Whether the arithmetic ceiling must be wrong: measured on a busy machine, and kept."""
+    return any(layer.bound == "compute" and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF for layer in profile.layers)
 
 
 def _check(options: Options, batches: Sequence[int | None]) -> None:
@@ -196,7 +204,7 @@ def _run(
         for case, counted in zip(to_run, cases, strict=True)
     ]
     progress("ceilings of this machine")
-    ceilings = _ceilings(backend.name, version, threads)
+    ceilings = _ceilings(backend.name, threads)
     weights = weights_sha256(file)
     return [
         Measured(backend.name, latency, layer_times, ceilings, threads, options.seed, weights)
@@ -204,8 +212,9 @@ def _run(
     ]
 
 
-def _ceilings(backend: str, version: str, threads: int) -> Ceilings:
-    return measured_ceilings(backend, version, threads, cache=cache_dir() / "ceilings")
+def _ceilings(backend: str, threads: int, *, refresh: bool = False) -> Ceilings:
+    version = availability(get_backend(backend)).version
+    return measured_ceilings(backend, version, threads, cache=cache_dir() / "ceilings", refresh=refresh)
 
 
 def _write_inputs(case: Counted, resolved: ResolvedModel, seed: int, folder: Path) -> Path:
