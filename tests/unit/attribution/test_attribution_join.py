@@ -137,3 +137,18 @@ def test_an_empty_engine_attributes_nothing(hand: Hand) -> None:
     found = join(hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y"), [])
     assert found.owned == ()
     assert found.unattributed == ("n_y",)
+
+
+def test_several_layers_for_several_nodes_are_not_guessed(hand: Hand) -> None:
+    """Which of them computes which cannot be told, so that none is said to."""
+    graph = hand.graph([hand.node("Conv", "x", "c"), hand.node("Relu", "c", "y")], {}, outputs="y")
+    found = join(graph, [hand.layer("first", "x", "y"), hand.layer("second", "x", "y")])
+    assert found.unattributed == ("n_c", "n_y")
+    assert all(owned.layer.is_unmatched and not owned.shared for owned in found.owned)
+
+
+def test_a_layer_for_nothing_that_is_live_is_unmatched(hand: Hand) -> None:
+    graph = hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y")
+    found = join(graph, [hand.layer("relu", "x", "y"), hand.layer("dead", "x", "dead")])
+    assert found.unattributed == ()
+    assert [owned.layer.is_unmatched for owned in found.owned] == [False, True]

@@ -400,6 +400,17 @@ def test_casts_around_half_precision_are_overhead(build: Build, profile_model: P
     assert {layer.compute_dtype for layer in run.times.layers if layer.op == "Conv"} == {"float32"}
 
 
+def test_a_chain_of_half_precision_convolutions_stays_apart(build: Build, profile_model: Profile) -> None:
+    """ONNX Runtime keeps the values between them in float32, under names made from those of its casts."""
+    nodes = [step for i in range(4) for step in (conv(f"t{i} w{i}", f"c{i}"), node("Relu", f"c{i}", f"t{i + 1}"))]
+    model = build.model(
+        nodes, {"t0": IMAGE["x"]}, ["t4"], {f"w{i}": KERNEL for i in range(4)}, dtype=TensorProto.FLOAT16
+    )
+    run = profile_model(model)
+    run.check()
+    assert run.nodes_of("Conv") == [{f"n_c{i}", f"n_t{i + 1}"} for i in range(4)]
+
+
 @pytest.mark.parametrize(
     ("op", "attributes"), [("Mish", {}), ("HardSwish", {}), ("GroupNormalization", {"num_groups": 4})]
 )

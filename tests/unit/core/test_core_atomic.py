@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.core.atomic import check_writable, write_bytes, write_text
+from alexnet_bench.core.atomic import check_writable, write_bytes
 from alexnet_bench.core.errors import OutputError
 
 _PACKAGE_ROOT = str(Path(sys.modules["alexnet_bench"].__file__ or "").parents[1])
@@ -45,7 +45,7 @@ except OutputError as error:
 def test_a_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     write_bytes(path, b"old")
-    write_text(path, "größer")
+    write_bytes(path, "größer".encode())
     assert path.read_text(encoding="utf-8") == "größer"
     assert list(tmp_path.iterdir()) == [path]
 

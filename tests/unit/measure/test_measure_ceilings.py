@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -132,3 +133,17 @@ def test_what_must_match_and_what_only_describes() -> None:
 def test_without_a_run_the_backend_is_null() -> None:
     found = environment.describe(backend=None, backend_version=None, threads=None)
     assert found.comparable["backend"] is found.comparable["threads"] is None
+
+
+def test_a_busy_machine_never_lowers_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([
+        replace(KNOWN, flop_per_s={"float32": 9.0}, bytes_per_s=5.0, source="first"),
+        replace(KNOWN, flop_per_s={"float32": 4.0}, bytes_per_s=7.0, source="second"),
+    ])  # fmt: skip
+    monkeypatch.setattr(measured, "measure_ceilings", lambda *_: next(found))
+    measured_ceilings("b", "1", 2, cache=tmp_path)
+    again = measured_ceilings("b", "1", 2, cache=tmp_path, refresh=True)
+    assert (again.flop_per_s["float32"], again.bytes_per_s) == (9.0, 7.0)
+    assert "first" in again.source
+    assert "second" in again.source
+    assert measured_ceilings("b", "1", 2, cache=tmp_path) == again

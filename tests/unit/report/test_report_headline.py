@@ -135,7 +135,10 @@ def test_counted_only(read: Read) -> None:
     assert headline(one) == "Counted without running: conv3 does 11 % of the FLOP and holds 78 % of the parameters."
     bare = replace(profile, model=replace(profile.model, params=0))
     assert headline(bare) == "Counted without running: conv2 does 57 % of the FLOP."
-    assert headline(replace(profile, layers=())) == "Counted without running: no arithmetic was found."
+    nothing = replace(profile, layers=())
+    assert headline(nothing) == "Counted without running: there is no arithmetic in this model."
+    unknown = replace(nothing, coverage=replace(profile.coverage, nodes=3, nodes_counted=1))
+    assert headline(unknown).endswith("there is no arithmetic in the nodes that could be counted, 2 could not.")
 
 
 def test_fused_forms_and_reorders_are_grouped() -> None:

@@ -11,6 +11,7 @@ import alexnet_bench
 from alexnet_bench.core.errors import OutputError, UsageError, WeightsError
 from alexnet_bench.network import architectures
 from alexnet_bench.network.weights import load_weights, save_weights
+from alexnet_bench.workflows.export import reference_file
 
 _PACKAGE_ROOT = str(Path(alexnet_bench.__file__).parents[1])
 
@@ -78,6 +79,13 @@ def test_weights_go_to_safetensors_and_back(tmp_path: Path) -> None:
     alexnet_bench.export("lenet-5", first, seed=3, init="he")
     alexnet_bench.export("lenet-5", second, weights=weights)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(OutputError, match="cannot be made"):
+        reference_file(architectures.get("lenet-5"), folder=blocked / "cache", seed=0, init="he")
 
 
 def test_an_output_of_unknown_kind_is_refused_before_work(tmp_path: Path) -> None:

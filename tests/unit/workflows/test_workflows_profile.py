@@ -113,6 +113,8 @@ def test_the_budget_is_predicted_from_published_peaks(measured: dict[str, Profil
     (line,) = profile.budget
     assert (line.device, line.count, line.kind, line.dtype) == ("gtx-580", 2, "predicted", "fp32")
     assert line.forward_per_s_by_flop == pytest.approx(_PEAK_OF_TWO_GTX_580 / profile.totals.mac_flop, rel=1e-3)
+    assert line.forward_per_s_by_flop is not None
+    assert line.forward_per_s_by_roofline is not None
     assert line.forward_per_s_by_roofline < line.forward_per_s_by_flop
     assert profile.latency is not None
     assert line.achieved_fraction == pytest.approx(profile.latency.throughput_per_s / line.forward_per_s_by_flop)

@@ -87,12 +87,12 @@ def budget_line(
         roof_time_s(
             flop=row.flop or 0,
             moved_bytes=row.bytes or 0,
-            flop_per_s=_cards(row.name, count, whole_on_one_card) * peak,
-            bytes_per_s=_cards(row.name, count, whole_on_one_card) * device.memory.bytes_per_s,
+            flop_per_s=cards(row.name, count, whole_on_one_card) * peak,
+            bytes_per_s=cards(row.name, count, whole_on_one_card) * device.memory.bytes_per_s,
         )
         for row in costs.rows
     )
-    by_flop = batch * count * peak / (2 * costs.macs) if costs.macs else 0.0
+    by_flop = batch * count * peak / (2 * costs.macs) if costs.macs else None
     training = training_memory(graph, costs, batch=batch, count=count, whole_on_one_card=whole_on_one_card)
     inference = _weights_per_card(costs, count, whole_on_one_card) + costs.activation_peak_bytes // count
     return BudgetLine(
@@ -102,7 +102,7 @@ def budget_line(
         bytes_per_s=device.memory.bytes_per_s,
         memory_bytes=device.memory.bytes,
         forward_per_s_by_flop=by_flop,
-        forward_per_s_by_roofline=batch / seconds if seconds else 0.0,
+        forward_per_s_by_roofline=batch / seconds if seconds and costs.macs else None,
         inference_bytes=inference,
         training_bytes=training.total,
         training_batch=TRAINING_BATCH,
@@ -133,7 +133,7 @@ def training_memory(
     )
 
 
-def _cards(node: str, count: int, whole_on_one_card: Collection[str]) -> int:
+def cards(node: str, count: int, whole_on_one_card: Collection[str]) -> int:
     """How many cards work on a node."""
     return 1 if node in whole_on_one_card else count
 

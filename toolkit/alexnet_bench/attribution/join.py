@@ -6,8 +6,9 @@ unattributed; what several layers need (a shape computed for two of them) is sha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
@@ -47,10 +48,14 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     producer = {name: node for node in graph.live_nodes for name in node.writes}
     materialised = {name for layer in layers for name in (*layer.reads, *layer.makes)}
     values = value_numbers(graph)
+    together = Counter((layer.reads, layer.makes) for layer in layers if not layer.is_overhead)
     owners: dict[str, list[int]] = {}
     for index, layer in enumerate(layers):
         if not layer.is_unmatched and not layer.is_overhead:
-            for name in _region(layer, producer, materialised, values):
+            region = _region(layer, producer, materialised, values)
+            if together[layer.reads, layer.makes] > 1 and len(region) > 1:
+                continue  # several layers for several nodes: which computes which cannot be told
+            for name in region:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
     order = {node.name: position for position, node in enumerate(graph.live_nodes)}
@@ -111,4 +116,5 @@ def _owned(layer: EngineLayer, index: int, owners: Mapping[str, list[int]], orde
     mine = sorted((name for name, holders in owners.items() if index in holders), key=order.__getitem__)
     alone = tuple(name for name in mine if len(owners[name]) == 1)
     shared = tuple((name, 1 / len(owners[name])) for name in mine if len(owners[name]) > 1)
-    return Owned(layer, alone, shared)
+    idle = not mine and not layer.is_overhead  # such as a node that nothing reads, which the runtime runs all the same
+    return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared)

@@ -75,9 +75,11 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
     rows = [costs.by_name[name] for name in owned.nodes]
     parts = [(costs.by_name[name], share) for name, share in owned.shared]
     layer = owned.layer
+    macs = _total([row.macs for row in rows], [(row.macs, share) for row, share in parts])
+    flop = _total([row.flop for row in rows], [(row.flop, share) for row, share in parts])
     return LayerCost(
-        macs=_total([row.macs for row in rows], [(row.macs, share) for row, share in parts]),
-        flop=_total([row.flop for row in rows], [(row.flop, share) for row, share in parts]),
+        macs=None if layer.is_unmatched else macs,
+        flop=None if layer.is_unmatched else flop,
         bytes=_moved_bytes(graph, costs, owned),
         params=_total([row.params for row in rows], [(row.params, share) for row, share in parts]) or 0,
         weight_bytes=_size(graph, _weights(graph, owned)) or 0,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NCHWC = "com.microsoft.nchwc"
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
-_CAST_NAME = re.compile(r"InsertedPrecisionFreeCast_(?P<tensor>.+)", re.DOTALL)
+_CAST_PREFIX = "InsertedPrecisionFreeCast_"
 _CONV_SUM_INPUT = 3
 _SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
 """Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
@@ -129,8 +129,9 @@ class Meanings:
 
     def _by_cast_name(self, node: NodeProto) -> str | None:
         """What is cast afterwards has the name of the cast tensor."""
-        found = _CAST_NAME.fullmatch(node.output[0])
-        return found["tensor"] if found is not None and found["tensor"] in self._names.tensors else None
+        name = node.output[0]
+        tensor = name.removeprefix(_CAST_PREFIX)
+        return tensor if tensor != name and tensor in self._names.tensors else None
 
     def _by_nchwc_name(self, node: NodeProto) -> str | None:
         """The tensor in a node's name, and behind it what the node says it fused: a sum, then an activation."""
@@ -138,7 +139,9 @@ class Meanings:
         if node.domain != _NCHWC or found is None:
             return None
         names = self._names
-        candidates = (found["tensor"], found["tensor"].removesuffix("_bn").removesuffix("_mul"))
+        # A convolution of a float16 model makes what is cast afterwards, and is named after the cast tensor.
+        made = found["tensor"] if found["tensor"] in names.tensors else found["tensor"].removeprefix(_CAST_PREFIX)
+        candidates = (made, made.removesuffix("_bn").removesuffix("_mul"))
         tensor: str | None = next((name for name in candidates if name in names.tensors), None)
         if tensor is not None and node.op_type == "Conv" and any(node.input[_CONV_SUM_INPUT:]):
             tensor = names.after(tensor, frozenset({"Add", "Sum"}), self.of(node.input[_CONV_SUM_INPUT]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -105,6 +106,8 @@ def _failed(error: Exception) -> int:
         return _interrupted()
     if isinstance(error, MemoryError):
         return _fail("there is not enough memory", "give a smaller --batch or --shape", 2)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _fail(f"nothing more can be written: {error.strerror}", "make room, or write somewhere else", 2)
     hint = "this is a bug; run again with --debug and report it"
     return _fail(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
 

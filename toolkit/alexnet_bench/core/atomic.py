@@ -63,9 +63,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
-    """As `write_bytes`, for text in UTF-8."""
-    write_bytes(path, content.encode())
+def make_folder(path: Path) -> None:
+    """Creates a folder and those above it, where they are not there yet.
+
+    Raises:
+        OutputError: the place cannot hold one.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {printable(str(path))} cannot be made: {error.strerror}",
+            "set XDG_CACHE_HOME to a writable folder",
+        ) from None
 
 
 def _target(path: Path) -> Path:

@@ -200,7 +200,7 @@ class BudgetLine:
         peak_flop_per_s: of one of them.
         bytes_per_s: of one of them.
         memory_bytes: of one of them.
-        forward_per_s_by_flop: count · peak / (2·MAC of one forward pass).
+        forward_per_s_by_flop: count · peak / (2·MAC of one forward pass), None for a model without MACs.
         forward_per_s_by_roofline: the same, each layer bound by arithmetic or by bytes.
         inference_bytes: weights and activations that each card holds.
         training_bytes: what training needs per card, at `training_batch`.
@@ -216,8 +216,8 @@ class BudgetLine:
     peak_flop_per_s: float
     bytes_per_s: float
     memory_bytes: int
-    forward_per_s_by_flop: float
-    forward_per_s_by_roofline: float
+    forward_per_s_by_flop: float | None
+    forward_per_s_by_roofline: float | None
     inference_bytes: int
     training_bytes: int
     training_batch: int

@@ -21,7 +21,8 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     """Writes numbers into the shapes of the graph's inputs, in place.
 
     Sizes that were given come first, since they may name symbols of other inputs; what is then left open must be an
-    input's first dimension, the batch.
+    input's first dimension, the batch. A batch that is asked for takes the place of the first size given for an input
+    whose first dimension is symbolic: one shape serves several batches.
 
     Returns:
         the size of each symbolic dimension.
@@ -34,7 +35,7 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     _check_names(given, infos)
     sizes: dict[str, int] = {}
     for name, shape in given.items():
-        _bind(infos[name], shape, sizes)
+        _bind(infos[name], _at_batch(infos[name], shape, batch), sizes)
     pending = [info for info in infos.values() if info.name not in given and info.type.HasField("tensor_type")]
     while waiting := [info for info in pending if not _bind_known(info, batch, sizes)]:
         if len(waiting) == len(pending):
@@ -42,6 +43,13 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
         pending = waiting
     _check_batch(batch, list(infos.values()))
     return sizes
+
+
+def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:
+    declared = tensor_from_info(info).shape
+    if batch is None or not given or not declared or isinstance(declared[0], int):
+        return given
+    return [batch, *given[1:]]
 
 
 def _bind_known(info: ValueInfoProto, batch: int | None, sizes: dict[str, int]) -> bool:

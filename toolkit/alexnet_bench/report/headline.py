@@ -90,7 +90,7 @@ def _distorted(profile: Profile, _: list[Group]) -> str:
     return (
         f"Too short to time by layer: a run takes {quantity(latency.median_s, 's')}, and watching its "
         f"{plural(len(profile.layers), 'layer')} makes that {1 + cost:,.1f} times as long. "
-        "A larger --batch gives times to trust."
+        "Larger inputs or batches give times to trust."
     )
 
 
@@ -106,7 +106,8 @@ def _outside(profile: Profile, _: list[Group]) -> str:
 
 def _neither(_: Profile, groups: list[Group]) -> str:
     weak = [group for group in groups if group.bound == "neither" and group.time_fraction >= _WORTH_SAYING]
-    worst = max(weak, key=lambda group: group.time_fraction - group.flop_fraction, default=None)
+    # By the time that reaching the roof would save: a kernel at 1 % of it before a larger one at 38 %.
+    worst = max(weak, key=lambda group: group.time_fraction * (1 - (group.fraction_of_ceiling or 0.0)), default=None)
     if worst is None:
         return ""
     if worst.time_fraction >= _OUT_OF_PROPORTION * worst.flop_fraction:
@@ -152,11 +153,14 @@ def _compute(_: Profile, groups: list[Group]) -> str:
 def _static(profile: Profile) -> str:
     layers = [layer for layer in profile.layers if layer.flop is not None]
     if not layers or not profile.totals.flop:
-        return "Counted without running: no arithmetic was found."
+        uncounted = profile.coverage.nodes - profile.coverage.nodes_counted
+        which = f"in the nodes that could be counted, {uncounted} could not" if uncounted else "in this model"
+        return f"Counted without running: there is no arithmetic {which}."
     most = max(layers, key=_flop)
     heaviest = max(layers, key=lambda layer: layer.params)
     share = percent((most.flop or 0) / profile.totals.flop)
-    sentence = f"Counted without running: {printable(most.name)} does {share} of the FLOP"
+    counted = "" if profile.coverage.nodes == profile.coverage.nodes_counted else " that could be counted"
+    sentence = f"Counted without running: {printable(most.name)} does {share} of the FLOP{counted}"
     if not profile.model.params or not heaviest.params:
         return f"{sentence}."
     who = "and" if heaviest is most else f"{printable(heaviest.name)}"

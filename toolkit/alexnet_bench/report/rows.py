@@ -183,7 +183,7 @@ def _latency(profile: Profile) -> tuple[str, ...]:
     runs = plural(sum(map(len, latency.samples_s)), "run")
     spread = f"p90 {quantity(latency.p90_s, 's')}, p99 {quantity(latency.p99_s, 's')}"
     return (
-        f"{quantity(latency.median_s, 's')} median, 95 % between {low} and {high}",
+        f"{quantity(latency.median_s, 's')} median (95 % interval of the median: {low} to {high})",
         f"{throughput(profile)}; {spread}; {runs} in {plural(len(latency.samples_s), 'process')}",
     )
 
@@ -198,9 +198,17 @@ def _work(profile: Profile) -> tuple[str, ...]:
     factor, unit = (1e9, "GFLOP") if totals.mac_flop >= 1e8 else (1e6, "MFLOP")
     published, whole = (f"{value / factor:,.4f}" for value in (totals.mac_flop, totals.flop))
     return (
-        f"{totals.macs:,} MAC = {published} {unit} ({whole} with bias and elementwise)",
+        f"{totals.macs:,} MAC = {published} {unit} ({whole} with bias and elementwise){_of_counted(profile)}",
         f"{profile.model.params:,} parameters in {binary_bytes(profile.model.param_bytes)}",
     )
+
+
+def _of_counted(profile: Profile) -> str:
+    """A reminder behind totals that leave nodes out."""
+    coverage = profile.coverage
+    if coverage.nodes_counted == coverage.nodes:
+        return ""
+    return f", in the {coverage.nodes_counted} of {coverage.nodes} nodes counted"
 
 
 def _memory(profile: Profile) -> tuple[str, ...]:
@@ -253,10 +261,14 @@ def _ceilings(profile: Profile) -> tuple[str, ...]:
 
 
 def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
-    rates = (
-        f"{line.count} x {printable(line.device)}, {line.kind}: {line.forward_per_s_by_flop:,.1f} forward passes/s "
-        f"by FLOP, {line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}"
-    )
+    devices = f"{line.count} x {printable(line.device)}, {line.kind}"
+    if line.forward_per_s_by_flop is None or line.forward_per_s_by_roofline is None:
+        rates = f"{devices}: no rate, as no MACs were counted"
+    else:
+        rates = (
+            f"{devices}: {line.forward_per_s_by_flop:,.1f} forward passes/s by FLOP, "
+            f"{line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
+        )
     achieved = f"this machine: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
     memory = (
         f"training at batch {line.training_batch} takes {binary_bytes(line.training_bytes)} of a card's "

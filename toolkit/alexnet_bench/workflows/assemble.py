@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alexnet_bench.attribution import coverage as coverages
-from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line
+from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line, cards
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.layers import static_layers, timed_layers
 from alexnet_bench.attribution.roofline import roof_time_s
@@ -74,7 +74,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         totals=_totals(case.costs),
         coverage=coverage,
         latency=None,
-        layers=_with_budget_times(static_layers(case.costs), budgets),
+        layers=_with_budget_times(case, static_layers(case.costs), budgets),
         memory=Memory(static_peak_bytes=case.costs.activation_peak_bytes),
         ceilings=None,
         budget=_budget(case, budgets, None),
@@ -97,7 +97,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         totals=_totals(case.costs),
         coverage=coverage,
         latency=latency,
-        layers=_with_budget_times(layers, budgets),
+        layers=_with_budget_times(case, layers, budgets),
         memory=Memory(
             static_peak_bytes=case.costs.activation_peak_bytes,
             arena_peak_bytes=run.times.arena_peak_bytes,
@@ -195,25 +195,26 @@ def _budget(case: Counted, budgets: Sequence[Budget], throughput_per_s: float | 
     return tuple(lines)
 
 
-def _with_budget_times(layers: Sequence[LayerProfile], budgets: Sequence[Budget]) -> tuple[LayerProfile, ...]:
+def _with_budget_times(
+    case: Counted, layers: Sequence[LayerProfile], budgets: Sequence[Budget]
+) -> tuple[LayerProfile, ...]:
     """Each layer's predicted time on the first budget."""
-    peak = budgets[0].device.peak_flop_per_s(DTYPE_OF_BUDGET) if budgets else None
-    if peak is None:
+    if not budgets:
         return tuple(layers)
-    first = budgets[0]
-    return tuple(
-        layer
-        if layer.flop is None or layer.bytes is None or layer.bound == "overhead"
-        else replace(
-            layer,
-            budget_time_s=roof_time_s(
-                flop=layer.flop,
-                moved_bytes=layer.bytes,
-                flop_per_s=first.count * peak,
-                bytes_per_s=first.count * first.device.memory.bytes_per_s,
-            ),
-        )
-        for layer in layers
+    times = (_budget_time_s(layer, budgets[0], case.whole_on_one_card) for layer in layers)
+    return tuple(replace(layer, budget_time_s=time_s) for layer, time_s in zip(layers, times, strict=True))
+
+
+def _budget_time_s(layer: LayerProfile, budget: Budget, whole_on_one_card: Collection[str]) -> float | None:
+    peak = budget.device.peak_flop_per_s(DTYPE_OF_BUDGET)
+    if peak is None or layer.flop is None or layer.bytes is None or layer.bound == "overhead":
+        return None
+    count = min((cards(node, budget.count, whole_on_one_card) for node in layer.onnx_nodes), default=budget.count)
+    return roof_time_s(
+        flop=layer.flop,
+        moved_bytes=layer.bytes,
+        flop_per_s=count * peak,
+        bytes_per_s=count * budget.device.memory.bytes_per_s,
     )
 
 

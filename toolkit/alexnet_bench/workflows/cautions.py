@@ -15,9 +15,10 @@ from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
 
 _WIDE_INTERVAL = 0.05
-_NOISY_CEILING = 0.8
+_NOISY_CEILING = 0.7
 _COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
+_MOSTLY_OWNED = 0.98
 _WHY_ABOVE = {
     "memory": "the data comes from a cache",
     "compute": "this kernel beats the runtime's own matrix product, or shares its work with a layer that was merged",
@@ -87,8 +88,9 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
 
 def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
     """Ceilings that are doubtful, and layers above them."""
-    for dtype, best in ceilings.flop_per_s.items():
-        if ceilings.median_flop_per_s.get(dtype, best) < _NOISY_CEILING * best:
+    medians = {**ceilings.median_flop_per_s, "memory": ceilings.median_bytes_per_s}
+    for dtype, best in {**ceilings.flop_per_s, "memory": ceilings.bytes_per_s}.items():
+        if medians.get(dtype, best) < _NOISY_CEILING * best:
             yield Caution(
                 "noisy-ceiling",
                 f"the {dtype} ceiling is uncertain: its best run was far faster than its median",
@@ -111,4 +113,11 @@ def of_attribution(coverage: Coverage) -> Iterator[Caution]:
             "unattributed",
             f"{plural(len(coverage.unattributed_nodes), 'node')} could not be joined to a layer of the engine: {names}",
             "their time is not shown as theirs",
+        )
+    owned = coverage.time_attributed_fraction
+    if owned is not None and owned < _MOSTLY_OWNED:
+        yield Caution(
+            "unowned-time",
+            f"{percent(1 - owned)} of the kernel time belongs to none of the live nodes",
+            "the runtime also runs nodes that nothing reads; the rows without FLOP show which",
         )

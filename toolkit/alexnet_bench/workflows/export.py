@@ -54,6 +54,6 @@ def reference_file(network: Network, *, folder: Path, seed: int, init: str) -> P
     key = hashlib.sha256(repr((EXPORT_VERSION, network, seed, init)).encode()).hexdigest()[:16]
     path = folder / f"{network.name}-{init}-{seed}-{key}.onnx"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(folder)
         export(network.name, path, seed=seed, init=init)
     return path
