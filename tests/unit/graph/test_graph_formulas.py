@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from math import prod
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.formulas import Operation, UnknownShape, Work, find_formula, formula, registered
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One operator at one set of shapes, and what it costs."""
-
-    op: str
-    inputs: Sequence[Shape | None]
-    output: Shape
-    macs: int = 0
-    flop: int = 0
-    transcendentals: int = 0
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    moved: tuple[int, int] | None = None
-    """Bytes read and written where they are not simply all of them; every element has 4."""
-
-
-def operation(op: str, inputs: Sequence[Shape | None], output: Shape, **attributes: Attribute) -> Operation:
-    tensors = {f"x{i}": Tensor(f"x{i}", "float32", shape) for i, shape in enumerate(inputs) if shape is not None}
-    names = tuple("" if shape is None else f"x{i}" for i, shape in enumerate(inputs))
-    node = Node("node", op, "", names, ("y",), attributes)
-    tensors["y"] = Tensor("y", "float32", output)
-    graph = Graph("g", (node,), names, ("y",), tensors, frozenset(), {}, frozenset({"node"}), 17, 8, "")
-    return Operation(node, graph)
-
-
-def work(op: str, inputs: Sequence[Shape | None], output: Shape, **attributes: Attribute) -> Work:
-    function = find_formula("", op)
-    assert function is not None
-    return function(operation(op, inputs, output, **attributes))
-
+from alexnet_bench.graph.formulas import UnknownShape, Work, find_formula, formula, registered
+from tests.unit.graph.formula_case import Case, Shape, work
+from tests.unit.graph.fused_cases import FUSED_CASES
 
 IMAGE, PIXELS = (2, 4, 6, 6), 288
 ROW = (3, 5)  # 15 elements
@@ -184,19 +152,22 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.inputs}-{dict(case.attributes)}")
+EVERY_CASE = [*CASES, *FUSED_CASES]
+
+
+@pytest.mark.parametrize("case", EVERY_CASE, ids=str)
 def test_worked_by_hand(case: Case) -> None:
-    row = count(operation(case.op, case.inputs, case.output, **case.attributes).graph).rows[0]
+    row = count(case.operation.graph).rows[0]
     assert row.why_unknown == ""
     assert (row.macs, row.flop, row.transcendentals) == (case.macs, case.flop, case.transcendentals)
-    everything = (4 * sum(prod(shape) for shape in case.inputs if shape is not None), 4 * prod(case.output))
-    assert (row.bytes_read, row.bytes_written) == (case.moved or everything)
+    read = 4 * sum(prod(shape) for shape in case.inputs if shape is not None)
+    written = 4 * sum(prod(shape) for shape in (case.output, *case.more_outputs))
+    assert (row.bytes_read, row.bytes_written) == (case.moved or (read, written))
 
 
 @pytest.mark.parametrize("key", registered(), ids=".".join)
 def test_every_registered_operator_has_a_case(key: tuple[str, str]) -> None:
-    assert key[0] == ""
-    assert key[1] in {case.op for case in CASES}
+    assert key in {(case.domain, case.op) for case in EVERY_CASE}
 
 
 @pytest.mark.parametrize(("domain", "op_type"), registered())
@@ -210,20 +181,21 @@ _FROM_NOTHING = ("Constant", "ConstantOfShape", "EyeLike", "Range", "Shape", "Si
 
 
 @pytest.mark.parametrize(
-    "case",
-    [case for case in CASES if case.op not in _FROM_NOTHING and case.output],
-    ids=lambda case: f"{case.op}-{case.inputs}-{dict(case.attributes)}",
+    "case", [case for case in EVERY_CASE if case.op not in _FROM_NOTHING and (case.output or case.empty)], ids=str
 )
 def test_nothing_in_nothing_to_do(case: Case) -> None:
     """With a first axis of size zero there is no work."""
-    nothing = [(0, *shape[1:]) if index == 0 and shape else shape for index, shape in enumerate(case.inputs)]
+    inputs = [(0, *shape[1:]) if index == 0 and shape else shape for index, shape in enumerate(case.inputs)]
     if case.op == "Gemm" and case.attributes.get("transA"):
-        nothing[0] = (5, 0)
+        inputs[0] = (5, 0)
     if case.op.startswith("Scatter") or case.op in ("Sum", "Mean", "Max", "Min"):
-        nothing = [shape and (0, *shape[1:]) for shape in case.inputs]
+        inputs = [shape and (0, *shape[1:]) for shape in case.inputs]
     if case.op == "MatMul" and len(case.inputs[0] or ()) == 1:
-        nothing = [(0,), (2, 0, 7)]
-    result = work(case.op, nothing, (0, *case.output[1:]), **case.attributes)
+        inputs = [(0,), (2, 0, 7)]
+    output = (0, *case.output[1:]) if case.output else ()
+    function = find_formula(case.domain, case.op)
+    assert function is not None
+    result = function(replace(case, inputs=case.empty or inputs, output=output).operation)
     assert (result.macs, result.flop, result.transcendentals) == (0, 0, 0)
 
 
@@ -303,9 +275,9 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("case", MALFORMED, ids=lambda case: f"{case.op}-{case.inputs}-{str(case.attributes)[:40]}")
+@pytest.mark.parametrize("case", MALFORMED, ids=str)
 def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
-    row = count(operation(case.op, case.inputs, case.output, **case.attributes).graph).rows[0]
+    row = count(case.operation.graph).rows[0]
     assert row.why_unknown
     assert (row.macs, row.flop, row.transcendentals) == (None, None, None)
     assert not row.counted
@@ -330,4 +302,4 @@ def test_a_second_formula_for_an_operator_is_refused() -> None:
 
 def test_a_missing_output_is_an_unknown_shape() -> None:
     with pytest.raises(UnknownShape, match="output 3"):
-        operation("Split", [ROW], ROW).output(3)
+        Case("Split", [ROW], ROW).operation.output(3)

@@ -28,6 +28,7 @@ class NodeCost:
         bytes_read: activations and weights, None likewise.
         bytes_written: outputs, None likewise.
         why_unknown: why it was not counted, "" when it was.
+        assumed: what had to be assumed because it is only known at run time, "" for nothing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class NodeCost:
     bytes_read: int | None
     bytes_written: int | None
     why_unknown: str = ""
+    assumed: str = ""
 
     @property
     def counted(self) -> bool:

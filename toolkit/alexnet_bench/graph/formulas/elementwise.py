@@ -27,6 +27,9 @@ TRANSCENDENTAL_PER_ELEMENT: dict[str, tuple[int, int]] = {
     "Mish": (2, 3),          # softplus, tanh and a product
 }  # fmt: skip
 
+GELU_BY_TANH = (8, 1)
+"""0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): eight operations and the tanh (Hendrycks and Gimpel 2016, section 2)."""
+
 
 @formula(*FLOP_PER_ELEMENT)
 def arithmetic(op: Operation) -> Work:
@@ -36,8 +39,10 @@ def arithmetic(op: Operation) -> Work:
 
 @formula(*TRANSCENDENTAL_PER_ELEMENT)
 def transcendental(op: Operation) -> Work:
-    """So many FLOP and transcendentals per output element."""
+    """So many FLOP and transcendentals per output element; Gelu by erf, or as its attribute `approximate` says."""
     flop, transcendentals = TRANSCENDENTAL_PER_ELEMENT[op.node.op_type]
+    if op.node.op_type == "Gelu" and op.attribute("approximate", "none") == "tanh":
+        flop, transcendentals = GELU_BY_TANH
     elements = op.output_elements()
     return Work(flop=flop * elements, transcendentals=transcendentals * elements)
 

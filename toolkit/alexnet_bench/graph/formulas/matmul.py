@@ -32,11 +32,20 @@ def _matrix(op: Operation, index: int, transposed: str) -> tuple[int, int]:
 @formula("MatMul")
 def matmul(op: Operation) -> Work:
     """numpy.matmul (ONNX, operator MatMul): each output element is a dot product over the last axis of A."""
-    left, right = op.input_shape(0), op.input_shape(1)
+    macs = op.output_elements() * dot_length(op.input_shape(0), op.input_shape(1))
+    return Work(macs=macs, flop=2 * macs)
+
+
+def dot_length(left: tuple[int, ...], right: tuple[int, ...]) -> int:
+    """Length of the dot products of numpy.matmul. Raises ValueError when the two sides do not fit."""
     if not left or not right:
         raise ValueError("a scalar has no product of matrices")
     inner = right[-2] if len(right) > 1 else right[0]
     if left[-1] != inner:
         raise ValueError(f"rows of {left[-1]} meet columns of {inner}")
-    macs = op.output_elements() * inner
-    return Work(macs=macs, flop=2 * macs)
+    return inner
+
+
+def transposed(shape: tuple[int, ...], wanted: int) -> tuple[int, ...]:
+    """The shape with its last two axes swapped if that is wanted; a vector stays what it is."""
+    return (*shape[:-2], shape[-1], shape[-2]) if wanted and len(shape) > 1 else shape

@@ -6,6 +6,7 @@ from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 
 
 @formula("MaxPool")
+@formula("NhwcMaxPool", domain="com.microsoft")
 def max_pool(op: Operation) -> Work:
     """K - 1 comparisons per output for a window of k elements; edges count as full windows."""
     return Work(flop=(op.window() - 1) * op.output_elements())

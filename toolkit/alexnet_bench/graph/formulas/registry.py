@@ -21,6 +21,7 @@ class Work:
         transcendentals: exp, log, pow, tanh, square roots and the like.
         bytes_read: None stands for each input once.
         bytes_written: None stands for each output once.
+        assumed: what had to be assumed because it is only known at run time, "" for nothing.
     """
 
     macs: int = 0
@@ -28,6 +29,7 @@ class Work:
     transcendentals: int = 0
     bytes_read: int | None = None
     bytes_written: int | None = None
+    assumed: str = ""
 
 
 class UnknownShape(Exception):  # noqa: N818 - not an error of the program: the node is listed as not counted

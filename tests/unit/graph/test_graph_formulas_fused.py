@@ -1,0 +1,193 @@
+"""Properties of the formulas of recurrent, attention, quantised and fused operators, and of Einstein sums."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet_bench.core.graph import Attribute
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.formulas import Work
+from tests.unit.graph.formula_case import MICROSOFT, Case, Shape, Shapes, work
+
+sizes = st.integers(1, 9)
+batches = st.integers(0, 40)
+
+
+def times(one: Work, batch: int) -> tuple[int, int, int]:
+    return one.macs * batch, one.flop * batch, one.transcendentals * batch
+
+
+def numbers(result: Work) -> tuple[int, int, int]:
+    return result.macs, result.flop, result.transcendentals
+
+
+@pytest.mark.parametrize(("op", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+@given(steps=batches, batch=batches, inputs=sizes, hidden=sizes, bias=st.booleans())
+def test_a_recurrent_layer_is_linear_in_steps_sequences_and_directions(
+    op: str, gates: int, steps: int, batch: int, inputs: int, hidden: int, bias: bool
+) -> None:
+    def of(length: int, sequences: int, directions: int) -> Work:
+        rows = gates * hidden
+        weights: list[Shape | None] = [(directions, rows, inputs), (directions, rows, hidden)]
+        weights += [(directions, 2 * rows)] if bias else []
+        return work(op, [(length, sequences, inputs), *weights], (length, directions, sequences, hidden))
+
+    one = of(1, 1, 1)
+    assert one.macs == gates * hidden * (inputs + hidden)
+    assert numbers(of(steps, batch, 1)) == times(one, steps * batch)
+    assert numbers(of(steps, batch, 2)) == times(one, 2 * steps * batch)
+
+
+@given(batch=batches, rows=sizes, inner=sizes, columns=sizes)
+def test_an_einstein_sum_of_a_product_of_matrices_is_one(batch: int, rows: int, inner: int, columns: int) -> None:
+    shapes: list[Shape | None] = [(batch, rows, inner), (batch, inner, columns)]
+    product = work("MatMul", shapes, (batch, rows, columns))
+    for equation in ("bij,bjk->bik", "...ij,...jk"):
+        assert work("Einsum", shapes, (batch, rows, columns), equation=equation) == product
+    swapped: list[Shape | None] = [(batch, inner, columns), (batch, rows, inner)]
+    assert work("Einsum", swapped, (batch, rows, columns), equation="bjk,bij->bik") == product
+
+
+@given(size=sizes, other=sizes)
+def test_labels_of_one_operand_are_summed_with_additions(size: int, other: int) -> None:
+    assert work("Einsum", [(size, other)], (), equation="ij->") == Work(flop=size * other - 1)
+    assert work("Einsum", [(size, size)], (), equation="ii->") == Work(flop=size - 1)
+
+
+@given(batch=batches, groups=sizes, per_group=st.integers(1, 4), queries=sizes, keys=sizes, width=sizes)
+def test_attention_is_linear_in_batch_and_query_heads(
+    batch: int, groups: int, per_group: int, queries: int, keys: int, width: int
+) -> None:
+    def of(images: int, heads: int, kv_heads: int) -> Work:
+        inputs: Shapes = [(images, heads, queries, width), *[(images, kv_heads, keys, width)] * 2]
+        return work("Attention", inputs, (images, heads, queries, width))
+
+    one = of(1, 1, 1)
+    assert numbers(of(batch, groups * per_group, groups)) == times(one, batch * groups * per_group)
+    packed: Shapes = [(batch, queries, groups * width), *[(batch, keys, groups * width)] * 2]
+    multi_head = work("MultiHeadAttention", packed, packed[0] or (), domain=MICROSOFT, num_heads=groups)
+    assert numbers(multi_head) == times(one, batch * groups)
+
+
+@given(batch=batches, length=sizes, heads=sizes, width=sizes)
+def test_the_forms_of_self_attention_agree(batch: int, length: int, heads: int, width: int) -> None:
+    hidden = heads * width
+    three: Shapes = [(batch, length, hidden)] * 3
+    output = (batch, length, hidden)
+    split = work("MultiHeadAttention", three, output, domain=MICROSOFT, num_heads=heads)
+    packed = work("MultiHeadAttention", [(batch, length, heads, 3, width)], output, domain=MICROSOFT, num_heads=heads)
+    grouped = work("GroupQueryAttention", three, output, domain=MICROSOFT, num_heads=heads, kv_num_heads=heads)
+    assert split == packed == grouped
+    projected = work(
+        "Attention", [(batch, length, hidden), (hidden, 3 * hidden)], output, domain=MICROSOFT, num_heads=heads
+    )
+    assert projected.macs - split.macs == batch * length * hidden * 3 * hidden
+
+
+@given(batch=batches, heads=st.integers(2, 6), width=sizes, past=sizes)
+def test_a_cache_costs_what_its_keys_cost(batch: int, heads: int, width: int, past: int) -> None:
+    new: Shapes = [(batch, heads, 1, width)] * 3
+    cached = work("Attention", [*new, None, *[(batch, heads, past, width)] * 2], (batch, heads, 1, width))
+    longer: Shapes = [new[0], *[(batch, heads, past + 1, width)] * 2]
+    assert cached == work("Attention", longer, (batch, heads, 1, width))
+
+
+PER_IMAGE: list[tuple[str, str, Shapes, Shape, dict[str, Attribute]]] = [
+    (MICROSOFT, "FusedConv", [(1, 4, 6, 6), (8, 2, 3, 3), (8,)], (1, 8, 4, 4), {"activation": "Relu", "group": 2}),
+    (MICROSOFT, "NhwcFusedConv", [(1, 6, 6, 4), (8, 4, 3, 3)], (1, 4, 4, 8), {}),
+    (MICROSOFT, "FusedGemm", [(1, 5), (5, 7), (7,)], (1, 7), {"activation": "Tanh"}),
+    (MICROSOFT, "FusedMatMul", [(1, 3, 5), (5, 7)], (1, 3, 7), {"alpha": 0.5}),
+    (MICROSOFT, "BiasGelu", [(1, 5), (5,)], (1, 5), {}),
+    (MICROSOFT, "SkipLayerNormalization", [(1, 3, 5), (3, 5), (5,)], (1, 3, 5), {}),
+    (MICROSOFT, "DynamicQuantizeMatMul", [(1, 5), (5, 7), ()], (1, 7), {}),
+    (MICROSOFT, "QGemm", [(1, 5), (), (), (5, 7), (), ()], (1, 7), {}),
+    (MICROSOFT, "QLinearGlobalAveragePool", [(1, 4, 6, 6)], (1, 4, 1, 1), {}),
+    ("", "QLinearConv", [(1, 4, 6, 6), (), (), (8, 4, 3, 3), (), (), (), (), (8,)], (1, 8, 4, 4), {}),
+    ("", "QLinearMatMul", [(1, 5), (), (), (5, 7), (), (), (), ()], (1, 7), {}),
+    ("", "MatMulInteger", [(1, 5), (5, 7)], (1, 7), {}),
+    ("", "ConvInteger", [(1, 4, 6, 6), (8, 4, 3, 3)], (1, 8, 4, 4), {}),
+    ("", "DynamicQuantizeLinear", [(1, 5)], (1, 5), {}),
+    ("", "DeformConv", [(1, 4, 6, 6), (8, 4, 3, 3), (1, 18, 4, 4), (8,)], (1, 8, 4, 4), {}),
+    ("", "GridSample", [(1, 4, 6, 6), (1, 5, 5, 2)], (1, 4, 5, 5), {}),
+    ("", "Det", [(1, 4, 4)], (1,), {}),
+    ("", "TopK", [(1, 5), (1,)], (1, 2), {}),
+]
+
+
+@pytest.mark.parametrize(("domain", "op", "inputs", "output", "attributes"), PER_IMAGE, ids=str)
+@given(batch=batches)
+def test_work_is_linear_in_the_batch(
+    domain: str, op: str, inputs: Shapes, output: Shape, attributes: dict[str, Attribute], batch: int
+) -> None:
+    one = work(op, inputs, output, domain=domain, **attributes)
+    many = work(op, [(batch, *(inputs[0] or ())[1:]), *inputs[1:]], (batch, *output[1:]), domain=domain, **attributes)
+    assert one.flop > 0
+    assert numbers(many) == times(one, batch)
+
+
+@given(rows=batches, blocks=sizes, columns=sizes)
+def test_packed_weights_cost_the_product_and_one_dequantisation(rows: int, blocks: int, columns: int) -> None:
+    inner = 16 * blocks
+    inputs: Shapes = [(rows, inner), (columns, blocks, 8), (columns, blocks)]
+    packed = work("MatMulNBits", inputs, (rows, columns), domain=MICROSOFT, K=inner, N=columns)
+    plain = work("MatMul", [(rows, inner), (inner, columns)], (rows, columns))
+    assert packed.macs == plain.macs
+    assert packed.flop - plain.flop == (2 * inner * columns if rows else 0)
+
+
+QUERY: Shape = (2, 3, 8)
+MALFORMED = [
+    Case("LSTM", [(7, 2, 3), (1, 16, 5), (1, 16, 4)], (7, 1, 2, 4)),
+    Case("LSTM", [(7, 2, 3), (1, 15, 3), (1, 15, 4)], (7, 1, 2, 4)),
+    Case("GRU", [(7, 2, 3), (1, 16, 3), (1, 16, 4)], (7, 1, 2, 4)),
+    Case("RNN", [(7, 3), (1, 4, 3), (1, 4, 4)], (7, 1, 4)),
+    *(
+        Case("Einsum", [(3, 5), (5, 7)], (3, 7), attributes={"equation": equation})
+        for equation in (
+            "ij,jk->im", "ij,jk->ii", "ij,jk->ik->k", "ij;jk->ik", "i1,1k->ik", "i.j,jk->ik", "i...j...,jk->ik",
+            "ij->ij", "ij,jk,kl->il", "ijk,jk->ik", "i,jk->ik", "ij,ik->jk", "", "->", ",", "....,jk->k", "éj,jk->ék",
+        )
+    ),
+    Case("Einsum", [(3, 5), (5, 7)], (3, 7)),
+    Case("Einsum", [(3, 5)], (3,), attributes={"equation": 5}),
+    Case("Einsum", [], (), attributes={"equation": "i->i"}),
+    Case("Attention", [QUERY, QUERY, QUERY], QUERY),
+    Case("Attention", [(2, 4), (2, 4), (2, 4)], (2, 4)),
+    *(
+        Case("MultiHeadAttention", inputs, QUERY, attributes={"num_heads": heads}, domain=MICROSOFT)
+        for heads, inputs in ((0, [QUERY] * 3), (3, [QUERY] * 3), (-2, [QUERY] * 3), (2, [QUERY]), (2, [(2, 3)] * 3))
+    ),
+    Case("GroupQueryAttention", [QUERY] * 3, QUERY, domain=MICROSOFT),
+    Case("GroupQueryAttention", [QUERY] * 3, QUERY, domain=MICROSOFT, attributes={"num_heads": 3, "kv_num_heads": 3}),
+    Case(  # how many keys its cache comes to is not known
+        "GroupQueryAttention", [*[QUERY] * 3, (2, 2, 7, 4), (2, 2, 7, 4), (2,), ()], QUERY, domain=MICROSOFT,
+        attributes={"num_heads": 2, "kv_num_heads": 2},
+    ),
+    Case("Attention", [QUERY, (8, 24)], QUERY, domain=MICROSOFT),
+    Case("Attention", [QUERY, (9, 24)], QUERY, domain=MICROSOFT, attributes={"num_heads": 2}),
+    Case("Attention", [QUERY, (8, 25)], QUERY, domain=MICROSOFT, attributes={"num_heads": 2}),
+    Case(
+        "Attention", [QUERY, (8, 24)], QUERY, domain=MICROSOFT,
+        attributes={"num_heads": 2, "qkv_hidden_sizes": (8,)},
+    ),
+    Case("QLinearMatMul", [(3, 5), (), (), (6, 7), (), (), (), ()], (3, 7)),
+    Case("QGemm", [(3, 5), (), (), (5, 7), (), ()], (3, 7), domain=MICROSOFT, attributes={"transA": 1}),
+    Case("MatMulInteger", [(3, 5), (6, 7)], (3, 7)),
+    Case("MatMulInteger", [(), ()], ()),
+    Case("MatMulNBits", [(3, 5), (7, 1, 8)], (3, 7), domain=MICROSOFT, attributes={"K": 32, "N": 7}),
+    Case("FusedMatMul", [(3, 5), (5, 7)], (3, 7), domain=MICROSOFT, attributes={"transA": 1}),
+    Case("FusedConv", [(1, 1, 3, 3), (1, 1, 1, 1)], (1, 1, 3, 3), domain=MICROSOFT, attributes={"activation": "Foo"}),
+    Case("RoiAlign", [(1, 1, 3, 3), (1, 4), (1,)], (1, 1, 1, 1)),
+    Case("DeformConv", [(1, 1, 3), (1, 1, 1), (1, 2, 3)], (1, 1, 3)),
+    Case("NonMaxSuppression", [(2, 6, 4), (3, 6)], (1, 3)),
+    Case("Det", [()], ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MALFORMED, ids=str)
+def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
+    row = count(case.operation.graph).rows[0]
+    assert row.why_unknown
+    assert (row.macs, row.flop, row.transcendentals) == (None, None, None)

@@ -1,0 +1,200 @@
+"""Attention in its fused forms: ONNX's own operator and those of ONNX Runtime.
+
+All count densely: a causal or padding mask, or a local window, does not reduce the work.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.core.graph import Tensor
+from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula, tensor_bytes
+
+_MICROSOFT = "com.microsoft"
+_SCALE, _SOFTMAX = 1, 4
+"""FLOP per score: the scale, and the softmax as the operator of that name counts it (1 transcendental apart)."""
+_ROTATE = 3
+
+
+def attend(*, rows: int, keys: int, key_width: int, value_width: int, masks: int = 0, capped: bool = False) -> Work:
+    """Scores Q·Kᵀ, their softmax, and its product with V (Vaswani et al. 2017, section 3.2.1).
+
+    Args:
+        rows: batch · heads · queries.
+        keys: keys that each query looks at, cached ones included.
+        key_width: elements of a key, per head.
+        value_width: elements of a value, per head.
+        masks: additions per score (a mask, a bias).
+        capped: whether the scores go through softcap · tanh(score / softcap) (ONNX, operator Attention).
+    """
+    scores = rows * keys
+    macs = scores * (key_width + value_width)
+    per_score = _SCALE + _SOFTMAX + masks + 2 * capped
+    return Work(macs=macs, flop=2 * macs + scores * per_score, transcendentals=scores * (1 + capped))
+
+
+@formula("Attention")
+def attention(op: Operation) -> Work:
+    """Scaled dot-product attention with grouped heads and a cache (ONNX, operator Attention, opset 23).
+
+    Q is [batch, heads, queries, width] or [batch, queries, heads·width] with `q_num_heads`; K and V likewise with
+    `kv_num_heads`. past_key and past_value (inputs 4 and 5) are [batch, kv heads, past, width].
+    """
+    batch, heads, queries, key_width = _heads(op, 0, op.integer("q_num_heads", 0))
+    _, _, keys, _ = _heads(op, 1, op.integer("kv_num_heads", 0))
+    value_width = _heads(op, 2, op.integer("kv_num_heads", 0))[3]
+    past = op.input_shape(4)[2] if op.has_input(4) else 0
+    return attend(
+        rows=batch * heads * queries,
+        keys=keys + past,
+        key_width=key_width,
+        value_width=value_width,
+        masks=int(op.has_input(3)),
+        capped=_is_capped(op),
+    )
+
+
+def _is_capped(op: Operation) -> bool:
+    return op.attribute("softcap", 0.0) not in (0.0, None)
+
+
+def _heads(op: Operation, index: int, heads: int) -> tuple[int, int, int, int]:
+    """(batch, heads, length, width per head) of a tensor in either layout."""
+    shape = op.input_shape(index)
+    if len(shape) == 4:
+        batch, found, length, width = shape
+        return batch, found, length, width
+    if len(shape) != 3 or heads < 1 or shape[2] % heads:
+        raise UnknownShape(f"input {index} has no heads that fit its shape")
+    return shape[0], heads, shape[1], shape[2] // heads
+
+
+@formula("MultiHeadAttention", domain=_MICROSOFT)
+def multi_head_attention(op: Operation) -> Work:
+    """ONNX Runtime's MultiHeadAttention (ContribOperators.md): Q, K and V apart, or packed in five dimensions.
+
+    query is [batch, queries, hidden], or [batch, queries, heads, 3, width] packed; key [batch, keys, hidden], or
+    [batch, heads, keys, width], or [batch, keys, heads, 2, width] packed with the values. past_key is input 6. The
+    bias of the projections (input 3) is one per element of Q, K and V; keys in four dimensions have it already.
+    """
+    heads = op.integer("num_heads", 0)
+    query = op.input_shape(0)
+    past = op.input_shape(6)[2] if op.has_input(6) else 0
+    if len(query) == 5:
+        batch, queries, heads, _, width = query
+        keys, value_width, biased_keys = queries, width, queries
+    else:
+        batch, heads, queries, width = _heads(op, 0, heads)
+        keys, value_width = _keys_and_width(op, heads, width)
+        biased_keys = 0 if len(op.input_shape(1)) == 4 else keys
+    masks = int(op.has_input(4)) + int(op.has_input(5))
+    work = attend(rows=batch * heads * queries, keys=keys + past, key_width=width, value_width=value_width, masks=masks)
+    biased = batch * heads * (queries * width + biased_keys * (width + value_width)) if op.has_input(3) else 0
+    return Work(work.macs, work.flop + biased, work.transcendentals)
+
+
+def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:
+    """Number of keys, and the width of a value per head."""
+    key = op.input_shape(1)
+    if len(key) == 5:
+        return key[1], width
+    keys = key[2] if len(key) == 4 else key[1]
+    return keys, _heads(op, 2, heads)[3] if op.has_input(2) else width
+
+
+@formula("GroupQueryAttention", domain=_MICROSOFT)
+def group_query_attention(op: Operation) -> Work:
+    """ONNX Runtime's GroupQueryAttention: heads share keys; each query head still does its own products.
+
+    query is [batch, queries, heads·width], packed with K and V when input 1 is left out. total_sequence_length (input
+    6) says how many keys there are; where its value is data, they are those of present_key [batch, kv heads, keys,
+    width], which for a cache of fixed size means all that it can hold. Bytes are those of whole caches.
+    """
+    heads, kv_heads = op.integer("num_heads", 0), op.integer("kv_num_heads", 0)
+    if heads < 1 or kv_heads < 1:
+        raise UnknownShape("num_heads or kv_num_heads is missing")
+    batch, queries, hidden = op.input_shape(0)
+    shared = heads if op.has_input(1) else heads + 2 * kv_heads
+    if hidden % shared:
+        raise ValueError(f"{hidden} columns are not {shared} heads")
+    width = hidden // shared
+    work = attend(
+        rows=batch * heads * queries,
+        keys=_total_keys(op, queries),
+        key_width=width,
+        value_width=width,
+        masks=int(op.has_input(10)),
+        capped=_is_capped(op),
+    )
+    rotary_width = min(width, 2 * op.input_shape(7)[-1]) if op.has_input(7) else width
+    rotated = _ROTATE * batch * queries * rotary_width * (heads + kv_heads) if op.integer("do_rotary", 0) else 0
+    return Work(work.macs, work.flop + rotated, work.transcendentals)
+
+
+def _total_keys(op: Operation, queries: int) -> int:
+    if not op.has_input(3):
+        return queries
+    total = op.graph.integers.get(op.node.inputs[6], ()) if op.has_input(6) else ()
+    return max(total[0], 0) if len(total) == 1 else op.output_shape(1)[2]
+
+
+@formula("Attention", "QAttention", domain=_MICROSOFT)
+def projected_attention(op: Operation) -> Work:
+    """ONNX Runtime's Attention: the projection to Q, K and V, then attention.
+
+    input is [batch, length, in], weights [in, 3·hidden], bias [3·hidden]. QAttention has the same with int8 tensors;
+    rescaling the product costs one per element. A cache (past) is [2, batch, heads, past, width].
+    """
+    heads, quantised = op.integer("num_heads", 0), op.node.op_type == "QAttention"
+    if heads < 1:
+        raise UnknownShape("num_heads is missing")
+    batch, length, inner = op.input_shape(0)
+    rows, columns = op.input_shape(1)
+    sizes = op.integers("qkv_hidden_sizes", (columns // 3,) * 3)
+    if rows != inner or len(sizes) != 3 or sum(sizes) != columns or any(size % heads for size in sizes):
+        raise ValueError(f"weights of {rows}x{columns} do not fit {inner} columns and {heads} heads")
+    inside = attend(
+        rows=batch * heads * length,
+        keys=_keys_with_past(op, length, 8 if quantised else 4),
+        key_width=sizes[0] // heads,
+        value_width=sizes[2] // heads,
+        masks=int(op.has_input(5)) + int(op.has_input(3) and not quantised),
+    )
+    projection = batch * length * inner * columns
+    extra = batch * length * columns * (op.has_input(2) + quantised)
+    extra += _ROTATE * batch * length * (sizes[0] + sizes[1]) if op.integer("do_rotary", 0) else 0
+    return Work(projection + inside.macs, 2 * projection + extra + inside.flop, inside.transcendentals)
+
+
+def _keys_with_past(op: Operation, length: int, past: int) -> int:
+    """The keys that a query looks at; a cache that keeps its size counts as full."""
+    if not op.has_input(past):
+        return length
+    cached = op.input_shape(past)[3]
+    return cached if op.integer("past_present_share_buffer", 0) else cached + length
+
+
+@formula("RotaryEmbedding")
+@formula("RotaryEmbedding", domain=_MICROSOFT)
+def rotary_embedding(op: Operation) -> Work:
+    """x·cos + rotated(x)·sin: two products and a sum per element (Su et al. 2021, equation 34).
+
+    With `rotary_embedding_dim` only so much of each head turns. Of the tables, [positions, width / 2] or a row for each
+    token, only the rows that are looked up are read.
+    """
+    elements, shape = op.input_elements(0), op.input_shape(0)
+    rotary = op.integer("rotary_embedding_dim", 0)
+    width = shape[-1] if len(shape) == 4 else _heads(op, 0, op.integer("num_heads", 0))[3] if rotary else 0
+    turned = elements * min(rotary, width) // width if rotary > 0 and width else elements
+    first_table, ids = (2, 1) if op.node.domain else (1, 3)
+    tokens = shape[0] * (shape[2] if len(shape) == 4 else shape[1])
+    read = sum(tensor_bytes(op.input(index)) for index in (0, ids) if op.has_input(index))
+    read += sum(_rows_bytes(op.input(index), tokens) for index in (first_table, first_table + 1))
+    return Work(flop=_ROTATE * turned, bytes_read=read)
+
+
+def _rows_bytes(table: Tensor, rows: int) -> int:
+    """Bytes of so many rows of a table, which are no more than it has."""
+    whole = tensor_bytes(table)
+    here = prod((table.sizes or ())[:-1])
+    return whole if rows >= here else whole * rows // here

@@ -1,0 +1,99 @@
+"""ONNX Runtime's fused operators, as optimised models contain them (docs/ContribOperators.md of ONNX Runtime)."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.elementwise import FLOP_PER_ELEMENT, GELU_BY_TANH, TRANSCENDENTAL_PER_ELEMENT
+from alexnet_bench.graph.formulas.matmul import dot_length, gemm, transposed
+from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula, tensor_bytes
+
+_MICROSOFT = "com.microsoft"
+_LAYER_NORM, _RMS_NORM = 7, 4
+
+
+@formula("FusedConv", "NhwcFusedConv", domain=_MICROSOFT)
+def fused_conv(op: Operation) -> Work:
+    """Conv, then a sum with input 3 where it is given, then the activation."""
+    outputs = op.output_elements()
+    macs = outputs * prod(op.input_shape(1)[1:])
+    flop, transcendentals = _activation(op)
+    extra = int(op.has_input(2)) + int(op.has_input(3)) + flop
+    return Work(macs=macs, flop=2 * macs + outputs * extra, transcendentals=outputs * transcendentals)
+
+
+@formula("FusedGemm", domain=_MICROSOFT)
+def fused_gemm(op: Operation) -> Work:
+    """Gemm, then the activation."""
+    plain, outputs = gemm(op), op.output_elements()
+    flop, transcendentals = _activation(op)
+    return Work(macs=plain.macs, flop=plain.flop + outputs * flop, transcendentals=outputs * transcendentals)
+
+
+@formula("FusedMatMul", domain=_MICROSOFT)
+def fused_matmul(op: Operation) -> Work:
+    """MatMul with either side transposed, times alpha where that is not 1.
+
+    `transBatchA` and `transBatchB` move the first axis behind the other batch axes.
+    """
+    outputs = op.output_elements()
+    macs = outputs * dot_length(_side(op, 0, "A"), _side(op, 1, "B"))
+    return Work(macs=macs, flop=2 * macs + (outputs if op.attribute("alpha", 1.0) != 1.0 else 0))
+
+
+def _side(op: Operation, index: int, side: str) -> tuple[int, ...]:
+    shape = op.input_shape(index)
+    if op.integer(f"transBatch{side}", 0) and len(shape) > 2:
+        shape = (*shape[1:-1], shape[0], shape[-1])
+    return transposed(shape, op.integer(f"trans{side}", 0))
+
+
+@formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=_MICROSOFT)
+@formula("SimplifiedLayerNormalization", domain=_MICROSOFT)
+@formula("SimplifiedLayerNormalization")
+def skip_layer_normalization(op: Operation) -> Work:
+    """The sum of input, skip and bias, then the normalisation; the simplified form divides by the root mean square."""
+    simplified, skips = "Simplified" in op.node.op_type, op.node.op_type.startswith("Skip")
+    bias = skips and op.has_input(3 if simplified else 4)
+    return Work(flop=((_RMS_NORM if simplified else _LAYER_NORM) + skips + bias) * op.input_elements(0))
+
+
+@formula("EmbedLayerNormalization", domain=_MICROSOFT)
+def embed_layer_normalization(op: Operation) -> Work:
+    """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read."""
+    tables = 3 if op.has_input(4) else 2
+    rows = tables * tensor_bytes(op.output())
+    whole = sum(tensor_bytes(op.input(index)) for index in (0, 1, 5, 6, 7, 8) if op.has_input(index))
+    return Work(
+        flop=(tables - 1 + _LAYER_NORM) * op.output_elements(),
+        bytes_read=rows + whole,
+        bytes_written=op.outputs_bytes(),
+    )
+
+
+@formula("Gelu", "BiasGelu", "FastGelu", "QuickGelu", domain=_MICROSOFT)
+def gelu(op: Operation) -> Work:
+    """x·Φ(x) by erf, by tanh (FastGelu), or as x·sigmoid(alpha·x) (QuickGelu); one more per element with a bias."""
+    flop, transcendentals = {"FastGelu": GELU_BY_TANH, "QuickGelu": (5, 1)}.get(
+        op.node.op_type, TRANSCENDENTAL_PER_ELEMENT["Gelu"]
+    )
+    elements = op.input_elements(0)
+    return Work(flop=(flop + op.has_input(1)) * elements, transcendentals=transcendentals * elements)
+
+
+@formula("BiasSoftmax", domain=_MICROSOFT)
+def bias_softmax(op: Operation) -> Work:
+    """A sum, then softmax."""
+    elements = op.output_elements()
+    return Work(flop=5 * elements, transcendentals=elements)
+
+
+def _activation(op: Operation) -> tuple[int, int]:
+    """(FLOP, transcendentals) per output of the attribute `activation`. Raises UnknownShape for one without formula."""
+    name = str(op.attribute("activation", "") or "")
+    if not name:
+        return 0, 0
+    if name not in TRANSCENDENTAL_PER_ELEMENT and name not in FLOP_PER_ELEMENT:
+        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    return TRANSCENDENTAL_PER_ELEMENT.get(name) or (FLOP_PER_ELEMENT[name], 0)

@@ -1,0 +1,128 @@
+"""Quantised operators. An integer operation counts like a floating-point one; bytes are those of the real types."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.graph.formulas.matmul import dot_length, transposed
+from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+
+_MICROSOFT = "com.microsoft"
+_QUANTISE, _DEQUANTISE = 3, 2
+"""FLOP per element. Quantise: divide by the scale, round, add the zero point. Dequantise: subtract it, multiply."""
+
+
+@formula("QuantizeLinear")
+@formula("QuantizeLinear", domain=_MICROSOFT)
+def quantize_linear(op: Operation) -> Work:
+    """Divide, round, add the zero point (ONNX, operator QuantizeLinear)."""
+    return Work(flop=_QUANTISE * op.input_elements(0))
+
+
+@formula("DequantizeLinear")
+@formula("DequantizeLinear", domain=_MICROSOFT)
+def dequantize_linear(op: Operation) -> Work:
+    """Subtract the zero point, multiply by the scale (ONNX, operator DequantizeLinear)."""
+    return Work(flop=_DEQUANTISE * op.input_elements(0))
+
+
+@formula("DynamicQuantizeLinear")
+def dynamic_quantize_linear(op: Operation) -> Work:
+    """Minimum and maximum, then as QuantizeLinear."""
+    return Work(flop=(2 + _QUANTISE) * op.input_elements(0))
+
+
+@formula("QLinearConv")
+@formula("QLinearConv", domain=_MICROSOFT)
+def qlinear_conv(op: Operation) -> Work:
+    """As Conv with weights at input 3; each output is rescaled (ONNX, operator QLinearConv). Bias is input 8."""
+    outputs = op.output_elements()
+    macs = outputs * prod(op.input_shape(3)[1:])
+    return Work(macs=macs, flop=2 * macs + outputs * (_QUANTISE + op.has_input(8)))
+
+
+@formula("ConvInteger")
+def conv_integer(op: Operation) -> Work:
+    """As Conv without a bias; the 32-bit sums are the output (ONNX, operator ConvInteger)."""
+    macs = op.output_elements() * prod(op.input_shape(1)[1:])
+    return Work(macs=macs, flop=2 * macs)
+
+
+@formula("QLinearMatMul")
+@formula("QGemm", domain=_MICROSOFT)
+def qlinear_matmul(op: Operation) -> Work:
+    """As MatMul with A at input 0 and B at input 3; each output is rescaled (ONNX, operator QLinearMatMul).
+
+    QGemm adds C (input 6), and without a scale for Y (input 7) its float output is multiplied by one.
+    """
+    outputs, is_gemm = op.output_elements(), op.node.op_type == "QGemm"
+    macs = outputs * _inner(op, 3)
+    per_output = 1 if is_gemm and not op.has_input(7) else _QUANTISE
+    return Work(macs=macs, flop=2 * macs + outputs * (per_output + (is_gemm and op.has_input(6))))
+
+
+@formula("MatMulInteger")
+@formula("MatMulIntegerToFloat", "DynamicQuantizeMatMul", domain=_MICROSOFT)
+def matmul_integer(op: Operation) -> Work:
+    """As MatMul; the forms with float outputs also rescale each output and, with DynamicQuantizeMatMul, quantise A."""
+    outputs, left = op.output_elements(), op.input_elements(0)
+    macs = outputs * _inner(op, 1)
+    extra = {
+        "MatMulInteger": 0,
+        "MatMulIntegerToFloat": outputs * (1 + op.has_input(6)),
+        "DynamicQuantizeMatMul": outputs * (1 + op.has_input(4)) + (2 + _QUANTISE) * left,
+    }[op.node.op_type]
+    return Work(macs=macs, flop=2 * macs + extra)
+
+
+@formula("MatMulNBits", domain=_MICROSOFT)
+def matmul_nbits(op: Operation) -> Work:
+    """A [..., K] times a weight of N columns packed in few bits, with a scale per block (ContribOperators.md).
+
+    Each weight is dequantised once, if there are rows at all. Bytes are those of the packed tensor.
+    """
+    inner, columns = op.integer("K", 0), op.integer("N", 0)
+    shape = op.input_shape(0)
+    if not shape or shape[-1] != inner:
+        raise ValueError(f"K is {inner}, the rows of A have {shape[-1] if shape else 0}")
+    rows = prod(shape[:-1])
+    macs = rows * inner * columns
+    dequantised = _DEQUANTISE * inner * columns if rows else 0
+    return Work(macs=macs, flop=2 * macs + dequantised + (rows * columns if op.has_input(5) else 0))
+
+
+@formula("QLinearAdd", "QLinearMul", domain=_MICROSOFT)
+def qlinear_binary(op: Operation) -> Work:
+    """Dequantise both inputs, one operation, quantise the result."""
+    operands = op.input_elements(0) + op.input_elements(3)
+    return Work(flop=_DEQUANTISE * operands + (1 + _QUANTISE) * op.output_elements())
+
+
+@formula("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=_MICROSOFT)
+def qlinear_unary(op: Operation) -> Work:
+    """The plain operator between dequantising and quantising."""
+    plain = {"QLinearSigmoid": (3, 1), "QLinearLeakyRelu": (2, 0), "QLinearSoftmax": (4, 1)}
+    flop, transcendentals = plain[op.node.op_type]
+    elements = op.output_elements()
+    return Work(flop=(_DEQUANTISE + flop + _QUANTISE) * elements, transcendentals=transcendentals * elements)
+
+
+@formula("QLinearGlobalAveragePool", "QLinearAveragePool", domain=_MICROSOFT)
+def qlinear_pool(op: Operation) -> Work:
+    """One addition per element of a window, and the rescaling of each output."""
+    window = op.window() * op.output_elements() if op.node.op_type == "QLinearAveragePool" else op.input_elements(0)
+    return Work(flop=window + _QUANTISE * op.output_elements())
+
+
+@formula("QLinearConcat", domain=_MICROSOFT)
+def qlinear_concat(op: Operation) -> Work:
+    """Every element is brought from its own scale to that of the output."""
+    return Work(flop=(_DEQUANTISE + _QUANTISE) * op.output_elements())
+
+
+def _inner(op: Operation, right: int) -> int:
+    """The length of the dot products of A (input 0) and B."""
+    return dot_length(
+        transposed(op.input_shape(0), op.integer("transA", 0)),
+        transposed(op.input_shape(right), op.integer("transB", 0)),
+    )
