@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
+from typing import Literal
 
 from alexnet_bench.attribution.join import Attribution
 from alexnet_bench.core.cost import CostTable
@@ -16,7 +18,8 @@ def counted_only(costs: CostTable) -> Coverage:
     return Coverage(
         nodes=len(costs.rows),
         nodes_counted=sum(row.counted for row in costs.rows),
-        unknown_ops=unknown_ops(costs),
+        unknown_ops=_by_reason(costs, "why_unknown"),
+        assumptions=_by_reason(costs, "assumed"),
     )
 
 
@@ -32,10 +35,8 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     overhead_s = sum(layer.time_s or 0.0 for owned, layer in of_engine if owned.layer.is_overhead)
     owned_s = sum(layer.time_s or 0.0 for layer in layers if layer.onnx_nodes or layer.shared_nodes)
     lost_macs = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
-    return Coverage(
-        nodes=counts.nodes,
-        nodes_counted=counts.nodes_counted,
-        unknown_ops=counts.unknown_ops,
+    return replace(
+        counts,
         macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,
         time_attributed_fraction=(owned_s + overhead_s) / kernel_s if kernel_s else None,
         overhead_fraction=overhead_s / kernel_s if kernel_s else None,
@@ -44,12 +45,13 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     )
 
 
-def unknown_ops(costs: CostTable) -> tuple[UnknownOp, ...]:
-    """What could not be counted, by operator and reason."""
+def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> tuple[UnknownOp, ...]:
+    """The nodes that have something to say for themselves, by operator and what it is."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in costs.rows:
-        if not row.counted:
-            found.setdefault((row.op, row.why_unknown), []).append(row.name)
+        why = row.why_unknown if reason == "why_unknown" else row.assumed
+        if why:
+            found.setdefault((row.op, why), []).append(row.name)
     return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in sorted(found.items()))
 
 

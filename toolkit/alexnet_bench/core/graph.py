@@ -90,6 +90,7 @@ class Node:
         attributes: by name.
         has_subgraph: True when an attribute holds a graph (If, Loop, Scan).
         captured: names that a subgraph takes from this graph, beside `inputs`.
+        bodies: the subgraphs by attribute name, with the shapes of the case.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Node:
     attributes: Mapping[str, Attribute]
     has_subgraph: bool = False
     captured: tuple[str, ...] = ()
+    bodies: tuple[tuple[str, Graph], ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOp:
-    """An operator that could not be counted, with its nodes and the reason."""
+    """An operator that could not be counted, or only with an assumption; its nodes, and why."""
 
     op: str
     nodes: tuple[str, ...]
@@ -94,6 +94,7 @@ class Coverage:
     overhead_fraction: float | None = None
     outside_kernels_fraction: float | None = None
     unattributed_nodes: tuple[str, ...] = ()
+    assumptions: tuple[UnknownOp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

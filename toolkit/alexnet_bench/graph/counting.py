@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from alexnet_bench.core.cost import CostTable, NodeCost
-from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.core.graph import Graph, Node, Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import memory, weights
+from alexnet_bench.graph import control_flow, memory, weights
 from alexnet_bench.graph.formulas import Operation, UnknownShape, Work, find_formula
 
 
@@ -20,11 +20,15 @@ class _Sizes:
     graph: Graph
 
     @cached_property
+    def _tensors(self) -> Mapping[str, Tensor]:
+        return weights.tensors(self.graph)
+
+    @cached_property
     def _bytes(self) -> Mapping[str, int]:
-        return {name: tensor.size_bytes or 0 for name, tensor in self.graph.tensors.items()}
+        return {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
 
     def elements(self, names: Iterable[str]) -> int:
-        return sum(self.graph.tensor(name).elements or 0 for name in names)
+        return sum((tensor.elements or 0) if (tensor := self._tensors.get(name)) else 0 for name in names)
 
     def bytes(self, names: Iterable[str]) -> int:
         return sum(self._bytes.get(name, 0) for name in names)
@@ -36,7 +40,7 @@ def count(graph: Graph) -> CostTable:
     nodes = graph.live_nodes
     params = {origins.get(name, name) for node in nodes for name in weights.parameters(graph, node)}
     frozen = {origins.get(name, name) for node in nodes for name in weights.statistics(graph, node)}
-    constants = {origins.get(name, name) for node in nodes for name in node.reads if name in graph.constants}
+    constants = {origins.get(name, name) for node in nodes for name in weights.constants(graph, node)}
     return CostTable(
         rows=tuple(_row(graph, sizes, node, live) for node, live in zip(nodes, alive.live_bytes, strict=True)),
         params=sizes.elements(params),
@@ -58,7 +62,7 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, live_bytes: int) -> NodeCost:
         output_shapes=tuple(graph.tensor(name).sizes or () for name in writes),
         params=sizes.elements(params),
         trainable_params=sizes.elements(params.difference(weights.statistics(graph, node))),
-        weight_bytes=sizes.bytes(reads & graph.constants),
+        weight_bytes=sizes.bytes(set(weights.constants(graph, node))),
         activation_bytes=sizes.bytes(reads.union(writes) - graph.constants),
         live_bytes=live_bytes,
         macs=work.macs if work else None,
@@ -67,12 +71,13 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, live_bytes: int) -> NodeCost:
         bytes_read=read,
         bytes_written=written,
         why_unknown=why,
+        assumed=work.assumed if work else "",
     )
 
 
 def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None, str]:
     """The work of a node with its bytes read and written, or None and the reason."""
-    formula = find_formula(node.domain, node.op_type)
+    formula = control_flow.formula_of(node, count) or find_formula(node.domain, node.op_type)
     operation = Operation(node, graph)
     if formula is None:
         return None, _or_none(operation.inputs_bytes), _or_none(operation.outputs_bytes), "no formula"

@@ -41,11 +41,20 @@ def analyse(graph: Graph) -> Liveness:
         changes[start] += size
         changes[last[name] + 1] -= size
     alive, live_bytes = 0, []
-    for change in changes[:-1]:
+    for node, change in zip(nodes, changes, strict=False):
         alive += change
-        live_bytes.append(alive)
+        live_bytes.append(alive + _inside(node))
     peak = max(live_bytes)
     return Liveness(tuple(live_bytes), peak, nodes[live_bytes.index(peak)].name)
+
+
+def _inside(node: Node) -> int:
+    """What the graphs inside a node hold at most while it runs, beside its outputs."""
+    peaks = (
+        analyse(body).peak_bytes - sum(body.tensor(name).size_bytes or 0 for name in body.outputs)
+        for _, body in node.bodies
+    )
+    return max(0, *peaks, 0)
 
 
 def _storage(graph: Graph, nodes: Sequence[Node]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError, ShapeError
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import external, liveness, naming, shapes, wire
+from alexnet_bench.graph import bodies, external, functions, liveness, naming, shapes, wire
 from alexnet_bench.graph.convert import (
     graph_outputs,
     initialisers_of,
@@ -37,15 +37,17 @@ class ModelFile:
 
     Attributes:
         path: of the file.
-        proto: the model without the data of its large tensors.
+        proto: the model without the data of its large tensors, its functions inlined.
         sha256: of that.
         data_spans: where the data left out lies in the file, as (start, end).
+        has_functions: whether functions were inlined.
     """
 
     path: Path
     proto: ModelProto
     sha256: str
     data_spans: tuple[tuple[int, int], ...]
+    has_functions: bool = False
 
 
 def open_model(path: Path) -> ModelFile:
@@ -66,7 +68,18 @@ def open_model(path: Path) -> ModelFile:
     proto = _decode(path, stripped.content)
     if external.LOCATION.encode() in stripped.content:  # the rest is spared a walk over all nodes
         external.external_files(path, proto)
-    return ModelFile(path, proto, hashlib.sha256(stripped.content).hexdigest(), tuple(stripped.data_spans))
+    declared = len(proto.functions)
+    try:
+        inlined = functions.inline(proto)
+    except ModelError as error:
+        raise ModelError(f"{_shown(path)}: {error.message}", error.hint) from None
+    return ModelFile(
+        path,
+        inlined,
+        hashlib.sha256(stripped.content).hexdigest(),
+        tuple(stripped.data_spans),
+        len(inlined.functions) < declared,
+    )
 
 
 def build_graph(
@@ -85,26 +98,27 @@ def build_graph(
         ModelError: the graph has a cycle, or a node reads what nothing makes.
     """
     try:
-        tensors = shapes.infer(model.proto, batch=batch, given=given_shapes or {})
+        inferred = shapes.infer(model.proto, batch=batch, given=given_shapes or {})
         nodes = _ordered_nodes(model.proto.graph)
+        proto = model.proto.graph
+        constants = liveness.constant_tensors(nodes, initialisers_of(proto))
+        outputs = graph_outputs(proto)
+        graph = Graph(
+            name=name,
+            nodes=nodes,
+            inputs=required_inputs(proto),
+            outputs=outputs,
+            tensors=inferred.tensors,
+            constants=constants,
+            integers=integer_values(proto),
+            live=liveness.live_nodes(nodes, outputs, constants),
+            opset=next((item.version for item in model.proto.opset_import if item.domain in ("", "ai.onnx")), 0),
+            ir_version=model.proto.ir_version,
+            sha256=model.sha256,
+        )
+        return bodies.attach(graph, dict(zip(naming.identities(proto), inferred.nodes, strict=True)))
     except (ModelError, ShapeError) as error:
         raise type(error)(f"{_shown(model.path)}: {error.message}", error.hint) from None
-    proto = model.proto.graph
-    constants = liveness.constant_tensors(nodes, initialisers_of(proto))
-    outputs = graph_outputs(proto)
-    return Graph(
-        name=name,
-        nodes=nodes,
-        inputs=required_inputs(proto),
-        outputs=outputs,
-        tensors=tensors,
-        constants=constants,
-        integers=integer_values(proto),
-        live=liveness.live_nodes(nodes, outputs, constants),
-        opset=next((item.version for item in model.proto.opset_import if item.domain in ("", "ai.onnx")), 0),
-        ir_version=model.proto.ir_version,
-        sha256=model.sha256,
-    )
 
 
 def _ordered_nodes(graph: GraphProto) -> tuple[Node, ...]:
@@ -138,12 +152,25 @@ def named_copy(model: ModelFile) -> bytes | None:
         ModelError: the file is not there any more, or is another one than was opened.
     """
     names = naming.identities(model.proto.graph)
+    if model.has_functions:
+        return _inlined_copy(model, names)
     if all(node.name == name for node, name in zip(model.proto.graph.node, names, strict=True)):
         return None
     try:
         return wire.rename_nodes(_mapped(model.path), names)
     except wire.WireError as error:
         raise ModelError(f"{_shown(model.path)} changed while it was read: {error}", "run the command again") from None
+
+
+def _inlined_copy(model: ModelFile, names: list[str]) -> bytes:
+    """As `named_copy`, for a model whose functions are in the way: a runtime inlines them under names of its own."""
+    import onnx
+
+    whole = functions.inline(onnx.load(model.path, load_external_data=False))
+    for node, name in zip(whole.graph.node, names, strict=True):
+        node.name = name
+    content: bytes = whole.SerializeToString()
+    return content
 
 
 def _mapped(path: Path, *, whole: bool = True) -> memoryview:

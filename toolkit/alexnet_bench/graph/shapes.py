@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph import contrib, folding
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
+from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -20,16 +23,25 @@ _HIDDEN = "hidden from shape inference"
 
 _LONG_NAME = "ai.onnx"
 
-_MAX_EXPANDED_NODES = 200_000
-_MAX_CALL_DEPTH = 50
-"""Shape inference expands each call of a function. Few levels of functions that call each other can mean billions."""
+
+@dataclass(frozen=True)
+class Inferred:
+    """What shape inference found.
+
+    Attributes:
+        tensors: of the main graph, by name.
+        nodes: of the main graph in file order, the graphs inside them with their own shapes.
+    """
+
+    tensors: dict[str, Tensor]
+    nodes: tuple[NodeProto, ...]
 
 
-def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> Inferred:
     """Every tensor of the main graph of which a type or a shape is known, with the sizes of one case.
 
-    What ONNX infers goes before what the file declares: a declared shape may still hold the batch that the model was
-    exported with. Declared shapes fill the gaps that custom operators leave.
+    What follows from the inputs goes before what the file declares: a declared shape may still hold the batch that the
+    model was exported with. Declared shapes fill the gaps that custom operators leave.
 
     Args:
         model: without the data of large tensors; not changed.
@@ -48,9 +60,10 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
     made = {name for node in bound.graph.node for name in node.output}
     _forget_declared(bound.graph, made)
     _import_every_domain(bound)
-    if _calls_explode(bound):
+    if calls_explode(bound):
         del bound.functions[:]
-    tensors = tensors_of(_infer(bound).graph)
+    inferred = _infer(bound)
+    tensors = _completed(bound, tensors_of(inferred.graph))
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -58,9 +71,16 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
     ]
     if gaps:
         bound.graph.value_info.extend(gaps)
-        tensors = tensors_of(_infer(bound).graph)
+        inferred = _infer(bound)
+        followed = {name: tensor for name, tensor in tensors.items() if not _unknown(name, tensors)}
+        tensors = tensors_of(inferred.graph) | followed
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
-    return tensors
+        tensors = _completed(bound, tensors)
+    return Inferred(tensors, tuple(inferred.graph.node))
+
+
+def _completed(model: ModelProto, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return folding.complete(model, tensors) if folding.has_gaps(model, tensors) else tensors
 
 
 def _forget_declared(graph: GraphProto, made: Container[str]) -> None:
@@ -108,6 +128,15 @@ def _import_every_domain(model: ModelProto) -> None:
 
 
 def _infer(model: ModelProto) -> ModelProto:
+    """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    if any(contrib.covers(node.domain, node.op_type) for nodes in bodies for node in nested_nodes(nodes)):
+        with contrib.registered_schemas():
+            return _infer_or_hide(model)
+    return _infer_or_hide(model)
+
+
+def _infer_or_hide(model: ModelProto) -> ModelProto:
     """Shape inference; when it fails as a whole, once more without the parts that can make it fail."""
     from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError, infer_shapes
@@ -146,23 +175,3 @@ def _breaks_schema(node: NodeProto, versions: Mapping[str, int]) -> bool:
         schema.min_input <= len(node.input) <= schema.max_input
         and schema.min_output <= len(node.output) <= schema.max_output
     )
-
-
-def _calls_explode(model: ModelProto) -> bool:
-    """Whether the functions of a model mean more nodes than anyone can wait for, or call each other too deeply."""
-    bodies = {(function.domain, function.name): list(nested_nodes(function.node)) for function in model.functions}
-    expanded: dict[tuple[str, str], int] = {}
-
-    def size(key: tuple[str, str], depth: int) -> int:
-        if key not in bodies:
-            return 1
-        if depth > _MAX_CALL_DEPTH:
-            return _MAX_EXPANDED_NODES + 1
-        if key not in expanded:
-            expanded[key] = _MAX_EXPANDED_NODES + 1  # what a function that calls itself finds
-            expanded[key] = sum(size((node.domain, node.op_type), depth + 1) for node in bodies[key])
-        return expanded[key]
-
-    if not bodies:
-        return False
-    return sum(size((node.domain, node.op_type), 0) for node in nested_nodes(model.graph.node)) > _MAX_EXPANDED_NODES

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from alexnet_bench.core.graph import Graph, Node, is_float
+from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
 from alexnet_bench.graph.formulas.movement import is_view
 
 # Constant inputs that are settings and not weights, by operator and input index.
@@ -14,12 +14,16 @@ _RUNNING_STATISTICS = (3, 4)
 
 
 def parameters(graph: Graph, node: Node) -> Iterator[str]:
-    """The float weights that a node reads: constants of at least one dimension that are no settings."""
+    """The float weights that a node reads: constants of at least one dimension that are no settings.
+
+    Weights that only a body inside the node knows are called `body/weight`.
+    """
     settings = () if node.domain else _SETTINGS.get(node.op_type, ())
     for index, name in enumerate(node.inputs):
         tensor = graph.tensors.get(name)
         if name in graph.constants and index not in settings and tensor and is_float(tensor.dtype) and tensor.shape:
             yield name
+    yield from _inside(graph, node, parameters)
 
 
 def statistics(graph: Graph, node: Node) -> Iterator[str]:
@@ -28,6 +32,34 @@ def statistics(graph: Graph, node: Node) -> Iterator[str]:
         for index in _RUNNING_STATISTICS:
             if index < len(node.inputs) and node.inputs[index] in graph.constants:
                 yield node.inputs[index]
+    yield from _inside(graph, node, statistics)
+
+
+def constants(graph: Graph, node: Node) -> Iterator[str]:
+    """Every constant that a node, or a body inside it, reads."""
+    yield from (name for name in node.reads if name in graph.constants)
+    yield from _inside(graph, node, constants)
+
+
+def tensors(graph: Graph) -> dict[str, Tensor]:
+    """The graph's tensors, and those that only bodies know, as `body/tensor`."""
+    found = dict(graph.tensors)
+    for node in graph.nodes:
+        for _, body in node.bodies:
+            inner = tensors(body)
+            found |= {_qualified(graph, body, name): tensor for name, tensor in inner.items() if name not in found}
+    return found
+
+
+def _inside(graph: Graph, node: Node, find: Callable[[Graph, Node], Iterator[str]]) -> Iterator[str]:
+    for _, body in node.bodies:
+        for inner in body.live_nodes:
+            yield from (_qualified(graph, body, name) for name in find(body, inner))
+
+
+def _qualified(graph: Graph, body: Graph, name: str) -> str:
+    """The name outside a body of what the body reads."""
+    return name if name in graph.constants or name.startswith(f"{body.name}/") else f"{body.name}/{name}"
 
 
 def origins(graph: Graph) -> dict[str, str]:

@@ -48,6 +48,10 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
             f"as the {printable(shapeless[0].why)}",
             "give every size by --shape, or run a shape inference over the model first",
         )
+    for assumption in coverage.assumptions:
+        first = printable(assumption.nodes[0])
+        more = f" and {len(assumption.nodes) - 1} more" if len(assumption.nodes) > 1 else ""
+        yield Caution("assumed", f"{first}{more}: {printable(assumption.why)}, as only a run would tell")
 
 
 def _listed(unknown: Sequence[UnknownOp]) -> str:

@@ -1,0 +1,115 @@
+"""If, Loop and Scan: counted by the graphs inside them, with what had to be assumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+
+WEIGHT = numpy_helper.from_array(np.ones((8, 8), np.float32), "w")
+
+
+def tensor(name: str, shape: list[int] | None, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def body(name: str, nodes: list[NodeProto], output: str, weights: list[TensorProto] | None = None) -> GraphProto:
+    return helper.make_graph(nodes, name, [], [tensor(output, None)], weights or [])
+
+
+def costs(
+    tmp_path: Path, nodes: list[NodeProto], inputs: list[onnx.ValueInfoProto], *constants: TensorProto
+) -> CostTable:
+    graph = helper.make_graph(nodes, "g", inputs, [tensor("y", None)], [WEIGHT, *constants])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    return count(build_graph(open_model(tmp_path / "m.onnx"), name="m"))
+
+
+def branch(tmp_path: Path, then: GraphProto, otherwise: GraphProto) -> CostTable:
+    node = helper.make_node("If", ["c"], ["y"], "the_if", then_branch=then, else_branch=otherwise)
+    return costs(tmp_path, [node], [tensor("c", [], TensorProto.BOOL), tensor("x", [4, 8])])
+
+
+def product(source: str, made: str, weight: str = "w") -> NodeProto:
+    return helper.make_node("MatMul", [source, weight], [made])
+
+
+def test_the_larger_branch_counts_and_is_said(tmp_path: Path) -> None:
+    own = numpy_helper.from_array(np.ones((8, 8), np.float32), "own")
+    twice = body("t", [product("x", "t1"), product("t1", "t2", "own")], "t2", [own])
+    table = branch(tmp_path, twice, body("e", [product("x", "e1")], "e1"))
+    (row,) = table.rows
+    assert (row.name, row.macs, row.flop) == ("the_if", 2 * 4 * 8 * 8, 2 * 2 * 4 * 8 * 8)
+    assert row.assumed == "the larger branch is taken"
+    assert table.params == 128  # the captured weight, and the branch's own
+    assert table.weight_bytes == 512
+
+
+def test_equal_branches_assume_nothing(tmp_path: Path) -> None:
+    table = branch(tmp_path, body("t", [product("x", "t1")], "t1"), body("e", [product("x", "e1")], "e1"))
+    assert (table.macs, table.rows[0].assumed) == (256, "")
+    assert table.params == 64
+
+
+def test_what_cannot_be_counted_inside_is_not_zero(tmp_path: Path) -> None:
+    strange = helper.make_node("Strange", ["x"], ["t1"], "odd", domain="com.example")
+    table = branch(tmp_path, body("t", [strange], "t1"), body("e", [product("x", "e1")], "e1"))
+    assert table.rows[0].macs is None
+    assert "the_if/then_branch/odd inside it cannot be counted (no formula)" in table.rows[0].why_unknown
+
+
+def loop(tmp_path: Path, *trips: TensorProto) -> CostTable:
+    inner = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), product("carried", "next")],
+        "turn",
+        [tensor("i", [], TensorProto.INT64), tensor("go", [], TensorProto.BOOL), tensor("carried", [4, 8])],
+        [tensor("on", [], TensorProto.BOOL), tensor("next", [4, 8])],
+    )
+    node = helper.make_node("Loop", ["n", "", "x"], ["y"], "the_loop", body=inner)
+    inputs = [tensor("x", [4, 8])] if trips else [tensor("n", [], TensorProto.INT64), tensor("x", [4, 8])]
+    return costs(tmp_path, [node], inputs, *trips)
+
+
+def test_a_loop_of_known_length_counts_every_turn(tmp_path: Path) -> None:
+    table = loop(tmp_path, numpy_helper.from_array(np.array(7, np.int64), "n"))
+    assert (table.macs, table.rows[0].assumed) == (7 * 256, "")
+
+
+def test_a_loop_of_unknown_length_counts_one_turn_and_says_so(tmp_path: Path) -> None:
+    table = loop(tmp_path)
+    assert (table.macs, table.rows[0].assumed) == (256, "one turn of the loop")
+
+
+def test_a_scan_counts_the_length_of_what_it_scans(tmp_path: Path) -> None:
+    inner = helper.make_graph([product("row", "made")], "turn", [tensor("row", [4, 8])], [tensor("made", [4, 8])])
+    node = helper.make_node("Scan", ["x"], ["y"], "the_scan", body=inner, num_scan_inputs=1)
+    assert costs(tmp_path, [node], [tensor("x", [5, 4, 8])]).macs == 5 * 256
+
+
+@pytest.mark.parametrize("depth", [1, 5, 30])
+def test_graphs_inside_graphs(tmp_path: Path, depth: int) -> None:
+    """Deep nesting is counted, or said not to be; it neither raises nor takes for ever."""
+    inside = body("b0", [product("x", "b0y")], "b0y")
+    for level in range(1, depth):
+        nested = helper.make_node("If", ["c"], [f"b{level}y"], f"if{level}", then_branch=inside, else_branch=inside)
+        inside = body(f"b{level}", [nested], f"b{level}y")
+        if inside.ByteSize() > 1 << 15:
+            break
+    table = branch(tmp_path, inside, body("e", [product("x", "e1")], "e1"))
+    assert table.macs == 256 or table.rows[0].why_unknown
+
+
+def test_the_memory_inside_a_body_counts(tmp_path: Path) -> None:
+    wide = numpy_helper.from_array(np.ones((8, 1000), np.float32), "wide")
+    back = numpy_helper.from_array(np.ones((1000, 8), np.float32), "back")
+    widened = body("t", [product("x", "t1", "wide"), product("t1", "t2", "back")], "t2", [wide, back])
+    table = branch(tmp_path, widened, body("e", [product("x", "e1")], "e1"))
+    assert table.activation_peak_bytes >= 4 * 1000 * 4  # the wide tensor between the two products

@@ -1,0 +1,85 @@
+"""The graphs inside nodes (If, Loop, Scan), with shapes, as graphs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph import liveness, naming
+from alexnet_bench.graph.convert import (
+    graph_outputs,
+    initialisers_of,
+    integer_values,
+    node_from_proto,
+    required_inputs,
+    tensors_of,
+)
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
+
+MAX_DEPTH = 20
+"""Bodies nested more deeply are left out, and with them the work of the nodes that hold them."""
+
+
+def attach(
+    graph: Graph, protos: Mapping[str, NodeProto], around: frozenset[str] = frozenset(), depth: int = 0
+) -> Graph:
+    """The graph, its nodes with their bodies.
+
+    Args:
+        graph: without bodies.
+        protos: the nodes by identity, as shape inference left them: with the inferred shapes inside their subgraphs.
+        around: names of tensors that the graphs around this one make.
+        depth: of this graph itself.
+    """
+    if depth >= MAX_DEPTH or not any(node.has_subgraph for node in graph.nodes):
+        return graph
+    visible = around.union(graph.tensors, graph.constants, *(node.writes for node in graph.nodes))
+    scope = _Scope(graph, visible, depth)
+    nodes = (_with_bodies(node, protos[node.name], scope) if node.has_subgraph else node for node in graph.nodes)
+    return replace(graph, nodes=tuple(nodes))
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What a body finds around itself: the graph, every name in sight, and how deep it is."""
+
+    graph: Graph
+    visible: frozenset[str]
+    depth: int
+
+
+def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
+    bodies = tuple(
+        (attribute.name, _body(attribute.g, f"{node.name}/{attribute.name}", scope))
+        for attribute in proto.attribute
+        if attribute.HasField("g")
+    )
+    return replace(node, bodies=bodies)
+
+
+def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:
+    """A subgraph; what it captures it sees under the name that it has outside."""
+    outer = scope.graph
+    names = [f"{path}/{name}" for name in naming.identities(proto)]
+    nodes = [node_from_proto(item, name) for item, name in zip(proto.node, names, strict=True)]
+    inputs, outputs, own = required_inputs(proto), graph_outputs(proto), initialisers_of(proto)
+    ordered = liveness.topological_order(nodes, known=scope.visible.union(own, inputs), outputs=outputs)
+    constants = liveness.constant_tensors(ordered, own | (outer.constants - set(inputs)))
+    graph = Graph(
+        name=path,
+        nodes=ordered,
+        inputs=inputs,
+        outputs=outputs,
+        tensors={**outer.tensors, **tensors_of(proto)},
+        constants=constants,
+        integers={**outer.integers, **integer_values(proto)},
+        live=liveness.live_nodes(ordered, outputs, constants),
+        opset=outer.opset,
+        ir_version=outer.ir_version,
+        sha256=outer.sha256,
+    )
+    return attach(graph, dict(zip(names, proto.node, strict=True)), scope.visible, scope.depth + 1)
