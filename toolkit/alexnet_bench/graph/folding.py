@@ -112,7 +112,7 @@ class _Walk:
         if node.domain or node.op_type not in _EVALUATED or any(name in self._values for name in node.output):
             return False
         if node.op_type in ("Shape", "Size"):
-            return self._sizes(node.input[0]) is not None
+            return bool(node.input) and self._sizes(node.input[0]) is not None
         if not all(name in self._values for name in node.input if name):
             return False
         if node.op_type == "NonZero":  # how many it finds shows when it has been evaluated
@@ -181,5 +181,5 @@ def _small_array(proto: TensorProto) -> Array | None:
         return None
     try:
         return np.asarray(numpy_helper.to_array(proto))
-    except (TypeError, ValueError):  # its data does not fit its dimensions
+    except (LookupError, TypeError, ValueError):  # no such type, or its data does not fit its dimensions
         return None

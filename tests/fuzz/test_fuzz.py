@@ -1,0 +1,40 @@
+"""A minute of mutants in CI; `python -m tests.fuzz --seconds 36000 --keep found/` runs for hours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+
+from tests.fuzz.bases import bases
+from tests.fuzz.mutator import Mutator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_the_bases_are_models() -> None:
+    for model in bases():
+        onnx.checker.check_model(model)
+
+
+def test_a_seed_makes_the_same_mutants() -> None:
+    def mutants(seed: int) -> list[bytes]:
+        mutator, models = Mutator(seed, ["Relu", "Conv", "If", "LSTM"]), bases()
+        made = []
+        for _ in range(20):
+            model = mutator.choose(models)
+            mutator.mutate(model)
+            made.append(model.SerializeToString(deterministic=True))
+        return made
+
+    assert mutants(1) == mutants(1)
+    assert mutants(1) != mutants(2)
+
+
+def test_nothing_that_is_a_protobuf_breaks_the_tool(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--seconds", "60", "--seed", "1", "--keep", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert "0 broke the tool" in done.stdout
