@@ -14,10 +14,10 @@ from alexnet_bench.workflows.resolve import onnx_package_models
 _MICROSOFT = "com.microsoft"
 _BRANCHES = """
 <ir_version: 8, opset_import: ["" : 17, "c" : 1]>
-g (float[N,4,8,8] x, bool c) => (float[N,4] y) <int64[2] s = {2,-1}> {
+g (float[N,4,8,8] x, bool c) => (float[2,M] y, float q) <int64[2] s = {2,-1}> {
     a = Relu(x)  b = Reshape(a, s)
     [i] q = If(c) <then_branch = t () => (float[4] u) { u = Exp(a) }, else_branch = e () => (float[4] v) { v = Abs(a) }>
-    m = c.F(b)  z = Gemm(b, b)  y = MatMul(m, z)
+    m = c.F(b)  z = Gemm <transB = 1> (b, b)  y = MatMul(z, m)
 }
 <domain: "c", opset_import: ["" : 17]> F (p) => (r) { k = Relu(p)  r = Tanh(k) }
 """
@@ -31,7 +31,7 @@ def bases() -> list[ModelProto]:
 
 
 def _layers() -> ModelProto:
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", "T", 8])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", 2, 8])
     weights = {
         "w": np.ones((1, 32, 8), np.float32),
         "r": np.ones((1, 32, 8), np.float32),
