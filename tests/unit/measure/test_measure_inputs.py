@@ -10,7 +10,7 @@ import pytest
 
 from alexnet_bench.core.errors import BackendRefusal, ShapeError
 from alexnet_bench.core.graph import Graph, Node, Tensor
-from alexnet_bench.measure.inputs import generate, shapes_of, vocabularies
+from alexnet_bench.measure.inputs import generate, vocabularies
 
 Shape = tuple[int | str | None, ...]
 
@@ -129,7 +129,3 @@ def test_an_unknown_shape_asks_for_it(shape: Shape | None) -> None:
     with pytest.raises(ShapeError) as caught:
         one("float32", shape)
     assert "--shape" in caught.value.hint
-
-
-def test_shapes_of_arrays() -> None:
-    assert shapes_of({"a": np.zeros((2, 3)), "b": np.array(1)}) == {"a": (2, 3), "b": ()}

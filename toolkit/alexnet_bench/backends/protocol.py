@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,7 +76,9 @@ class Backend:
         name: as typed at `--backend`.
         module: import name of the runtime.
         install: the pip requirement that brings it.
-        provider: what the runtime itself must list as available, "" when its import says enough.
+        runner: its class, as "module:Class".
+        layers_reader: the function that reads its layer times, as "module:function".
+        tried_by_default: whether it is tried when no backend is named.
     """
 
     name: str
@@ -84,7 +86,6 @@ class Backend:
     install: str
     runner: str
     layers_reader: str
-    provider: str = ""
     tried_by_default: bool = True
 
 
@@ -103,7 +104,6 @@ class Availability:
     version: str
     works: bool
     reason: str = ""
-    described: dict[str, str] = field(default_factory=dict)
 
 
 class LayersReader(Protocol):

@@ -17,7 +17,6 @@ BACKENDS: tuple[Backend, ...] = (
         name="onnxruntime-cpu",
         module="onnxruntime",
         install="alexnet-bench[cpu]",
-        provider="CPUExecutionProvider",
         runner="alexnet_bench.backends.onnxruntime_cpu:OnnxRuntimeCpu",
         layers_reader="alexnet_bench.backends.onnxruntime_layers:read_layers",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,8 +118,3 @@ def _is_mask(tensor: Tensor) -> bool:
 def _is_image(shape: tuple[int, ...]) -> bool:
     """Whether it is the shape of images, channels first or last."""
     return len(shape) == _IMAGE_RANK and (shape[1] in IMAGE_CHANNELS or shape[3] in IMAGE_CHANNELS)
-
-
-def shapes_of(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, tuple[int, ...]]:
-    """The shape of each array."""
-    return {name: tuple(array.shape) for name, array in arrays.items()}
