@@ -88,13 +88,15 @@ def test_the_best_rate_is_the_ceiling_and_the_median_stands_beside_it(monkeypatc
     def instead(_: Worker, __: str, ___: int, kernel: measured._Kernel) -> list[float]:
         if "a" in kernel.inputs:
             return [20.0, 40.0, 30.0]
+        if kernel.dtype == "uint8":
+            return [60.0, 50.0, 55.0] if kernel.inputs["x"] == (512, 512) else [1.0, 2.0, 3.0]
         rows, inner = kernel.inputs["x"]
         return [10.0, 50.0, 11.0] if rows == 1 else rates[inner]
 
     monkeypatch.setattr(measured, "_rates", instead)
     found = measure_ceilings("b", 2)
-    assert found.flop_per_s == {"float32": 9.0}
-    assert found.median_flop_per_s == {"float32": 8.0}
+    assert found.flop_per_s == {"float32": 9.0, "int8": 60.0}
+    assert found.median_flop_per_s == {"float32": 8.0, "int8": 55.0}
     assert found.bytes_per_s == 50.0
     assert found.median_bytes_per_s == 11.0
     assert "1024x1024" in found.source
@@ -109,7 +111,7 @@ def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.Monk
     assert read.amount == 128 * 128 * 4
     assert triad.amount == 3 * 1000 * 4
     with Worker() as worker:
-        for kernel in (product, read, triad):
+        for kernel in (product, read, triad, measured._integer_product(64)):
             rates = measured._rates(worker, "onnxruntime-cpu", 1, kernel)
             assert len(rates) >= 5
             assert all(rate > 0 for rate in rates)

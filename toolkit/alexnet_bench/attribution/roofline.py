@@ -16,6 +16,8 @@ NEITHER_BELOW = 0.4
 Good convolution and matrix kernels reach 0.5 to 0.9 of the runtime's own large matrix product, streams 0.6 and up."""
 
 
+_CEILING_OF = {"uint8": "int8"}
+"""Types that share a ceiling: products of bytes run at one rate, signed or not."""
 ABOVE_ROOF = 1.05
 """Over this fraction of a roof it is not noise: the data comes from a cache, or the ceiling was measured too low."""
 
@@ -35,7 +37,7 @@ class Placement:
 
 def place(*, flop: float, moved_bytes: float, time_s: float, dtype: str, ceilings: Ceilings) -> Placement | None:
     """Places a layer under the roofs of its computed type; None when there is no ceiling for that type, or no time."""
-    peak = ceilings.flop_per_s.get(dtype)
+    peak = ceilings.flop_per_s.get(_CEILING_OF.get(dtype, dtype))
     if peak is None or time_s <= 0:
         return None
     at_compute, at_memory = flop / peak, moved_bytes / ceilings.bytes_per_s
