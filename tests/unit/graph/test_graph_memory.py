@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph.formulas.movement import is_view
 from alexnet_bench.graph.memory import analyse
 
 if TYPE_CHECKING:
@@ -107,3 +108,8 @@ def test_what_a_branch_captures_is_alive_while_it_runs(read: Read) -> None:
         shapes={"c": ()},
     )
     assert alive(graph) == {"a": 33, "if": 33}
+
+
+def test_a_node_without_inputs_views_nothing() -> None:
+    """A Reshape that only reads through a graph inside it is malformed, and no reason to stop."""
+    assert not is_view(Node("n", "Reshape", "", (), ("y",), {}, has_subgraph=True, captured=("x",)))

@@ -11,7 +11,7 @@ VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dr
 
 def is_view(node: Node) -> bool:
     """Whether the node's first output is the memory of its first input."""
-    return not node.domain and node.op_type in VIEWS and bool(node.reads) and bool(node.inputs[0])
+    return not node.domain and node.op_type in VIEWS and bool(node.inputs and node.inputs[0])
 
 
 @formula(*VIEWS)
