@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from pathlib import Path
 
 import msgspec
@@ -21,9 +22,15 @@ def json_schema() -> bytes:
         "$schema": DIALECT,
         "title": f"Documents of alexnet-bench, version {SCHEMA_VERSION}",
         "anyOf": list(kinds),
-        "$defs": components,
+        "$defs": {name: _dedented(component) for name, component in components.items()},
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _dedented(component: dict[str, object]) -> dict[str, object]:
+    """The component with its docstring as Python 3.13 keeps it; older ones leave the indentation in."""
+    description = component.get("description")
+    return {**component, "description": cleandoc(description)} if isinstance(description, str) else component
 
 
 if __name__ == "__main__":
