@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.core.text import printable
@@ -398,6 +398,34 @@ def test_casts_around_half_precision_are_overhead(build: Build, profile_model: P
     assert run.owners["n_h"] == run.owners["n_i"] == ("FusedGemm",)
     assert run.owners["n_y"] == ("Sigmoid",)
     assert {layer.compute_dtype for layer in run.times.layers if layer.op == "Conv"} == {"float32"}
+
+
+def test_quantised_convolutions_own_their_arithmetic(profile_model: Profile) -> None:
+    """ONNX Runtime turns signed activations into unsigned ones, under names of its own."""
+    generator = np.random.default_rng(0)
+    weights = {f"w{i}": generator.integers(-127, 128, (16, 16, 3, 3)).astype(np.int8) for i in range(2)}
+    constants: dict[str, Any] = {**weights, "s": np.float32(0.05), "z": np.int8(-128)}
+    nodes = [node("QuantizeLinear", "x s z", "q0"), node("DequantizeLinear", "q0 s z", "t0")]
+    for i in range(2):
+        nodes += [
+            node("DequantizeLinear", f"w{i} s", f"v{i}"),
+            conv(f"t{i} v{i}", f"c{i}"),
+            node("Relu", f"c{i}", f"r{i}"),
+        ]
+        nodes += [
+            node("QuantizeLinear", f"r{i} s z", f"q{i + 1}"),
+            node("DequantizeLinear", f"q{i + 1} s z", f"t{i + 1}"),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 8, 8])],
+        [helper.make_tensor_value_info("t2", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    run = profile_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
+    assert run.coverage.macs_attributed_fraction == 1.0
+    assert run.owners["n_c0"] == run.owners["n_c1"] == ("QLinearConv",)
 
 
 def test_a_chain_of_half_precision_convolutions_stays_apart(build: Build, profile_model: Profile) -> None:

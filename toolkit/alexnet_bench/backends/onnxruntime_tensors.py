@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _NCHWC = "com.microsoft.nchwc"
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
+_TOKEN = re.compile(r"_token_\d+$")
+"""What ONNX Runtime puts behind a name that is taken."""
 _CAST_PREFIX = "InsertedPrecisionFreeCast_"
 _CONV_SUM_INPUT = 3
 _SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
@@ -91,7 +93,7 @@ class Meanings:
         nodes = optimised.graph.node
         self.constants = _constants(optimised, names)
         self._names = names
-        self._found = _behind_conversions(nodes, names)
+        self._found = _behind_conversions(nodes, names, _read_by_kept(nodes, names))
         self._merged: dict[str, list[str]] = {}
         for node in nodes:
             for name, tensor in zip(node.output, self._made(node), strict=True):
@@ -119,13 +121,31 @@ class Meanings:
             if _may_convert(node, self._names):
                 made[0] = self.of(node.input[0])
             else:
-                made[0] = self._by_nchwc_name(node) or self._by_cast_name(node) or self._by_node_name(node)
+                made[0] = (
+                    self._by_nchwc_name(node)
+                    or self._by_cast_name(node)
+                    or self._by_node_name(node)
+                    or self._by_quantised_name(node)
+                )
         return made
 
     def _by_node_name(self, node: NodeProto) -> str | None:
         """A node that kept its name and operator makes what it made before, in another layout."""
         original = self._names.nodes.get(node.name)
         return original.writes[0] if original is not None and original.op_type == node.op_type else None
+
+    def _by_quantised_name(self, node: NodeProto) -> str | None:
+        """QLinearConv and the like have the name of the node in the middle, and make what is quantised behind it.
+
+        A ReLU in between goes into the bounds of the quantised type (qdq_transformer/qdq_util.cc).
+        """
+        names = self._names
+        original = names.nodes.get(node.name) or names.nodes.get(_TOKEN.sub("", node.name))
+        if original is None or not original.writes or node.op_type != f"QLinear{original.op_type}":
+            return None
+        quantise, tensor = frozenset({"QuantizeLinear"}), original.writes[0]
+        bounded = names.after(tensor, frozenset({"Relu", "Clip"}))
+        return names.after(tensor, quantise) or (names.after(bounded, quantise) if bounded else None)
 
     def _by_cast_name(self, node: NodeProto) -> str | None:
         """What is cast afterwards has the name of the cast tensor."""
@@ -194,9 +214,25 @@ def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:
     return frozenset(constants)
 
 
-def _behind_conversions(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str]:
-    """For each tensor that a conversion turns into one of the user's: that one."""
+def _read_by_kept(nodes: Iterable[NodeProto], names: UserNames) -> dict[str, str]:
+    """Tensors under names of ONNX Runtime's own that a node reads where it read one of the user's before.
+
+    The node has kept its name, operator and number of inputs. ONNX Runtime renames what it requantises in between.
+    """
     found: dict[str, str] = {}
+    for node in nodes:
+        original = names.nodes.get(node.name)
+        if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
+            continue
+        for before, name in zip(original.inputs, node.input, strict=True):
+            if name and name not in names.tensors and before in names.tensors and before not in names.constants:
+                found.setdefault(name, before)
+    return found
+
+
+def _behind_conversions(nodes: Sequence[NodeProto], names: UserNames, known: Mapping[str, str]) -> dict[str, str]:
+    """For each tensor that a conversion turns into one of the user's, or into a known one: that one."""
+    found = dict(known)
     for node in reversed(nodes):
         if _may_convert(node, names) and node.input[0] not in names.tensors:
             made = node.output[0]
