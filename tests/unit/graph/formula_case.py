@@ -30,7 +30,7 @@ class Case:
     """Bytes read and written where they are not simply all of them; every element has 4."""
     domain: str = ""
     more_outputs: Sequence[Shape] = ()
-    constants: Mapping[int, int] = field(default_factory=dict)
+    constants: Mapping[int, int | tuple[int, ...]] = field(default_factory=dict)
     """Values of inputs, by index."""
     empty: Shapes | None = None
     """Inputs without any element, where that means more than a first axis of size zero."""
@@ -43,7 +43,9 @@ class Case:
         shapes |= dict(zip(outputs, (self.output, *self.more_outputs), strict=True))
         tensors = {name: Tensor(name, "float32", shape) for name, shape in shapes.items()}
         node = Node("node", self.op, self.domain, names, outputs, self.attributes)
-        integers = {f"x{index}": (value,) for index, value in self.constants.items()}
+        integers = {
+            f"x{index}": value if isinstance(value, tuple) else (value,) for index, value in self.constants.items()
+        }
         graph = Graph("g", (node,), names, outputs, tensors, frozenset(), integers, frozenset({"node"}), 17, 8, "")
         return Operation(node, graph)
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import UnknownShape, Work, find_formula, formula, registered
+from tests.unit.graph.contrib_cases import CONTRIB_CASES
 from tests.unit.graph.formula_case import Case, Shape, work
 from tests.unit.graph.fused_cases import FUSED_CASES
+from tests.unit.graph.wider_cases import WIDER_CASES
 
 IMAGE, PIXELS = (2, 4, 6, 6), 288
 ROW = (3, 5)  # 15 elements
@@ -152,7 +154,7 @@ CASES = [
 ]  # fmt: skip
 
 
-EVERY_CASE = [*CASES, *FUSED_CASES]
+EVERY_CASE = [*CASES, *FUSED_CASES, *WIDER_CASES, *CONTRIB_CASES]
 
 
 @pytest.mark.parametrize("case", EVERY_CASE, ids=str)
@@ -177,7 +179,7 @@ def test_every_formula_explains_itself(domain: str, op_type: str) -> None:
     assert function.__doc__
 
 
-_FROM_NOTHING = ("Constant", "ConstantOfShape", "EyeLike", "Range", "Shape", "Size")
+_FROM_NOTHING = ("Constant", "ConstantOfShape", "EyeLike", "MelWeightMatrix", "Range", "Shape", "Size")
 
 
 @pytest.mark.parametrize(
@@ -283,12 +285,18 @@ def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
     assert not row.counted
 
 
+_WHATEVER_ITS_SHAPE = (
+    "Dropout", "ExpandDims", "Flatten", "Identity", "Optional", "OptionalGetElement", "Reshape", "SequenceEmpty",
+    "SequenceErase", "Squeeze", "Unsqueeze",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("key", registered(), ids=".".join)
 def test_without_any_shape_a_node_is_not_counted(key: tuple[str, str]) -> None:
-    """Only a view costs nothing whatever its shape."""
+    """Only what stays where it is costs nothing whatever its shape."""
     node = Node("node", key[1], key[0], ("x", "y", "z"), ("out",), {"kernel_shape": (2, 2), "size": 3})
     row = count(Graph("g", (node,), (), ("out",), {}, frozenset(), {}, frozenset({"node"}), 17, 8, "")).rows[0]
-    assert row.counted is (key[1] in ("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
+    assert row.counted is (key[1] in _WHATEVER_ITS_SHAPE)
 
 
 def test_an_operator_of_another_domain_is_another_operator() -> None:

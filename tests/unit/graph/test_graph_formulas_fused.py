@@ -94,6 +94,9 @@ def test_a_cache_costs_what_its_keys_cost(batch: int, heads: int, width: int, pa
     assert cached == work("Attention", longer, (batch, heads, 1, width))
 
 
+_TARGETS = ("SoftmaxCrossEntropyLoss",)
+"""Operators whose further inputs have a batch too."""
+
 PER_IMAGE: list[tuple[str, str, Shapes, Shape, dict[str, Attribute]]] = [
     (MICROSOFT, "FusedConv", [(1, 4, 6, 6), (8, 2, 3, 3), (8,)], (1, 8, 4, 4), {"activation": "Relu", "group": 2}),
     (MICROSOFT, "NhwcFusedConv", [(1, 6, 6, 4), (8, 4, 3, 3)], (1, 4, 4, 8), {}),
@@ -113,7 +116,24 @@ PER_IMAGE: list[tuple[str, str, Shapes, Shape, dict[str, Attribute]]] = [
     ("", "GridSample", [(1, 4, 6, 6), (1, 5, 5, 2)], (1, 4, 5, 5), {}),
     ("", "Det", [(1, 4, 4)], (1,), {}),
     ("", "TopK", [(1, 5), (1,)], (1, 2), {}),
-]
+    ("", "DFT", [(1, 8, 1)], (1, 8, 2), {}),
+    ("", "STFT", [(1, 16, 1), (), (8,)], (1, 3, 5, 2), {}),
+    ("", "CausalConvWithState", [(1, 4, 7), (4, 1, 3), (4,)], (1, 4, 7), {"activation": "silu"}),
+    ("", "LinearAttention", [(1, 3, 20), (1, 3, 10), (1, 3, 12)], (1, 3, 24), {"q_num_heads": 4, "kv_num_heads": 2}),
+    ("", "SoftmaxCrossEntropyLoss", [(1, 5, 7), (1, 7)], (1, 7), {"reduction": "none"}),
+    ("ai.onnx.ml", "LinearRegressor", [(1, 5)], (1, 1), {"coefficients": (1.0, 2.0, 3.0, 4.0, 5.0)}),
+    ("ai.onnx.ml", "SVMRegressor", [(1, 2)], (1, 1), {"support_vectors": (1.0, 2.0, 3.0, 4.0), "kernel_type": "RBF"}),
+    (MICROSOFT, "NhwcConv", [(1, 6, 6, 4), (8, 4, 3, 3)], (1, 4, 4, 8), {}),
+    (MICROSOFT, "GroupNorm", [(1, 6, 6, 4), (4,), (4,)], (1, 6, 6, 4), {"activation": 1}),
+    (MICROSOFT, "WordConvEmbedding", [(1, 7), (5, 1, 2, 4), (5,), (9, 4)], (1, 5), {}),
+    (MICROSOFT, "PackedMultiHeadAttention", [(1, 2, 3, 4), *[None] * 3, (2, 3)], (1, 8), {"num_heads": 2}),
+    (MICROSOFT, "PagedAttention", [(1, 64), None, None, *[(9, 16, 2, 8)] * 2, (2,), (1,), (1, 3)], (1, 32),
+     {"num_heads": 4, "kv_num_heads": 2}),
+    (MICROSOFT, "MatMulInteger16", [(1, 5), (5, 7)], (1, 7), {}),
+    (MICROSOFT, "Rfft", [(1, 8)], (1, 5, 2), {}),
+    (MICROSOFT, "Inverse", [(1, 3, 3)], (1, 3, 3), {}),
+    (MICROSOFT, "NGramRepeatBlock", [(1, 6), (1, 9)], (1, 9), {"ngram_size": 3}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("domain", "op", "inputs", "output", "attributes"), PER_IMAGE, ids=str)
@@ -122,7 +142,8 @@ def test_work_is_linear_in_the_batch(
     domain: str, op: str, inputs: Shapes, output: Shape, attributes: dict[str, Attribute], batch: int
 ) -> None:
     one = work(op, inputs, output, domain=domain, **attributes)
-    many = work(op, [(batch, *(inputs[0] or ())[1:]), *inputs[1:]], (batch, *output[1:]), domain=domain, **attributes)
+    rest = [(batch, *shape[1:]) if shape and op in _TARGETS else shape for shape in inputs[1:]]
+    many = work(op, [(batch, *(inputs[0] or ())[1:]), *rest], (batch, *output[1:]), domain=domain, **attributes)
     assert one.flop > 0
     assert numbers(many) == times(one, batch)
 
@@ -137,7 +158,58 @@ def test_packed_weights_cost_the_product_and_one_dequantisation(rows: int, block
     assert packed.flop - plain.flop == (2 * inner * columns if rows else 0)
 
 
+@given(tokens=st.integers(0, 9), experts=st.integers(1, 5), picked=st.integers(1, 5), hidden=sizes, inner=sizes)
+def test_a_mixture_costs_its_experts_once_for_each_token_that_picks_them(
+    tokens: int, experts: int, picked: int, hidden: int, inner: int
+) -> None:
+    inputs: Shapes = [(tokens, hidden), (tokens, experts), (experts, inner, hidden), None, (experts, hidden, inner)]
+    mixed = work("MoE", inputs, (tokens, hidden), domain=MICROSOFT, k=picked)
+    first = work("MatMul", [(tokens, hidden), (hidden, inner)], (tokens, inner))
+    second = work("MatMul", [(tokens, inner), (inner, hidden)], (tokens, hidden))
+    assert mixed.macs == picked * (first.macs + second.macs)
+    everything = 4 * (tokens * (hidden + experts) + 2 * experts * hidden * inner)
+    assert mixed.bytes_read is not None
+    assert mixed.bytes_read <= everything
+    assert (mixed.bytes_read == everything) is (tokens * picked >= experts)
+
+
+@given(length=st.integers(1, 4096))
+def test_real_data_costs_half_a_transform(length: int) -> None:
+    whole = work("DFT", [(2, length, 2)], (2, length, 2))
+    halved = work("DFT", [(2, length, 1)], (2, length // 2 + 1, 2), onesided=1)
+    assert abs(whole.flop - 2 * halved.flop) <= 4  # each is rounded
+
+
+@given(batch=batches, heads=sizes, keys=sizes, width=sizes)
+def test_pages_cost_what_as_many_keys_cost(batch: int, heads: int, keys: int, width: int) -> None:
+    hidden = heads * width
+    cache: Shape = (batch + 1, keys, heads, width)
+    inputs: Shapes = [(batch, hidden)] * 3 + [cache, cache, (batch + 1,), (batch,), (batch, 1)]
+    paged = work("PagedAttention", inputs, (batch, hidden), domain=MICROSOFT, num_heads=heads, kv_num_heads=heads)
+    plain: Shapes = [(batch, heads, 1, width), *[(batch, heads, keys, width)] * 2]
+    assert numbers(paged) == numbers(work("Attention", plain, (batch, heads, 1, width)))
+
+
 QUERY: Shape = (2, 3, 8)
+REFUSED: list[tuple[str, Shapes, Shape, dict[str, Attribute]]] = [
+    ("MoE", [(6, 8), (6, 4), (4, 16, 8), None, (4, 9, 16)], (6, 8), {}),
+    ("MoE", [(6, 8), (6, 4), (4, 16, 8), None, (4, 8, 16)], (6, 8), {"activation_type": "x"}),
+    ("MatMulFpQ4", [(3, 5), (64,), (2,)], (3, 7), {}),
+    ("MatMulNBitsMlp", [(3, 5), *[None] * 7], (3, 7), {"K": 5, "N": 7, "activation": "x"}),
+    ("GemmFloat8", [(3, 5), (5, 7)], (3, 7), {"activation": "x"}),
+    ("CDist", [(3, 5), (4, 5)], (3, 4), {"metric": "jaccard"}),
+    ("Rfft", [(2, 8)], (2, 5, 2), {"signal_ndim": 3}),
+    ("NGramRepeatBlock", [(2, 6), (2, 9)], (2, 9), {}),
+    ("NGramHashMapping", [(2, 6), (3,), (4,)], (2, 6, 4), {"max_ngram_size": 1}),
+    ("DynamicQuantizeLSTM", [(7, 2, 3), (1, 3, 15), (1, 4, 16)], (7, 1, 2, 4), {}),
+    ("PackedAttention", [(5, 8), (9, 24), None, (2, 3)], (5, 8), {"num_heads": 2}),
+    ("PackedMultiHeadAttention", [(5, 8), None, None, None, (2, 3)], (5, 8), {"num_heads": 3}),
+    ("PagedAttention", [(5, 8)], (5, 8), {"num_heads": 2}),
+    ("SparseAttention", [QUERY, *[None] * 6], QUERY, {"num_heads": 3, "kv_num_heads": 1}),
+    ("QOrderedAttention", [QUERY, *[None] * 4, (8, 8)], QUERY, {"num_heads": 3}),
+    ("DecoderMaskedMultiHeadAttention", [(2, 1, 8)], (2, 1, 8), {}),
+]  # fmt: skip
+
 MALFORMED = [
     Case("LSTM", [(7, 2, 3), (1, 16, 5), (1, 16, 4)], (7, 1, 2, 4)),
     Case("LSTM", [(7, 2, 3), (1, 15, 3), (1, 15, 4)], (7, 1, 2, 4)),
@@ -183,6 +255,23 @@ MALFORMED = [
     Case("DeformConv", [(1, 1, 3), (1, 1, 1), (1, 2, 3)], (1, 1, 3)),
     Case("NonMaxSuppression", [(2, 6, 4), (3, 6)], (1, 3)),
     Case("Det", [()], ()),
+    Case("DFT", [(2, 8, 1), ()], (2, 5, 2), attributes={"onesided": 1}),
+    Case("DFT", [(2, 8, 1), None, ()], (2, 8, 2)),
+    Case("DFT", [(2, 8, 1)], (2, 8, 2), attributes={"axis": 7}),
+    Case("STFT", [(2, 16, 1), (), None, ()], (2, 3, 5, 2)),
+    Case("LinearAttention", [QUERY] * 3, QUERY),
+    Case("LinearAttention", [QUERY] * 3, QUERY, attributes={"q_num_heads": 3, "kv_num_heads": 2}),
+    Case("LinearAttention", [QUERY] * 3, QUERY, attributes={"q_num_heads": 2, "kv_num_heads": 2, "update_rule": "x"}),
+    Case("LinearClassifier", [(3, 5)], (3,), domain="ai.onnx.ml", attributes={"coefficients": (1.0,) * 7}),
+    Case("LinearRegressor", [(3, 5)], (3,), domain="ai.onnx.ml"),
+    Case("LinearRegressor", [(3, 5)], (3,), domain="ai.onnx.ml",
+         attributes={"coefficients": (1.0,) * 5, "post_transform": "x"}),
+    Case("SVMRegressor", [(3, 5)], (3,), domain="ai.onnx.ml",
+         attributes={"support_vectors": (1.0,) * 5, "kernel_type": "x"}),
+    *(
+        Case(op, inputs, output, domain=MICROSOFT, attributes=attributes)
+        for op, inputs, output, attributes in REFUSED
+    ),
 ]  # fmt: skip
 
 

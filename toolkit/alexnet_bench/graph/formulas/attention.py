@@ -8,12 +8,11 @@ from __future__ import annotations
 from math import prod
 
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
 
-_MICROSOFT = "com.microsoft"
 _SCALE, _SOFTMAX = 1, 4
 """FLOP per score: the scale, and the softmax as the operator of that name counts it (1 transcendental apart)."""
-_ROTATE = 3
+ROTATE = 3
 
 
 def attend(*, rows: int, keys: int, key_width: int, value_width: int, masks: int = 0, capped: bool = False) -> Work:
@@ -40,9 +39,9 @@ def attention(op: Operation) -> Work:
     Q is [batch, heads, queries, width] or [batch, queries, heads·width] with `q_num_heads`; K and V likewise with
     `kv_num_heads`. past_key and past_value (inputs 4 and 5) are [batch, kv heads, past, width].
     """
-    batch, heads, queries, key_width = _heads(op, 0, op.integer("q_num_heads", 0))
-    _, _, keys, _ = _heads(op, 1, op.integer("kv_num_heads", 0))
-    value_width = _heads(op, 2, op.integer("kv_num_heads", 0))[3]
+    batch, heads, queries, key_width = heads_of(op, 0, op.integer("q_num_heads", 0))
+    _, _, keys, _ = heads_of(op, 1, op.integer("kv_num_heads", 0))
+    value_width = heads_of(op, 2, op.integer("kv_num_heads", 0))[3]
     past = op.input_shape(4)[2] if op.has_input(4) else 0
     return attend(
         rows=batch * heads * queries,
@@ -50,15 +49,16 @@ def attention(op: Operation) -> Work:
         key_width=key_width,
         value_width=value_width,
         masks=int(op.has_input(3)),
-        capped=_is_capped(op),
+        capped=is_capped(op),
     )
 
 
-def _is_capped(op: Operation) -> bool:
+def is_capped(op: Operation) -> bool:
+    """Whether the attribute softcap is set."""
     return op.attribute("softcap", 0.0) not in (0.0, None)
 
 
-def _heads(op: Operation, index: int, heads: int) -> tuple[int, int, int, int]:
+def heads_of(op: Operation, index: int, heads: int) -> tuple[int, int, int, int]:
     """(batch, heads, length, width per head) of a tensor in either layout."""
     shape = op.input_shape(index)
     if len(shape) == 4:
@@ -69,7 +69,7 @@ def _heads(op: Operation, index: int, heads: int) -> tuple[int, int, int, int]:
     return shape[0], heads, shape[1], shape[2] // heads
 
 
-@formula("MultiHeadAttention", domain=_MICROSOFT)
+@formula("MultiHeadAttention", domain=MICROSOFT)
 def multi_head_attention(op: Operation) -> Work:
     """ONNX Runtime's MultiHeadAttention (ContribOperators.md): Q, K and V apart, or packed in five dimensions.
 
@@ -84,7 +84,7 @@ def multi_head_attention(op: Operation) -> Work:
         batch, queries, heads, _, width = query
         keys, value_width, biased_keys = queries, width, queries
     else:
-        batch, heads, queries, width = _heads(op, 0, heads)
+        batch, heads, queries, width = heads_of(op, 0, heads)
         keys, value_width = _keys_and_width(op, heads, width)
         biased_keys = 0 if len(op.input_shape(1)) == 4 else keys
     masks = int(op.has_input(4)) + int(op.has_input(5))
@@ -99,10 +99,10 @@ def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:
     if len(key) == 5:
         return key[1], width
     keys = key[2] if len(key) == 4 else key[1]
-    return keys, _heads(op, 2, heads)[3] if op.has_input(2) else width
+    return keys, heads_of(op, 2, heads)[3] if op.has_input(2) else width
 
 
-@formula("GroupQueryAttention", domain=_MICROSOFT)
+@formula("GroupQueryAttention", domain=MICROSOFT)
 def group_query_attention(op: Operation) -> Work:
     """ONNX Runtime's GroupQueryAttention: heads share keys; each query head still does its own products.
 
@@ -124,10 +124,10 @@ def group_query_attention(op: Operation) -> Work:
         key_width=width,
         value_width=width,
         masks=int(op.has_input(10)),
-        capped=_is_capped(op),
+        capped=is_capped(op),
     )
     rotary_width = min(width, 2 * op.input_shape(7)[-1]) if op.has_input(7) else width
-    rotated = _ROTATE * batch * queries * rotary_width * (heads + kv_heads) if op.integer("do_rotary", 0) else 0
+    rotated = ROTATE * batch * queries * rotary_width * (heads + kv_heads) if op.integer("do_rotary", 0) else 0
     return Work(work.macs, work.flop + rotated, work.transcendentals)
 
 
@@ -138,7 +138,7 @@ def _total_keys(op: Operation, queries: int) -> int:
     return max(total[0], 0) if len(total) == 1 else op.output_shape(1)[2]
 
 
-@formula("Attention", "QAttention", domain=_MICROSOFT)
+@formula("Attention", "QAttention", "DecoderMaskedSelfAttention", domain=MICROSOFT)
 def projected_attention(op: Operation) -> Work:
     """ONNX Runtime's Attention: the projection to Q, K and V, then attention.
 
@@ -162,7 +162,7 @@ def projected_attention(op: Operation) -> Work:
     )
     projection = batch * length * inner * columns
     extra = batch * length * columns * (op.has_input(2) + quantised)
-    extra += _ROTATE * batch * length * (sizes[0] + sizes[1]) if op.integer("do_rotary", 0) else 0
+    extra += ROTATE * batch * length * (sizes[0] + sizes[1]) if op.integer("do_rotary", 0) else 0
     return Work(projection + inside.macs, 2 * projection + extra + inside.flop, inside.transcendentals)
 
 
@@ -175,7 +175,7 @@ def _keys_with_past(op: Operation, length: int, past: int) -> int:
 
 
 @formula("RotaryEmbedding")
-@formula("RotaryEmbedding", domain=_MICROSOFT)
+@formula("RotaryEmbedding", "MRotaryEmbedding", domain=MICROSOFT)
 def rotary_embedding(op: Operation) -> Work:
     """x·cos + rotated(x)·sin: two products and a sum per element (Su et al. 2021, equation 34).
 
@@ -184,13 +184,13 @@ def rotary_embedding(op: Operation) -> Work:
     """
     elements, shape = op.input_elements(0), op.input_shape(0)
     rotary = op.integer("rotary_embedding_dim", 0)
-    width = shape[-1] if len(shape) == 4 else _heads(op, 0, op.integer("num_heads", 0))[3] if rotary else 0
+    width = shape[-1] if len(shape) == 4 else heads_of(op, 0, op.integer("num_heads", 0))[3] if rotary else 0
     turned = elements * min(rotary, width) // width if rotary > 0 and width else elements
     first_table, ids = (2, 1) if op.node.domain else (1, 3)
     tokens = shape[0] * (shape[2] if len(shape) == 4 else shape[1])
     read = sum(tensor_bytes(op.input(index)) for index in (0, ids) if op.has_input(index))
     read += sum(_rows_bytes(op.input(index), tokens) for index in (first_table, first_table + 1))
-    return Work(flop=_ROTATE * turned, bytes_read=read)
+    return Work(flop=ROTATE * turned, bytes_read=read)
 
 
 def _rows_bytes(table: Tensor, rows: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula
 
 # FLOP per output element, from the definitions in ONNX's operator documentation. A comparison, or a choice, is one.
 FLOP_PER_ELEMENT: dict[str, int] = {
@@ -24,6 +24,7 @@ TRANSCENDENTAL_PER_ELEMENT: dict[str, tuple[int, int]] = {
     "Elu": (3, 1), "Celu": (4, 1), "Selu": (4, 1),
     "Gelu": (4, 1),          # scale, erf, add, two products
     "Swish": (4, 1),         # sigmoid and a product
+    "SwiGLU": (5, 1),        # Swish and a product
     "Mish": (2, 3),          # softplus, tanh and a product
 }  # fmt: skip
 
@@ -57,3 +58,50 @@ def variadic(op: Operation) -> Work:
 def mean(op: Operation) -> Work:
     """As Sum, and a division per output element."""
     return Work(flop=len(op.node.inputs) * op.output_elements())
+
+
+@formula("IsAllFinite", domain=MICROSOFT)
+def is_all_finite(op: Operation) -> Work:
+    """One test per element of every input."""
+    return Work(flop=sum(op.input_elements(index) for index in range(len(op.node.inputs))))
+
+
+@formula("BiasAdd", "BiasDropout", "BitmaskBiasDropout", domain=MICROSOFT)
+def bias_add(op: Operation) -> Work:
+    """A sum with the bias, and one with the residual (input 2) where it is given; at inference nothing is dropped."""
+    return Work(flop=(1 + op.has_input(2)) * op.input_elements(0))
+
+
+@formula("GatedAdd", domain=MICROSOFT)
+def gated_add(op: Operation) -> Work:
+    """X + Y·gate."""
+    return Work(flop=2 * op.output_elements())
+
+
+@formula("ScaledSiLU", domain=MICROSOFT)
+def scaled_silu(op: Operation) -> Work:
+    """As z·sigmoid(z) with z = scale·x."""
+    elements = op.input_elements(0)
+    return Work(flop=5 * elements, transcendentals=elements)
+
+
+@formula("BiasSplitGelu", domain=MICROSOFT)
+def bias_split_gelu(op: Operation) -> Work:
+    """A sum per input; Gelu of one half, 4 and a transcendental, times the other half (ContribOperators.md)."""
+    made = op.output_elements()
+    return Work(flop=op.input_elements(0) + 5 * made, transcendentals=made)
+
+
+@formula("HyperConnectionPreMix", domain=MICROSOFT)
+def hyper_connection_pre_mix(op: Operation) -> Work:
+    """The weighted sum of the streams: a product each, the sums, and a factor where it is not 1."""
+    made, scaled = op.output_elements(), op.attribute("reduction_scale", 1.0) != 1.0
+    return Work(flop=max(0, 2 * op.input_elements(0) - made) + scaled * made)
+
+
+@formula("HyperConnectionPostMix", domain=MICROSOFT)
+def hyper_connection_post_mix(op: Operation) -> Work:
+    """Streams mixed by a matrix of c by c (input 3), if given, and a product with the block's output added to each."""
+    made = op.output_elements()
+    macs = made * op.input_shape(3)[-1] if op.has_input(3) else 0
+    return Work(macs=macs, flop=2 * macs + 2 * made)

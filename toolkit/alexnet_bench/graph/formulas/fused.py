@@ -7,13 +7,12 @@ from math import prod
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.elementwise import FLOP_PER_ELEMENT, GELU_BY_TANH, TRANSCENDENTAL_PER_ELEMENT
 from alexnet_bench.graph.formulas.matmul import dot_length, gemm, transposed
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
 
-_MICROSOFT = "com.microsoft"
-_LAYER_NORM, _RMS_NORM = 7, 4
+_LAYER_NORM, _RMS_NORM, _DEQUANTISE = 7, 4, 2
 
 
-@formula("FusedConv", "NhwcFusedConv", domain=_MICROSOFT)
+@formula("FusedConv", "NhwcFusedConv", "NhwcConv", domain=MICROSOFT)
 def fused_conv(op: Operation) -> Work:
     """Conv, then a sum with input 3 where it is given, then the activation."""
     outputs = op.output_elements()
@@ -23,7 +22,7 @@ def fused_conv(op: Operation) -> Work:
     return Work(macs=macs, flop=2 * macs + outputs * extra, transcendentals=outputs * transcendentals)
 
 
-@formula("FusedGemm", domain=_MICROSOFT)
+@formula("FusedGemm", domain=MICROSOFT)
 def fused_gemm(op: Operation) -> Work:
     """Gemm, then the activation."""
     plain, outputs = gemm(op), op.output_elements()
@@ -31,15 +30,17 @@ def fused_gemm(op: Operation) -> Work:
     return Work(macs=plain.macs, flop=plain.flop + outputs * flop, transcendentals=outputs * transcendentals)
 
 
-@formula("FusedMatMul", domain=_MICROSOFT)
+@formula("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation", domain=MICROSOFT)
 def fused_matmul(op: Operation) -> Work:
-    """MatMul with either side transposed, times alpha where that is not 1.
+    """MatMul with either side transposed, times alpha where that is not 1, then the activation where there is one.
 
     `transBatchA` and `transBatchB` move the first axis behind the other batch axes.
     """
     outputs = op.output_elements()
     macs = outputs * dot_length(_side(op, 0, "A"), _side(op, 1, "B"))
-    return Work(macs=macs, flop=2 * macs + (outputs if op.attribute("alpha", 1.0) != 1.0 else 0))
+    flop, transcendentals = _activation(op)
+    flop += op.attribute("alpha", 1.0) != 1.0
+    return Work(macs=macs, flop=2 * macs + outputs * flop, transcendentals=outputs * transcendentals)
 
 
 def _side(op: Operation, index: int, side: str) -> tuple[int, ...]:
@@ -49,8 +50,8 @@ def _side(op: Operation, index: int, side: str) -> tuple[int, ...]:
     return transposed(shape, op.integer(f"trans{side}", 0))
 
 
-@formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=_MICROSOFT)
-@formula("SimplifiedLayerNormalization", domain=_MICROSOFT)
+@formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT)
+@formula("SimplifiedLayerNormalization", domain=MICROSOFT)
 @formula("SimplifiedLayerNormalization")
 def skip_layer_normalization(op: Operation) -> Work:
     """The sum of input, skip and bias, then the normalisation; the simplified form divides by the root mean square."""
@@ -59,20 +60,25 @@ def skip_layer_normalization(op: Operation) -> Work:
     return Work(flop=((_RMS_NORM if simplified else _LAYER_NORM) + skips + bias) * op.input_elements(0))
 
 
-@formula("EmbedLayerNormalization", domain=_MICROSOFT)
+@formula("EmbedLayerNormalization", "QEmbedLayerNormalization", domain=MICROSOFT)
 def embed_layer_normalization(op: Operation) -> Work:
-    """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read."""
-    tables = 3 if op.has_input(4) else 2
-    rows = tables * tensor_bytes(op.output())
-    whole = sum(tensor_bytes(op.input(index)) for index in (0, 1, 5, 6, 7, 8) if op.has_input(index))
+    """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read.
+
+    Those of QEmbedLayerNormalization are dequantised, 2 per element.
+    """
+    elements = op.output_elements()
+    tables = [index for index in (2, 3, 4) if op.has_input(index)]
+    others = [index for index in range(len(op.node.inputs)) if index not in (2, 3, 4) and op.has_input(index)]
+    rows = sum(elements * tensor_bytes(op.input(index)) // max(op.input_elements(index), 1) for index in tables)
+    dequantised = _DEQUANTISE * len(tables) if op.node.op_type.startswith("Q") else 0
     return Work(
-        flop=(tables - 1 + _LAYER_NORM) * op.output_elements(),
-        bytes_read=rows + whole,
+        flop=(len(tables) - 1 + _LAYER_NORM + dequantised) * elements,
+        bytes_read=rows + sum(tensor_bytes(op.input(index)) for index in others),
         bytes_written=op.outputs_bytes(),
     )
 
 
-@formula("Gelu", "BiasGelu", "FastGelu", "QuickGelu", domain=_MICROSOFT)
+@formula("Gelu", "BiasGelu", "FastGelu", "QuickGelu", domain=MICROSOFT)
 def gelu(op: Operation) -> Work:
     """x·Φ(x) by erf, by tanh (FastGelu), or as x·sigmoid(alpha·x) (QuickGelu); one more per element with a bias."""
     flop, transcendentals = {"FastGelu": GELU_BY_TANH, "QuickGelu": (5, 1)}.get(
@@ -82,7 +88,29 @@ def gelu(op: Operation) -> Work:
     return Work(flop=(flop + op.has_input(1)) * elements, transcendentals=transcendentals * elements)
 
 
-@formula("BiasSoftmax", domain=_MICROSOFT)
+@formula("GemmFastGelu", domain=MICROSOFT)
+def gemm_fast_gelu(op: Operation) -> Work:
+    """MatMul, the sum with a bias where it is given, and FastGelu."""
+    outputs = op.output_elements()
+    macs = outputs * dot_length(op.input_shape(0), op.input_shape(1))
+    flop, transcendentals = GELU_BY_TANH
+    return Work(macs, 2 * macs + outputs * (op.has_input(2) + flop), outputs * transcendentals)
+
+
+@formula("GemmFloat8", domain=MICROSOFT)
+def gemm_float8(op: Operation) -> Work:
+    """Gemm; a factor for the scales of A and B (inputs 3 and 4), one for that of Y; then RELU or GELU."""
+    activations = {"NONE": (0, 0), "RELU": (1, 0), "GELU": TRANSCENDENTAL_PER_ELEMENT["Gelu"]}
+    name = str(op.attribute("activation", "NONE"))
+    if name not in activations:
+        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    plain, outputs = gemm(op), op.output_elements()
+    flop, transcendentals = activations[name]
+    scales = int(op.has_input(3) or op.has_input(4)) + op.has_input(5)
+    return Work(plain.macs, plain.flop + outputs * (scales + flop), outputs * transcendentals)
+
+
+@formula("BiasSoftmax", domain=MICROSOFT)
 def bias_softmax(op: Operation) -> Work:
     """A sum, then softmax."""
     elements = op.output_elements()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alexnet_bench.core.graph import Node
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula, tensor_bytes
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """The output is the same bytes as the first input (Dropout: at inference); runtimes share the memory."""
@@ -11,10 +11,12 @@ VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dr
 
 def is_view(node: Node) -> bool:
     """Whether the node's first output is the memory of its first input."""
-    return not node.domain and node.op_type in VIEWS and bool(node.inputs and node.inputs[0])
+    known = node.op_type in VIEWS if not node.domain else (node.domain, node.op_type) == (MICROSOFT, "ExpandDims")
+    return known and bool(node.inputs and node.inputs[0])
 
 
 @formula(*VIEWS)
+@formula("ExpandDims", domain=MICROSOFT)
 def view(op: Operation) -> Work:
     """The same bytes under another shape: nothing is read or written."""
     _check_elements(op)
@@ -28,18 +30,22 @@ def metadata(op: Operation) -> Work:
 
 
 @formula("Concat", "Split", "Pad")
+@formula("Pad", "UnfoldTensor", "BitmaskDropout", "RestorePadding", domain=MICROSOFT)
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
 
 
 @formula("Transpose", "DepthToSpace", "SpaceToDepth", "Cast", "CastLike", "Trilu", "ReverseSequence")
+@formula("Trilu", "SampleOp", domain=MICROSOFT)
 def rearrange(op: Operation) -> Work:
     """As many elements as before, each read and written once."""
     _check_elements(op)
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
 
 
+@formula("GatherND", "TorchEmbedding", domain=MICROSOFT)
+@formula("ArrayFeatureExtractor", domain="ai.onnx.ml")
 @formula("Slice", "Expand", "Tile", "Gather", "GatherElements", "GatherND", "Compress", "CenterCropPad")
 def move_selected(op: Operation) -> Work:
     """Only what arrives in the output is read, beside the indices."""
@@ -48,11 +54,36 @@ def move_selected(op: Operation) -> Work:
     return Work(bytes_read=indices + min(written, tensor_bytes(op.input(0))), bytes_written=written)
 
 
+@formula("Range", "RelativePositionBias", domain=MICROSOFT)
 @formula("ConstantOfShape", "EyeLike", "Range", "OneHot")
 def generate(op: Operation) -> Work:
     """Made from a few numbers, which are read; EyeLike looks at its input's shape alone."""
     read = 0 if op.node.op_type == "EyeLike" else op.inputs_bytes()
     return Work(bytes_read=read, bytes_written=op.outputs_bytes())
+
+
+@formula("GatherBlockQuantized", domain=MICROSOFT)
+def gather_quantised(op: Operation) -> Work:
+    """As Gather, each element dequantised by 2 operations.
+
+    Of the packed data, scales and zero points only what is looked up is read.
+    """
+    made = op.output_elements()
+    packed = 8 // op.integer("bits", 4) if op.input(0).dtype == "uint8" else 1
+    there = op.input_elements(0) * packed
+    tables = sum(tensor_bytes(op.input(index)) for index in (0, 2, 3) if op.has_input(index))
+    read = tensor_bytes(op.input(1)) + (tables * min(made, there) // there if there else 0)
+    return Work(flop=2 * made, bytes_read=read, bytes_written=op.outputs_bytes())
+
+
+@formula("RemovePadding", domain=MICROSOFT)
+def remove_padding(op: Operation) -> Work:
+    """How many tokens are left is data: at most all are written, with an offset for each and the ends of sequences."""
+    batch, length, _ = op.input_shape(0)
+    return Work(
+        bytes_read=op.inputs_bytes(),
+        bytes_written=tensor_bytes(op.input(0)) + 4 * (batch * length + batch + 1 + 1),
+    )
 
 
 @formula("ScatterElements", "ScatterND", "Scatter", "TensorScatter")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 
 @formula("LRN")
@@ -66,3 +66,26 @@ def softmax(op: Operation) -> Work:
 def hardmax(op: Operation) -> Work:
     """1 per element to find the maximum; what is written is 0 or 1."""
     return Work(flop=op.output_elements())
+
+
+@formula("GroupNorm", "SkipGroupNorm", domain=MICROSOFT)
+def group_norm(op: Operation) -> Work:
+    """As GroupNormalization, after the sum with skip (input 3) and bias; then silu with `activation` 1."""
+    sums = op.has_input(3) + op.has_input(4)
+    activated = op.integer("activation", 0) == 1
+    elements = op.input_elements(0)
+    return Work(flop=(7 + sums + 4 * activated) * elements, transcendentals=elements * activated)
+
+
+@formula("BranchwiseRMSNorm", domain=MICROSOFT)
+def branchwise_rms_norm(op: Operation) -> Work:
+    """As RMSNormalization; the scale (input 1) may be left out."""
+    return Work(flop=(3 + op.has_input(1)) * op.input_elements(0))
+
+
+@formula("GatedRMSNorm", domain=MICROSOFT)
+def gated_rms_norm(op: Operation) -> Work:
+    """As RMSNormalization, times silu (4) or sigmoid (3) of the gate."""
+    gate = 3 if op.attribute("activation", "silu") == "sigmoid" else 4
+    elements = op.input_elements(0)
+    return Work(flop=(4 + 1 + gate) * elements, transcendentals=elements)

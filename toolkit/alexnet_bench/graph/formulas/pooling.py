@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula
 
 
 @formula("MaxPool")
-@formula("NhwcMaxPool", domain="com.microsoft")
+@formula("NhwcMaxPool", domain=MICROSOFT)
 def max_pool(op: Operation) -> Work:
     """K - 1 comparisons per output for a window of k elements; edges count as full windows."""
     return Work(flop=(op.window() - 1) * op.output_elements())
+
+
+@formula("MaxpoolWithMask", domain=MICROSOFT)
+def max_pool_with_mask(op: Operation) -> Work:
+    """As MaxPool, and a look at the mask for each element of a window."""
+    return Work(flop=(2 * op.window() - 1) * op.output_elements())
 
 
 @formula("AveragePool")
@@ -41,6 +47,7 @@ def global_average_pool(op: Operation) -> Work:
     return Work(flop=op.input_elements(0))
 
 
+@formula("ReduceSumInteger", domain=MICROSOFT)
 @formula("GlobalMaxPool", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ArgMax", "ArgMin")
 def reduce_plain(op: Operation) -> Work:
     """One operation per input but the first of each window."""

@@ -5,22 +5,21 @@ from __future__ import annotations
 from math import prod
 
 from alexnet_bench.graph.formulas.matmul import dot_length, transposed
-from alexnet_bench.graph.formulas.registry import Operation, Work, formula
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula
 
-_MICROSOFT = "com.microsoft"
 _QUANTISE, _DEQUANTISE = 3, 2
 """FLOP per element. Quantise: divide by the scale, round, add the zero point. Dequantise: subtract it, multiply."""
 
 
 @formula("QuantizeLinear")
-@formula("QuantizeLinear", domain=_MICROSOFT)
+@formula("QuantizeLinear", domain=MICROSOFT)
 def quantize_linear(op: Operation) -> Work:
     """Divide, round, add the zero point (ONNX, operator QuantizeLinear)."""
     return Work(flop=_QUANTISE * op.input_elements(0))
 
 
 @formula("DequantizeLinear")
-@formula("DequantizeLinear", domain=_MICROSOFT)
+@formula("DequantizeLinear", domain=MICROSOFT)
 def dequantize_linear(op: Operation) -> Work:
     """Subtract the zero point, multiply by the scale (ONNX, operator DequantizeLinear)."""
     return Work(flop=_DEQUANTISE * op.input_elements(0))
@@ -33,7 +32,7 @@ def dynamic_quantize_linear(op: Operation) -> Work:
 
 
 @formula("QLinearConv")
-@formula("QLinearConv", domain=_MICROSOFT)
+@formula("QLinearConv", domain=MICROSOFT)
 def qlinear_conv(op: Operation) -> Work:
     """As Conv with weights at input 3; each output is rescaled (ONNX, operator QLinearConv). Bias is input 8."""
     outputs = op.output_elements()
@@ -49,7 +48,7 @@ def conv_integer(op: Operation) -> Work:
 
 
 @formula("QLinearMatMul")
-@formula("QGemm", domain=_MICROSOFT)
+@formula("QGemm", domain=MICROSOFT)
 def qlinear_matmul(op: Operation) -> Work:
     """As MatMul with A at input 0 and B at input 3; each output is rescaled (ONNX, operator QLinearMatMul).
 
@@ -62,43 +61,28 @@ def qlinear_matmul(op: Operation) -> Work:
 
 
 @formula("MatMulInteger")
-@formula("MatMulIntegerToFloat", "DynamicQuantizeMatMul", domain=_MICROSOFT)
+@formula("MatMulIntegerToFloat", "DynamicQuantizeMatMul", "MatMulInteger16", domain=MICROSOFT)
 def matmul_integer(op: Operation) -> Work:
     """As MatMul; the forms with float outputs also rescale each output and, with DynamicQuantizeMatMul, quantise A."""
     outputs, left = op.output_elements(), op.input_elements(0)
     macs = outputs * _inner(op, 1)
     extra = {
         "MatMulInteger": 0,
+        "MatMulInteger16": 0,
         "MatMulIntegerToFloat": outputs * (1 + op.has_input(6)),
         "DynamicQuantizeMatMul": outputs * (1 + op.has_input(4)) + (2 + _QUANTISE) * left,
     }[op.node.op_type]
     return Work(macs=macs, flop=2 * macs + extra)
 
 
-@formula("MatMulNBits", domain=_MICROSOFT)
-def matmul_nbits(op: Operation) -> Work:
-    """A [..., K] times a weight of N columns packed in few bits, with a scale per block (ContribOperators.md).
-
-    Each weight is dequantised once, if there are rows at all. Bytes are those of the packed tensor.
-    """
-    inner, columns = op.integer("K", 0), op.integer("N", 0)
-    shape = op.input_shape(0)
-    if not shape or shape[-1] != inner:
-        raise ValueError(f"K is {inner}, the rows of A have {shape[-1] if shape else 0}")
-    rows = prod(shape[:-1])
-    macs = rows * inner * columns
-    dequantised = _DEQUANTISE * inner * columns if rows else 0
-    return Work(macs=macs, flop=2 * macs + dequantised + (rows * columns if op.has_input(5) else 0))
-
-
-@formula("QLinearAdd", "QLinearMul", domain=_MICROSOFT)
+@formula("QLinearAdd", "QLinearMul", domain=MICROSOFT)
 def qlinear_binary(op: Operation) -> Work:
     """Dequantise both inputs, one operation, quantise the result."""
     operands = op.input_elements(0) + op.input_elements(3)
     return Work(flop=_DEQUANTISE * operands + (1 + _QUANTISE) * op.output_elements())
 
 
-@formula("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=_MICROSOFT)
+@formula("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=MICROSOFT)
 def qlinear_unary(op: Operation) -> Work:
     """The plain operator between dequantising and quantising."""
     plain = {"QLinearSigmoid": (3, 1), "QLinearLeakyRelu": (2, 0), "QLinearSoftmax": (4, 1)}
@@ -107,17 +91,36 @@ def qlinear_unary(op: Operation) -> Work:
     return Work(flop=(_DEQUANTISE + flop + _QUANTISE) * elements, transcendentals=transcendentals * elements)
 
 
-@formula("QLinearGlobalAveragePool", "QLinearAveragePool", domain=_MICROSOFT)
+@formula("QLinearGlobalAveragePool", "QLinearAveragePool", domain=MICROSOFT)
 def qlinear_pool(op: Operation) -> Work:
     """One addition per element of a window, and the rescaling of each output."""
     window = op.window() * op.output_elements() if op.node.op_type == "QLinearAveragePool" else op.input_elements(0)
     return Work(flop=window + _QUANTISE * op.output_elements())
 
 
-@formula("QLinearConcat", domain=_MICROSOFT)
+@formula("QLinearConcat", domain=MICROSOFT)
 def qlinear_concat(op: Operation) -> Work:
     """Every element is brought from its own scale to that of the output."""
     return Work(flop=(_DEQUANTISE + _QUANTISE) * op.output_elements())
+
+
+@formula("QLinearWhere", domain=MICROSOFT)
+def qlinear_where(op: Operation) -> Work:
+    """A choice between elements, each brought from its own scale to that of the output."""
+    return Work(flop=(_DEQUANTISE + 1 + _QUANTISE) * op.output_elements())
+
+
+@formula("QLinearReduceMean", domain=MICROSOFT)
+def qlinear_reduce_mean(op: Operation) -> Work:
+    """One addition per input, and the rescaling of each output."""
+    return Work(flop=op.input_elements(0) + _QUANTISE * op.output_elements())
+
+
+@formula("MulInteger", domain=MICROSOFT)
+def mul_integer(op: Operation) -> Work:
+    """A product per output, and a difference per element of each input that has a zero point (inputs 1 and 3)."""
+    shifted = sum(op.input_elements(index) for index in (0, 2) if op.has_input(index + 1))
+    return Work(flop=op.output_elements() + shifted)
 
 
 def _inner(op: Operation, right: int) -> int:

@@ -99,6 +99,10 @@ class Operation:
         """Number of elements of an output. Raises UnknownShape."""
         return _elements(self.output(index))
 
+    def constant(self, index: int) -> tuple[int, ...]:
+        """The values of an input that is a constant of few integers, () when they are not known."""
+        return self.graph.integers.get(self.node.inputs[index], ()) if self.has_input(index) else ()
+
     def outputs_bytes(self) -> int:
         """Bytes of all outputs. Raises UnknownShape."""
         return sum(tensor_bytes(self.graph.tensor(name)) for name in self.node.writes)
@@ -110,6 +114,9 @@ class Operation:
 
 Measure = TypeVar("Measure", int, tuple[int, ...])
 Formula = Callable[[Operation], Work]
+
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own operators (its docs/ContribOperators.md)."""
 
 _FORMULAS: dict[tuple[str, str], Formula] = {}
 

@@ -1,10 +1,11 @@
-"""Searching, sampling and signals: operators whose work depends on where things lie more than on how many there are."""
+"""Searching and sampling: operators whose work depends on where things lie more than on how many there are."""
 
 from __future__ import annotations
 
 from math import ceil, log2, prod
 
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
 
 _IOU = 12
 """FLOP to intersect two boxes: 4 comparisons, 2 clamped differences (4), a product, a union (2), a quotient."""
@@ -24,6 +25,7 @@ def non_zero(op: Operation) -> Work:
 
 
 @formula("Unique")
+@formula("Unique", domain=MICROSOFT)
 def unique(op: Operation) -> Work:
     """A sort: n·log2(n) comparisons. How many come out is data: at most every element, and an index in each output."""
     elements, read = op.input_elements(0), op.inputs_bytes()
@@ -50,6 +52,7 @@ def non_max_suppression(op: Operation) -> Work:
 
 
 @formula("GridSample")
+@formula("GridSample", domain=MICROSOFT)
 def grid_sample(op: Operation) -> Work:
     """Interpolation between the 2^d neighbours of each point: a product each, and the sums (Jaderberg et al. 2015).
 
@@ -71,6 +74,34 @@ def roi_align(op: Operation) -> Work:
     if ratio < 1:
         raise UnknownShape("sampling_ratio is 0: the number of samples depends on the size of each region")
     return Work(flop=8 * ratio * ratio * op.output_elements())
+
+
+@formula("CropAndResize", domain=MICROSOFT)
+def crop_and_resize(op: Operation) -> Work:
+    """Three interpolations a + t·(b - a) per output, or none with mode nearest; of X only the neighbours are read."""
+    nearest = op.attribute("mode", "bilinear") == "nearest"
+    written = op.outputs_bytes()
+    rest = sum(tensor_bytes(op.input(index)) for index in (1, 2, 3))
+    read = rest + min(tensor_bytes(op.input(0)), (1 if nearest else 4) * written)
+    return Work(flop=(0 if nearest else 9) * op.output_elements(), bytes_read=read, bytes_written=written)
+
+
+@formula("CDist", domain=MICROSOFT)
+def distances(op: Operation) -> Work:
+    """Per pair of rows of n elements n differences, n squares, n - 1 sums, and a root unless metric is sqeuclidean."""
+    metric = str(op.attribute("metric", "sqeuclidean"))
+    if metric not in ("euclidean", "sqeuclidean"):
+        raise UnknownShape(f"no formula for the metric {printable(metric)}")
+    width, pairs = op.input_shape(0)[1], op.output_elements()
+    return Work(flop=max(0, 3 * width - 1) * pairs, transcendentals=pairs if metric == "euclidean" else 0)
+
+
+@formula("DynamicTimeWarping", domain=MICROSOFT)
+def dynamic_time_warping(op: Operation) -> Work:
+    """The least of three neighbours and a sum for each cell of the costs; the path has at most m + n - 1 steps."""
+    rows, columns = op.input_shape(0)[-2:]
+    steps = max(0, rows + columns - 1)
+    return Work(flop=3 * op.input_elements(0), bytes_read=op.inputs_bytes(), bytes_written=2 * 4 * steps)
 
 
 @formula("DeformConv")
@@ -100,19 +131,17 @@ def affine_grid(op: Operation) -> Work:
     return Work(flop=2 * op.output_shape()[-1] * op.output_elements())
 
 
+@formula("Inverse", domain=MICROSOFT)
+def inverse(op: Operation) -> Work:
+    """Elimination with the identity beside it: 2·n³ per matrix (Golub and Van Loan, section 3.2)."""
+    return Work(flop=2 * op.input_elements(0) * op.input_shape(0)[-1])
+
+
 @formula("Det")
 def determinant(op: Operation) -> Work:
     """Elimination: 2/3·n³ per matrix (Golub and Van Loan, section 3.2)."""
     size = op.input_shape(0)[-1]
     return Work(flop=op.output_elements() * (2 * size**3 // 3))
-
-
-@formula("HannWindow", "HammingWindow", "BlackmanWindow")
-def window(op: Operation) -> Work:
-    """A cosine or two per element, scaled and added."""
-    cosines = 2 if op.node.op_type == "BlackmanWindow" else 1
-    elements = op.output_elements()
-    return Work(flop=3 * cosines * elements, transcendentals=cosines * elements)
 
 
 @formula("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")

@@ -1,0 +1,108 @@
+"""A node during shape inference, and the registry of rules for such nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from onnx.shape_inference import InferenceContext
+
+DOMAIN = "com.microsoft"
+
+Dims = list[int | None]
+
+FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, FLOAT16, UINT32 = 1, 2, 3, 6, 7, 8, 9, 10, 12
+"""ONNX's numbers of element types (onnx.proto, TensorProto.DataType)."""
+
+
+class Node:
+    """A node during shape inference: shapes as numbers, None for a size that is not known."""
+
+    def __init__(self, op_type: str, context: InferenceContext) -> None:
+        self.op_type = op_type
+        self._context = context
+
+    def has(self, index: int) -> bool:
+        """Whether the optional input is given and has a type."""
+        return index < self._context.get_num_inputs() and self._context.get_input_type(index) is not None
+
+    def dims(self, index: int) -> Dims | None:
+        """Sizes of an input, None when its rank is unknown."""
+        if not self.has(index):
+            return None
+        tensor = self._context.get_input_type(index).tensor_type
+        if not tensor.HasField("shape"):
+            return None
+        return [dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None for dim in tensor.shape.dim]
+
+    def array(self, index: int) -> NDArray[np.generic] | None:
+        """The values of an input that is a constant, flattened, else None."""
+        from onnx import numpy_helper
+
+        proto = self._context.get_input_data(index) if self.has(index) else None
+        return None if proto is None else numpy_helper.to_array(proto).reshape(-1)
+
+    def values(self, index: int) -> list[int] | None:
+        """The values of an input that is a constant of integers, else None."""
+        found = self.array(index)
+        return None if found is None or found.dtype.kind not in "iu" else [int(value) for value in found.tolist()]
+
+    def value(self, index: int) -> int | None:
+        """The value of an input that is one integer and a constant, else None."""
+        found = self.values(index)
+        return found[0] if found is not None and len(found) == 1 else None
+
+    def dtype(self, index: int) -> int:
+        """ONNX's number of an input's element type."""
+        return int(self._context.get_input_type(index).tensor_type.elem_type) if self.has(index) else FLOAT
+
+    def integer(self, name: str, default: int) -> int:
+        """An integer attribute."""
+        attribute = self._context.get_attribute(name)
+        return default if attribute is None else int(attribute.i)
+
+    def integers(self, name: str) -> list[int]:
+        """An attribute that is a list of integers, empty when it is left out."""
+        attribute = self._context.get_attribute(name)
+        return [] if attribute is None else list(attribute.ints)
+
+    def text(self, name: str, default: str) -> str:
+        """A text attribute."""
+        attribute = self._context.get_attribute(name)
+        return default if attribute is None else str(attribute.s.decode())
+
+    def make(self, index: int, dtype: int, dims: Dims | None) -> None:
+        """Says what an output is, when the node has that output and its rank is known."""
+        from onnx import TypeProto
+
+        if dims is None or index >= self._context.get_num_outputs():
+            return
+        made = TypeProto()
+        made.tensor_type.elem_type = dtype
+        made.tensor_type.shape.SetInParent()
+        for size in dims:
+            dim = made.tensor_type.shape.dim.add()
+            if size is not None and size >= 0:
+                dim.dim_value = size
+        self._context.set_output_type(index, made)
+
+
+Rule = Callable[[Node], None]
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(*op_types: str) -> Callable[[Rule], Rule]:
+    """Registers a rule for operators; a second one for the same operator is refused."""
+
+    def register(function: Rule) -> Rule:
+        for op_type in op_types:
+            if op_type in RULES:
+                raise ValueError(f"{op_type} has a rule already")
+            RULES[op_type] = function
+        return function
+
+    return register

@@ -1,0 +1,115 @@
+"""The rules as operator schemas, the form in which ONNX's inference takes them.
+
+ONNX's registry of schemas belongs to the whole process, and importing onnx.reference fails while two of its domains
+have an operator of one name; so the schemas are in it only while `registered_schemas` is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from alexnet_bench.graph.contrib.node import DOMAIN, RULES, Node, Rule
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from onnx.defs import OpSchema
+
+_IN_THE_DEFAULT_DOMAIN = "SimplifiedLayerNormalization"
+"""ONNX Runtime keeps this one in ONNX's own domain, and ONNX does not know it."""
+
+_TYPES = (
+    "float",
+    "float16",
+    "bfloat16",
+    "double",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "int64",
+    "bool",
+    "string",
+    "uint32",
+    "uint64",
+)
+
+_REGISTRY_LOCK = RLock()
+
+
+def operators() -> tuple[str, ...]:
+    """The operators that have a rule."""
+    return tuple(sorted(RULES))
+
+
+@contextmanager
+def registered_schemas() -> Iterator[None]:
+    """While open, ONNX's shape inference knows the rules; what it knows already is left alone."""
+    from onnx import defs
+
+    with _REGISTRY_LOCK:
+        added = [schema for schema in _schemas().values() if not defs.has(schema.name, schema.domain)]
+        for schema in added:
+            defs.register_schema(schema)
+        try:
+            yield
+        finally:
+            for schema in added:
+                defs.deregister_schema(schema.name, schema.since_version, schema.domain)
+
+
+def covers(domain: str, op_type: str) -> bool:
+    """Whether an operator has a rule."""
+    return op_type == _IN_THE_DEFAULT_DOMAIN if not domain else domain == DOMAIN and op_type in RULES
+
+
+def find_schema(node: NodeProto) -> OpSchema | None:
+    """The rule for a node as a schema that need not be registered, None when there is none.
+
+    It names the attributes of this node: inference of single nodes refuses any that a schema does not.
+    """
+    from onnx import AttributeProto
+    from onnx.defs import OpSchema
+
+    if not covers(node.domain, node.op_type):
+        return None
+    kind = AttributeProto.AttributeType.Name
+    attributes = [OpSchema.Attribute(item.name, getattr(OpSchema.AttrType, kind(item.type))) for item in node.attribute]
+    return _schema(node.domain, node.op_type, attributes)
+
+
+@lru_cache(maxsize=1)
+def _schemas() -> dict[tuple[str, str], OpSchema]:
+    places = [(DOMAIN, name) for name in RULES]
+    return {(domain, name): _schema(domain, name) for domain, name in [*places, ("", _IN_THE_DEFAULT_DOMAIN)]}
+
+
+def _schema(domain: str, name: str, attributes: Sequence[OpSchema.Attribute] = ()) -> OpSchema:
+    from onnx.defs import OpSchema
+
+    option = OpSchema.FormalParameterOption.Variadic
+    ends = [
+        OpSchema.FormalParameter(label, label, param_option=option, is_homogeneous=False, min_arity=0) for label in "XY"
+    ]
+    every = [f"tensor({name})" for name in _TYPES]
+    schema = OpSchema(
+        name,
+        domain,
+        1,
+        inputs=ends[:1],
+        outputs=ends[1:],
+        type_constraints=[("X", every, "any tensor"), ("Y", every, "any tensor")],
+        attributes=attributes,
+    )
+    schema.set_type_and_shape_inference_function(lambda context: _apply(RULES[name], Node(name, context)))
+    return schema
+
+
+def _apply(function: Rule, node: Node) -> None:
+    """What a rule raises would go through ONNX's inference and end it for the whole model."""
+    with suppress(ArithmeticError, LookupError, TypeError, ValueError):  # a malformed node: its shapes stay open
+        function(node)

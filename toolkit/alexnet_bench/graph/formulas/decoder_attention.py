@@ -1,0 +1,82 @@
+"""Attention of one new token, attention over int8 tensors, and what goes before scores: rotations and biases."""
+
+from __future__ import annotations
+
+from alexnet_bench.graph.formulas.attention import ROTATE, attend
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
+
+_QUANTISE = 3
+
+
+@formula("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
+def decoder_masked_multi_head_attention(op: Operation) -> Work:
+    """One query per sequence against the cached keys and its own (ContribOperators.md).
+
+    query is [batch, 1, hidden], or Q, K and V side by side when key is left out; the cache (input 5) is [batch, heads,
+    keys, width]. With `past_present_share_buffer` it is full unless past_sequence_length (input 7) is a constant. Keys
+    in four dimensions are those of another sequence, and all that there are. The bias is input 10.
+    """
+    heads = op.integer("num_heads", 0)
+    batch, queries, columns = op.input_shape(0)
+    values = op.output_shape()[2]
+    if heads < 1 or values % heads:
+        raise UnknownShape("num_heads is missing, or does not fit the output")
+    crossed = op.has_input(1) and len(op.input_shape(1)) == 4
+    hidden = columns if op.has_input(1) else (columns - values) // 2
+    keys = op.input_shape(1)[2] if crossed else queries + _cached(op, queries)
+    masks = int(op.has_input(3)) + int(op.has_input(4))
+    rows = batch * heads * queries
+    work = attend(rows=rows, keys=keys, key_width=hidden // heads, value_width=values // heads, masks=masks)
+    biased = batch * queries * (hidden if crossed else 2 * hidden + values) if op.has_input(10) else 0
+    return Work(work.macs, work.flop + biased, work.transcendentals)
+
+
+def _cached(op: Operation, queries: int) -> int:
+    if not op.has_input(5):
+        return 0
+    there = op.input_shape(5)[2]
+    if not op.integer("past_present_share_buffer", 0):
+        return there
+    past = op.constant(7)
+    return min(max(past[0], 0), there) if len(past) == 1 else there - queries
+
+
+@formula("QOrderedAttention", domain=MICROSOFT)
+def qordered_attention(op: Operation) -> Work:
+    """As Attention in int8: Q, K and V rescaled by 1 per element, outputs quantised by 3 (ContribOperators.md).
+
+    input is [batch, length, in], the three weights (inputs 5, 6, 7) [in, hidden] with a bias each (11, 12, 13).
+    """
+    heads = op.integer("num_heads", 0)
+    batch, length, inner = op.input_shape(0)
+    hidden = op.input_shape(5)[1]
+    if heads < 1 or hidden % heads:
+        raise UnknownShape("num_heads is missing, or does not fit the weights")
+    width = hidden // heads
+    masks = int(op.has_input(17)) + int(op.has_input(19))
+    inside = attend(rows=batch * heads * length, keys=length, key_width=width, value_width=width, masks=masks)
+    outputs = batch * length * hidden
+    projection = 3 * outputs * inner
+    rest = outputs * (3 * 2 + _QUANTISE)
+    return Work(projection + inside.macs, 2 * projection + rest + inside.flop, inside.transcendentals)
+
+
+@formula("GemmaRotaryEmbedding", domain=MICROSOFT)
+def gemma_rotary_embedding(op: Operation) -> Work:
+    """A sine and a cosine of each angle (input 0), then x·cos + rotated(x)·sin for queries and keys."""
+    return Work(flop=ROTATE * (op.input_elements(1) + op.input_elements(3)), transcendentals=2 * op.input_elements(0))
+
+
+@formula("GatedRelativePositionBias", domain=MICROSOFT)
+def gated_relative_position_bias(op: Operation) -> Work:
+    """Two gates per query and head, which scale a table of relative positions (ContribOperators.md).
+
+    query_layer is [..., heads·width] (bias: 1 each), the weights [width, D] (bias: 1 each). Each half of D is summed
+    and goes through a sigmoid (3 and 1 transcendental); combining them takes 4, and each output is a product.
+    """
+    width, columns = op.input_shape(3)
+    elements = op.input_elements(0)
+    rows = elements // width
+    macs = rows * width * columns
+    flop = 2 * macs + elements + rows * (columns + columns - 2 + 2 * 3 + 4) + op.output_elements()
+    return Work(macs=macs, flop=flop, transcendentals=2 * rows)

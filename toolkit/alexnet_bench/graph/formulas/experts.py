@@ -1,0 +1,61 @@
+"""Mixtures of experts: a router picks k of the experts for each token, and only those work."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
+
+_ROUTE, _DEQUANTISE = 5, 2
+"""FLOP per token and expert to route: the softmax (and 1 transcendental), and a comparison to find the best."""
+
+# FLOP and transcendentals per element inside an expert. SwiGLU: two clamps of 1 and 2, G·sigmoid(alpha·G) (5), a sum
+# and a product; with a third matrix, silu and its product.
+_ACTIVATIONS = {"relu": (1, 0), "gelu": (4, 1), "silu": (4, 1), "swiglu": (10, 1), "identity": (0, 0)}
+
+
+@formula("MoE", "QMoE", domain=MICROSOFT)
+def mixture_of_experts(op: Operation) -> Work:
+    """Per token and expert picked: hidden to inner, the activation, inner to hidden; then their weighted sum.
+
+    input is [..., hidden], router_probs [tokens, experts]; the weights are [experts, inner (twice, for a fused SwiGLU),
+    hidden] and [experts, hidden, inner], packed in QMoE (ContribOperators.md). A third matrix, where there is one, is a
+    gate. Quantised weights are dequantised once, 2 each. No more experts are read than can have been picked.
+    """
+    quantised = op.node.op_type == "QMoE"
+    first, second, third = (2, 5, 8) if quantised else (2, 4, 6)
+    hidden, tokens = op.input_shape(0)[-1], prod(op.input_shape(0)[:-1])
+    experts, columns, _ = op.input_shape(first)
+    if op.input_shape(second)[:2] != (experts, hidden):
+        raise ValueError("the weights of the experts do not fit the tokens")
+    name = str(op.attribute("activation_type", "relu"))
+    if name not in _ACTIVATIONS:
+        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    gated = op.has_input(third)
+    inner = columns // 2 if name == "swiglu" and not gated else columns
+    per_token = hidden * columns + inner * hidden + (hidden * inner if gated else 0)
+    picks = tokens * op.integer("k", 1)
+    busy = min(experts, picks)
+    biases = _bias(op, first + 1 + quantised, columns) + _bias(op, second + 1 + quantised, hidden)
+    biases += _bias(op, third + 1 + quantised, inner) if gated else 0
+    flop, transcendentals = _ACTIVATIONS[name]
+    elementwise = biases + inner * (flop + (gated and name != "swiglu")) + 2 * hidden
+    macs = picks * per_token
+    return Work(
+        macs=macs,
+        flop=2 * macs + picks * elementwise + tokens * experts * _ROUTE + busy * per_token * _DEQUANTISE * quantised,
+        transcendentals=picks * inner * transcendentals + tokens * experts,
+        bytes_read=_read(op, experts, busy),
+    )
+
+
+def _bias(op: Operation, index: int, width: int) -> int:
+    return width if op.has_input(index) else 0
+
+
+def _read(op: Operation, experts: int, busy: int) -> int:
+    """Tokens and routes, and of everything that there is per expert the share that is busy."""
+    whole = sum(tensor_bytes(op.input(index)) for index in (0, 1))
+    shared = sum(tensor_bytes(op.input(index)) for index in range(2, len(op.node.inputs)) if op.has_input(index))
+    return whole + (shared * busy // experts if experts else 0)

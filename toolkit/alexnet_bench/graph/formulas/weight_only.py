@@ -1,0 +1,100 @@
+"""Products of float activations with weights packed in few bits. Each weight is dequantised once, if there are rows."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
+
+_RMS_NORM = 4
+_GATES = {"silu": (4, 1), "swish": (4, 1), "sigmoid": (3, 1), "gelu": (4, 1), "relu": (1, 0)}
+
+
+def packed_product(op: Operation, inner: int, columns: int, *, per_weight: int, biased: bool = False) -> Work:
+    """A [..., inner] times a packed weight of so many columns; `per_weight` FLOP to dequantise each weight."""
+    shape = op.input_shape(0)
+    if not shape or shape[-1] != inner:
+        raise ValueError(f"K is {inner}, the rows of A have {shape[-1] if shape else 0}")
+    rows = prod(shape[:-1])
+    macs = rows * inner * columns
+    dequantised = per_weight * inner * columns if rows else 0
+    return Work(macs=macs, flop=2 * macs + dequantised + (rows * columns if biased else 0))
+
+
+@formula("MatMulNBits", domain=MICROSOFT)
+def matmul_nbits(op: Operation) -> Work:
+    """A [..., K] times a weight of N columns packed in few bits, with a scale per block (ContribOperators.md).
+
+    A weight takes 2 to dequantise: the zero point and the scale. Bytes are those of the packed tensor.
+    """
+    return packed_product(op, op.integer("K", 0), op.integer("N", 0), per_weight=2, biased=op.has_input(5))
+
+
+@formula("MatMulBnb4", domain=MICROSOFT)
+def matmul_bnb4(op: Operation) -> Work:
+    """As MatMulNBits with values from a table times a scale: 1 per weight. Without `transB` from N to K."""
+    inner, columns = op.integer("K", 0), op.integer("N", 0)
+    if not op.integer("transB", 1):
+        inner, columns = columns, inner
+    return packed_product(op, inner, columns, per_weight=1)
+
+
+@formula("MatMulFpQ4", domain=MICROSOFT)
+def matmul_fpq4(op: Operation) -> Work:
+    """As MatMulNBits; B is a blob, and K and N are the values of B_shape (input 2)."""
+    shape = op.constant(2)
+    if len(shape) != 2:
+        raise UnknownShape("B_shape is no constant of two sizes")
+    return packed_product(op, shape[0], shape[1], per_weight=2)
+
+
+@formula("MatMulBlockQuantizedFp8Weight", "MatMulBlockQuantizedFp4Weight", domain=MICROSOFT)
+def matmul_block_quantised(op: Operation) -> Work:
+    """A [..., K] times Bᵀ, [N, K] of 8 bits with one scale per block, or two in a byte with a global scale besides.
+
+    With a_scale (input 3 of the first) each element of A is divided and multiplied by it.
+    """
+    eight = op.node.op_type == "MatMulBlockQuantizedFp8Weight"
+    columns, stored = op.input_shape(1)
+    bias, inner = (4, stored) if eight else (5, 2 * stored)
+    work = packed_product(op, inner, columns, per_weight=1 if eight else 2, biased=op.has_input(bias))
+    scaled = 2 * op.input_elements(0) if eight and op.has_input(3) else 0
+    return Work(work.macs, work.flop + scaled)
+
+
+@formula("MatMulNBitsMlp", domain=MICROSOFT)
+def matmul_nbits_mlp(op: Operation) -> Work:
+    """The product activation(gate)·up, both as MatMulNBits of the same A (ContribOperators.md).
+
+    A is normalised first where norm_scale (input 2) is given, after the sum with skip (1). Biases are inputs 5 and 8.
+    """
+    name = str(op.attribute("activation", ""))
+    if name not in _GATES:
+        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    inner, columns = op.integer("K", 0), op.integer("N", 0)
+    flop, transcendentals = _GATES[name]
+    products = [packed_product(op, inner, columns, per_weight=2, biased=op.has_input(index)) for index in (5, 8)]
+    outputs = prod(op.input_shape(0)[:-1]) * columns
+    return _after_norm(op, products, flop=(flop + 1) * outputs, transcendentals=transcendentals * outputs)
+
+
+@formula("MatMulNBitsQkv", domain=MICROSOFT)
+def matmul_nbits_qkv(op: Operation) -> Work:
+    """Q, K and V, each as MatMulNBits of the normalised A; biases are inputs 5, 8 and 11 (ContribOperators.md)."""
+    inner = op.integer("K", 0)
+    sizes = ((5, "Nq"), (8, "Nkv"), (11, "Nkv"))
+    products = [
+        packed_product(op, inner, op.integer(name, 0), per_weight=2, biased=op.has_input(index))
+        for index, name in sizes
+    ]
+    return _after_norm(op, products, flop=0, transcendentals=0)
+
+
+def _after_norm(op: Operation, products: list[Work], *, flop: int, transcendentals: int) -> Work:
+    before = (op.has_input(1) + _RMS_NORM * op.has_input(2)) * op.input_elements(0)
+    return Work(
+        macs=sum(work.macs for work in products),
+        flop=sum(work.flop for work in products) + before + flop,
+        transcendentals=transcendentals,
+    )
