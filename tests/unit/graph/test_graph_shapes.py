@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 import onnx.parser
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from alexnet_bench.core.errors import AlexnetBenchError, ModelError, ShapeError
 from alexnet_bench.graph import shapes as shape_inference
@@ -277,6 +278,17 @@ def test_shape_inference_that_fails_altogether(read: Read) -> None:
     model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["com.example" : 1]>' + FIXED)
     with pytest.raises(ModelError, match=r"model\.onnx: shape inference fails: .*No opset import"):
         read(model)
+
+
+def test_nodes_in_any_order(read: Read) -> None:
+    """Converters append nodes at the end that others read; ONNX's own inference goes through the file once."""
+    text = "g (float[2,3,8,8] x) => (float[2,3,16,16] y) { y = Relu(r)  r = Resize(x, , s)  s = Cast<to = 1>(h) }"
+    model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 17]>' + text)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float16), "h"))
+    graph = read(model)
+    assert [node.op_type for node in graph.live_nodes] == ["Resize", "Relu"]
+    assert graph.tensor("r").shape == (2, 3, 16, 16)
+    assert all(row.counted for row in count(graph).rows)
 
 
 def test_absurd_sizes_of_the_model_itself(read: Read) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 NO_FORMULA = "no formula"
 """`NodeCost.why_unknown` of an operator that the registry does not know."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCost:
-    """One live node's cost for the shapes given.
+class NodeCost(msgspec.Struct, frozen=True, kw_only=True):
+    """One live node's cost for the shapes given; a Struct, as thousands of frozen dataclasses take a while to make.
 
     Attributes:
         name: the node's identity.
@@ -87,12 +88,12 @@ class CostTable:
         """Rows by node."""
         return {row.name: row for row in self.rows}
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds of the nodes counted."""
         return sum(row.macs or 0 for row in self.rows)
 
-    @property
+    @cached_property
     def flop(self) -> int:
         """Floating-point operations of the nodes counted."""
         return sum(row.flop or 0 for row in self.rows)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 
 Dim = int | str | None
@@ -59,10 +60,7 @@ class Tensor:
     @property
     def sizes(self) -> tuple[int, ...] | None:
         """The shape when every axis is a number, else None."""
-        if self.shape is None:
-            return None
-        sizes = tuple(dim for dim in self.shape if isinstance(dim, int))
-        return sizes if len(sizes) == len(self.shape) else None
+        return None if self.shape is None else _sizes(self.shape)
 
     @property
     def elements(self) -> int | None:
@@ -73,8 +71,20 @@ class Tensor:
     @property
     def size_bytes(self) -> int | None:
         """Bytes of the packed elements, None when shape or type is unknown."""
-        elements, bits = self.elements, DTYPE_BITS.get(self.dtype)
-        return None if elements is None or bits is None else (elements * bits + 7) // 8
+        return None if self.shape is None else _size_bytes(self.dtype, self.shape)
+
+
+# The tensors of a model have few distinct shapes, and are asked for them many times.
+@lru_cache(maxsize=4096)
+def _sizes(shape: tuple[Dim, ...]) -> tuple[int, ...] | None:
+    sizes = tuple(dim for dim in shape if isinstance(dim, int))
+    return sizes if len(sizes) == len(shape) else None
+
+
+@lru_cache(maxsize=4096)
+def _size_bytes(dtype: str, shape: tuple[Dim, ...]) -> int | None:
+    sizes, bits = _sizes(shape), DTYPE_BITS.get(dtype)
+    return None if sizes is None or bits is None else (prod(sizes) * bits + 7) // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +116,16 @@ class Node:
     @property
     def reads(self) -> tuple[str, ...]:
         """Every tensor that the node depends on, optional gaps left out."""
-        return tuple(name for name in (*self.inputs, *self.captured) if name)
+        return _without_gaps(self.inputs + self.captured)
 
     @property
     def writes(self) -> tuple[str, ...]:
         """Every tensor that the node makes, optional gaps left out."""
-        return tuple(name for name in self.outputs if name)
+        return _without_gaps(self.outputs)
+
+
+def _without_gaps(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if all(names) else tuple(filter(None, names))
 
 
 @dataclass(frozen=True)
@@ -148,10 +162,18 @@ class Graph:
         """The tensor of that name; one without a type or shape when nothing is known of it."""
         return self.tensors.get(name) or Tensor(name)
 
-    @property
+    @cached_property
     def live_nodes(self) -> tuple[Node, ...]:
         """The live nodes, in order."""
         return tuple(node for node in self.nodes if node.name in self.live)
+
+    def in_order(self, names: Iterable[str]) -> list[Node]:
+        """The live nodes of those names, in order."""
+        return [self.live_nodes[position] for position in sorted(map(self._positions.__getitem__, names))]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {node.name: position for position, node in enumerate(self.live_nodes)}
 
 
 def is_float(dtype: str) -> bool:

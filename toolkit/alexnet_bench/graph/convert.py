@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
@@ -25,11 +25,11 @@ MAX_RANK = 64
 
 def node_from_proto(proto: NodeProto, identity: str) -> Node:
     """One operator as plain data; its subgraphs only as the names that they capture."""
-    inner = subgraphs(proto)
+    inner, domain = subgraphs(proto), proto.domain
     return Node(
         name=identity,
         op_type=proto.op_type,
-        domain=_domain(proto),
+        domain="" if domain == "ai.onnx" else domain,
         inputs=tuple(proto.input),
         outputs=tuple(proto.output),
         attributes={item.name: attribute_value(item) for item in proto.attribute},
@@ -62,24 +62,32 @@ def tensors_of(graph: GraphProto) -> dict[str, Tensor]:
         tensors[initialiser.name] = tensor_from_initialiser(initialiser)
     for sparse in graph.sparse_initializer:
         name = sparse.values.name
-        tensors[name] = Tensor(name, dtype_name(sparse.values.data_type), _shape(sparse.dims))
+        tensors[name] = Tensor(name, dtype_name(sparse.values.data_type), _shape(tuple(sparse.dims)))
     return tensors
 
 
 def tensor_from_info(info: ValueInfoProto) -> Tensor:
     """A tensor's declared type; sequences, maps and optionals have neither element type nor shape here."""
-    if not info.type.HasField("tensor_type"):
-        return Tensor(info.name)
-    tensor_type = info.type.tensor_type
-    shape = None
-    if tensor_type.HasField("shape"):
-        shape = _shape([dim.dim_value or _dim(dim) for dim in tensor_type.shape.dim])
-    return Tensor(info.name, dtype_name(tensor_type.elem_type), shape)
+    return Tensor(info.name, *_dtype_and_shape(info.type.SerializeToString()))
+
+
+@lru_cache(maxsize=4096)
+def _dtype_and_shape(encoded: bytes) -> tuple[str, tuple[Dim, ...] | None]:
+    """Of an encoded TypeProto, as the thousands of tensors of a model are of few types."""
+    from onnx import TypeProto
+
+    proto = TypeProto.FromString(encoded)
+    if not proto.HasField("tensor_type"):
+        return "", None
+    dtype = dtype_name(proto.tensor_type.elem_type)
+    if not proto.tensor_type.HasField("shape"):
+        return dtype, None
+    return dtype, _shape(tuple([dim.dim_value or _dim(dim) for dim in proto.tensor_type.shape.dim]))
 
 
 def tensor_from_initialiser(proto: TensorProto) -> Tensor:
     """Type and shape of an initialiser."""
-    return Tensor(proto.name, dtype_name(proto.data_type), _shape(proto.dims))
+    return Tensor(proto.name, dtype_name(proto.data_type), _shape(tuple(proto.dims)))
 
 
 @lru_cache(maxsize=64)
@@ -120,16 +128,13 @@ def integer_values(graph: GraphProto) -> dict[str, tuple[int, ...]]:
     return {name: found for name, found in values.items() if found is not None}
 
 
-def _domain(proto: NodeProto) -> str:
-    return "" if proto.domain == "ai.onnx" else proto.domain
-
-
 def _dim(proto: TensorShapeProto.Dimension) -> Dim:
     """A dimension without a number, or with the number 0."""
     return 0 if proto.HasField("dim_value") else (proto.dim_param or None)
 
 
-def _shape(dims: Sequence[Dim]) -> tuple[Dim, ...] | None:
+@lru_cache(maxsize=4096)
+def _shape(dims: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     """Sizes by axis. A negative size is one that the exporter did not know; absurd shapes are none at all."""
     if len(dims) > MAX_RANK:
         return None
@@ -149,13 +154,13 @@ def _constant_integers(attribute: AttributeProto) -> tuple[int, ...] | None:
 
 
 def _integers(proto: TensorProto) -> tuple[int, ...] | None:
-    from onnx import numpy_helper
-
     if proto.data_type not in (proto.INT64, proto.INT32) or proto.data_location == proto.EXTERNAL:
         return None
     elements = tensor_from_initialiser(proto).elements
     if elements is None or elements > MAX_INTEGERS:
         return None
+    from onnx import numpy_helper
+
     try:
         return tuple(int(value) for value in numpy_helper.to_array(proto).reshape(-1))
     except ValueError:  # its data does not fit its dimensions

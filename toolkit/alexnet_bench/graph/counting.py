@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 from alexnet_bench.core.cost import CostTable, NodeCost
-from alexnet_bench.core.graph import Graph, Node, Tensor
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import control_flow, memory, weights
-from alexnet_bench.graph.formulas import Operation, UnknownShape, Work, find_formula
+from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, Work, find_formula
 
 
-@dataclass(frozen=True)
 class _Sizes:
     """Elements and bytes of sets of tensors; what is unknown adds nothing to a sum."""
 
-    graph: Graph
-
-    @cached_property
-    def _tensors(self) -> Mapping[str, Tensor]:
-        return weights.tensors(self.graph)
-
-    @cached_property
-    def _bytes(self) -> Mapping[str, int]:
-        return {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
+    def __init__(self, graph: Graph) -> None:
+        self._tensors = weights.tensors(graph)
+        self._bytes = {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
 
     def elements(self, names: Iterable[str]) -> int:
-        return sum((tensor.elements or 0) if (tensor := self._tensors.get(name)) else 0 for name in names)
+        return sum([self._tensors[name].elements or 0 for name in names if name in self._tensors])
 
     def bytes(self, names: Iterable[str]) -> int:
-        return sum(self._bytes.get(name, 0) for name in names)
+        return sum([self._bytes.get(name, 0) for name in names])
+
+
+@dataclass(frozen=True, slots=True)
+class _Constants:
+    """The constants that a node, or a body inside it, reads: all, the weights among them, those not trained."""
+
+    names: frozenset[str]
+    params: frozenset[str]
+    frozen: frozenset[str]
+
+
+_NO_CONSTANTS = _Constants(frozenset(), frozenset(), frozenset())
 
 
 def count(graph: Graph) -> CostTable:
     """Counts every live node; what cannot be counted is listed with the reason, and never taken for zero."""
     alive, sizes, origins = memory.analyse(graph), _Sizes(graph), weights.origins(graph)
-    nodes = graph.live_nodes
-    params = {origins.get(name, name) for node in nodes for name in weights.parameters(graph, node)}
-    frozen = {origins.get(name, name) for node in nodes for name in weights.statistics(graph, node)}
-    constants = {origins.get(name, name) for node in nodes for name in weights.constants(graph, node)}
+    read = [_constants(graph, node) for node in graph.live_nodes]
+    params = {origins.get(name, name) for item in read for name in item.params}
+    frozen = {origins.get(name, name) for item in read for name in item.frozen}
+    constants = {origins.get(name, name) for item in read for name in item.names}
     return CostTable(
-        rows=tuple(_row(graph, sizes, node, live) for node, live in zip(nodes, alive.live_bytes, strict=True)),
+        rows=tuple(map(partial(_row, graph, sizes), graph.live_nodes, read, alive.live_bytes)),
         params=sizes.elements(params),
         trainable_params=sizes.elements(params - frozen),
         param_bytes=sizes.bytes(params),
@@ -52,18 +57,28 @@ def count(graph: Graph) -> CostTable:
     )
 
 
-def _row(graph: Graph, sizes: _Sizes, node: Node, live_bytes: int) -> NodeCost:
-    params = set(weights.parameters(graph, node))
-    reads, writes = set(node.reads), node.writes
+def _constants(graph: Graph, node: Node) -> _Constants:
+    if not node.bodies and graph.constants.isdisjoint(node.reads):
+        return _NO_CONSTANTS
+    return _Constants(
+        frozenset(weights.constants(graph, node)),
+        frozenset(weights.parameters(graph, node)),
+        frozenset(weights.statistics(graph, node)),
+    )
+
+
+def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_bytes: int) -> NodeCost:
+    reads, writes = node.reads, node.writes
+    params = sizes.elements(constants.params)
     work, read, written, why = _work(graph, node)
     return NodeCost(
         name=node.name,
         op=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
         output_shapes=tuple(graph.tensor(name).sizes or () for name in writes),
-        params=sizes.elements(params),
-        trainable_params=sizes.elements(params.difference(weights.statistics(graph, node))),
-        weight_bytes=sizes.bytes(set(weights.constants(graph, node))),
-        activation_bytes=sizes.bytes(reads.union(writes) - graph.constants),
+        params=params,
+        trainable_params=params - sizes.elements(constants.params & constants.frozen),
+        weight_bytes=sizes.bytes(constants.names),
+        activation_bytes=sizes.bytes({*reads, *writes} - graph.constants),
         live_bytes=live_bytes,
         macs=work.macs if work else None,
         flop=work.flop if work else None,
@@ -80,7 +95,8 @@ def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None
     formula = control_flow.formula_of(node, count) or find_formula(node.domain, node.op_type)
     operation = Operation(node, graph)
     if formula is None:
-        return None, _or_none(operation.inputs_bytes), _or_none(operation.outputs_bytes), "no formula"
+        why = UNCOUNTED.get((node.domain, node.op_type), "no formula")
+        return None, _or_none(operation.inputs_bytes), _or_none(operation.outputs_bytes), why
     try:
         work = formula(operation)
         read = operation.inputs_bytes() if work.bytes_read is None else work.bytes_read

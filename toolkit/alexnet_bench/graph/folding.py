@@ -51,15 +51,6 @@ def complete(model: ModelProto, tensors: Mapping[str, Tensor]) -> dict[str, Tens
     return walk.tensors
 
 
-def has_gaps(model: ModelProto, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a node makes a tensor whose sizes are not all known."""
-    return any(
-        name and ((tensor := tensors.get(name)) is None or tensor.sizes is None)
-        for node in model.graph.node
-        for name in node.output
-    )
-
-
 _CONTRADICTIONS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip

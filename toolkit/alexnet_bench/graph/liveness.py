@@ -27,9 +27,10 @@ def topological_order(nodes: Sequence[Node], known: frozenset[str], outputs: Ite
         ModelError: something reads a tensor that nothing makes, two nodes make one tensor, or there is a cycle.
     """
     producer = _producers(nodes)
-    _check_outputs(outputs, known.union(producer))
-    _check_inputs(nodes, known.union(producer))
-    if _in_order(nodes, producer):
+    made = known.union(producer)
+    _check_outputs(outputs, made)
+    _check_inputs(nodes, made)
+    if _in_order(nodes, made.difference(producer)):
         return tuple(nodes)
     return _sorted(nodes, producer)
 
@@ -38,7 +39,7 @@ def constant_tensors(ordered: Sequence[Node], initialisers: frozenset[str]) -> f
     """Initialisers, and what is computed from them alone: weights often come from nodes such as ConstantOfShape."""
     constants = set(initialisers)
     for node in ordered:
-        if (node.domain or node.op_type not in RANDOM_OPS) and all(name in constants for name in node.reads):
+        if (node.domain or node.op_type not in RANDOM_OPS) and constants.issuperset(node.reads):
             constants.update(node.writes)
     return frozenset(constants)
 
@@ -72,12 +73,12 @@ def _producers(nodes: Sequence[Node]) -> dict[str, Node]:
 
 def _check_inputs(nodes: Sequence[Node], made: frozenset[str]) -> None:
     for node in nodes:
-        for name in node.reads:
-            if name not in made:
-                raise ModelError(
-                    f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes",
-                    "export the model again",
-                )
+        if not made.issuperset(node.reads):
+            name = next(name for name in node.reads if name not in made)
+            raise ModelError(
+                f"node {printable(node.name)} reads tensor {printable(name)}, which nothing makes",
+                "export the model again",
+            )
 
 
 def _check_outputs(outputs: Iterable[str], made: frozenset[str]) -> None:
@@ -88,12 +89,12 @@ def _check_outputs(outputs: Iterable[str], made: frozenset[str]) -> None:
             )
 
 
-def _in_order(nodes: Sequence[Node], producer: Mapping[str, Node]) -> bool:
-    made: set[str] = set()
+def _in_order(nodes: Sequence[Node], known: frozenset[str]) -> bool:
+    there = set(known)
     for node in nodes:
-        if any(name in producer and name not in made for name in node.reads):
+        if not there.issuperset(node.reads):
             return False
-        made.update(node.writes)
+        there.update(node.writes)
     return True
 
 

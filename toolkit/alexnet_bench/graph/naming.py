@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 def identities(graph: GraphProto) -> list[str]:
     """One unique name for each node of the graph, in file order. Unnamed nodes are legal, and common."""
-    given = Counter(node.name for node in graph.node)
-    taken = {name for name, count in given.items() if name and count == 1}
+    given = [node.name for node in graph.node]
+    count = Counter(given)
+    taken = {name for name in given if name and count[name] == 1}
     tried: dict[str, int] = {}
     names = []
-    for node in graph.node:
-        if node.name in taken and given[node.name] == 1:
-            names.append(node.name)
+    for node, own in zip(graph.node, given, strict=True):
+        if own and count[own] == 1:
+            names.append(own)
         else:
             first_output = next((name for name in node.output if name), "")
             names.append(_unused(f"{node.op_type}:{first_output}", taken, tried))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError, ShapeError
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import bodies, external, functions, liveness, naming, shapes, wire
+from alexnet_bench.graph import bodies, external, foreign, functions, liveness, naming, shapes, wire
 from alexnet_bench.graph.convert import (
     graph_outputs,
     initialisers_of,
@@ -22,13 +19,11 @@ from alexnet_bench.graph.convert import (
     node_from_proto,
     required_inputs,
 )
+from alexnet_bench.graph.file_bytes import Blocks, blocks, mapped, shown
 from alexnet_bench.graph.walk import all_names
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
-
-_WHAT_TO_GIVE = "give an .onnx file, or a name that `alexnet-bench models` lists"
-_MAX_SHOWN_PATH = 1000
 
 
 @dataclass(frozen=True)
@@ -56,15 +51,15 @@ def open_model(path: Path) -> ModelFile:
     Raises:
         ModelError: it is missing, a folder, empty, truncated, not ONNX, or names a file outside its folder.
     """
-    buffer = _mapped(path, whole=False)
-    try:
-        stripped = wire.strip_tensor_data(buffer)
-    except wire.WireError as error:
-        if _starts_like_onnx(buffer):
-            raise ModelError(
-                f"{_shown(path)} is truncated or damaged: {error}", "copy or export the model again"
-            ) from None
-        raise _not_a_model(path, str(error)) from None
+    with blocks(path) as content:
+        try:
+            stripped = wire.strip_tensor_data(content)
+        except wire.WireError as error:
+            if _starts_like_onnx(content):
+                raise ModelError(
+                    f"{shown(path)} is truncated or damaged: {error}", "copy or export the model again"
+                ) from None
+            raise _not_a_model(path, str(error)) from None
     proto = _decode(path, stripped.content)
     if external.LOCATION.encode() in stripped.content:  # the rest is spared a walk over all nodes
         external.external_files(path, proto)
@@ -72,7 +67,7 @@ def open_model(path: Path) -> ModelFile:
     try:
         inlined = functions.inline(proto)
     except ModelError as error:
-        raise ModelError(f"{_shown(path)}: {error.message}", error.hint) from None
+        raise ModelError(f"{shown(path)}: {error.message}", error.hint) from None
     return ModelFile(
         path,
         inlined,
@@ -98,9 +93,12 @@ def build_graph(
         ModelError: the graph has a cycle, or a node reads what nothing makes.
     """
     try:
-        inferred = shapes.infer(model.proto, batch=batch, given=given_shapes or {})
-        nodes = _ordered_nodes(model.proto.graph)
         proto = model.proto.graph
+        names = naming.identities(proto)
+        nodes = _ordered_nodes(proto, names)
+        positions = {identity: position for position, identity in enumerate(names)}
+        order = [positions[node.name] for node in nodes]
+        inferred = shapes.infer(model.proto, order=order, batch=batch, given=given_shapes or {})
         constants = liveness.constant_tensors(nodes, initialisers_of(proto))
         outputs = graph_outputs(proto)
         graph = Graph(
@@ -116,13 +114,12 @@ def build_graph(
             ir_version=model.proto.ir_version,
             sha256=model.sha256,
         )
-        return bodies.attach(graph, dict(zip(naming.identities(proto), inferred.nodes, strict=True)))
+        return bodies.attach(graph, dict(zip((node.name for node in nodes), inferred.nodes, strict=True)))
     except (ModelError, ShapeError) as error:
-        raise type(error)(f"{_shown(model.path)}: {error.message}", error.hint) from None
+        raise type(error)(f"{shown(model.path)}: {error.message}", error.hint) from None
 
 
-def _ordered_nodes(graph: GraphProto) -> tuple[Node, ...]:
-    names = naming.identities(graph)
+def _ordered_nodes(graph: GraphProto, names: Sequence[str]) -> tuple[Node, ...]:
     nodes = [node_from_proto(item, identity) for item, identity in zip(graph.node, names, strict=True)]
     fed = initialisers_of(graph).union(required_inputs(graph))
     return liveness.topological_order(nodes, known=fed, outputs=graph_outputs(graph))
@@ -135,11 +132,11 @@ def weights_sha256(model: ModelFile) -> str:
         ModelError: a file is not there any more, or cannot be read.
     """
     digest = hashlib.sha256()
-    buffer = _mapped(model.path)
+    buffer = mapped(model.path)
     for start, end in model.data_spans:
         digest.update(buffer[start:end])
     for _, path in sorted(external.external_files(model.path, model.proto).items()):
-        digest.update(_mapped(path))
+        digest.update(mapped(path))
     return digest.hexdigest()
 
 
@@ -157,9 +154,9 @@ def named_copy(model: ModelFile) -> bytes | None:
     if all(node.name == name for node, name in zip(model.proto.graph.node, names, strict=True)):
         return None
     try:
-        return wire.rename_nodes(_mapped(model.path), names)
+        return wire.rename_nodes(mapped(model.path), names)
     except wire.WireError as error:
-        raise ModelError(f"{_shown(model.path)} changed while it was read: {error}", "run the command again") from None
+        raise ModelError(f"{shown(model.path)} changed while it was read: {error}", "run the command again") from None
 
 
 def _inlined_copy(model: ModelFile, names: list[str]) -> bytes:
@@ -171,36 +168,6 @@ def _inlined_copy(model: ModelFile, names: list[str]) -> bytes:
         node.name = name
     content: bytes = whole.SerializeToString()
     return content
-
-
-def _mapped(path: Path, *, whole: bool = True) -> memoryview:
-    """The bytes of a file, unmapped once nobody holds a view of them; an error on its way up may well hold one.
-
-    Without `whole` the system is told not to read ahead: hopping from length to length over 671 MB of weights that
-    are not in its cache takes 0.04 s then, and 0.5 s otherwise.
-    """
-    try:
-        _check_readable(path, path.stat())
-        with path.open("rb") as stream:
-            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        if not whole and hasattr(mmap, "MADV_RANDOM"):
-            mapped.madvise(mmap.MADV_RANDOM)
-        return memoryview(mapped)
-    except FileNotFoundError:
-        raise ModelError(f"{_shown(path)} does not exist", _WHAT_TO_GIVE) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"{_shown(path)} cannot be read: {reason}", _WHAT_TO_GIVE) from None
-
-
-def _check_readable(path: Path, status: os.stat_result) -> None:
-    """Looked at before the file is opened: opening a pipe waits for its writer."""
-    if stat.S_ISDIR(status.st_mode):
-        raise ModelError(f"{_shown(path)} is a folder", _WHAT_TO_GIVE)
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{_shown(path)} is not a regular file", _WHAT_TO_GIVE)
-    if status.st_size == 0:
-        raise ModelError(f"{_shown(path)} is empty", "copy or export the model again")
 
 
 def _decode(path: Path, content: bytes) -> ModelProto:
@@ -215,25 +182,24 @@ def _decode(path: Path, content: bytes) -> ModelProto:
         raise _not_a_model(path, "it holds no graph" if proto.ir_version else "it names no version of ONNX")
     if not proto.graph.output:
         raise ModelError(
-            f"{_shown(path)}: the graph has no outputs, so no node of it does anything", "export the model again"
+            f"{shown(path)}: the graph has no outputs, so no node of it does anything", "export the model again"
         )
     # Protobuf hands over a name that is not UTF-8 as bytes.
     if not set(map(type, all_names(proto))) <= {str}:
-        raise ModelError(f"{_shown(path)} is damaged: a name in it is not UTF-8", "copy or export the model again")
+        raise ModelError(f"{shown(path)} is damaged: a name in it is not UTF-8", "copy or export the model again")
     return proto
 
 
 def _not_a_model(path: Path, reason: str) -> ModelError:
+    known = foreign.describe(path)
+    if known is not None:
+        return ModelError(f"{shown(path)} is not an ONNX model: it is {known[0]}", known[1])
     return ModelError(
-        f"{_shown(path)} is not an ONNX model: {printable(reason)}",
+        f"{shown(path)} is not an ONNX model: {printable(reason)}",
         "give an .onnx file; models of other formats have to be exported first",
     )
 
 
-def _starts_like_onnx(buffer: memoryview) -> bool:
+def _starts_like_onnx(content: Blocks) -> bool:
     """Every exporter writes ir_version, field 1, first: tag 8 and a small number."""
-    return len(buffer) > 1 and buffer[0] == 8 and 1 <= buffer[1] <= 64
-
-
-def _shown(path: Path) -> str:
-    return printable(str(path), _MAX_SHOWN_PATH)
+    return len(content) > 1 and content[0] == 8 and 1 <= content[1] <= 64

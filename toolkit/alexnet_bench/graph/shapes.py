@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import contrib, folding
+from alexnet_bench.graph import contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.functions import calls_explode
@@ -30,14 +30,16 @@ class Inferred:
 
     Attributes:
         tensors: of the main graph, by name.
-        nodes: of the main graph in file order, the graphs inside them with their own shapes.
+        nodes: of the main graph in topological order, the graphs inside them with their own shapes.
     """
 
     tensors: dict[str, Tensor]
     nodes: tuple[NodeProto, ...]
 
 
-def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> Inferred:
+def infer(
+    model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[int]], order: Sequence[int] | None = None
+) -> Inferred:
     """Every tensor of the main graph of which a type or a shape is known, with the sizes of one case.
 
     What follows from the inputs goes before what the file declares: a declared shape may still hold the batch that the
@@ -47,6 +49,8 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
         model: without the data of large tensors; not changed.
         batch: size of a lone symbolic first dimension; None takes 1, and also leaves fixed batches alone.
         given: sizes by input name.
+        order: positions of the nodes in topological order, which ONNX asks for and some converters do not keep; None
+            when the file's is one.
 
     Raises:
         ShapeError: a size is needed and not known, or one given does not fit the model.
@@ -56,14 +60,20 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
 
     bound = onnx.ModelProto()
     bound.CopyFrom(model)
+    if order is not None and list(order) != sorted(order):
+        del bound.graph.node[:]
+        bound.graph.node.extend(model.graph.node[position] for position in order)
     sizes = bind_inputs(bound.graph, batch=batch, given=given)
-    made = {name for node in bound.graph.node for name in node.output}
+    made = {name for node in bound.graph.node for name in node.output if name}
     _forget_declared(bound.graph, made)
-    _import_every_domain(bound)
+    operators = _operators(bound.graph.node)
+    _import_domains(bound, {domain for domain, _ in operators})
+    old_opsets.modernise(bound)
     if calls_explode(bound):
         del bound.functions[:]
-    inferred = _infer(bound)
-    tensors = _completed(bound, tensors_of(inferred.graph))
+    operators = operators.union(*(_operators(function.node) for function in bound.functions))
+    inferred = _infer(bound, operators)
+    tensors = _completed(bound, tensors_of(inferred.graph), made)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -71,16 +81,17 @@ def infer(model: ModelProto, *, batch: int | None, given: Mapping[str, Sequence[
     ]
     if gaps:
         bound.graph.value_info.extend(gaps)
-        inferred = _infer(bound)
+        inferred = _infer(bound, operators)
         followed = {name: tensor for name, tensor in tensors.items() if not _unknown(name, tensors)}
         tensors = tensors_of(inferred.graph) | followed
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
-        tensors = _completed(bound, tensors)
+        tensors = _completed(bound, tensors, made)
     return Inferred(tensors, tuple(inferred.graph.node))
 
 
-def _completed(model: ModelProto, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return folding.complete(model, tensors) if folding.has_gaps(model, tensors) else tensors
+def _completed(model: ModelProto, tensors: dict[str, Tensor], made: Iterable[str]) -> dict[str, Tensor]:
+    has_gaps = any(_unknown(name, tensors) for name in made)
+    return folding.complete(model, tensors) if has_gaps else tensors
 
 
 def _forget_declared(graph: GraphProto, made: Container[str]) -> None:
@@ -110,27 +121,28 @@ def _unknown(name: str, tensors: Mapping[str, Tensor]) -> bool:
     return tensor is None or tensor.sizes is None
 
 
-def _import_every_domain(model: ModelProto) -> None:
-    """Shape inference refuses a whole model for one node of a domain that the file does not import.
+def _operators(nodes: Iterable[NodeProto]) -> set[tuple[str, str]]:
+    """Domain and type of all nodes, nested ones too; shape inference takes "ai.onnx" and "", one domain, for two."""
+    found = set()
+    for node in nested_nodes(nodes):
+        if node.domain == _LONG_NAME:
+            node.domain = ""
+        found.add((node.domain, node.op_type))
+    return found
 
-    It also takes "ai.onnx" and "", two names of one domain, for two domains.
-    """
+
+def _import_domains(model: ModelProto, used: Set[str]) -> None:
+    """Shape inference refuses a whole model for one node of a domain that the file does not import."""
     for version in model.opset_import:
         if version.domain == _LONG_NAME:
             version.domain = ""
-    used = set()
-    for node in nested_nodes(model.graph.node):
-        if node.domain == _LONG_NAME:
-            node.domain = ""
-        used.add(node.domain)
     for domain in used - {item.domain for item in model.opset_import} - {""}:
         model.opset_import.add(domain=domain, version=1)
 
 
-def _infer(model: ModelProto) -> ModelProto:
+def _infer(model: ModelProto, operators: Iterable[tuple[str, str]]) -> ModelProto:
     """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
-    bodies = [model.graph.node, *(function.node for function in model.functions)]
-    if any(contrib.covers(node.domain, node.op_type) for nodes in bodies for node in nested_nodes(nodes)):
+    if any(contrib.covers(domain, op_type) for domain, op_type in operators):
         with contrib.registered_schemas():
             return _infer_or_hide(model)
     return _infer_or_hide(model)
@@ -142,12 +154,13 @@ def _infer_or_hide(model: ModelProto) -> ModelProto:
     from onnx.shape_inference import InferenceError, infer_shapes
 
     failures = (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError)
+    follow_values = not oversize.has_huge_numbers(model)
     try:
-        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
+        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=follow_values)
     except failures:
         _hide_stumbling_blocks(model)
     try:
-        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
+        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=follow_values)
     except failures as error:
         raise ModelError(
             f"shape inference fails: {printable(str(error), 400)}", "check the model with onnx.checker"

@@ -1,6 +1,6 @@
 """Reading an ONNX file without the data of its tensors, by walking the protobuf wire format.
 
-`onnx.load` of a 671 MB file holds twice that in memory; walking over the lengths of a mapped file touches a few pages.
+`onnx.load` of a 671 MB file holds twice that in memory; hopping from length to length reads a few pages.
 Field numbers are those of onnx.proto; the wire format is protobuf's "Encoding" specification.
 """
 
@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from alexnet_bench.graph.file_bytes import Blocks
+
+Bytes = memoryview | Blocks
 
 KEEP_BYTES = 4096
 """Tensor data up to this size is kept: shapes, axes, scales. Messages up to this size are copied without a look."""
@@ -58,7 +62,7 @@ class Stripped:
     data_spans: list[tuple[int, int]] = field(default_factory=list)
 
 
-def strip_tensor_data(buffer: memoryview) -> Stripped:
+def strip_tensor_data(buffer: Bytes) -> Stripped:
     """A ModelProto without tensor data above `KEEP_BYTES`, and without long doc strings.
 
     Raises:
@@ -69,7 +73,7 @@ def strip_tensor_data(buffer: memoryview) -> Stripped:
     return result
 
 
-def _strip(buffer: memoryview, start: int, end: int, kind: str, spans: list[tuple[int, int]], depth: int = 0) -> bytes:
+def _strip(buffer: Bytes, start: int, end: int, kind: str, spans: list[tuple[int, int]], depth: int = 0) -> bytes:
     if depth > _MAX_DEPTH:
         raise WireError(f"messages nested more than {_MAX_DEPTH} deep at byte {start}")
     children = _CHILDREN[kind]
@@ -90,7 +94,7 @@ def _strip(buffer: memoryview, start: int, end: int, kind: str, spans: list[tupl
     return b"".join(pieces)
 
 
-def _fields(buffer: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+def _fields(buffer: Bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
     """Each field as (number, wire type, start of its tag, start of its payload, start of the next field)."""
     at = start
     while at < end:
@@ -116,7 +120,7 @@ def _fields(buffer: memoryview, start: int, end: int) -> Iterator[tuple[int, int
         at = following
 
 
-def read_varint(buffer: memoryview, at: int, end: int) -> tuple[int, int]:
+def read_varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """A base-128 integer and the position behind it."""
     value = 0
     for index in range(_MAX_VARINT_BYTES):

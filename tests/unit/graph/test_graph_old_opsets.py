@@ -1,0 +1,118 @@
+"""Operators as they were written in opset 1 to 9: shapes and work as those of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx.numpy_helper import from_array
+
+from alexnet_bench.core.errors import ModelError
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+
+IMAGES = (2, 3, 4, 5)
+CONSTANTS: dict[str, np.ndarray] = {
+    "w": np.ones((4, 3), np.float32),
+    "b": np.ones(3, np.float32),
+    "t": np.array([0, -1], np.int64),
+    "k": np.ones((4, 3, 3, 3), np.float32),
+    "f": np.array([1, 1, 2, 3], np.float32),
+}
+TALL = (2, 3, 8, 15)
+Case = tuple[int, str, list[str], dict[str, Any], tuple[int, ...], int]
+CASES: list[Case] = [
+    (1, "Add", ["x", "b"], {"broadcast": 1, "axis": 1}, IMAGES, 120),
+    (6, "Add", ["x", "b"], {"broadcast": 1, "axis": 1}, IMAGES, 120),
+    (1, "Mul", ["x", "b"], {"broadcast": 1, "axis": 1, "consumed_inputs": [0, 0]}, IMAGES, 120),
+    (
+        1,
+        "BatchNormalization",
+        ["x", "b", "b", "b", "b"],
+        {"consumed_inputs": [0, 0, 0, 1, 1], "is_test": 1},
+        IMAGES,
+        240,
+    ),
+    (6, "BatchNormalization", ["x", "b", "b", "b", "b"], {"is_test": 1}, IMAGES, 240),
+    (1, "Dropout", ["x"], {"is_test": 1, "consumed_inputs": [0]}, IMAGES, 0),
+    (6, "Dropout", ["x"], {"is_test": 1, "ratio": 0.5}, IMAGES, 0),
+    (1, "Reshape", ["x"], {"shape": [0, -1]}, (2, 60), 0),
+    (5, "Reshape", ["x", "t"], {}, (2, 60), 0),
+    (1, "Upsample", ["x"], {"height_scale": 2.0, "width_scale": 3.0, "mode": "nearest"}, TALL, 0),
+    (1, "Upsample", ["x"], {"height_scale": 2.0, "width_scale": 3.0, "mode": "bilinear"}, TALL, 720 * 9),
+    (7, "Upsample", ["x"], {"scales": [1.0, 1.0, 2.0, 3.0], "mode": "linear"}, TALL, 720 * 9),
+    (9, "Upsample", ["x", "f"], {"mode": "linear"}, TALL, 720 * 9),
+    (1, "Pad", ["x"], {"paddings": [0, 0, 1, 1, 0, 0, 1, 1]}, (2, 3, 6, 7), 0),
+    (2, "Pad", ["x"], {"pads": [0, 0, 1, 1, 0, 0, 1, 1]}, (2, 3, 6, 7), 0),
+    (1, "Conv", ["x", "k"], {}, (2, 4, 2, 3), 2 * 48 * 27),
+    (1, "Clip", ["x"], {"min": 0.0, "max": 6.0, "consumed_inputs": [0]}, IMAGES, 240),
+    (1, "Relu", ["x"], {"consumed_inputs": [0]}, IMAGES, 120),
+    (1, "PRelu", ["x", "b"], {"consumed_inputs": [0, 0]}, IMAGES, 240),
+    (1, "Concat", ["x", "x"], {}, (2, 6, 4, 5), 0),
+    (1, "Concat", ["x", "x"], {"axis": 0}, (4, 3, 4, 5), 0),
+    (1, "Sum", ["x", "x"], {"consumed_inputs": [0, 0]}, IMAGES, 120),
+    (1, "Cast", ["x"], {"to": "FLOAT16"}, IMAGES, 0),
+    (1, "Cast", ["x"], {"to": TensorProto.FLOAT16}, IMAGES, 0),
+    (1, "LRN", ["x"], {"size": 5}, IMAGES, 120 * 13),
+    (1, "Split", ["x"], {"split": [3], "axis": 1}, IMAGES, 0),
+]
+
+
+def written(case: Case, *, listed: bool, ir_version: int = 3) -> onnx.ModelProto:
+    opset, op, inputs, attributes, _, _ = case
+    value = helper.make_tensor_value_info
+    constants = [from_array(CONSTANTS[name], name) for name in CONSTANTS if name in inputs]
+    fed = [value("x", TensorProto.FLOAT, IMAGES)]
+    if listed:
+        fed += [value(item.name, item.data_type, item.dims) for item in constants]
+    kind = TensorProto.FLOAT16 if op == "Cast" else TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node(op, inputs, ["y"], **attributes)], "g", fed, [value("y", kind, None)], constants
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}-{case[0]}-{len(case[3])}")
+def test_old_forms_are_counted_as_they_are(case: Case, listed: bool, tmp_path: Path) -> None:
+    """Whether or not constants are listed among the inputs, as a file of IR version 3 must."""
+    content = written(case, listed=listed).SerializeToString()
+    (tmp_path / "old.onnx").write_bytes(content)
+    graph = build_graph(open_model(tmp_path / "old.onnx"), name="old")
+    (row,) = count(graph).rows
+    assert graph.inputs == ("x",)
+    assert (row.output_shapes[0], row.flop) == (case[4], case[5])
+    assert graph.nodes[0].op_type == case[1]
+    assert graph.opset == case[0]
+    assert set(graph.nodes[0].inputs) == set(case[2])
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+def test_values_of_constants_are_followed_in_old_files(listed: bool, tmp_path: Path) -> None:
+    """ONNX looks at constants that are no inputs only from IR version 4 on."""
+    value = helper.make_tensor_value_info
+    constants = [from_array(np.array([1, 1, 2, 3], np.int64), "r"), from_array(CONSTANTS["t"], "t")]
+    nodes = [helper.make_node("Tile", ["x", "r"], ["a"]), helper.make_node("Reshape", ["a", "t"], ["y"])]
+    fed = [value("x", TensorProto.FLOAT, IMAGES)]
+    fed += [value(item.name, TensorProto.INT64, item.dims) for item in constants if listed]
+    graph = helper.make_graph(nodes, "g", fed, [value("y", TensorProto.FLOAT, None)], constants)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3)
+    (tmp_path / "old.onnx").write_bytes(made.SerializeToString())
+    rows = count(build_graph(open_model(tmp_path / "old.onnx"), name="old")).rows
+    assert [row.output_shapes[0] for row in rows] == [TALL, (2, 360)]
+
+
+def test_before_ir_version_3_opset_1_is_meant(tmp_path: Path) -> None:
+    made = written(CASES[0], listed=True, ir_version=2)
+    del made.opset_import[:]
+    (tmp_path / "old.onnx").write_bytes(made.SerializeToString())
+    (row,) = count(build_graph(open_model(tmp_path / "old.onnx"), name="old")).rows
+    assert row.flop == 120
+    made.ir_version = 3
+    (tmp_path / "old.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(ModelError, match="does not say which opset"):
+        build_graph(open_model(tmp_path / "old.onnx"), name="old")
