@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +102,27 @@ def test_shares_add_up_to_the_whole(hand: Hand) -> None:
     assert sum(part.bytes or 0 for part in parts[:4]) == costs.by_name["n_g"].bytes
 
 
+def test_what_the_runtime_found_equal_costs_its_layer_nothing(hand: Hand) -> None:
+    """The second product has weights of its own, which the runtime found to hold the same values."""
+    nodes = [hand.node("MatMul", "x w", "a"), hand.node("MatMul", "x v", "b"), hand.node("Add", "a b", "y")]
+    shapes = {"x": (2, 3), "w": (3, 4), "v": (3, 4), "a": (2, 4), "b": (2, 4), "y": (2, 4)}
+    graph = hand.graph(nodes, shapes, outputs="y", constants="w v")
+    product = replace(hand.layer("product", "x", "a"), equals=("b",))
+    attribution = join(graph, [product, hand.layer("sum", "a", "y")])
+    first, second = attribution.owned
+    assert first.nodes == ("n_a", "n_b")
+    assert first.merged == {"n_b"}
+    assert second.nodes == ("n_y",)
+    assert not second.merged
+    assert attribution.unattributed == ()
+    cost = layer_cost(graph, count(graph), first)
+    assert (cost.macs, cost.flop, cost.bytes) == (24, 48, 4 * (6 + 12 + 8))
+    assert (cost.params, cost.output_shapes) == (24, ((2, 4),))
+    times = hand.times({"product": [1.0], "sum": [1.0]}, [product, second.layer])
+    layers = timed_layers(graph, count(graph), attribution, times, CEILINGS)
+    assert [layer.merged_nodes for layer in layers] == [("n_b",), ()]
+
+
 def test_overhead_moves_its_tensor_in_and_out_and_has_no_place(hand: Hand) -> None:
     graph = two_gemms(hand)
     layers = [hand.layer("reorder", "x", "x", is_overhead=True), hand.layer("all", "x", "y")]
@@ -125,7 +147,8 @@ def test_a_timed_layer_states_its_rates_and_its_place(hand: Hand) -> None:
     assert slow.bound == "memory"
     assert slow.fraction_of_ceiling == pytest.approx(1.2 / 2.0)
     assert fast.fraction_of_ceiling == pytest.approx(1.52 / 0.1)
-    (static, *_) = static_layers(count(graph))
+    costs = count(graph)
+    (static, *_) = static_layers(costs, [None] * len(costs.rows))
     assert (static.onnx_nodes, static.time_s, static.bound) == (("n_g",), None, None)
 
 
@@ -168,6 +191,13 @@ def test_the_closer_roof_bounds_unless_both_are_far(
 def test_without_a_ceiling_for_the_type_or_a_time_there_is_no_place() -> None:
     assert place(flop=1, moved_bytes=1, time_s=1, dtype="float16", ceilings=CEILINGS) is None
     assert place(flop=1, moved_bytes=1, time_s=0, dtype="float32", ceilings=CEILINGS) is None
+
+
+def test_a_layer_that_computes_nothing_needs_no_ceiling_of_its_type() -> None:
+    placed = place(flop=0, moved_bytes=90, time_s=1, dtype="float16", ceilings=CEILINGS)
+    assert placed is not None
+    assert placed.bound == "memory"
+    assert placed.fraction_of_ceiling == pytest.approx(0.9)
 
 
 def test_the_least_time_is_that_of_the_tighter_roof() -> None:

@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.counting import count
 from alexnet_bench.network import architectures, counts
 from alexnet_bench.network.onnx_export import build_model
 from alexnet_bench.network.shapes import tensor_shapes
@@ -128,6 +129,49 @@ SMALL: dict[str, Case] = {
         {"x": (2, 8, 16)},
         ["y"],
         {"w": (16, 16), "b": (16,), "root": ROOT, "one": ONE, "half": HALF},
+    ),
+    "conv, decomposed gelu, conv": (
+        [
+            *(conv("x w b", "c"), node("Div", "c root", "d"), node("Erf", "d", "e"), node("Add", "e one", "f")),
+            *(node("Mul", "c f", "g"), node("Mul", "g half", "h"), conv("h v b", "k"), node("Sigmoid", "k", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV | {"root": ROOT, "one": ONE, "half": HALF},
+    ),
+    "conv, silu, conv": (
+        [conv("x w b", "c"), node("Sigmoid", "c", "e"), node("Mul", "c e", "z"), conv("z v b", "y")],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "conv, quick gelu, sum, conv": (
+        [
+            *(conv("x w b", "c"), node("Mul", "c k", "d"), node("Sigmoid", "d", "e"), node("Mul", "c e", "z")),
+            *(node("Add", "z c", "s"), conv("s v b", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV | {"k": np.array(1.702, np.float32)},
+    ),
+    "conv, decomposed hard swish, conv": (
+        [
+            *(conv("x w b", "c"), node("HardSigmoid", "c", "e", alpha=1 / 6, beta=0.5), node("Mul", "c e", "z")),
+            conv("z v b", "y"),
+        ],
+        IMAGE,
+        ["y"],
+        CONV,
+    ),
+    "where with its condition turned": (
+        [
+            *(node("Sigmoid", "x", "s"), node("Equal", "s half", "e"), node("Not", "e", "n")),
+            *(node("Where", "n s zero", "a"), node("Equal", "s half_too", "f"), node("Where", "f x s", "c")),
+            node("Add", "a c", "y"),
+        ],
+        IMAGE,
+        ["y"],
+        {"half": HALF, "half_too": HALF, "zero": ZERO},
     ),
     "identity and dropout": (
         [
@@ -363,6 +407,10 @@ def test_what_is_merged_for_equal_weights_belongs_to_the_layer_that_does_it(
     assert concats == [["Concat"]] * 9
     merged = [nodes for nodes in run.nodes_of("Conv") if [operators[name] for name in nodes].count("Conv") == 2]
     assert len(merged) == 2
+    macs = {row.name: row.macs for row in count(run.graph).rows}
+    for layer in run.layers:
+        if {*layer.onnx_nodes} in merged:  # equal nodes are computed once, which is what the layer's time is for
+            assert layer.macs in {macs[name] for name in layer.onnx_nodes}
 
 
 def test_a_node_that_vanishes_is_not_taken_for_an_equal_one(build: Build, profile_model: Profile) -> None:

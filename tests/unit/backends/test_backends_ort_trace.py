@@ -12,7 +12,7 @@ import pytest
 from alexnet_bench.attribution.join import join
 from alexnet_bench.backends.onnxruntime_layers import read_layers
 from alexnet_bench.backends.onnxruntime_trace import read_trace
-from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.engine_layers import ArenaUse, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.onnx_io import build_graph, open_model
@@ -42,6 +42,17 @@ def events(*described: tuple[str, str, int, int]) -> bytes:
             for cat, name, ts, dur in described
         ]
     ).encode()
+
+
+def kernel(name: str, ts: int, dur: int, in_use: int, requested: int, delta: int) -> dict[str, object]:
+    """A kernel with what onnxruntime 1.31 says of its arena, in text as there."""
+    said = {"mem_bytes_in_use": in_use, "mem_bytes_requested_in_use": requested, "mem_in_use_delta": delta}
+    args = {"op_name": "Op", **{key: str(value) for key, value in said.items()}}
+    return {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": args}
+
+
+def run(ts: int, dur: int) -> dict[str, object]:
+    return {"cat": "Session", "name": "model_run", "ts": ts, "dur": dur}
 
 
 def microseconds(values_s: Sequence[float]) -> list[int]:
@@ -153,3 +164,51 @@ def test_a_kernel_that_runs_twice_in_a_run_counts_twice_and_one_that_does_not_ru
     trace = read_trace(tmp_path, timed_runs=2, nested=())
     assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"a": [15, 0], "b": [0, 7]}
     assert trace.arena_peak_bytes is None
+
+
+def test_the_arena_is_that_of_the_first_run_even_when_that_is_not_timed(tmp_path: Path) -> None:
+    (tmp_path / TRACE).write_bytes(
+        json.dumps([
+            kernel("a", 1, 10, 1256, 1100, 256),
+            kernel("b", 20, 5, 1512, 1300, 256),
+            kernel("c", 30, 5, 1256, 1200, -256),
+            run(0, 50),
+            kernel("a", 101, 10, 9000, 8000, 0),
+            kernel("b", 120, 5, 9000, 8000, 0),
+            kernel("c", 130, 5, 9000, 8000, 0),
+            run(100, 50),
+        ]).encode()
+    )  # fmt: skip
+    for timed_runs in (1, 2):
+        arena = read_trace(tmp_path, timed_runs=timed_runs, nested=()).arena
+        assert arena == ArenaUse(1000, {"a": 1256, "b": 1512, "c": 1256}, {"a": 1100, "b": 1300, "c": 1200})
+
+
+def test_what_runs_inside_a_kernel_counts_as_its(tmp_path: Path) -> None:
+    (tmp_path / TRACE).write_bytes(
+        json.dumps([
+            kernel("loop", 10, 40, 300, 300, 200),
+            kernel("inner", 20, 5, 900, 600, 400),
+            kernel("inner", 30, 5, 700, 650, -200),
+            kernel("next", 60, 5, 400, 400, 100),
+            run(0, 100),
+            kernel("late", 150, 5, 7000, 7000, 0),
+        ]).encode()
+    )  # fmt: skip
+    arena = read_trace(tmp_path, timed_runs=1, nested={"inner"}).arena
+    assert arena == ArenaUse(100, {"loop": 900, "next": 400}, {"loop": 650, "next": 400})
+
+
+@pytest.mark.parametrize("lost", ["mem_bytes_in_use", "mem_bytes_requested_in_use", "mem_in_use_delta"])
+def test_a_release_that_does_not_say_what_the_arena_holds_gives_no_curve(tmp_path: Path, lost: str) -> None:
+    event = kernel("a", 1, 10, 5, 5, 5)
+    assert isinstance(event["args"], dict)
+    del event["args"][lost]
+    (tmp_path / TRACE).write_bytes(json.dumps([run(0, 50), event]).encode())
+    assert read_trace(tmp_path, timed_runs=1, nested=()).arena is None
+
+
+def test_the_recorded_trace_says_only_the_peak(folder: Path) -> None:
+    times = read(folder)
+    assert times.arena_peak_bytes
+    assert times.arena is None

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from alexnet_bench.core import document
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.profile import Profile, ProfileSet
+from alexnet_bench.core.profile import SCHEMA_VERSION, Profile, ProfileSet
 
 _FOLDER = Path(__file__).parents[2] / "data" / "profiles"
+_OLD = _FOLDER / "version-1" / "alexnet-2012.json"
 _PROFILES = sorted(_FOLDER.glob("*.json"))
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _SCALARS: dict[type, st.SearchStrategy[Any]] = {
@@ -70,7 +71,7 @@ def test_a_set_survives_the_round_trip() -> None:
 
 def test_the_schema_comes_first_and_samples_stand_on_one_line() -> None:
     content = document.encode(_read(_FOLDER / "lenet-5.json"))
-    assert content.startswith(b'{\n  "schema": "alexnet-bench.profile",\n  "schema_version": 1,\n')
+    assert content.startswith(b'{\n  "schema": "alexnet-bench.profile",\n  "schema_version": 2,\n')
     assert content.endswith(b"}\n")
     samples = [line for line in content.splitlines() if b'"samples_s": [0' in line]
     assert samples
@@ -102,8 +103,9 @@ def test_fields_with_a_default_may_be_missing() -> None:
     ("change", "message", "hint"),
     [
         ({"schema": "other.tool"}, "is not a profile", "profile MODEL --json"),
-        ({"schema_version": 2}, "has schema version 2, this release reads 1", "pip install --upgrade"),
-        ({"schema_version": 0}, "has schema version 0, this release reads 1", "profile the model again"),
+        ({"schema_version": 3}, "has schema version 3, this release reads 1 to 2", "pip install --upgrade"),
+        ({"schema_version": 0}, "has schema version 0, this release reads 1 to 2", "profile the model again"),
+        ({"schema_version": -1}, "has schema version -1, this release reads 1 to 2", "profile the model again"),
         ({"schema_version": "1"}, "is not a valid profile", "profile MODEL --json"),
         ({"totals": None}, r"is not a valid profile.*totals", "profile MODEL --json"),
         ({"layers": 5}, r"is not a valid profile.*layers", "profile MODEL --json"),
@@ -116,6 +118,46 @@ def test_other_documents_are_refused(change: dict[str, object], message: str, hi
     assert hint in caught.value.hint
 
 
+@pytest.fixture
+def old() -> Profile:
+    """A document that the release before wrote."""
+    return _read(_OLD)
+
+
+def test_a_document_of_version_1_is_read_as_one_of_this_version(old: Profile) -> None:
+    written = json.loads(_OLD.read_bytes())
+    assert written["schema_version"] == 1
+    assert old.schema_version == SCHEMA_VERSION == 2
+    assert document.decode(document.encode(old)) == old
+    again = json.loads(document.encode(old))
+    kept = {name: value for name, value in written.items() if name not in ("schema_version", "layers", "memory")}
+    assert kept.items() <= {**again, "ceilings": written["ceilings"]}.items()
+
+
+def test_what_version_1_did_not_have_is_null(old: Profile) -> None:
+    assert old.memory.arena_peak_bytes
+    assert old.memory.arena_loaded_bytes is None
+    assert {(layer.arena_bytes, layer.arena_requested_bytes) for layer in old.layers} == {(None, None)}
+    assert old.ceilings is not None
+    assert old.ceilings.unavailable == {}
+
+
+def test_the_zero_that_version_1_wrote_for_unknown_is_null(old: Profile) -> None:
+    assert all((layer.live_bytes is None) == (not layer.onnx_nodes) for layer in old.layers)
+    assert any(layer.live_bytes is None for layer in old.layers)
+
+
+def test_a_set_of_version_1_is_read_and_each_part_has_its_version() -> None:
+    part = json.loads(_OLD.read_bytes())
+    both = {"schema": "alexnet-bench.profile-set", "schema_version": 1, "profiles": [part, part]}
+    found = document.decode(json.dumps(both).encode())
+    assert isinstance(found, ProfileSet)
+    assert (found.schema_version, *(profile.schema_version for profile in found.profiles)) == (2, 2, 2)
+    both["profiles"] = [part, part | {"schema_version": 3}]
+    with pytest.raises(UsageError, match="schema version 3"):
+        document.decode(json.dumps(both).encode())
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -124,11 +166,11 @@ def test_other_documents_are_refused(change: dict[str, object], message: str, hi
         b"[]",
         b"null",
         b"{}",
-        b'{"schema": "alexnet-bench.profile", "schema_version": 1, "model": "\xff"}',
-        b'{"schema": "alexnet-bench.profile", "schema_version": 1, "model": {"name": "\xff\xfe"}}',
+        b'{"schema": "alexnet-bench.profile", "schema_version": 2, "model": "\xff"}',
+        b'{"schema": "alexnet-bench.profile", "schema_version": 2, "model": {"name": "\xff\xfe"}}',
         b"[" * 200_000,
         b'{"schema": ' + b"[" * 200_000,
-        b'{"schema": "alexnet-bench.profile", "schema_version": 1, "x": ' + b"[" * 200_000,
+        b'{"schema": "alexnet-bench.profile", "schema_version": 2, "x": ' + b"[" * 200_000,
         b"\x00" * 100,
         b"\x08\x0a\x12\x07pytorch",
     ],

@@ -10,6 +10,7 @@ import pytest
 
 import alexnet_bench
 from alexnet_bench.core import document
+from alexnet_bench.core.profile import SCHEMA_VERSION
 from alexnet_bench.core.schema import PUBLISHED, json_schema
 
 PROFILES = sorted((Path(__file__).resolve().parents[2] / "data" / "profiles").glob("*.json"))
@@ -30,6 +31,13 @@ def test_the_published_file_is_current() -> None:
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_real_documents_are_valid(path: Path, validator: jsonschema.Draft202012Validator) -> None:
     validator.validate(json.loads(path.read_bytes()))
+
+
+def test_the_schema_of_the_version_before_is_still_published_and_true_of_its_documents() -> None:
+    before = PUBLISHED.with_name(f"profile-{SCHEMA_VERSION - 1}.schema.json")
+    assert f"version {SCHEMA_VERSION - 1}" in json.loads(before.read_bytes())["title"]
+    old = PROFILES[0].parent / f"version-{SCHEMA_VERSION - 1}" / "alexnet-2012.json"
+    jsonschema.Draft202012Validator(json.loads(before.read_bytes())).validate(json.loads(old.read_bytes()))
 
 
 def test_what_is_counted_now_is_valid(validator: jsonschema.Draft202012Validator) -> None:

@@ -110,6 +110,51 @@ def test_what_a_branch_captures_is_alive_while_it_runs(read: Read) -> None:
     assert alive(graph) == {"a": 33, "if": 33}
 
 
+def test_a_branch_holds_what_is_inside_it_beside_its_output(read: Read) -> None:
+    """x 16 B, a 16, c 1; inside: e, f and h at once."""
+    graph = read(
+        """g (float[4] x, bool c) => (float[4] y) {
+        [a] a = Relu(x)
+        [if] y = If(c) <
+            then_branch = t () => (float[4] o) { e = Exp(a) f = Sin(e) h = Add(e, f) o = Neg(h) },
+            else_branch = e () => (float[4] v) { v = Abs(a) }
+        >
+        }""",
+        shapes={"c": ()},
+    )
+    assert alive(graph) == {"a": 33, "if": 1 + 16 + 3 * 16}
+
+
+def test_what_a_loop_returns_counts_inside_where_its_size_is_unknown_outside(read: Read) -> None:
+    """ONNX's inference leaves the state of a Loop without a shape, as a body may change it: z takes nothing outside."""
+    graph = read(
+        """g (float[4] x) => (float[] y) <int64 n = {3}, bool go = {1}> {
+        [a] a = Relu(x)
+        [loop] z = Loop(n, go, a) <body = b (int64 i, bool ci, float[4] v) => (bool co, float[4] w) {
+            co = Identity(ci) e = Exp(v) f = Sin(e) w = Add(e, f)
+        }>
+        [y] y = Tanh(z)
+        }"""
+    )
+    assert graph.tensor("z").size_bytes is None
+    assert alive(graph) == {"a": 32, "loop": 16 + 3 * 16 + 1, "y": 0}
+
+
+def test_a_captured_tensor_that_a_branch_returns_is_not_taken_off(read: Read) -> None:
+    """Inside, e and f at once; `a` is alive outside, and no memory of the branch."""
+    graph = read(
+        """g (float[4] x, bool c) => (float[4] y, float[4] z) {
+        [a] a = Relu(x)
+        [if] y, z = If(c) <
+            then_branch = t () => (float[4] a, float[4] f) { e = Exp(a) f = Sin(e) },
+            else_branch = e () => (float[4] a, float[4] v) { v = Abs(a) }
+        >
+        }""",
+        shapes={"c": ()},
+    )
+    assert alive(graph)["if"] == 1 + 16 + 32 + 16
+
+
 def test_a_node_without_inputs_views_nothing() -> None:
     """A Reshape that only reads through a graph inside it is malformed, and no reason to stop."""
     assert not is_view(Node("n", "Reshape", "", (), ("y",), {}, has_subgraph=True, captured=("x",)))

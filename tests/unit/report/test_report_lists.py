@@ -96,6 +96,19 @@ def test_ceilings(columns: int) -> None:
     assert "measured here" in text
 
 
+def test_a_type_without_a_ceiling_says_why(columns: int) -> None:
+    stream = io.StringIO()
+    found = Ceilings(
+        {"float32": 3.06e11, "bfloat16": None}, 3e10, {"float32": 3e11, "bfloat16": None}, 2.9e10, "measured here", 1,
+        {"bfloat16": "no kernel\x1b[2J " + "for it " * 40},
+    )  # fmt: skip
+    lists.print_ceilings(found, stream)
+    text = _fits(stream.getvalue(), columns)
+    assert re.search(r"(?m)^arithmetic, bfloat16 +- +-$", text)
+    assert "no ceiling for bfloat16: no kernel" in text
+    assert json.loads(lists.to_json(found))["flop_per_s"]["bfloat16"] is None
+
+
 def test_listings_as_json() -> None:
     assert json.loads(lists.to_json(_MODELS))[0]["macs"] == 724_406_816
     assert json.loads(lists.to_json(_DIAGNOSIS))["backends"][0]["works"] is True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from alexnet_bench.core.engine_layers import EngineLayer
@@ -23,11 +24,13 @@ class Owned:
         layer: of the engine.
         nodes: the user's nodes that it owns alone, in graph order.
         shared: nodes that it owns in part, with its share; the shares of a node sum to 1.
+        merged: those of them that the runtime found equal to others, and does not compute again.
     """
 
     layer: EngineLayer
     nodes: tuple[str, ...]
     shared: tuple[tuple[str, float], ...] = ()
+    merged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,30 @@ class Attribution:
 def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     """Gives every live node to the layers that compute it."""
     producer = {name: node for node in graph.live_nodes for name in node.writes}
-    materialised = {name for layer in layers for name in (*layer.reads, *layer.makes)}
+    materialised = {name for layer in layers for name in (*layer.reads, *layer.makes, *layer.equals)}
     values = value_numbers(graph)
     together = Counter((layer.reads, layer.makes) for layer in layers if not layer.is_overhead)
+    workers = [(index, layer) for index, layer in enumerate(layers) if not layer.is_unmatched and not layer.is_overhead]
     owners: dict[str, list[int]] = {}
-    for index, layer in enumerate(layers):
-        if not layer.is_unmatched and not layer.is_overhead:
-            region = _region(layer, producer, materialised, values)
-            if together[layer.reads, layer.makes] > 1 and len(region) > 1:
-                continue  # several layers for several nodes: which computes which cannot be told
-            for name in region:
+    for index, layer in workers:
+        region = _region(layer, producer, materialised, values)
+        if together[layer.reads, layer.makes] > 1 and len(region) > 1:
+            continue  # several layers for several nodes: which computes which cannot be told
+        for name in region:
+            owners.setdefault(name, []).append(index)
+    computed = frozenset(owners)
+    for index, layer in workers:
+        for name in _region(replace(layer, makes=layer.equals), producer, materialised, values):
+            if name not in computed:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
-    order = {node.name: position for position, node in enumerate(graph.live_nodes)}
-    owned = tuple(_owned(layer, index, owners, order) for index, layer in enumerate(layers))
-    return Attribution(owned, tuple(name for name in order if name not in owners))
+    of_layers: list[list[str]] = [[] for _ in layers]
+    for name in (node.name for node in graph.live_nodes):
+        for index in owners.get(name, ()):
+            of_layers[index].append(name)
+    merged = owners.keys() - computed
+    owned = tuple(_owned(layer, mine, owners, merged) for layer, mine in zip(layers, of_layers, strict=True))
+    return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
 
 def value_numbers(graph: Graph) -> dict[str, str]:
@@ -112,9 +124,10 @@ def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mappin
             owners[node.name] = computed[values[node.writes[0]]]
 
 
-def _owned(layer: EngineLayer, index: int, owners: Mapping[str, list[int]], order: Mapping[str, int]) -> Owned:
-    mine = sorted((name for name, holders in owners.items() if index in holders), key=order.__getitem__)
+def _owned(
+    layer: EngineLayer, mine: Sequence[str], owners: Mapping[str, Sequence[int]], merged: AbstractSet[str]
+) -> Owned:
     alone = tuple(name for name in mine if len(owners[name]) == 1)
     shared = tuple((name, 1 / len(owners[name])) for name in mine if len(owners[name]) > 1)
     idle = not mine and not layer.is_overhead  # such as a node that nothing reads, which the runtime runs all the same
-    return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared)
+    return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared, frozenset(merged & set(mine)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
+from typing import Literal
 
 from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.roofline import place
@@ -36,8 +37,13 @@ class _Time:
     total_s: float
 
 
-def static_layers(costs: CostTable) -> tuple[LayerProfile, ...]:
-    """One layer for each live node: what can be said without running anything."""
+def static_layers(costs: CostTable, budget_times_s: Iterable[float | None]) -> tuple[LayerProfile, ...]:
+    """One layer for each live node: what can be said without running anything.
+
+    Args:
+        costs: of the graph.
+        budget_times_s: predicted time of each of its rows.
+    """
     return tuple(
         LayerProfile(
             name=row.name,
@@ -53,8 +59,9 @@ def static_layers(costs: CostTable) -> tuple[LayerProfile, ...]:
             flop=row.flop,
             bytes=row.bytes,
             flop_per_byte=_ratio(row.flop, row.bytes),
+            budget_time_s=budget_time_s,
         )
-        for row in costs.rows
+        for row, budget_time_s in zip(costs.rows, budget_times_s, strict=True)
     )
 
 
@@ -71,22 +78,38 @@ def timed_layers(
 
 
 def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
-    """The cost of what a layer owns. A fused layer reads its inputs and weights and writes its outputs, no more."""
-    rows = [costs.by_name[name] for name in owned.nodes]
-    parts = [(costs.by_name[name], share) for name, share in owned.shared]
+    """The cost of what a layer computes. A fused layer reads its inputs and weights and writes its outputs, no more.
+
+    Parameters are those of all nodes that it owns, computed or equal to others.
+    """
+    params = _total(*_counts(costs, owned, "params"))
+    owned = _computed(owned)
+    rows = [costs.by_name[name] for name in (*owned.nodes, *dict(owned.shared))]
     layer = owned.layer
-    macs = _total([row.macs for row in rows], [(row.macs, share) for row, share in parts])
-    flop = _total([row.flop for row in rows], [(row.flop, share) for row, share in parts])
     return LayerCost(
-        macs=None if layer.is_unmatched else macs,
-        flop=None if layer.is_unmatched else flop,
+        macs=None if layer.is_unmatched else _total(*_counts(costs, owned, "macs")),
+        flop=None if layer.is_unmatched else _total(*_counts(costs, owned, "flop")),
         bytes=_moved_bytes(graph, costs, owned),
-        params=_total([row.params for row in rows], [(row.params, share) for row, share in parts]) or 0,
+        params=params or 0,
         weight_bytes=_size(graph, _weights(graph, owned)) or 0,
         activation_bytes=_size(graph, {*layer.reads, *layer.makes}) or 0,
-        live_bytes=max((row.live_bytes for row in (*rows, *(row for row, _ in parts))), default=0),
+        live_bytes=max((row.live_bytes for row in rows), default=0),
         output_shapes=tuple(graph.tensor(name).sizes or () for name in layer.makes),
     )
+
+
+def _computed(owned: Owned) -> Owned:
+    """What the layer owns and computes: without the nodes that the runtime found equal to others."""
+    alone = tuple(name for name in owned.nodes if name not in owned.merged)
+    return replace(owned, nodes=alone, shared=tuple(part for part in owned.shared if part[0] not in owned.merged))
+
+
+def _counts(
+    costs: CostTable, owned: Owned, count: Literal["macs", "flop", "params"]
+) -> tuple[list[int | None], list[tuple[int | None, float]]]:
+    """A count of each node that a layer owns alone, and of each that it shares with its share."""
+    alone: list[int | None] = [getattr(costs.by_name[name], count) for name in owned.nodes]
+    return alone, [(getattr(costs.by_name[name], count), share) for name, share in owned.shared]
 
 
 def layer_names(attribution: Attribution) -> list[str]:
@@ -120,6 +143,7 @@ def _timed(
         op=layer.op,
         onnx_nodes=owned.nodes,
         shared_nodes=tuple(SharedNode(name, share) for name, share in owned.shared),
+        merged_nodes=tuple(name for name in (*owned.nodes, *dict(owned.shared)) if name in owned.merged),
         output_shapes=cost.output_shapes,
         params=cost.params,
         weight_bytes=cost.weight_bytes,
@@ -189,8 +213,8 @@ def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned) -> int | No
 
 
 def _nodes(graph: Graph, owned: Owned) -> list[Node]:
-    wanted = {*owned.nodes, *dict(owned.shared)}
-    return [node for node in graph.live_nodes if node.name in wanted]
+    """The nodes of a layer in graph order."""
+    return graph.in_order((*owned.nodes, *dict(owned.shared)))
 
 
 def _weights(graph: Graph, owned: Owned) -> set[str]:

@@ -36,15 +36,18 @@ class Placement:
 
 
 def place(*, flop: float, moved_bytes: float, time_s: float, dtype: str, ceilings: Ceilings) -> Placement | None:
-    """Places a layer under the roofs of its computed type; None when there is no ceiling for that type, or no time."""
+    """Places a layer under the roofs of its computed type; None when there is no ceiling for that type, or no time.
+
+    A layer that computes nothing lies under the roof of memory alone, whatever its type.
+    """
     peak = ceilings.flop_per_s.get(_CEILING_OF.get(dtype, dtype))
-    if peak is None or time_s <= 0:
+    if time_s <= 0 or (peak is None and flop > 0):
         return None
-    at_compute, at_memory = flop / peak, moved_bytes / ceilings.bytes_per_s
+    at_compute, at_memory = flop / peak if peak is not None else 0.0, moved_bytes / ceilings.bytes_per_s
     fraction = max(at_compute, at_memory) / time_s
     if fraction < NEITHER_BELOW:
         return Placement("neither", fraction)
-    return Placement("compute" if at_compute >= at_memory else "memory", fraction)
+    return Placement("compute" if at_compute >= at_memory and flop > 0 else "memory", fraction)
 
 
 def roof_time_s(*, flop: float, moved_bytes: float, flop_per_s: float, bytes_per_s: float) -> float:

@@ -2,75 +2,112 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
+    from onnx import NodeProto
 
 IR_VERSION, OPSET = 8, 17
 """Old enough for every supported runtime."""
+PRODUCT = "full"
+"""The tensor that a product or a triad makes; only one element of it is returned."""
 
 
-def write_matrix_product(path: Path, rows: int, inner: int, columns: int) -> None:
-    """Y = one element of (x · W), x [rows, inner] and W [inner, columns] float32, W constant.
+@dataclass(frozen=True, slots=True)
+class ProductTypes:
+    """How a matrix product of one type is written.
+
+    Attributes:
+        feed: numpy's name of the type that is fed.
+        read: the same as ONNX names it.
+        weight: of W, likewise.
+        made: of the product, likewise.
+        op: operator.
+        cast: of both factors inside the model, "" for none: numpy has no such type to feed, and ConstantOfShape makes
+            it from opset 20 only. The cast of x is timed too.
+    """
+
+    feed: str
+    read: str
+    weight: str
+    made: str
+    op: str = "MatMul"
+    cast: str = ""
+
+
+PRODUCT_TYPES: Mapping[str, ProductTypes] = {
+    "float32": ProductTypes("float32", "FLOAT", "FLOAT", "FLOAT"),
+    "float64": ProductTypes("float64", "DOUBLE", "DOUBLE", "DOUBLE"),
+    "float16": ProductTypes("float16", "FLOAT16", "FLOAT16", "FLOAT16"),
+    "bfloat16": ProductTypes("float32", "FLOAT", "FLOAT", "BFLOAT16", cast="BFLOAT16"),
+    "int8": ProductTypes("uint8", "UINT8", "INT8", "INT32", op="MatMulInteger"),
+}
+"""By type of the arithmetic: what a backend may name in `Backend.products`."""
+
+
+def write_matrix_product(path: Path, rows: int, inner: int, columns: int, dtype: str = "float32") -> None:
+    """Y = one element of (x · W), x [rows, inner] and W [inner, columns], W constant; of int8, x is uint8.
 
     With one row, every weight is read once: a stream of reads. Only one element is returned, because the Python binding
     of a runtime copies outputs, which would be timed too.
     """
     from onnx import TensorProto, helper
 
-    value = helper.make_tensor("value", TensorProto.FLOAT, [1], [0.5])
-    shape = helper.make_tensor("w_shape", TensorProto.INT64, [2], [inner, columns])
+    types = PRODUCT_TYPES[dtype]
+    value = helper.make_tensor("value", TensorProto.DataType.Value(types.weight), [1], [1])
     # The weights are made by a node, so that the file stays small.
-    weights = helper.make_node("ConstantOfShape", ["w_shape"], ["w"], value=value)
-    product = helper.make_node("MatMul", ["x", "w"], ["full"])
-    _write(path, [weights, product], {"x": [rows, inner]}, [shape], rank=2)
-
-
-def write_integer_product(path: Path, size: int) -> None:
-    """Y = one element of (x · W), x uint8 and W int8, both [size, size], W constant; the sums are int32."""
-    from onnx import TensorProto, helper
-
-    value = helper.make_tensor("value", TensorProto.INT8, [1], [3])
-    shape = helper.make_tensor("w_shape", TensorProto.INT64, [2], [size, size])
-    weights = helper.make_node("ConstantOfShape", ["w_shape"], ["w"], value=value)
-    product = helper.make_node("MatMulInteger", ["x", "w"], ["full"])
-    types = (TensorProto.UINT8, TensorProto.INT32)
-    _write(path, [weights, product], {"x": [size, size]}, [shape], rank=2, types=types)
+    nodes = [helper.make_node("ConstantOfShape", ["w_shape"], ["w"], value=value, name="weights")]
+    factors = ["x", "w"]
+    if types.cast:
+        to = TensorProto.DataType.Value(types.cast)
+        nodes += [helper.make_node("Cast", [name], [f"cast_{name}"], to=to, name=f"cast_{name}") for name in factors]
+        factors = [f"cast_{name}" for name in factors]
+    nodes.append(helper.make_node(types.op, factors, [PRODUCT], name="product"))
+    _write(
+        path,
+        nodes,
+        {"x": [rows, inner]},
+        rank=2,
+        types=(types.read, types.made),
+        constants={"w_shape": [inner, columns]},
+    )
 
 
 def write_triad(path: Path, elements: int) -> None:
     """Y = one element of (a + b), both [elements] float32: two reads and a write for each, as STREAM's "add"."""
     from onnx import helper
 
-    _write(path, [helper.make_node("Add", ["a", "b"], ["full"])], {"a": [elements], "b": [elements]}, [], rank=1)
+    _write(
+        path, [helper.make_node("Add", ["a", "b"], [PRODUCT], name="add")], {"a": [elements], "b": [elements]}, rank=1
+    )
 
 
 def _write(
     path: Path,
     nodes: list[NodeProto],
     inputs: dict[str, list[int]],
-    constants: list[TensorProto],
     *,
     rank: int,
-    types: tuple[int, int] | None = None,
+    types: tuple[str, str] = ("FLOAT", "FLOAT"),
+    constants: Mapping[str, list[int]] | None = None,
 ) -> None:
     """Writes the model; its output `y` is the first element of the tensor `full` of that rank.
 
-    Inputs and output are float32 unless `types` has the numbers of two others.
+    `types` are those of the inputs and of the output, as ONNX names them; `constants` are lists of int64.
     """
     from onnx import TensorProto, helper
 
-    read, made = types or (TensorProto.FLOAT, TensorProto.FLOAT)
-    starts = helper.make_tensor("starts", TensorProto.INT64, [rank], [0] * rank)
-    ends = helper.make_tensor("ends", TensorProto.INT64, [rank], [1] * rank)
+    read, made = (TensorProto.DataType.Value(name) for name in types)
+    lists = {**(constants or {}), "starts": [0] * rank, "ends": [1] * rank}
     graph = helper.make_graph(
-        [*nodes, helper.make_node("Slice", ["full", "starts", "ends"], ["y"])],
+        [*nodes, helper.make_node("Slice", [PRODUCT, "starts", "ends"], ["y"], name="one")],
         "ceiling",
         [helper.make_tensor_value_info(name, read, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info("y", made, [1] * rank)],
-        [*constants, starts, ends],
+        [helper.make_tensor(name, TensorProto.INT64, [len(values)], values) for name, values in lists.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     path.write_bytes(model.SerializeToString())

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
-from alexnet_bench.backends.onnxruntime_tensors import Meanings, UserNames
+from alexnet_bench.backends.onnxruntime_names import UserNames
+from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
@@ -54,6 +55,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         run_s=trace.run_s,
         wall_s=wall_s,
         arena_peak_bytes=trace.arena_peak_bytes,
+        arena=trace.arena,
     )
 
 
@@ -97,6 +99,7 @@ def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: t
         op=node.op_type,
         reads=reads,
         makes=makes,
+        equals=tuple(equal for tensor in makes for equal in meanings.merged_into(tensor) if equal not in makes),
         is_overhead=is_overhead,
         is_unmatched=not makes and not is_overhead,
     )
@@ -123,8 +126,7 @@ def _makes(nodes: Sequence[NodeProto], meanings: Meanings) -> list[list[str]]:
     found: list[list[str]] = []
     for node in reversed(nodes):
         made = [tensor for name in node.output if name and (tensor := meanings.of(name)) is not None]
-        makes = [*made, *(equal for tensor in made for equal in meanings.merged_into(tensor))]
-        makes = makes or [tensor for name in node.output for tensor in ahead.get(name, [])]
+        makes = made or [tensor for name in node.output for tensor in ahead.get(name, [])]
         found.append(list(dict.fromkeys(makes)))
         for name in node.input:
             if name not in meanings.constants and meanings.of(name) is None:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.backends.onnxruntime_fusions import made_by_activation
+from alexnet_bench.backends.onnxruntime_names import UserNames
+from alexnet_bench.core.graph import Node
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -22,64 +24,15 @@ _NCHWC = "com.microsoft.nchwc"
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
 _TOKEN = re.compile(r"_token_\d+$")
 """What ONNX Runtime puts behind a name that is taken."""
-_CAST_PREFIX = "InsertedPrecisionFreeCast_"
+_PROPAGATED_NAME = re.compile(r"(?P<tensor>.+)_(q|dq)(_token_\d+)?", re.DOTALL)
+_QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_NHWC = "Nhwc"
+"""In front of operators of com.microsoft whose channels come last."""
 _CONV_SUM_INPUT = 3
-_SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
-"""Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
 _CONVERSIONS = frozenset(
     {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReorderInput", "ReorderOutput"}
 )
 """Operators that change a tensor's type, shape or layout and not its values."""
-
-
-class UserNames:
-    """The user's graph by tensor and by node name."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.nodes: Mapping[str, Node] = {node.name: node for node in graph.nodes}
-        self.producer: dict[str, Node] = {name: node for node in graph.nodes for name in node.writes}
-        self.tensors = self.producer.keys() | set(graph.inputs)
-        self.constants = graph.constants
-        self._readers: dict[str, list[Node]] = {}
-        for node in graph.live_nodes:
-            for name in dict.fromkeys(node.reads):
-                self._readers.setdefault(name, []).append(node)
-
-    def after(self, tensor: str, op_types: frozenset[str], also_reading: str | None = None) -> str | None:
-        """What the reader of `tensor` with one of those operators makes, looking across operators that vanish."""
-        for reader in self._readers.get(tensor, ()):
-            if reader.op_type in op_types and (also_reading is None or self._reads(reader, also_reading)):
-                return reader.writes[0]
-        for reader in self._readers.get(tensor, ()):
-            if reader.op_type in _SKIPPED:
-                found = self.after(reader.writes[0], op_types, also_reading)
-                if found is not None:
-                    return found
-        return None
-
-    def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
-        """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""
-        pending, seen = [tensor], {tensor}
-        while pending:
-            producer = self.producer.get(pending.pop())
-            for name in producer.reads if producer is not None else ():
-                if name == on:
-                    return True
-                if name not in seen and name not in made:
-                    seen.add(name)
-                    pending.append(name)
-        return False
-
-    def _reads(self, node: Node, tensor: str) -> bool:
-        return any(name == tensor or self._behind(name) == tensor for name in node.reads)
-
-    def _behind(self, tensor: str) -> str:
-        """The tensor in front of operators that vanish."""
-        producer = self.producer.get(tensor)
-        while producer is not None and producer.op_type in _SKIPPED and producer.reads:
-            tensor = producer.reads[0]
-            producer = self.producer.get(tensor)
-        return tensor
 
 
 class Meanings:
@@ -99,11 +52,12 @@ class Meanings:
             for name, tensor in zip(node.output, self._made(node), strict=True):
                 if name and tensor is not None:
                     self._found.setdefault(name, tensor)
+        self._find_renamed(nodes)
         self._find_merged(nodes)
 
     def of(self, tensor: str) -> str | None:
         """The user's tensor that one of the optimised model stands for, None where that cannot be told."""
-        return tensor if tensor in self._names.tensors else self._found.get(tensor)
+        return self._names.tensor(tensor) or self._found.get(tensor)
 
     def merged_into(self, tensor: str) -> list[str]:
         """The user's tensors that ONNX Runtime found equal to this one, and so does not compute."""
@@ -123,35 +77,43 @@ class Meanings:
             else:
                 made[0] = (
                     self._by_nchwc_name(node)
-                    or self._by_cast_name(node)
                     or self._by_node_name(node)
                     or self._by_quantised_name(node)
+                    or self._by_propagated_name(node)
+                    or self._by_what_it_reads(node)
                 )
         return made
 
     def _by_node_name(self, node: NodeProto) -> str | None:
         """A node that kept its name and operator makes what it made before, in another layout."""
-        original = self._names.nodes.get(node.name)
-        return original.writes[0] if original is not None and original.op_type == node.op_type else None
+        original = self._original(node)
+        same = original is not None and original.op_type in (node.op_type, node.op_type.removeprefix(_NHWC))
+        return original.writes[0] if original is not None and same else None
 
     def _by_quantised_name(self, node: NodeProto) -> str | None:
         """QLinearConv and the like have the name of the node in the middle, and make what is quantised behind it.
 
         A ReLU in between goes into the bounds of the quantised type (qdq_transformer/qdq_util.cc).
         """
-        names = self._names
-        original = names.nodes.get(node.name) or names.nodes.get(_TOKEN.sub("", node.name))
-        if original is None or not original.writes or node.op_type != f"QLinear{original.op_type}":
+        names, original = self._names, self._original(node)
+        if original is None or node.op_type not in (f"QLinear{original.op_type}", f"Q{original.op_type}"):
             return None
         quantise, tensor = frozenset({"QuantizeLinear"}), original.writes[0]
         bounded = names.after(tensor, frozenset({"Relu", "Clip"}))
         return names.after(tensor, quantise) or (names.after(bounded, quantise) if bounded else None)
 
-    def _by_cast_name(self, node: NodeProto) -> str | None:
-        """What is cast afterwards has the name of the cast tensor."""
-        name = node.output[0]
-        tensor = name.removeprefix(_CAST_PREFIX)
-        return tensor if tensor != name and tensor in self._names.tensors else None
+    def _original(self, node: NodeProto) -> Node | None:
+        """The user's node that a node has the name of, as a copy perhaps."""
+        original = self._names.nodes.get(node.name) or self._names.nodes.get(_TOKEN.sub("", node.name))
+        return original if original is not None and original.writes else None
+
+    def _by_propagated_name(self, node: NodeProto) -> str | None:
+        """A quantisation that ONNX Runtime moved is named after the tensor that it quantises now.
+
+        A ReLU in front of it may be gone into its bounds (qdq_transformer/qdq_propagation.cc, relu_quantizelinear.cc).
+        """
+        found = _PROPAGATED_NAME.fullmatch(node.name) if node.op_type in _QUANTISATIONS else None
+        return found["tensor"] if found is not None and found["tensor"] in self._names.tensors else None
 
     def _by_nchwc_name(self, node: NodeProto) -> str | None:
         """The tensor in a node's name, and behind it what the node says it fused: a sum, then an activation."""
@@ -160,7 +122,7 @@ class Meanings:
             return None
         names = self._names
         # A convolution of a float16 model makes what is cast afterwards, and is named after the cast tensor.
-        made = found["tensor"] if found["tensor"] in names.tensors else found["tensor"].removeprefix(_CAST_PREFIX)
+        made = names.tensor(found["tensor"]) or found["tensor"]
         candidates = (made, made.removesuffix("_bn").removesuffix("_mul"))
         tensor: str | None = next((name for name in candidates if name in names.tensors), None)
         if tensor is not None and node.op_type == "Conv" and any(node.input[_CONV_SUM_INPUT:]):
@@ -169,8 +131,24 @@ class Meanings:
         if tensor is not None and activation:
             producer = names.producer.get(tensor)
             if producer is None or producer.op_type != activation:
-                tensor = names.after(tensor, frozenset({activation}))
+                behind = names.after(tensor, frozenset({activation}))
+                tensor = behind or made_by_activation(names, tensor, activation)
         return tensor
+
+    def _by_what_it_reads(self, node: NodeProto) -> str | None:
+        """An activation whose name and output were changed makes what the user's nodes make of its input."""
+        tensor = self.of(node.input[0]) if len(node.input) == 1 else None
+        return made_by_activation(self._names, tensor, node.op_type) if tensor is not None else None
+
+    def _find_renamed(self, nodes: Iterable[NodeProto]) -> None:
+        """A node that is read as one tensor and named after another stands for both: they were found equal."""
+        nothing: frozenset[str] = frozenset()
+        for node in nodes:
+            named, read_as = self._by_nchwc_name(node), self.of(node.output[0]) if node.output else None
+            if named is None or read_as is None or read_as == named:
+                continue
+            if not self._names.depends(named, read_as, nothing) and not self._names.depends(read_as, named, nothing):
+                self._merged.setdefault(read_as, []).append(named)
 
     def _find_merged(self, nodes: Iterable[NodeProto]) -> None:
         """Where a node reads another tensor than it did, and that is no ancestor of the first, both are equal.
@@ -183,8 +161,10 @@ class Meanings:
             original = self._names.nodes.get(node.name)
             if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
                 continue
-            for before, name in zip(original.inputs, node.input, strict=True):
-                now = self.of(name)
+            reads = [(before, self.of(name)) for before, name in zip(original.inputs, node.input, strict=True)]
+            if any(now != before and now in original.inputs for before, now in reads):
+                continue  # inputs changed places (not_where_fusion.cc)
+            for before, now in reads:
                 if now is not None and before in self._names.producer and not {before} & (made | self._names.constants):
                     self._merge(before, now, made)
 
@@ -210,7 +190,7 @@ def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:
         has_subgraph = any(item.HasField("g") or item.graphs for item in node.attribute)
         inputs = [name for name in node.input if name]
         if inputs and not has_subgraph and constants.issuperset(inputs):
-            constants.update(name for name in node.output if name not in names.tensors)
+            constants.update(name for name in node.output if (names.tensor(name) or name) not in names.variables)
     return frozenset(constants)
 
 
@@ -225,7 +205,7 @@ def _read_by_kept(nodes: Iterable[NodeProto], names: UserNames) -> dict[str, str
         if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
             continue
         for before, name in zip(original.inputs, node.input, strict=True):
-            if name and name not in names.tensors and before in names.tensors and before not in names.constants:
+            if name and names.tensor(name) is None and before in names.tensors and before not in names.constants:
                 found.setdefault(name, before)
     return found
 
@@ -234,9 +214,8 @@ def _behind_conversions(nodes: Sequence[NodeProto], names: UserNames, known: Map
     """For each tensor that a conversion turns into one of the user's, or into a known one: that one."""
     found = dict(known)
     for node in reversed(nodes):
-        if _may_convert(node, names) and node.input[0] not in names.tensors:
-            made = node.output[0]
-            tensor = made if made in names.tensors else found.get(made)
+        if _may_convert(node, names) and names.tensor(node.input[0]) is None:
+            tensor = names.tensor(node.output[0]) or found.get(node.output[0])
             if tensor is not None:
                 found.setdefault(node.input[0], tensor)
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from alexnet_bench.backends.onnxruntime_cpu import TRACE_PREFIX
+from alexnet_bench.core.engine_layers import ArenaUse
 from alexnet_bench.core.errors import BackendCrash
 
 _RUN = "model_run"
@@ -19,12 +20,19 @@ _DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16"}
 
 
 class Args(msgspec.Struct):
-    """What the trace says of a kernel: its operator, the types and shapes, and the allocator's peak up to then."""
+    """What the trace says of a kernel: its operator, the types and shapes, and what the allocator holds as it ends.
+
+    `mem_in_use_peak` is the allocator's peak up to then, `mem_in_use_delta` what the kernel added. Not every release
+    says something of memory.
+    """
 
     op_name: str = ""
     input_type_shape: list[dict[str, list[int]]] = []
     output_type_shape: list[dict[str, list[int]]] = []
     mem_in_use_peak: str = ""
+    mem_bytes_in_use: str = ""
+    mem_bytes_requested_in_use: str = ""
+    mem_in_use_delta: str = ""
 
     @property
     def input_dtypes(self) -> tuple[str, ...]:
@@ -57,6 +65,7 @@ class Trace:
         shown: what is said of each kernel.
         order: the kernels of the last run, as they followed each other.
         arena_peak_bytes: the most that the allocator had in use, None when not reported.
+        arena: what it had in use after each kernel of the first run, None when not reported.
     """
 
     run_s: tuple[float, ...]
@@ -64,6 +73,7 @@ class Trace:
     shown: dict[str, Args]
     order: tuple[str, ...]
     arena_peak_bytes: int | None
+    arena: ArenaUse | None
 
 
 def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Trace:
@@ -78,11 +88,11 @@ def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Tra
         BackendCrash: the trace is not there, damaged, or lacks runs.
     """
     events = _read(folder)
-    runs = [event for event in events if event.name == _RUN and event.cat != _KERNEL]
+    runs = sorted((event for event in events if event.name == _RUN and event.cat != _KERNEL), key=_start)
     if len(runs) < timed_runs:
         # ONNX Runtime stops recording at a million events.
         raise BackendCrash(f"onnxruntime's trace holds {len(runs)} runs of {timed_runs}", "give fewer --seconds")
-    timed = sorted(runs[len(runs) - timed_runs :], key=lambda run: run.ts)
+    timed = runs[len(runs) - timed_runs :]
     kernels = _kernels(events, nested)
     by_run = [_within(kernels, run) for run in timed]
     peaks = [int(event.args.mem_in_use_peak) for event in events if event.args.mem_in_use_peak.isdecimal()]
@@ -92,6 +102,7 @@ def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Tra
         shown={_name(kernel): kernel.args for kernels in by_run for kernel in kernels},
         order=tuple(_name(kernel) for kernel in by_run[-1]) if by_run else (),
         arena_peak_bytes=max(peaks, default=None),
+        arena=_arena(events, _within(kernels, runs[0])) if runs else None,
     )
 
 
@@ -109,8 +120,7 @@ def _kernels(events: Sequence[Event], nested: Collection[str]) -> list[Event]:
     """Kernels that run inside no other, in order: a node with a subgraph contains the time of that subgraph's nodes."""
     kept: list[Event] = []
     end = -1
-    found = [event for event in events if event.cat == _KERNEL and event.name.endswith(_KERNEL_SUFFIX)]
-    for event in sorted(found, key=lambda event: (event.ts, -event.dur)):
+    for event in sorted(filter(_is_kernel, events), key=lambda event: (event.ts, -event.dur)):
         # By name as well, because times are rounded: a nested kernel may seem to start as the node around it ends.
         if event.ts >= end and _name(event) not in nested:
             kept.append(event)
@@ -131,6 +141,35 @@ def _samples(by_run: Sequence[Sequence[Event]]) -> dict[str, tuple[float, ...]]:
         for kernel in kernels:
             totals.setdefault(_name(kernel), [0] * len(by_run))[index] += kernel.dur
     return {name: tuple(value * 1e-6 for value in values) for name, values in totals.items()}
+
+
+def _arena(events: Sequence[Event], first_run: Sequence[Event]) -> ArenaUse | None:
+    """The allocator over the first run, the only one in which it gives every tensor memory of its own.
+
+    Later runs with the same shapes take one block that was planned from it. What runs inside a kernel counts as its.
+    """
+    if not first_run or not _says_memory(first_run[0].args):
+        return None
+    in_use: dict[str, int] = {}
+    requested: dict[str, int] = {}
+    end = first_run[-1].ts + first_run[-1].dur
+    for event in filter(_is_kernel, events):
+        index = bisect_right(first_run, event.ts, key=_start) - 1
+        if index >= 0 and event.ts <= end and _says_memory(event.args):
+            name = _name(first_run[index])
+            in_use[name] = max(in_use.get(name, 0), int(event.args.mem_bytes_in_use))
+            requested[name] = max(requested.get(name, 0), int(event.args.mem_bytes_requested_in_use))
+    before = first_run[0].args
+    return ArenaUse(int(before.mem_bytes_in_use) - int(before.mem_in_use_delta), in_use, requested)
+
+
+def _says_memory(args: Args) -> bool:
+    used = (args.mem_bytes_in_use, args.mem_bytes_requested_in_use, args.mem_in_use_delta.removeprefix("-"))
+    return all(value.isdecimal() for value in used)
+
+
+def _is_kernel(event: Event) -> bool:
+    return event.cat == _KERNEL and event.name.endswith(_KERNEL_SUFFIX)
 
 
 def _start(event: Event) -> int:

@@ -66,7 +66,7 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a profile is written; "-" is standard output, and then the table goes to standard error."""
+    """Where a document is written; "-" is standard output, and then the table goes to standard error."""
 
     json: str | None = None
     markdown: str | None = None
@@ -101,10 +101,10 @@ class Outputs:
             self._write_files(document, top)
         finally:
             if not quiet:
-                from alexnet_bench.report.table import print_profile
+                from alexnet_bench.report.render import show
 
                 taken = any(target in _STANDARD_OUTPUT for target in self._targets())
-                print_profile(document, sys.stderr if taken else sys.stdout, top=top)
+                show(document, sys.stderr if taken else sys.stdout, top=top)
 
     def _targets(self) -> list[str]:
         return [target for target in (self.json, self.markdown) if target is not None]
@@ -115,7 +115,7 @@ class Outputs:
 
             _emit(self.json, encode(document))
         if self.markdown is not None:
-            from alexnet_bench.report.markdown import to_markdown
+            from alexnet_bench.report.render import to_markdown
 
             _emit(self.markdown, to_markdown(document, top=top).encode())
 

@@ -31,6 +31,6 @@ def report(
     """Show a stored profile again; needs no runtime and no model."""
     outputs = options.Outputs(json=json, markdown=markdown)
     outputs.check()
-    from alexnet_bench.workflows.report import read_profile
+    from alexnet_bench.workflows.report import read_document
 
-    outputs.write(read_profile(profile), top=top, quiet=quiet)
+    outputs.write(read_document(profile), top=top, quiet=quiet)

@@ -1,20 +1,25 @@
-"""Profiles as JSON, written and read back."""
+"""Profiles, and counts as formulas, as JSON: written and read back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.profile import Profile, ProfileSet
+from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
+from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
 from alexnet_bench.core.text import printable
 
-SCHEMA_VERSION = 1
+OLDEST_READ = 1
+"""Documents from this version on are read; what they do not have is null."""
 
-Document = Profile | ProfileSet
+Document = Profile | ProfileSet | SymbolicCounts
+_D = TypeVar("_D", Profile, ProfileSet)
 
 _WRITE_ONE = "write one with: alexnet-bench profile MODEL --json FILE"
 _LIST_OF_NUMBERS = re.compile(rb"\[\n([-+0-9.eE,\s]+)\]")
@@ -26,9 +31,10 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
-_TYPES: Mapping[str, type[Profile] | type[ProfileSet]] = {
+_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts]] = {
     "alexnet-bench.profile": Profile,
     "alexnet-bench.profile-set": ProfileSet,
+    "alexnet-bench.symbolic-counts": SymbolicCounts,
 }
 
 
@@ -41,29 +47,31 @@ def encode(document: Document) -> bytes:
 
 
 def decode(content: bytes, name: str = "the document") -> Document:
-    """A document as `encode` wrote it.
+    """A document as `encode` of this release or of the version before wrote it, as one of this version.
 
     Raises:
-        UsageError: it is not JSON, not a profile, or of a version that this release does not know.
+        UsageError: it is not JSON, not a profile, or of a version that this release does not read.
     """
     try:
         head = msgspec.json.decode(content, type=_Head)
         kind = _TYPES.get(head.schema)
         if kind is None:
             raise UsageError(f"{name} is not a profile", _WRITE_ONE)
-        if head.schema_version != SCHEMA_VERSION:
-            newer = head.schema_version > SCHEMA_VERSION
-            raise UsageError(
-                f"{name} has schema version {head.schema_version}, this release reads {SCHEMA_VERSION}",
-                "pip install --upgrade alexnet-bench" if newer else "profile the model again",
-            )
-        return msgspec.json.decode(content, type=kind)
+        _check_version(head.schema_version, name, SYMBOLIC_VERSION if kind is SymbolicCounts else SCHEMA_VERSION)
+        found = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise UsageError(f"{name} is not a valid profile: {printable(str(error), 200)}", _WRITE_ONE) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"{name} is not JSON, or only a part of it: {printable(str(error), 200)}", _WRITE_ONE
         ) from None
+    if isinstance(found, SymbolicCounts):
+        return found
+    if isinstance(found, Profile):
+        return _current(found)
+    for inner in found.profiles:
+        _check_version(inner.schema_version, name, SCHEMA_VERSION)
+    return _current(replace(found, profiles=tuple(map(_current, found.profiles))))
 
 
 def read(path: Path) -> Document:
@@ -75,6 +83,28 @@ def read(path: Path) -> Document:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{name} cannot be read: {reason}", _WRITE_ONE) from None
     return decode(content, name)
+
+
+def _check_version(version: int, name: str, newest: int) -> None:
+    if not OLDEST_READ <= version <= newest:
+        raise UsageError(
+            f"{name} has schema version {version}, this release reads {OLDEST_READ} to {newest}",
+            "pip install --upgrade alexnet-bench" if version > newest else "profile the model again",
+        )
+
+
+def _current(document: _D) -> _D:
+    """The document in this version; fields that an older one does not have are null by their defaults."""
+    if document.schema_version == SCHEMA_VERSION:
+        return document
+    if isinstance(document, Profile):
+        document = replace(document, layers=tuple(map(_with_known_live_bytes, document.layers)))
+    return replace(document, schema_version=SCHEMA_VERSION)
+
+
+def _with_known_live_bytes(layer: LayerProfile) -> LayerProfile:
+    """Version 1 wrote 0 for a layer that none of the user's nodes asked for, where it is not known."""
+    return layer if layer.onnx_nodes or layer.shared_nodes else replace(layer, live_bytes=None)
 
 
 def _on_one_line(found: re.Match[bytes]) -> bytes:

@@ -15,6 +15,7 @@ class EngineLayer:
         op: operator of the backend.
         reads: the user's tensors that its inputs stand for.
         makes: the user's tensors that its outputs stand for.
+        equals: further ones that the runtime found equal to those, and so does not compute.
         is_overhead: it only changes how a tensor lies in memory; no node of the user asked for it.
         is_unmatched: an input or output stands for no tensor of the user that could be found.
         compute_dtype: type of its arithmetic, "" when not reported.
@@ -31,6 +32,25 @@ class EngineLayer:
     compute_dtype: str = ""
     input_dtypes: tuple[str, ...] = ()
     output_dtypes: tuple[str, ...] = ()
+    equals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaUse:
+    """What the runtime's allocator held during the first run, in which every tensor is allocated on its own.
+
+    Later runs take one block for all of them, so that they show no curve.
+
+    Attributes:
+        loaded_bytes: before the first layer: what loading left there.
+        in_use_bytes: by layer name, as the layer ended and before what it read was given back; the most, where the
+            layer contains others or ran several times.
+        requested_bytes: likewise, as asked for: without what the allocator rounds up.
+    """
+
+    loaded_bytes: int
+    in_use_bytes: dict[str, int]
+    requested_bytes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,7 @@ class LayerTimes:
         wall_s: the same runs as the caller sees them.
         plain_wall_s: runs without a profiler, alternated with those, as the caller sees them.
         arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
+        arena: what it had in use after each layer, None when not reported.
     """
 
     layers: tuple[EngineLayer, ...]
@@ -52,6 +73,7 @@ class LayerTimes:
     wall_s: tuple[float, ...]
     plain_wall_s: tuple[float, ...] = ()
     arena_peak_bytes: int | None = None
+    arena: ArenaUse | None = None
 
     @property
     def profiling_overhead_fraction(self) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _CPU0 = Path("/sys/devices/system/cpu/cpu0")
 _CGROUP = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 @lru_cache(maxsize=1)
@@ -35,8 +36,12 @@ def usable_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Physical memory of the machine, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Memory that this process may use, in bytes: what the machine has, or the container's limit where that is less."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(there, int(_CGROUP_MEMORY.read_text()))
+    except (OSError, ValueError):  # no control group, or no limit ("max")
+        return there
 
 
 def last_level_cache_bytes() -> int:

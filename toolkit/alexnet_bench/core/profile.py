@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+SCHEMA_VERSION = 2
+"""Raised when a field changes its meaning or goes away; once for a release."""
+
 Bound = Literal["compute", "memory", "neither", "overhead"]
 Scalar = str | int | float | bool | None
 
@@ -141,7 +144,7 @@ class LayerProfile:
     params: int
     weight_bytes: int
     activation_bytes: int
-    live_bytes: int
+    live_bytes: int | None
     macs: int | None
     flop: int | None
     bytes: int | None
@@ -157,6 +160,9 @@ class LayerProfile:
     compute_dtype: str = ""
     input_dtypes: tuple[str, ...] = ()
     output_dtypes: tuple[str, ...] = ()
+    arena_bytes: int | None = None
+    arena_requested_bytes: int | None = None
+    merged_nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,7 @@ class Memory:
 
     static_peak_bytes: int
     arena_peak_bytes: int | None = None
+    arena_loaded_bytes: int | None = None
     load_peak_bytes: int | None = None
     run_peak_bytes: int | None = None
     device_peak_bytes: int | None = None
@@ -175,20 +182,22 @@ class Ceilings:
     """What this machine can reach, by the backend's own kernels.
 
     Attributes:
-        flop_per_s: best rate of a large matrix product, by type.
+        flop_per_s: best rate of a large matrix product, by type; None where `unavailable` says why.
         bytes_per_s: best rate of a stream through memory.
         median_flop_per_s: median of the same runs; far below the best means a noisy machine.
         median_bytes_per_s: likewise.
         source: how it was measured, or who published it.
         method_version: raised when the way of measuring changes.
+        unavailable: types that were tried and have no ceiling of their own, and why.
     """
 
-    flop_per_s: dict[str, float]
+    flop_per_s: dict[str, float | None]
     bytes_per_s: float
-    median_flop_per_s: dict[str, float]
+    median_flop_per_s: dict[str, float | None]
     median_bytes_per_s: float
     source: str
     method_version: int
+    unavailable: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +271,7 @@ class Profile:
     environment: Environment
     warnings: tuple[Caution, ...] = ()
     schema: Literal["alexnet-bench.profile"] = "alexnet-bench.profile"
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -271,5 +280,5 @@ class ProfileSet:
 
     profiles: tuple[Profile, ...]
     schema: Literal["alexnet-bench.profile-set"] = "alexnet-bench.profile-set"
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
     warnings: tuple[Caution, ...] = field(default=())

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from alexnet_bench.core.document import SCHEMA_VERSION
-from alexnet_bench.core.profile import Profile, ProfileSet
+from alexnet_bench.core.profile import SCHEMA_VERSION, Profile, ProfileSet
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED = Path(__file__).resolve().parents[1] / "schemas" / f"profile-{SCHEMA_VERSION}.schema.json"

@@ -43,18 +43,26 @@ def analyse(graph: Graph) -> Liveness:
     alive, live_bytes = 0, []
     for node, change in zip(nodes, changes, strict=False):
         alive += change
-        live_bytes.append(alive + _inside(node))
+        live_bytes.append(alive + _inside(graph, node))
     peak = max(live_bytes)
     return Liveness(tuple(live_bytes), peak, nodes[live_bytes.index(peak)].name)
 
 
-def _inside(node: Node) -> int:
-    """What the graphs inside a node hold at most while it runs, beside its outputs."""
-    peaks = (
-        analyse(body).peak_bytes - sum(body.tensor(name).size_bytes or 0 for name in body.outputs)
-        for _, body in node.bodies
-    )
+def _inside(graph: Graph, node: Node) -> int:
+    """What the graphs inside a node hold at most while it runs, beside its outputs.
+
+    What a body returns are those outputs, and so are not counted again; but where the size of these is unknown, as
+    often for a Loop, they did not count outside.
+    """
+    outside = sum(graph.tensor(name).size_bytes or 0 for name in node.writes)
+    peaks = (analyse(body).peak_bytes - min(outside, _returned(body)) for _, body in node.bodies)
     return max(0, *peaks, 0)
+
+
+def _returned(body: Graph) -> int:
+    """Bytes of the outputs that the body itself holds: not of constants, nor of what it captures."""
+    own = {*body.inputs, *(name for node in body.live_nodes for name in node.writes)}
+    return sum(body.tensor(name).size_bytes or 0 for name in own.intersection(body.outputs))
 
 
 def _storage(graph: Graph, nodes: Sequence[Node]) -> dict[str, str]:

@@ -81,7 +81,7 @@ def print_device(device: Device, stream: IO[str]) -> None:
 
 
 def print_ceilings(ceilings: Ceilings, stream: IO[str]) -> None:
-    """Best and median of each ceiling."""
+    """Best and median of each ceiling, and why a type has none."""
     table = plain_table("ceiling", ">best", ">median")
     for dtype, best in ceilings.flop_per_s.items():
         median = ceilings.median_flop_per_s.get(dtype)
@@ -89,6 +89,8 @@ def print_ceilings(ceilings: Ceilings, stream: IO[str]) -> None:
     table.add_row("memory", quantity(ceilings.bytes_per_s, "B/s"), quantity(ceilings.median_bytes_per_s, "B/s"))
     with page(stream) as console:
         console.print(table)
+        for dtype, why in ceilings.unavailable.items():
+            console.print(safe(f"no ceiling for {dtype}: {why}"))
         console.print(safe(ceilings.source, "dim"))
 
 

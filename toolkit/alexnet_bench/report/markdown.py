@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.text import escape_controls
 from alexnet_bench.report.headline import headline
@@ -15,7 +14,7 @@ _AUTOLINK = re.compile(r"(?i)(:(?=//)|(?<=www)\.)")
 _WORD_JOINER = "\u2060"
 
 
-def to_markdown(document: Document, *, top: int | None = None) -> str:
+def to_markdown(document: Profile | ProfileSet, *, top: int | None = None) -> str:
     """One section for each profile: headline, summary, and the layers folded away.
 
     Args:

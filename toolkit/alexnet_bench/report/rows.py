@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alexnet_bench.core.profile import BudgetLine, Caution, LayerProfile, Profile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
+from alexnet_bench.report.memory import memory_texts
 
 ALL_UP_TO = 40
 """Profiles with up to this many layers are shown whole, longer ones by their slowest layers."""
@@ -131,7 +132,7 @@ def summary(profile: Profile) -> list[Line]:
     lines = [
         Line("latency", _latency(profile)),
         Line("work", _work(profile)),
-        Line("memory", _memory(profile)),
+        Line("memory", memory_texts(profile)),
         Line("coverage", _coverage(profile)),
         Line("ceilings", _ceilings(profile)),
         *(Line("budget", _budget(profile, line)) for line in profile.budget),
@@ -211,19 +212,6 @@ def _of_counted(profile: Profile) -> str:
     return f", in the {coverage.nodes_counted} of {coverage.nodes} nodes counted"
 
 
-def _memory(profile: Profile) -> tuple[str, ...]:
-    memory = profile.memory
-    measured = (
-        ("arena {}", memory.arena_peak_bytes),
-        ("process {} while loading", memory.load_peak_bytes),
-        ("{} while running", memory.run_peak_bytes),
-        ("device {}", memory.device_peak_bytes),
-    )
-    known = [text.format(binary_bytes(value)) for text, value in measured if value is not None]
-    counted = f"activations {binary_bytes(memory.static_peak_bytes)} at their peak, as counted"
-    return (counted, *([", ".join(known)] if known else []))
-
-
 def _coverage(profile: Profile) -> tuple[str, ...]:
     coverage = profile.coverage
     counted = f"{coverage.nodes_counted:,} of {plural(coverage.nodes, 'node')} counted"
@@ -256,7 +244,8 @@ def _ceilings(profile: Profile) -> tuple[str, ...]:
     ceilings = profile.ceilings
     if ceilings is None:
         return ()
-    rates = [f"{quantity(value, 'FLOP/s')} {printable(name)}" for name, value in sorted(ceilings.flop_per_s.items())]
+    known = [(name, value) for name, value in sorted(ceilings.flop_per_s.items()) if value is not None]
+    rates = [f"{quantity(value, 'FLOP/s')} {printable(name)}" for name, value in known]
     return (", ".join((*rates, quantity(ceilings.bytes_per_s, "B/s"))), printable(ceilings.source, 400))
 
 

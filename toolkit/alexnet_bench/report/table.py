@@ -8,7 +8,6 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alexnet_bench.core.document import Document
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.units import quantity
 from alexnet_bench.report.console import Name, page, plain_table, safe
@@ -33,7 +32,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BOUND_STYLE = {"compute": "green", "memory": "cyan", "neither": "bold red", "overhead": "yellow"}
 
 
-def print_profile(document: Document, stream: IO[str], *, top: int | None = None, width: int | None = None) -> None:
+def print_profile(
+    document: Profile | ProfileSet, stream: IO[str], *, top: int | None = None, width: int | None = None
+) -> None:
     """Prints one profile, or all of a set, with a comparison at the end.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alexnet_bench.attribution import coverage as coverages
@@ -31,7 +31,7 @@ from alexnet_bench.core.profile import (
 )
 from alexnet_bench.core.statistics import summarise
 from alexnet_bench.measure.latency import LatencyRun
-from alexnet_bench.workflows import cautions, quoted
+from alexnet_bench.workflows import cautions, memory, quoted
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Measured:
 
 def static_profile(case: Counted, budgets: Sequence[Budget], environment: Environment) -> Profile:
     """A profile of counts alone: one layer for each live node, every time null."""
-    coverage = coverages.counted_only(case.costs)
+    coverage, predict = coverages.counted_only(case.costs), _predictor(case, budgets)
+    budget_times_s = (predict((row.name,), row.flop, row.bytes) for row in case.costs.rows)
     return Profile(
         model=_model(case, None),
         case=Case(case.batch, _shapes(case.graph), threads=None, seed=None),
@@ -74,7 +75,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         totals=_totals(case.costs),
         coverage=coverage,
         latency=None,
-        layers=_with_budget_times(case, static_layers(case.costs), budgets),
+        layers=static_layers(case.costs, budget_times_s),
         memory=Memory(static_peak_bytes=case.costs.activation_peak_bytes),
         ceilings=None,
         budget=_budget(case, budgets, None),
@@ -87,7 +88,8 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
     """A profile of a case that was run."""
     run = _rounded(run)
     attribution = join(case.graph, run.times.layers)
-    layers = timed_layers(case.graph, case.costs, attribution, run.times, run.ceilings)
+    timed = timed_layers(case.graph, case.costs, attribution, run.times, run.ceilings)
+    layers = memory.with_memory(timed, attribution, run.times.arena)
     coverage = coverages.measured(case.costs, attribution, layers, run.times)
     latency = _latency(case.batch, run)
     return Profile(
@@ -98,12 +100,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         coverage=coverage,
         latency=latency,
         layers=_with_budget_times(case, layers, budgets),
-        memory=Memory(
-            static_peak_bytes=case.costs.activation_peak_bytes,
-            arena_peak_bytes=run.times.arena_peak_bytes,
-            load_peak_bytes=run.latency.load_peak_bytes,
-            run_peak_bytes=run.latency.run_peak_bytes,
-        ),
+        memory=memory.measured(case.costs, run.times, run.latency),
         ceilings=run.ceilings,
         budget=_budget(case, budgets, latency.throughput_per_s),
         environment=environment,
@@ -199,23 +196,29 @@ def _with_budget_times(
     case: Counted, layers: Sequence[LayerProfile], budgets: Sequence[Budget]
 ) -> tuple[LayerProfile, ...]:
     """Each layer's predicted time on the first budget."""
-    if not budgets:
-        return tuple(layers)
-    times = (_budget_time_s(layer, budgets[0], case.whole_on_one_card) for layer in layers)
+    predict = _predictor(case, budgets)
+    times = (
+        None if layer.bound == "overhead" else predict(layer.onnx_nodes, layer.flop, layer.bytes) for layer in layers
+    )
     return tuple(replace(layer, budget_time_s=time_s) for layer, time_s in zip(layers, times, strict=True))
 
 
-def _budget_time_s(layer: LayerProfile, budget: Budget, whole_on_one_card: Collection[str]) -> float | None:
-    peak = budget.device.peak_flop_per_s(DTYPE_OF_BUDGET)
-    if peak is None or layer.flop is None or layer.bytes is None or layer.bound == "overhead":
-        return None
-    count = min((cards(node, budget.count, whole_on_one_card) for node in layer.onnx_nodes), default=budget.count)
-    return roof_time_s(
-        flop=layer.flop,
-        moved_bytes=layer.bytes,
-        flop_per_s=count * peak,
-        bytes_per_s=count * budget.device.memory.bytes_per_s,
-    )
+def _predictor(
+    case: Counted, budgets: Sequence[Budget]
+) -> Callable[[Sequence[str], int | None, int | None], float | None]:
+    """Seconds that the first budget takes for some nodes, their FLOP and their bytes; None where it is not known."""
+    peak = budgets[0].device.peak_flop_per_s(DTYPE_OF_BUDGET) if budgets else None
+    if peak is None:
+        return lambda *_: None
+    budget, bytes_per_s = budgets[0], budgets[0].device.memory.bytes_per_s
+
+    def predict(nodes: Sequence[str], flop: int | None, moved_bytes: int | None) -> float | None:
+        if flop is None or moved_bytes is None:
+            return None
+        count = min((cards(node, budget.count, case.whole_on_one_card) for node in nodes), default=budget.count)
+        return roof_time_s(flop=flop, moved_bytes=moved_bytes, flop_per_s=count * peak, bytes_per_s=count * bytes_per_s)
+
+    return predict
 
 
 def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:

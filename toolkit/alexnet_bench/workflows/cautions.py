@@ -19,6 +19,7 @@ _NOISY_CEILING = 0.7
 _COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
 _MOSTLY_OWNED = 0.98
+_CEILING_OF = {"uint8": "int8"}
 _WHY_ABOVE = {
     "memory": "the data comes from a cache",
     "compute": "this kernel beats the runtime's own matrix product, or shares its work with a layer that was merged",
@@ -92,14 +93,17 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
 
 def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
     """Ceilings that are doubtful, and layers above them."""
+    used = {_CEILING_OF.get(layer.compute_dtype, layer.compute_dtype) for layer in layers}
     medians = {**ceilings.median_flop_per_s, "memory": ceilings.median_bytes_per_s}
     for dtype, best in {**ceilings.flop_per_s, "memory": ceilings.bytes_per_s}.items():
-        if medians.get(dtype, best) < _NOISY_CEILING * best:
+        median = medians.get(dtype) if dtype in {*used, "memory"} else None
+        if best is not None and median is not None and median < _NOISY_CEILING * best:
             yield Caution(
                 "noisy-ceiling",
                 f"the {dtype} ceiling is uncertain: its best run was far faster than its median",
                 "alexnet-bench ceilings --refresh",
             )
+    yield from _without_ceiling(ceilings, layers)
     for bound, why in _WHY_ABOVE.items():
         above = [layer for layer in layers if layer.bound == bound and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF]
         if above:
@@ -107,6 +111,22 @@ def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[
                 "above-roof",
                 f"{plural(len(above), 'layer')} above the {bound} roof, {printable(above[0].name)} first: {why}",
             )
+
+
+def _without_ceiling(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
+    """Layers that got no bound, as the type that they compute in has no ceiling; one of another type would be wrong."""
+    unbound: dict[str, list[LayerProfile]] = {}
+    for layer in layers:
+        dtype = layer.compute_dtype
+        if layer.bound is None and layer.flop is not None and dtype and ceilings.flop_per_s.get(dtype) is None:
+            unbound.setdefault(dtype, []).append(layer)
+    for dtype, found in unbound.items():
+        why = ceilings.unavailable.get(dtype, "it is not among the types that are measured")
+        yield Caution(
+            "no-ceiling",
+            f"no bound for {plural(len(found), 'layer')} computed in {printable(dtype)}, {printable(found[0].name)} "
+            f"first: that type has no ceiling here ({printable(why, 200)})",
+        )
 
 
 def of_attribution(coverage: Coverage) -> Iterator[Caution]:

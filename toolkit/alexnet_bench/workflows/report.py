@@ -6,15 +6,34 @@ from pathlib import Path
 
 from alexnet_bench.core import atomic, document
 from alexnet_bench.core.document import Document
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.profile import Profile, ProfileSet
+from alexnet_bench.core.symbolic import SymbolicCounts
+from alexnet_bench.core.text import printable
 
 
-def read_profile(path: str | Path) -> Document:
+def read_document(path: str | Path) -> Document:
+    """Whatever `profile --json` wrote: a profile, a set of them, or counts as formulas.
+
+    Raises:
+        UsageError: not such a document, or of a version that this release does not know.
+    """
+    return document.read(Path(path))
+
+
+def read_profile(path: str | Path) -> Profile | ProfileSet:
     """A profile, or a set of them, from the JSON that `profile --json` wrote.
 
     Raises:
         UsageError: not a profile, or of a version that this release does not know.
     """
-    return document.read(Path(path))
+    found = read_document(path)
+    if isinstance(found, SymbolicCounts):
+        raise UsageError(
+            f"{printable(str(path), 200)} holds counts as formulas, and no profile",
+            "profile the model without --symbolic",
+        )
+    return found
 
 
 def write_profile(profile: Document, path: str | Path) -> None:

@@ -1,0 +1,75 @@
+"""The user's graph as ONNX Runtime's optimised model refers to it: by tensor and by node name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alexnet_bench.core.graph import Graph, Node
+
+_SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
+"""Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
+
+_CAST_PREFIX = "InsertedPrecisionFreeCast_"
+"""What ONNX Runtime puts in front of the name of a tensor in another precision (insert_cast_transformer.cc)."""
+
+
+class UserNames:
+    """The user's graph by tensor and by node name."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes: Mapping[str, Node] = {node.name: node for node in graph.nodes}
+        self.producer: dict[str, Node] = {name: node for node in graph.nodes for name in node.writes}
+        self.tensors = self.producer.keys() | set(graph.inputs)
+        self.constants = graph.constants
+        self.variables = self.tensors - self.constants
+        self._readers: dict[str, list[Node]] = {}
+        for node in graph.live_nodes:
+            for name in dict.fromkeys(node.reads):
+                self._readers.setdefault(name, []).append(node)
+
+    def tensor(self, name: str) -> str | None:
+        """The user's tensor of that name, or the one that a cast of that name makes in another precision."""
+        if name in self.tensors:
+            return name
+        uncast = name.removeprefix(_CAST_PREFIX)
+        return uncast if uncast in self.tensors else None
+
+    def readers(self, tensor: str) -> Sequence[Node]:
+        """The live nodes that read a tensor, in graph order."""
+        return self._readers.get(tensor, ())
+
+    def after(self, tensor: str, op_types: frozenset[str], also_reading: str | None = None) -> str | None:
+        """What the reader of `tensor` with one of those operators makes, looking across operators that vanish."""
+        for reader in self.readers(tensor):
+            if reader.op_type in op_types and (also_reading is None or self._reads(reader, also_reading)):
+                return reader.writes[0]
+        for reader in self.readers(tensor):
+            if reader.op_type in _SKIPPED:
+                found = self.after(reader.writes[0], op_types, also_reading)
+                if found is not None:
+                    return found
+        return None
+
+    def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
+        """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""
+        pending, seen = [tensor], {tensor}
+        while pending:
+            producer = self.producer.get(pending.pop())
+            for name in producer.reads if producer is not None else ():
+                if name == on:
+                    return True
+                if name not in seen and name not in made:
+                    seen.add(name)
+                    pending.append(name)
+        return False
+
+    def _reads(self, node: Node, tensor: str) -> bool:
+        return any(name == tensor or self._behind(name) == tensor for name in node.reads)
+
+    def _behind(self, tensor: str) -> str:
+        """The tensor in front of operators that vanish."""
+        producer = self.producer.get(tensor)
+        while producer is not None and producer.op_type in _SKIPPED and producer.reads:
+            tensor = producer.reads[0]
+            producer = self.producer.get(tensor)
+        return tensor

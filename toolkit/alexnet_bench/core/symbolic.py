@@ -1,0 +1,218 @@
+"""Counts as formulas of a model's dynamic dimensions. Field names are the public contract of the JSON document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Literal
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.profile import Caution
+from alexnet_bench.core.text import printable
+
+SYMBOLIC_VERSION = 1
+"""Of the document that holds counts as formulas."""
+
+_WORD = re.compile(r"\w[\w.]*")
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`coefficient / divisor`, times each dimension to its power."""
+
+    coefficient: int
+    powers: dict[str, int]
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A polynomial of the sizes.
+
+    Attributes:
+        terms: to be added up; none for 0.
+        text: the same for people: "18,432*N*T^2 + 85,000,000*N*T".
+    """
+
+    terms: tuple[Term, ...]
+    text: str
+
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The exact value for these sizes.
+
+        Raises:
+            UsageError: a size is missing, or the value is no whole number: the sizes do not fit the condition.
+        """
+        missing = {name for term in self.terms for name in term.powers if name not in sizes}
+        if missing:
+            raise UsageError(f"the formula also depends on {', '.join(map(printable, sorted(missing)))}", "give a size")
+        value = sum(
+            (
+                Fraction(term.coefficient * prod(sizes[name] ** power for name, power in term.powers.items()))
+                / term.divisor
+                for term in self.terms
+            ),
+            Fraction(),
+        )
+        if value.denominator != 1:
+            raise UsageError(f"the formula does not hold for {dict(sizes)}", "look at its conditions: `where`")
+        return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Which sizes of a dimension formulas are right for.
+
+    Attributes:
+        name: of the dimension.
+        multiple_of: sizes are multiples of this.
+        at_least: the smallest size.
+        at_most: the largest size that was found right; None where no limit was met.
+    """
+
+    name: str
+    multiple_of: int = 1
+    at_least: int = 1
+    at_most: int | None = None
+
+    def holds(self, size: int) -> bool:
+        """Whether the size fits."""
+        within = size >= self.at_least and (self.at_most is None or size <= self.at_most)
+        return within and size % self.multiple_of == 0
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicWork:
+    """The arithmetic of a node, or of all of them; `where` leaves out dimensions that may have any size."""
+
+    macs: Formula
+    flop: Formula
+    transcendentals: Formula
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicBytes:
+    """The bytes that a node, or all of them, read and write, weights included; `where` as for the arithmetic."""
+
+    bytes_read: Formula
+    bytes_written: Formula
+    bytes_moved: Formula
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicNode:
+    """One live node of the user's graph.
+
+    Attributes:
+        name: of the node.
+        op: operator, with its domain when that is not ONNX's own.
+        weight_bytes: of the constants it reads.
+        work: None when there is no formula.
+        moved: None when there is no formula.
+        why_no_formula: for one of them, "" when both are there.
+        assumed: what only a run would tell, "" for nothing.
+    """
+
+    name: str
+    op: str
+    weight_bytes: int
+    work: SymbolicWork | None
+    moved: SymbolicBytes | None
+    why_no_formula: str = ""
+    assumed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicTotals:
+    """Sums over the nodes that have a formula.
+
+    Attributes:
+        work: of `nodes_with_work` nodes.
+        moved: of `nodes_with_moved` nodes.
+        activation_peak_bytes: right where both of the others are; None when no single formula gives it.
+        weight_bytes: of every constant that a live node reads, each once; depends on no size.
+        params: elements of the float weights.
+        nodes: live nodes.
+        nodes_with_work: those whose arithmetic has a formula.
+        nodes_with_moved: those whose bytes have a formula.
+    """
+
+    work: SymbolicWork
+    moved: SymbolicBytes
+    activation_peak_bytes: Formula | None
+    weight_bytes: int
+    params: int
+    nodes: int
+    nodes_with_work: int
+    nodes_with_moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicInput:
+    """An input; `shape` has numbers, and names of dimensions."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicModel:
+    """The user's model."""
+
+    name: str
+    graph_sha256: str
+    inputs: tuple[SymbolicInput, ...]
+
+
+@dataclass(frozen=True)
+class SymbolicCounts:
+    """The whole document.
+
+    Attributes:
+        model: the user's model.
+        dimensions: the names that formulas may use.
+        totals: sums.
+        nodes: per live node, in order.
+        warnings: what the totals leave out.
+    """
+
+    model: SymbolicModel
+    dimensions: tuple[str, ...]
+    totals: SymbolicTotals
+    nodes: tuple[SymbolicNode, ...]
+    warnings: tuple[Caution, ...] = ()
+    schema: Literal["alexnet-bench.symbolic-counts"] = "alexnet-bench.symbolic-counts"
+    schema_version: int = SYMBOLIC_VERSION
+
+
+def formula(terms: list[Term]) -> Formula:
+    """A formula with its text, the highest powers first."""
+    ordered = sorted(terms, key=lambda term: -sum(term.powers.values()))
+    text = "".join(_signed(term, first=index == 0) for index, term in enumerate(ordered))
+    return Formula(tuple(ordered), text or "0")
+
+
+def shown_name(name: str) -> str:
+    """A dimension's name, safe to show; in brackets where it could be read as a formula itself."""
+    text = printable(name, _LONGEST_NAME)
+    return text if _WORD.fullmatch(text) else f"[{text}]"
+
+
+def _signed(term: Term, *, first: bool) -> str:
+    sign = "-" if term.coefficient < 0 else ("" if first else "+")
+    return f"{sign}{_unsigned(term)}" if first else f" {sign} {_unsigned(term)}"
+
+
+def _unsigned(term: Term) -> str:
+    size = abs(term.coefficient)
+    factors = [shown_name(name) + (f"^{power}" if power > 1 else "") for name, power in term.powers.items()]
+    if size != 1 or not factors:
+        factors.insert(0, f"{size:,}")
+    return "*".join(factors) + (f"/{term.divisor:,}" if term.divisor > 1 else "")

@@ -1,0 +1,171 @@
+"""The runs behind the ceilings: large matrix products of each type, a stream of reads and a triad, on the backend."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isqrt
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from alexnet_bench.backends.ceiling_models import PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad
+from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.registry import get_backend, layers_reader
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.machine import last_level_cache_bytes
+from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+
+METHOD_VERSION = 6
+"""Raised when anything below changes what the numbers mean."""
+_SIZES = {"float32": (512, 2048)}
+"""Sides of the matrices, because the size that suits a processor's caches differs; the fastest one counts."""
+_OTHER_SIZES = (512,)
+_SECONDS, _WARMUP_S = 0.25, 0.05
+_FLOAT_BYTES = 4
+_TRIAD_ARRAYS = 3
+_MIN_STREAM_BYTES, _MAX_STREAM_BYTES = 256 << 20, 1 << 30
+_SAME_KIND = {"uint8": "int8"}
+"""Products of bytes run at one rate, signed or not."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A model that drives one limit, and how much it does in a run."""
+
+    write: Callable[[Path], None]
+    inputs: dict[str, tuple[int, ...]]
+    amount: float
+    feed: str = "float32"
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The rates of one kernel, or why there are none."""
+
+    rates: tuple[float, ...] = ()
+    size: int = 0
+    why_none: str = ""
+
+
+def measure_ceilings(backend: str, threads: int) -> Ceilings:
+    """Runs a matrix product of each type that the backend names, a stream of reads and a triad; the best is a ceiling.
+
+    A type that the backend refuses, or in truth computes in another one, has none, and the reason is kept.
+    """
+    stream_bytes = _stream_bytes()
+    side = isqrt(stream_bytes // _FLOAT_BYTES)
+    with Worker() as worker:
+        products = {dtype: _best_product(worker, backend, threads, dtype) for dtype in get_backend(backend).products}
+        streams = {
+            "read": rates(worker, backend, threads, read(side)),
+            "triad": rates(worker, backend, threads, triad(stream_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))),
+        }
+    name, stream = max(streams.items(), key=lambda item: max(item[1]))
+    return Ceilings(
+        flop_per_s={dtype: max(runs.rates, default=None) for dtype, runs in products.items()},
+        bytes_per_s=max(stream),
+        median_flop_per_s={dtype: median(runs.rates) if runs.rates else None for dtype, runs in products.items()},
+        median_bytes_per_s=median(stream),
+        source=(
+            f"measured with {backend}, {threads} threads: {_described(products)} and of {len(stream)} runs of a {name} "
+            f"over {stream_bytes >> 20} MiB"
+        ),
+        method_version=METHOD_VERSION,
+        unavailable={dtype: runs.why_none for dtype, runs in products.items() if not runs.rates},
+    )
+
+
+def product(dtype: str, rows: int, inner: int, columns: int) -> Kernel:
+    """A matrix product [rows, inner] x [inner, columns]: FLOP."""
+    return Kernel(
+        lambda path: write_matrix_product(path, rows, inner, columns, dtype),
+        {"x": (rows, inner)},
+        2.0 * rows * inner * columns,
+        PRODUCT_TYPES[dtype].feed,
+    )
+
+
+def read(side: int) -> Kernel:
+    """A vector times a float32 matrix [side, side], of which every weight is read once: bytes."""
+    return Kernel(
+        lambda path: write_matrix_product(path, 1, side, side), {"x": (1, side)}, float(side * side * _FLOAT_BYTES)
+    )
+
+
+def triad(elements: int) -> Kernel:
+    """The sum of two float32 vectors: bytes read and written."""
+    return Kernel(
+        lambda path: write_triad(path, elements),
+        {"a": (elements,), "b": (elements,)},
+        float(_TRIAD_ARRAYS * elements * _FLOAT_BYTES),
+    )
+
+
+def rates(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tuple[float, ...]:
+    """Amount per second of each run; the worker forgets what it ran before."""
+    request, inputs = _prepared(worker, backend, threads, kernel)
+    worker.load(request, inputs)
+    worker.sample(seconds=_WARMUP_S, min_runs=2)
+    return tuple(kernel.amount / wall for wall in worker.sample(seconds=_SECONDS, min_runs=5).wall_s)
+
+
+def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -> str:
+    """The type in which the backend computes a product, by its own account; "" when it does not say.
+
+    Raises:
+        BackendRefusal: it has no such product.
+    """
+    request, inputs = _prepared(worker, backend, threads, kernel)
+    folder = Path(tempfile.mkdtemp(dir=worker.scratch))
+    worker.load(LoadRequest(backend, request.model_path, threads, layers_dir=str(folder)), inputs)
+    wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
+    worker.unload()
+    graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
+    times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
+    computing = (layer.compute_dtype for layer in times.layers if PRODUCT in layer.makes and not layer.is_overhead)
+    dtype = next(computing, "")
+    return _SAME_KIND.get(dtype, dtype)
+
+
+def _best_product(worker: Worker, backend: str, threads: int, dtype: str) -> _Runs:
+    """The fastest of the sizes. The type is asked for first: casts around a product would be measured as one."""
+    sizes = _SIZES.get(dtype, _OTHER_SIZES)
+    try:
+        computed = computed_dtype(worker, backend, threads, product(dtype, *[sizes[0]] * 3))
+    except BackendRefusal as error:
+        return _Runs(why_none=error.message)
+    if computed != dtype:
+        return _Runs(why_none=f"{backend} computes its matrix product in {computed or 'a type that it does not say'}")
+    found = (_Runs(rates(worker, backend, threads, product(dtype, *[size] * 3)), size) for size in sizes)
+    return max(found, key=lambda runs: max(runs.rates))
+
+
+def _described(products: dict[str, _Runs]) -> str:
+    measured = [(dtype, runs) for dtype, runs in products.items() if runs.rates]
+    if not measured:
+        return "no matrix product,"
+    (first, runs), *others = measured
+    likewise = f", likewise for {' and '.join(dtype for dtype, _ in others)}," if others else ""
+    return f"best of {len(runs.rates)} products of {runs.size}x{runs.size} {first} matrices{likewise}"
+
+
+def _prepared(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tuple[LoadRequest, Path]:
+    model, inputs = worker.scratch / "ceiling.onnx", worker.scratch / "inputs"
+    inputs.mkdir(exist_ok=True)
+    kernel.write(model)
+    write_arrays(inputs, {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()})
+    return LoadRequest(backend, str(model), threads), inputs
+
+
+def _stream_bytes() -> int:
+    """Eight times the last-level cache, so that a stream has to come from memory.
+
+    Four times would do for the cache that is there; virtual machines report less than the host has.
+    """
+    return min(_MAX_STREAM_BYTES, max(_MIN_STREAM_BYTES, 8 * last_level_cache_bytes()))

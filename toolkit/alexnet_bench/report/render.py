@@ -1,0 +1,31 @@
+"""Documents of every kind, as a table on a stream or as Markdown."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from alexnet_bench.core.document import Document
+from alexnet_bench.core.symbolic import SymbolicCounts
+from alexnet_bench.report import markdown, symbolic
+from alexnet_bench.report.table import print_profile
+
+
+def show(document: Document, stream: IO[str], *, top: int | None = None) -> None:
+    """Prints a document for people.
+
+    Args:
+        document: a profile, several, or counts as formulas.
+        stream: where to.
+        top: rows to show, 0 for all, None for a number that fits.
+    """
+    if isinstance(document, SymbolicCounts):
+        symbolic.print_symbolic(document, stream, top=top)
+    else:
+        print_profile(document, stream, top=top)
+
+
+def to_markdown(document: Document, *, top: int | None = None) -> str:
+    """The document as Markdown; arguments as for `show`."""
+    if isinstance(document, SymbolicCounts):
+        return symbolic.to_markdown(document, top=top)
+    return markdown.to_markdown(document, top=top)
