@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alexnet_bench.workflows.export import export
     from alexnet_bench.workflows.profile import Options, profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
+    from alexnet_bench.workflows.symbolic import symbolic_counts
 
 _PUBLIC = {
     "AlexnetBenchError": "core.errors",
@@ -32,6 +33,7 @@ _PUBLIC = {
     "profile": "workflows.profile",
     "profile_set": "workflows.profile",
     "read_profile": "workflows.report",
+    "symbolic_counts": "workflows.symbolic",
     "write_profile": "workflows.report",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "profile",
     "profile_set",
     "read_profile",
+    "symbolic_counts",
     "write_profile",
 ]
 

@@ -21,6 +21,7 @@ _PUBLIC = [
     "profile",
     "profile_set",
     "read_profile",
+    "symbolic_counts",
     "write_profile",
 ]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(alexnet_bench.__file__).parents[1])}

@@ -1,0 +1,320 @@
+"""Formulas equal the counts for any sizes that they claim to be right for."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnx.parser
+import pytest
+
+from alexnet_bench.core.errors import ShapeError, UsageError
+from alexnet_bench.graph import symbolic
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.graph.symbolic import Found, SymbolicTable, count_symbolically
+from alexnet_bench.graph.symbolic_domain import Domain, Range
+from alexnet_bench.graph.symbolic_fit import Lattice, Polynomial, add, box, degree, interpolate
+from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
+
+Case = tuple[ModelFile, OpenInputs, SymbolicTable]
+Solve = Callable[..., Case]
+
+
+@pytest.fixture
+def solve(tmp_path: Path) -> Solve:
+    """A text, or a file, counted as formulas. Values that are declared and that no node makes become weights."""
+
+    def solved(
+        model: str | Path, *, batch: int | None = None, given: Mapping[str, Sequence[int]] | None = None
+    ) -> Case:
+        if isinstance(model, str):
+            model = _written(model, tmp_path / "model.onnx")
+        file = open_model(model)
+        inputs = open_inputs(file.proto.graph, batch=batch, given=given or {})
+        return file, inputs, count_symbolically(file, inputs)
+
+    return solved
+
+
+def _written(text: str, path: Path) -> Path:
+    proto = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 17]>\n' + text)
+    made = {name for node in proto.graph.node for name in node.output}
+    for info in [info for info in proto.graph.value_info if info.name not in made]:
+        dims = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        proto.graph.initializer.add(name=info.name, data_type=info.type.tensor_type.elem_type, dims=dims)
+        proto.graph.value_info.remove(info)
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def _size(sizes: Range, rng: random.Random) -> int:
+    most = min(sizes.high or 10**9, max(4 * sizes.step, sizes.low + 20 * sizes.step, 600))
+    return sizes.step * rng.randint(-(-sizes.low // sizes.step), most // sizes.step)
+
+
+def _value(polynomial: Polynomial, point: Sequence[int]) -> int:
+    total = 0
+    for powers, coefficient in polynomial.terms:
+        for size, power in zip(point, powers, strict=True):
+            coefficient *= size**power  # noqa: PLW2901
+        total += coefficient
+    assert total % polynomial.divisor == 0
+    return total // polynomial.divisor
+
+
+def _check(case: Case, times: int = 6) -> None:
+    """Every formula against the counts, at random sizes of its own domain and of the common one."""
+    file, inputs, table = case
+    rng = random.Random(0)  # noqa: S311 - the same sizes in every run
+    domains = {found.domain for row in table.rows for found in (row.work, row.moved) if found}
+    for domain in (table.work, table.moved, *sorted(domains, key=repr)):
+        for _ in range(times):
+            point = tuple(_size(sizes, rng) for sizes in domain)
+            costs = count(build_graph(file, name="m", given_shapes=inputs.at(point)))
+            for row, cost in zip(table.rows, costs.rows, strict=True):
+                _same(row.work, point, (cost.macs, cost.flop, cost.transcendentals))
+                _same(row.moved, point, (cost.bytes_read, cost.bytes_written))
+            if table.peak is not None and domain == table.work == table.moved:
+                assert _value(table.peak, point) == costs.activation_peak_bytes
+
+
+def _same(found: Found | None, point: tuple[int, ...], counts: tuple[int | None, ...]) -> None:
+    if found is not None and all(size in sizes for size, sizes in zip(point, found.domain, strict=True)):
+        assert tuple(_value(formula, point) for formula in found.formulas) == counts, point
+
+
+def _macs(table: SymbolicTable) -> Polynomial:
+    return add([row.work.formulas[0] for row in table.rows if row.work])
+
+
+def _anywhere(variables: int) -> Domain:
+    return (Range(),) * variables
+
+
+def test_a_polynomial_is_found_from_its_values() -> None:
+    lattice = Lattice(128, 64)
+    wanted = Polynomial((((0, 0), -7), ((1, 2), 3), ((2, 0), 5)), 4)
+    values = tuple(
+        4 * (5 * x**2 + 3 * x * y**2 - 7)  # a whole number everywhere; the divisor cancels
+        for x, y in ((lattice.size(i), lattice.size(j)) for i, j in box((2, 2)))
+    )
+    assert interpolate(values, (2, 2), lattice) == Polynomial(
+        tuple((powers, 16 * coefficient // 4) for powers, coefficient in wanted.terms)
+    )
+
+
+def test_degrees_are_those_of_the_differences() -> None:
+    assert degree([7, 7]) == 0
+    assert degree([1, 4, 9, 16]) == 2
+    assert degree([1, 4, 9]) is None
+    assert degree([1]) is None
+
+
+def test_a_step_gives_fractions() -> None:
+    halves = interpolate((64, 96), (1,), Lattice(128, 64))
+    assert halves == Polynomial((((1,), 1),), 2)
+    assert halves.fits((6,), 3)
+    assert not halves.fits((7,), 3)
+
+
+TRANSFORMER = """
+    block (float[N, T, 32] x) => (float[N, T, 32] y) <float[32, 32] w, float[1] scale>
+    {
+        q = MatMul(x, w)
+        k = Transpose <perm = [0, 2, 1]> (x)
+        scores = MatMul(q, k)
+        scaled = Mul(scores, scale)
+        p = Softmax(scaled)
+        y = MatMul(p, x)
+    }
+"""
+
+
+def test_attention_is_quadratic_in_its_length(solve: Solve) -> None:
+    case = solve(TRANSFORMER)
+    _check(case)
+    table = case[2]
+    assert case[1].variables == ("N", "T")
+    assert _macs(table) == Polynomial((((1, 1), 32 * 32), ((1, 2), 64)))
+    assert (table.work, table.moved) == (_anywhere(2), _anywhere(2))
+    softmax = table.rows[4]
+    assert softmax.work is not None
+    assert [formula.terms for formula in softmax.work.formulas] == [(), (((1, 2), 4),), (((1, 2), 1),)]
+
+
+def test_one_name_is_one_variable_and_a_dimension_without_a_name_gets_one(solve: Solve) -> None:
+    case = solve("g (float[N, 8] a, float[?, 8] b, float[N, 8] c) => (float[N, 8] y, z) { y = Add(a, c) z = Relu(b) }")
+    _check(case)
+    assert case[1].variables == ("N", "b.0")
+    assert case[1].named() == {"a": ("N", 8), "b": ("b.0", 8), "c": ("N", 8)}
+
+
+def test_a_name_that_is_a_sum_follows_from_the_others(solve: Solve, tmp_path: Path) -> None:
+    path = _written(
+        "g (float[past, 8] a, float[T, 8] b, float[S, 8] c) => (float[S, 8] y)"
+        "{ both = Concat <axis = 0> (a, b) y = Add(both, c) }",
+        tmp_path / "sum.onnx",
+    )
+    model = onnx.load(path)
+    model.graph.input[2].type.tensor_type.shape.dim[0].dim_param = "past + T"
+    onnx.save(model, path)
+    case = solve(path)
+    _check(case)
+    assert case[1].variables == ("past", "T")
+    assert case[1].at((3, 4))["c"] == (7, 8)
+    add_row = case[2].rows[1]
+    assert add_row.work is not None
+    assert add_row.work.formulas[1] == Polynomial((((0, 1), 8), ((1, 0), 8)))
+
+
+def test_strides_are_right_on_multiples(solve: Solve) -> None:
+    case = solve(
+        "g (float[N, 3, H, W] x) => (y) <float[8, 3, 3, 3] w1, float[8, 8, 3, 3] w2>"
+        "{ a = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, w1) "
+        "b = Conv <strides = [4, 2], pads = [1, 1, 1, 1]> (a, w2) y = GlobalAveragePool(b) }"
+    )
+    _check(case)
+    table = case[2]
+    assert table.work == (Range(), Range(8, 8), Range(4, 4))
+    first, second, _ = table.rows
+    assert first.work is not None
+    assert second.work is not None
+    assert first.work.domain == (Range(), Range(2, 2), Range(2, 2))
+    assert first.work.formulas[0] == Polynomial((((1, 1, 1), 8 * 27 // 4),))
+    assert second.work.formulas[0] == Polynomial((((1, 1, 1), 8 * 72 // 32),))
+
+
+def test_other_strides_and_kernels_that_must_fit(solve: Solve) -> None:
+    case = solve(
+        "g (float[N, 3, H] x) => (y) <float[8, 3, 5] w1, float[8, 8, 9] w2>"
+        "{ a = Conv <strides = [3], pads = [1, 1]> (x, w1) y = Conv(a, w2) }"
+    )
+    _check(case)
+    assert [sizes.step for sizes in case[2].work] == [1, 3]
+    assert case[2].work[1].low == 24  # there the second convolution has nothing left to make
+    assert all(row.work for row in case[2].rows)
+
+
+def test_a_table_that_ends_is_a_limit(solve: Solve) -> None:
+    case = solve(
+        "g (float[N, T, 8] x) => (y) <int64[1] zero = {0}, int64[1] axis = {1}, float[1, 77, 8] table>"
+        "{ s = Shape <start = 1, end = 2> (x) t = Slice(table, zero, s, axis) y = Add(x, t) }"
+    )
+    _check(case)
+    table = case[2]
+    assert all(row.work and row.moved for row in table.rows)
+    assert table.moved[1].high == 64  # the largest that was tried of those up to 77
+
+
+def test_one_half_of_a_minimum_is_no_formula(solve: Solve) -> None:
+    """Gather reads N*T rows, but never more than the table has: its bytes follow no polynomial, its work does."""
+    case = solve("g (int64[N, T] i) => (y) <float[1000, 8] table> { y = Gather(table, i) }")
+    _check(case)
+    (row,) = case[2].rows
+    assert row.work is not None
+    assert row.moved is None
+    assert row.why == symbolic.NO_POLYNOMIAL
+
+
+def test_recurrent_and_einsum(solve: Solve) -> None:
+    case = solve(
+        "g (float[T, N, 16] x, float[N, A, B] p, float[N, B, C] q) => (y, z)"
+        "<float[1, 32, 16] w, float[1, 32, 8] r>"
+        '{ y = LSTM <hidden_size = 8> (x, w, r) z = Einsum <equation = "nab,nbc->nac"> (p, q) }'
+    )
+    _check(case, times=3)
+    assert case[1].variables == ("T", "N", "A", "B", "C")
+    assert _macs(case[2]) == Polynomial((((0, 1, 1, 1, 1), 1), ((1, 1, 0, 0, 0), 4 * 8 * (16 + 8))))
+    assert all(row.work and row.moved for row in case[2].rows)
+
+
+def test_what_depends_on_data_has_no_formula(solve: Solve) -> None:
+    case = solve("g (float[N, 8] x) => (y, z) { found = NonZero(x) y = Cast <to = 1> (found) z = Relu(x) }")
+    _check(case)
+    cast = next(row for row in case[2].rows if row.cost.op == "Cast")
+    relu = next(row for row in case[2].rows if row.cost.op == "Relu")
+    assert cast.work is None
+    assert "unknown" in cast.why
+    assert relu.work is not None
+
+
+def test_a_peak_is_given_only_where_one_polynomial_is_it(solve: Solve) -> None:
+    assert solve("g (float[N, 8] x) => (y) { a = Relu(x) y = Exp(a) }")[2].peak == Polynomial((((1,), 64),))
+    bent = solve(
+        "g (float[N, 8] x) => (y, z) <float[8, 100] w>"
+        "{ a = MatMul(x, w) y = ReduceSum(a) b = Transpose(x) z = MatMul(x, b) }"
+    )
+    _check(bent)
+    assert bent[2].peak is None
+
+
+def test_a_peak_that_moves_with_the_proportions_of_sizes_is_none(solve: Solve) -> None:
+    case = solve("g (float[N, 8] a, float[M, 8] b) => (y, z) { y = Exp(a) c = Relu(b) d = Relu(c) z = ReduceSum(d) }")
+    _check(case, times=20)
+    assert case[2].peak is None
+
+
+def test_the_larger_branch_is_no_polynomial_when_the_sizes_decide(solve: Solve) -> None:
+    case = solve(
+        "g (bool c, float[N, 8] a, float[M, 8] b) => (y)"
+        "{ y = If (c) <then_branch = t () => (u) { u = Exp(a) }, else_branch = e () => (v) { v = Exp(b) }> }"
+    )
+    _check(case, times=20)
+    assert case[2].rows[0].work is None
+
+
+def test_a_batch_and_sizes_by_the_name_of_a_dimension(solve: Solve) -> None:
+    case = solve(TRANSFORMER, batch=4)
+    assert case[1].variables == ("T",)
+    assert _macs(case[2]) == Polynomial((((1,), 4 * 32 * 32), ((2,), 4 * 64)))
+    case = solve(TRANSFORMER, given={"T": (16,)})
+    assert _macs(case[2]) == Polynomial((((1,), 16 * 32 * 32 + 256 * 64),))
+
+
+@pytest.mark.parametrize(
+    ("given", "batch", "message"),
+    [
+        ({"nope": (3,)}, None, "no input and no dimension named nope; it has x, N, T"),
+        ({"T": (3, 4)}, None, "dimension T takes one size"),
+        ({"x": (1, 2, 32)}, None, "no dimension of the inputs is open"),
+        ({"N": (2,)}, 8, "no input has an open first dimension"),
+    ],
+)
+def test_what_cannot_be_fixed_is_an_error(
+    solve: Solve, given: Mapping[str, Sequence[int]], batch: int | None, message: str
+) -> None:
+    with pytest.raises(ShapeError, match=message):
+        solve(TRANSFORMER, given=given, batch=batch)
+
+
+def test_a_shape_that_does_not_fit_is_an_error(solve: Solve) -> None:
+    with pytest.raises(ShapeError, match="input b has 2 dimensions, the shape given has 1"):
+        solve("g (float[N, 8] a, float[M, 8] b) => (y, z) { y = Relu(a) z = Relu(b) }", given={"b": (3,)})
+
+
+def test_too_many_dimensions_are_an_error_that_says_what_to_type(solve: Solve) -> None:
+    names = [f"d{index}" for index in range(9)]
+    with pytest.raises(UsageError, match="9 names") as error:
+        solve(f"g (float[{', '.join(names)}] x) => (y) {{ y = Relu(x) }}")
+    assert "--shape d8=8" in error.value.hint
+
+
+def test_a_torch_block_with_dynamic_batch_and_length(solve: Solve, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, norm_first=True).eval()
+    dims = ({0: torch.export.Dim("N"), 1: torch.export.Dim("T")},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(layer, (torch.zeros(3, 7, 32),), dynamo=True, dynamic_shapes=dims, verbose=False)
+        program.save(tmp_path / "block.onnx")
+    case = solve(tmp_path / "block.onnx")
+    _check(case, times=5)
+    assert case[1].variables == ("N", "T")
+    # Q, K, V and the output 4 · 32², the feed-forward part 2 · 32 · 64; scores and their use 2 · 32.
+    assert _macs(case[2]) == Polynomial((((1, 1), 4 * 32 * 32 + 2 * 32 * 64), ((1, 2), 2 * 32)))
+    assert all(row.work and row.moved for row in case[2].rows)
