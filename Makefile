@@ -41,5 +41,5 @@ $(VENV)/.test: $(VENV)/.cpu
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.cpu
-	$(PIP) --editable '.[cpu,bench]'
+	$(PIP) --editable '.[cpu,bench,train]'
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -44,13 +45,18 @@ def alexnet_bench(*arguments: str) -> list[str]:
     beside = Path(PYTHON).parent / "alexnet-bench"
     found = str(beside) if beside.is_file() else shutil.which("alexnet-bench")
     if found is None:
-        raise CommandFailed("alexnet-bench is not installed: pip install -e '.[cpu,bench]'")
+        raise CommandFailed("alexnet-bench is not installed: pip install -e '.[cpu,bench,train]'")
     return [found, *arguments]
 
 
 def python(*arguments: str) -> list[str]:
     """This environment's Python."""
     return [PYTHON, *arguments]
+
+
+def missing(modules: Sequence[str]) -> list[str]:
+    """Those that this environment's Python does not find; nothing is imported."""
+    return [name for name in modules if importlib.util.find_spec(name) is None]
 
 
 def run(

@@ -13,7 +13,21 @@ from pathlib import Path
 
 from alexnet_bench.core.machine import cpu_model, load_average, usable_cores
 
-_PACKAGES = ("alexnet-bench", "msgspec", "numpy", "onnx", "onnx-tool", "onnxruntime", "rich", "typer")
+_PACKAGES = (
+    "alexnet-bench",
+    "fvcore",
+    "msgspec",
+    "numpy",
+    "onnx",
+    "onnx-tool",
+    "onnxruntime",
+    "onnxscript",
+    "rich",
+    "thop",
+    "torch",
+    "transformers",
+    "typer",
+)
 _STAT = Path("/proc/stat")
 _IDLE = (3, 4)
 """Columns of the cpu line of /proc/stat that are no work: idle and iowait (proc(5))."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.questions import attribution, counting_speed, counts, latency, profile_command, start_up
+from benchmarks.questions import (
+    attribution,
+    counting_speed,
+    counts,
+    latency,
+    layer_run_cost,
+    peers_counts,
+    profile_command,
+    start_up,
+    unknown_ops,
+)
 from benchmarks.rows import Row
 from benchmarks.settings import Settings
 
@@ -27,8 +37,11 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("counts", "are MACs and parameters exactly the expected ones?", counts.run),
+    Benchmark("peers-counts", "is every difference to four other counters explained, by operator?", peers_counts.run),
+    Benchmark("unknown-ops", "are all operators of exported networks counted, with torch's own MACs?", unknown_ops.run),
     Benchmark("attribution", "which share of MACs and time has an owner in the user's graph?", attribution.run),
     Benchmark("latency", "is our median that of a bare session.run loop?", latency.run),
+    Benchmark("layer-run-cost", "what do layer times cost, and do they touch the latency?", layer_run_cost.run),
     Benchmark("start-up", "how long does --help take, against importing what it needs?", start_up.run),
     Benchmark("profile-command", "how long does `alexnet-bench profile` take?", profile_command.run),
     Benchmark("counting-speed", "how fast are large graphs counted, and in how much memory?", counting_speed.run),

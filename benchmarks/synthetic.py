@@ -1,6 +1,7 @@
-"""Graphs made to be counted: `python -m benchmarks.synthetic BLOCKS WIDTH FILE` writes a chain of residual blocks.
+"""Graphs made to be counted: `python -m benchmarks.synthetic BLOCKS WIDTH FILE [absent]` writes a chain of blocks.
 
-A block is MatMul, Add of a bias, Relu, Add of the block's input: four nodes, which every counter knows.
+A block is MatMul, Add of a bias, Relu, Add of the block's input: four nodes, which every counter knows. With `absent`
+the weights are said to be in a second file, which is not written.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 
 NODES_PER_BLOCK = 4
 _OPSET, _IR_VERSION = 17, 8
+_ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Chain:
     blocks: int
     width: int
 
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one forward pass."""
+        return self.blocks * self.width**2
+
 
 MANY_NODES = Chain(blocks=2250, width=16)
 """9,000 nodes."""
@@ -30,9 +38,10 @@ MANY_BYTES = Chain(blocks=300, width=747)
 """1,200 nodes with 671 MB of weights in the file itself."""
 
 
-def command(chain: Chain, path: Path) -> list[str]:
+def command(chain: Chain, path: Path, *, absent: bool = False) -> list[str]:
     """What writes a chain in a process of its own, which gives its memory back."""
-    return [sys.executable, "-m", "benchmarks.synthetic", str(chain.blocks), str(chain.width), str(path)]
+    arguments = [str(chain.blocks), str(chain.width), str(path), *([_ABSENT] if absent else [])]
+    return [sys.executable, "-m", "benchmarks.synthetic", *arguments]
 
 
 def build(chain: Chain) -> ModelProto:
@@ -63,10 +72,23 @@ def build(chain: Chain) -> ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
+def move_out(model: ModelProto) -> None:
+    """Says of every weight that it is in a second file."""
+    offset = 0
+    for tensor in model.graph.initializer:
+        length = len(tensor.raw_data)
+        set_external_data(tensor, "absent.bin", offset=offset, length=length)
+        tensor.ClearField("raw_data")
+        offset += length
+
+
 def main() -> None:
     """Writes the chain of the command line."""
-    blocks, width, path = sys.argv[1:]
-    Path(path).write_bytes(build(Chain(int(blocks), int(width))).SerializeToString())
+    blocks, width, path, *options = sys.argv[1:]
+    model = build(Chain(int(blocks), int(width)))
+    if _ABSENT in options:
+        move_out(model)
+    Path(path).write_bytes(model.SerializeToString())
 
 
 if __name__ == "__main__":
