@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import io
-import resource
 import shutil
 import signal
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 import alexnet_bench
+from alexnet_bench.core.process_memory import peak_bytes
 from alexnet_bench.graph.formulas import registered
 from alexnet_bench.report.markdown import to_markdown
 from alexnet_bench.report.table import print_profile
@@ -55,7 +55,7 @@ def main() -> int:
                 found += 1
                 print(f"mutant {done} of seed {options.seed}: {verdict}", file=sys.stderr)
                 _keep(path, options.keep, f"seed{options.seed}-{done}.onnx")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_bytes() or 0
     print(f"{done:,} mutants, {accepted:,} counted, {found} broke the tool, peak memory {peak >> 20} MiB")
     return int(found > 0 or peak > MAX_BYTES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 
 from alexnet_bench.network import architectures
 from alexnet_bench.network.initialise import initialise
@@ -23,10 +24,31 @@ g (float[N,4,8,8] x, bool c) => (float[2,M] y, float q) <int64[2] s = {2,-1}> {
 """
 
 
+_TURNS = """
+<ir_version: 8, opset_import: ["" : 17, "c" : 1]>
+g (float[4,3] x, int64[N] n) => (float[A,B] y, float[C,D] z, int64[E] w) <int64 t = {5}, int64[1] k = {7}> {
+    on = Constant <value = bool {1}> ()  zero = Constant <value_int = 0> ()  one = Constant <value_int = 1> ()
+    y, seen = Loop (t, on, x) <body = b (int64 i, bool c, float[4,3] v) => (bool d, float[4,3] u, float[3] s) {
+        zero1 = Constant <value_ints = [0]> ()
+        d = Identity (c)  u = c.G <alpha = 2.0> (v)  s = ReduceSum <keepdims = 0> (v, zero1)
+    }>
+    start = c.G <alpha = 0.5> (x)
+    last, z = Scan <num_scan_inputs = 1, body = b (float[4,3] e, float[3] f) => (float[4,3] g, float[3] h) {
+        g = Add (e, f)  h = Relu (f)
+    }> (start, x)
+    r = Range (zero, t, one)  p = Tile (r, k)  q = Expand (n, k)  w = Concat <axis = 0> (p, q)
+}
+<domain: "c", opset_import: ["" : 17, "c" : 1]>
+G <alpha: float = 1.0> (p) => (r) { k = Elu <alpha: float = @alpha> (p)  r = c.H (k) }
+<domain: "c", opset_import: ["" : 17]> H (p) => (r) { r = Abs (p) }
+"""
+
+
 def bases() -> list[ModelProto]:
-    """Convolutions, branches and functions, computed shapes, recurrent, attention and quantised layers."""
+    """Convolutions, branches, loops, functions, computed shapes, recurrent, attention, quantised and old layers."""
     lenet = architectures.get("lenet-5")
-    small = [build_model(lenet, initialise(lenet)), onnx.parser.parse_model(_BRANCHES), _layers()]
+    texts = [onnx.parser.parse_model(text) for text in (_BRANCHES, _TURNS)]
+    small = [build_model(lenet, initialise(lenet)), *texts, _layers(), _quantised(), _old()]
     return [*small, *small, onnx.load(onnx_package_models()["onnx:squeezenet"])]
 
 
@@ -56,3 +78,56 @@ def _layers() -> ModelProto:
     graph = helper.make_graph(nodes, "layers", [x], outputs, constants)
     imports = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
     return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def _quantised() -> ModelProto:
+    """Integer layers of ONNX and of ONNX Runtime, weights in another file, and a sparse constant."""
+    weights = {
+        "s": np.float32(0.1),
+        "z": np.uint8(3),
+        "w": np.ones((4, 3, 3, 3), np.uint8),
+        "m": np.ones((16, 8), np.uint8),
+        "b": np.ones((8,), np.int32),
+        "f": np.ones((8, 4), np.float32),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("QLinearConv", ["q", "s", "z", "w", "s", "z", "s", "z"], ["c"], strides=[2, 2]),
+        helper.make_node("QLinearAdd", ["c", "s", "z", "c", "s", "z", "s", "z"], ["a"], domain=_MICROSOFT),
+        helper.make_node("Flatten", ["a"], ["l"]),
+        helper.make_node("QGemm", ["l", "s", "z", "m", "s", "z", "b"], ["g"], domain=_MICROSOFT),
+        helper.make_node("MatMulInteger", ["l", "m"], ["i"]),
+        helper.make_node("MatMul", ["g", "f"], ["h"]),
+        helper.make_node("MatMul", ["h", "d"], ["y"]),
+        helper.make_node("DynamicQuantizeLinear", ["y"], ["e", "e1", "e2"]),
+    ]
+    constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    set_external_data(constants[-1], "weights.bin", offset=0, length=128)
+    constants[-1].ClearField("raw_data")
+    outputs = [helper.make_tensor_value_info(name, code, None) for name, code in (("y", 1), ("i", 6), ("e", 2))]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 6, 6])
+    graph = helper.make_graph(nodes, "quantised", [x], outputs, constants)
+    values = helper.make_tensor("d", TensorProto.FLOAT, [2], [1.0, 2.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [2], [0, 5])
+    graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4, 4]))
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def _old() -> ModelProto:
+    """Operators as they were written in opset 1, in a file of IR version 3."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=[3, 3]),
+        helper.make_node("Add", ["c", "b"], ["a"], broadcast=1, axis=1),
+        helper.make_node("Upsample", ["a"], ["u"], height_scale=2.0, width_scale=3.0),
+        helper.make_node("Pad", ["u"], ["p"], paddings=[0, 0, 1, 1, 0, 0, 1, 1]),
+        helper.make_node("Reshape", ["p"], ["r"], shape=[0, -1]),
+        helper.make_node("Concat", ["r", "r"], ["k"]),
+        helper.make_node("Cast", ["k"], ["y"], to="FLOAT16"),
+    ]
+    constants = [numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")]
+    constants.append(numpy_helper.from_array(np.ones((4,), np.float32), "b"))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 6, 6])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, None)
+    graph = helper.make_graph(nodes, "old", [x], [y], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 1)], ir_version=3)

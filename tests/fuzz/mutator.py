@@ -13,13 +13,20 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from onnx import ModelProto
 
+from alexnet_bench.graph.walk import all_graphs_and_nodes
+
 MAX_DEPTH = 12
 _LARGE_INTEGERS = (0, 1, -1, 2, 3, 7, 10**18, -(10**18), 2**63 - 1, -(2**63))
 _SMALL_INTEGERS = (0, 1, -1, 7, 13, 2**31 - 1, -(2**31))
 _FLOATS = (0.0, -1.0, 1e38, float("nan"), float("inf"))
-_BYTES = (b"", b"abc", b"\xff" * 9, b"x" * 5000)
+_BYTES = (
+    b"", b"abc", b"\xff" * 9, b"x" * 5000, b"SAME_UPPER", b"VALID", b"NOTSET", b"linear", b"cubic", b"sizes", b"add",
+    b"bidirectional", b"Tanh", b"ij,jk->ik", b"...i,i->...", b"b->" + b"b" * 60, b"tf_crop_and_resize", b"none",
+)  # fmt: skip
 _NAMES = (
     "", "x", "y", "a", "N", "\x1b[2J", "é", "ai.onnx", "com.microsoft", "axes", "kernel_shape", "pads", "n" * 5000,
+    "location", "offset", "length", "../up", "/etc/passwd", "9" * 19, "-4", "mode", "equation", "value", "axis",
+    "num_heads", "body", "then_branch", "hidden_size", "direction", "auto_pad", "strides", "num_scan_inputs", "group",
 )  # fmt: skip
 _NUMBERS = {
     FieldDescriptor.CPPTYPE_INT64: (*_LARGE_INTEGERS, *range(4, 100, 5)),
@@ -28,6 +35,13 @@ _NUMBERS = {
     FieldDescriptor.CPPTYPE_FLOAT: _FLOATS,
     FieldDescriptor.CPPTYPE_DOUBLE: _FLOATS,
 }
+
+
+def _inner_messages(model: ModelProto) -> list[Message]:
+    """Every node and constant, those of subgraphs and functions included, and these themselves."""
+    graphs, nodes = all_graphs_and_nodes(model)
+    tensors = [tensor for graph in graphs for tensor in graph.initializer]
+    return [*nodes, *tensors, *graphs[1:], *model.functions]
 
 
 class Mutator:
@@ -49,10 +63,10 @@ class Mutator:
         return copy
 
     def mutate(self, model: ModelProto) -> None:
-        """Changes a model in place: once or several times, half of the times inside a node."""
+        """Changes a model in place: once or several times, two thirds of the times somewhere deep inside."""
         for _ in range(self._random.choice((1, 2, 5, 20))):
-            inside = self._random.random() < 0.5 and len(model.graph.node)
-            self._change(self._random.choice(list(model.graph.node)) if inside else model, 0)
+            inner = _inner_messages(model) if self._random.random() < 0.66 else []
+            self._change(self._random.choice(inner or [model]), 0)
 
     def _change(self, message: Message, depth: int) -> None:
         chosen = self._random

@@ -45,7 +45,7 @@ def has_huge_numbers(model: ModelProto) -> bool:
 
 
 def _beyond(numbers: tuple[object, ...]) -> bool:
-    return any(isinstance(number, int) and number > MAX_LENGTH for number in numbers)
+    return any(isinstance(number, int) and abs(number) > MAX_LENGTH for number in numbers)
 
 
 def _is_long(initialiser: TensorProto) -> bool:

@@ -22,6 +22,7 @@ _HIDDEN = "hidden from shape inference"
 """The domain of nodes that shape inference stumbles over; it leaves the outputs of unknown domains alone."""
 
 _LONG_NAME = "ai.onnx"
+_WITH_BODIES = frozenset({("", "If"), ("", "Loop"), ("", "Scan"), ("", "SequenceMap")})
 
 
 @dataclass(frozen=True)
@@ -140,21 +141,22 @@ def _import_domains(model: ModelProto, used: Set[str]) -> None:
         model.opset_import.add(domain=domain, version=1)
 
 
-def _infer(model: ModelProto, operators: Iterable[tuple[str, str]]) -> ModelProto:
+def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
     """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
+    # The values of small tensors are followed afterwards; in bodies, where ONNX alone does that, it has to.
+    follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
     if any(contrib.covers(domain, op_type) for domain, op_type in operators):
         with contrib.registered_schemas():
-            return _infer_or_hide(model)
-    return _infer_or_hide(model)
+            return _infer_or_hide(model, follow_values)
+    return _infer_or_hide(model, follow_values)
 
 
-def _infer_or_hide(model: ModelProto) -> ModelProto:
+def _infer_or_hide(model: ModelProto, follow_values: bool) -> ModelProto:
     """Shape inference; when it fails as a whole, once more without the parts that can make it fail."""
     from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError, infer_shapes
 
     failures = (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError)
-    follow_values = not oversize.has_huge_numbers(model)
     try:
         return infer_shapes(model, check_type=False, strict_mode=False, data_prop=follow_values)
     except failures:
