@@ -1,0 +1,58 @@
+"""Every pass on every kind of model, and passes in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from onnx import ModelProto
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.graph.passes import PASSES, apply
+from tests.unit.graph.passes.conftest import EXACT, check, error, random_feeds
+
+PORTABLE = [name for name in PASSES if name not in ("fp16", "bf16")]
+
+
+@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("model", ["light:shufflenet", "light:squeezenet", "light:densenet121", "lenet-5"])
+def test_every_pass_keeps_its_promises(
+    model: str, name: str, network: Callable[[str], ModelProto], light: Callable[[str], ModelProto]
+) -> None:
+    given = light(model.removeprefix("light:")) if model.startswith("light:") else network(model)
+    feeds = random_feeds(given, 2)
+    result = check(given, name, feeds)
+    if name in PORTABLE:
+        assert error(given, result.model, feeds, centred=not model.startswith("light:")) < EXACT
+    elif name == "fp16":
+        assert error(given, result.model, feeds, centred=not model.startswith("light:")) < 2e-2
+
+
+@pytest.mark.parametrize("name", ["bvlc_alexnet", "inception_v1"])
+def test_passes_in_a_row_speak_of_the_model_given(name: str, light: Callable[[str], ModelProto]) -> None:
+    model = light(name)
+    feeds = random_feeds(model, 2)
+    result = apply(model, PORTABLE)
+    assert sum("LRN over" in change for change in result.changes) == 2
+    assert all(change.split(":")[0] in PORTABLE for change in result.changes)
+    names = {node.name for node in model.graph.node}
+    assert {origin for origins in result.origins.values() for origin in origins} == names
+    assert list(result.origins) == [node.name for node in result.model.graph.node]
+    assert error(model, result.model, feeds, centred=False) < EXACT
+    half = apply(result.model, ["fp16"], feeds=feeds)
+    assert half.kept_fp32 != ()
+    assert error(model, half.model, feeds, centred=False) < 2e-2
+
+
+def test_no_pass_is_a_copy_and_an_unknown_one_an_error(network: Callable[[str], ModelProto]) -> None:
+    model = network("lenet-5")
+    result = apply(model, [])
+    assert result.model == model
+    assert result.model is not model
+    assert result.changes == ()
+    with pytest.raises(UsageError, match="polish"):
+        apply(model, ["fold-constants", "polish"])
+
+
+def test_summaries_are_one_line() -> None:
+    assert all(item.name == name and item.summary and "\n" not in item.summary for name, item in PASSES.items())

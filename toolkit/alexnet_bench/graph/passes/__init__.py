@@ -1,0 +1,71 @@
+"""Passes over ONNX models: each gives a new model, what changed, and what every new node stands for.
+
+A pass changes the main graph alone. Weights must be loaded; nodes must have unique names (`graph.naming`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.passes.batchnorm import fold_batchnorm
+from alexnet_bench.graph.passes.constants import fold_constants
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.forms import gemm_forms
+from alexnet_bench.graph.passes.lrn import lower_lrn
+from alexnet_bench.graph.passes.precision import to_bfloat16, to_float16
+from alexnet_bench.graph.passes.recompose import recompose, recompose_for_onnxruntime
+from alexnet_bench.graph.passes.result import Feeds, Pass, PassResult, composed
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+_ALL = (
+    Pass("fold-constants", "compute what depends on constants alone, and take Identity nodes out", fold_constants),
+    Pass("recompose", "put LRN, LayerNormalization and Gelu together where exporters wrote them out", recompose),
+    Pass("recompose-ort", "the same, with ONNX Runtime's own Gelu below opset 20", recompose_for_onnxruntime),
+    Pass("fold-batchnorm", "fold BatchNormalization into the weights before it", fold_batchnorm),
+    Pass("lower-lrn", "LRN as squares, a banded 1x1 convolution and square roots", lower_lrn),
+    Pass("gemm-forms", "products of matrices in the form that CPUs run faster", gemm_forms),
+    Pass("fp16", "float16, with what overflows or loses too much kept in float32", to_float16),
+    Pass("bf16", "bfloat16, with what loses too much kept in float32", to_bfloat16),
+)
+
+PASSES: Mapping[str, Pass] = MappingProxyType({item.name: item for item in _ALL})
+"""Every pass by name, in the order in which they go well together."""
+
+
+def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """Runs passes one after the other.
+
+    Args:
+        model: with its weights loaded; it stays as it is.
+        names: of passes, in the order to run them.
+        feeds: real inputs by name, for passes that look at activations.
+        folder: for files of models that are too large for one message; a temporary one by default.
+
+    Returns:
+        the last model, all changes prefixed by the name of their pass, and origins in terms of the given model.
+
+    Raises:
+        UsageError: there is no pass of that name.
+        MissingRuntimeError: a pass needs a runtime that is not installed.
+        BackendRefusal: a runtime does not run the model on the feeds.
+    """
+    unknown = next((name for name in names if name not in PASSES), None)
+    if unknown is not None:
+        raise UsageError(f"there is no pass named {printable(unknown)}", f"the passes are {', '.join(PASSES)}")
+    result = Draft(model).finished()
+    for name in names:
+        after = PASSES[name].run(result.model, feeds=feeds, folder=folder)
+        changes = (*result.changes, *(f"{name}: {change}" for change in after.changes))
+        kept = after.kept_fp32 or result.kept_fp32
+        result = PassResult(after.model, changes, composed(result.origins, after.origins), kept)
+    return result
+
+
+__all__ = ["PASSES", "Feeds", "Pass", "PassResult", "apply"]

@@ -1,0 +1,125 @@
+"""What no input can change, computed once: constants folded, copies under another name taken out."""
+
+from __future__ import annotations
+
+import warnings
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.reads import SMALL, captured, elements
+from alexnet_bench.graph.passes.result import Feeds, PassResult
+from alexnet_bench.graph.walk import subgraphs
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+    Array = np.ndarray[Any, Any]
+
+_EVALUATED = frozenset({
+    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Erf", "Exp",
+    "Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log",
+    "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean",
+    "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "ScatterND", "Shape", "Sigmoid", "Sign", "Size",
+    "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
+})  # fmt: skip
+"""Deterministic operators. The quantising ones are left out: folding a DequantizeLinear makes an int8 weight float."""
+_OF_SHAPES = ("Shape", "Size")
+_GROWING = ("ConstantOfShape", "Expand", "Range", "Tile", "Where")
+"""A few numbers can ask these for any amount of memory."""
+
+
+def fold_constants(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """Nodes that depend on constants alone become initialisers, and Identity nodes go.
+
+    Shape and Size count as constants where every dimension is a number. Results larger than their inputs are folded up
+    to a thousand elements, so that a file does not grow. Values come from onnx.reference. Nodes with graphs
+    inside, and nodes in them, are left alone.
+    """
+    del feeds, folder
+    draft = Draft(model)
+    candidates = [
+        node for node in draft.nodes if not node.domain and node.op_type in _EVALUATED and not subgraphs(node)
+    ]
+    types = draft.types() if candidates else Types({})
+    for node in candidates:
+        if node.op_type == "Identity" and _bypass(draft, node):
+            continue
+        if draft.is_live(node) and _is_foldable(draft, node, types):
+            _fold(draft, node, types)
+    return draft.finished()
+
+
+def _is_foldable(draft: Draft, node: NodeProto, types: Types) -> bool:
+    if any(name in draft.outputs for name in node.output):
+        return False
+    if node.op_type in _OF_SHAPES:
+        return types.sizes(node.input[0]) is not None
+    return all(name in draft.constants for name in node.input if name) and _is_small(draft, types, node)
+
+
+def _is_small(draft: Draft, types: Types, node: NodeProto) -> bool:
+    """Whether what a node makes is no larger than what it reads, or than a thousand elements."""
+    read = sum(elements(draft.constants[name]) for name in node.input if name)
+    sizes = [types.sizes(name) for name in node.output if name]
+    known = [prod(size) for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        return sum(known) <= max(SMALL, read) or node.op_type == "Constant"
+    return read <= SMALL and node.op_type not in _GROWING
+
+
+def _fold(draft: Draft, node: NodeProto, types: Types) -> None:
+    made = _evaluated(draft, node, types)
+    if made is None or len(made) != len(node.output):
+        return
+    for position, value in enumerate(made):
+        name = node.output[position]
+        if name:
+            _become_constant(draft, node, position, value)
+    gone = draft.drop(node)
+    draft.changes.append(f"{node.name}: {node.op_type} of constants folded; removed {', '.join(gone)}")
+
+
+def _become_constant(draft: Draft, node: NodeProto, position: int, value: Array) -> None:
+    """The initialiser takes over the tensor's name, so that graphs inside other nodes still find it."""
+    from onnx import numpy_helper
+
+    name = node.output[position]
+    draft.wiring.rename_output(node, position, draft.fresh(f"{name}/folded"))
+    draft.set_constant(numpy_helper.from_array(np.asarray(value, order="C"), name))
+
+
+def _evaluated(draft: Draft, node: NodeProto, types: Types) -> list[Array] | None:
+    from onnx.reference import ReferenceEvaluator
+
+    feeds = {name: value for name in node.input if name and (value := draft.value(name)) is not None}
+    if node.op_type in _OF_SHAPES:
+        # Only the sizes are looked at: an array that takes no memory, however large it claims to be.
+        feeds = {node.input[0]: np.broadcast_to(np.int8(0), types.sizes(node.input[0]) or ())}
+    opsets = {item.domain: item.version for item in draft.model.opset_import}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            made = ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
+    except Exception:  # noqa: BLE001 - the reference raises whatever numpy raises; the node then stays
+        return None
+    return [np.asarray(value) for value in made]
+
+
+def _bypass(draft: Draft, node: NodeProto) -> bool:
+    """Lets the readers of an Identity read its input; one that graphs inside nodes read, or an output, stays."""
+    source, copy = node.input[0], node.output[0]
+    readers = draft.wiring.readers(copy)
+    if copy in draft.outputs or any(copy in captured(reader) for reader in readers):
+        return False
+    for reader in readers:
+        for position, name in enumerate(reader.input):
+            if name == copy:
+                draft.wiring.rename_input(reader, position, source)
+    gone = draft.drop(node)
+    draft.changes.append(f"{node.name}: Identity taken out; removed {', '.join(gone)}")
+    return True

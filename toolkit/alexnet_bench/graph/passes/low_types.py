@@ -1,0 +1,157 @@
+"""The small float types, and which inputs and outputs of an operator may have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.walk import subgraphs
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+    from onnx.defs import OpSchema
+
+    Array = np.ndarray[Any, Any]
+
+_FLOAT32 = 1
+"""TensorProto.FLOAT."""
+
+
+@dataclass(frozen=True, slots=True)
+class LowType:
+    """A float type of 16 bits.
+
+    Attributes:
+        name: numpy's name.
+        code: TensorProto's.
+        largest: finite number.
+        smallest_normal: below it numbers lose bits.
+        smallest: half of it and less becomes zero.
+    """
+
+    name: str
+    code: int
+    largest: float
+    smallest_normal: float
+    smallest: float
+
+    def cast(self, source: str, target: str, name: str, *, to_low: bool = True) -> NodeProto:
+        """A Cast between float32 and this type."""
+        from onnx import helper
+
+        return helper.make_node("Cast", [source], [target], name, to=self.code if to_low else _FLOAT32)
+
+
+FLOAT16 = LowType("float16", 10, 65504.0, 2.0**-14, 2.0**-24)
+BFLOAT16 = LowType("bfloat16", 16, float(np.float32(3.3895314e38)), 2.0**-126, 2.0**-133)
+
+_KEPT: dict[str, str] = {
+    **dict.fromkeys(("Softmax", "LogSoftmax", "ReduceLogSumExp", "Exp", "Log", "Pow"), "exponentials leave the range"),
+    **dict.fromkeys(
+        ("BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "LpNormalization",
+         "LRN", "MeanVarianceNormalization", "RMSNormalization", "ReduceL2", "ReduceSumSquare"),
+        "squares and divisions by small sums lose bits",
+    ),
+    **dict.fromkeys(("CumSum", "ReduceMean", "ReduceSum"), "long sums lose bits"),
+    **dict.fromkeys(("NonMaxSuppression", "RoiAlign", "Range"), "coordinates need more bits"),
+    **dict.fromkeys(
+        ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"), "scales stay as they were calibrated"
+    ),
+}  # fmt: skip
+"""Operators that stay in float32, and why."""
+
+_NO_ARITHMETIC = ("Cast", "CastLike", "Constant")
+
+
+def computes_in_float(types: Types, node: NodeProto) -> bool:
+    """Whether a node reads or makes float32, other than to change the type of it."""
+    names = [name for name in (*node.input, *node.output) if name]
+    return node.op_type not in _NO_ARITHMETIC and any(types.dtype(name) == "float32" for name in names)
+
+
+def why_kept(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
+    """Why a node must stay in float32, whatever its values are; "" when it need not."""
+    if not node.domain and node.op_type in _KEPT:
+        return _KEPT[node.op_type]
+    makers = map(draft.wiring.producer, node.input)
+    reasons = {
+        "squares leave the range": low is FLOAT16 and any(map(_is_square, (node, *makers))),
+        "a graph inside it reads and makes float32": bool(subgraphs(node)),
+        f"its operator is not one of ONNX's opset {draft.opset}": _schema(draft, node) is None,
+        "the types of its tensors are not known": not all(map(types.dtype, filter(None, (*node.input, *node.output)))),
+        f"{node.op_type} takes no {low.name} in opset {draft.opset}": not float_inputs(draft, types, node, low),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _is_square(node: NodeProto | None) -> bool:
+    return node is not None and node.op_type == "Mul" and not node.domain and node.input[0] == node.input[1]
+
+
+def float_inputs(draft: Draft, types: Types, node: NodeProto, low: LowType) -> list[int]:
+    """Positions of the float32 inputs that may be of the low type."""
+    schema = _schema(draft, node)
+    formal = _formal(schema.inputs, len(node.input)) if schema is not None else ()
+    return [
+        position
+        for position, parameter in enumerate(formal)
+        if types.dtype(node.input[position]) == "float32" and _takes(parameter, low)
+    ]
+
+
+def float_outputs(draft: Draft, types: Types, node: NodeProto, low: LowType) -> list[int]:
+    """Positions of the float32 outputs whose type follows that of an input that changes."""
+    schema = _schema(draft, node)
+    if schema is None:
+        return []
+    inputs = list(_formal(schema.inputs, len(node.input)))
+    changed = {inputs[position].type_str for position in float_inputs(draft, types, node, low)}
+    return [
+        position
+        for position, parameter in enumerate(_formal(schema.outputs, len(node.output)))
+        if types.dtype(node.output[position]) == "float32" and parameter.type_str in changed
+    ]
+
+
+def converted(value: Array, low: LowType, name: str) -> TensorProto:
+    """A float32 array in the low type, rounded to nearest, ties to even."""
+    from onnx import TensorProto
+
+    if low is FLOAT16:
+        with np.errstate(over="ignore"):  # infinite already, or of no node that changes
+            bits = value.astype("<f2").tobytes()
+    else:
+        whole = np.ascontiguousarray(value, "<f4").view("<u4")
+        rounded = (whole + 0x7FFF + ((whole >> 16) & 1)) >> 16
+        bits = np.where(np.isnan(value).reshape(rounded.shape), 0x7FC0, rounded).astype("<u2").tobytes()
+    return TensorProto(name=name, data_type=low.code, dims=value.shape, raw_data=bits)
+
+
+def _takes(parameter: Any, low: LowType) -> bool:
+    """Whether a formal input may be of the low type."""
+    return f"tensor({low.name})" in parameter.types
+
+
+def _formal(parameters: Any, count: int) -> Iterator[Any]:
+    """The formal parameter of each of so many arguments; the last one repeats when it is variadic."""
+    return (parameters[min(position, len(parameters) - 1)] for position in range(count))
+
+
+def _schema(draft: Draft, node: NodeProto) -> OpSchema | None:
+    return None if node.domain not in ("", "ai.onnx") else _find_schema(node.op_type, draft.opset)
+
+
+@lru_cache(maxsize=1024)
+def _find_schema(op_type: str, opset: int) -> OpSchema | None:
+    from onnx import defs
+
+    try:
+        return defs.get_schema(op_type, opset, "")
+    except defs.SchemaError:
+        return None

@@ -1,0 +1,154 @@
+"""LRN lowered to operators that have fast kernels: squares, a banded 1x1 convolution, square roots, a division.
+
+ONNX (LRN): y = x / (bias + alpha / size * sum of x^2 over a window of channels)^beta. The sum over the window is a
+product with a banded matrix over the channels, so a 1x1 convolution whose bias is LRN's. For beta 0.75 the power is
+sqrt(s * sqrt(s)), which rounds less than a power does. The two Reshape nodes that move towers of channels into the
+batch and back go too: a matrix of blocks keeps the windows within their tower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.result import Feeds, PassResult
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+MAX_CHANNELS = 1024
+"""The convolution costs one multiply-add per element and channel; with more channels the operator itself is cheaper."""
+
+_ROOTS: dict[float, tuple[str, ...]] = {
+    0.25: ("Sqrt", "Sqrt"),
+    0.5: ("Sqrt",),
+    0.75: ("Sqrt", "Mul", "Sqrt"),
+    1.0: (),
+}
+"""How the power of a sum s is made of roots; Mul multiplies the root by s."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lrn:
+    """One LRN over all channels of x, in towers of equal width.
+
+    Attributes:
+        nodes: what it stands for: the node, and the Reshape nodes around it if there are towers.
+        x: the tensor that is normalised, [N, channels, ...].
+        y: the result.
+        channels: of x.
+        rank: of x.
+        towers: groups of channels that no window crosses.
+    """
+
+    nodes: tuple[NodeProto, ...]
+    x: str
+    y: str
+    channels: int
+    rank: int
+    towers: int
+
+    @property
+    def node(self) -> NodeProto:
+        return next(node for node in self.nodes if node.op_type == "LRN")
+
+
+def lower_lrn(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """LRN of float32 as Mul, Conv, Sqrt and Div; exact but for rounding, for every size, alpha, beta and bias.
+
+    LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`.
+    """
+    del feeds, folder
+    draft = Draft(model)
+    if not any(_is_lrn(node) for node in draft.nodes):
+        return draft.finished()
+    types = draft.types()
+    for found in [found for node in draft.nodes if (found := _find(draft, types, node)) is not None]:
+        lowered = _lowered(draft, found)
+        draft.replace(found.nodes, lowered)
+        towers = f" within {found.towers} towers, without their Reshape nodes," if found.towers > 1 else ""
+        draft.changes.append(f"{found.node.name}: LRN over {found.channels} channels{towers} as {_written(lowered)}")
+    return draft.finished()
+
+
+def _written(nodes: list[NodeProto]) -> str:
+    return ", ".join("banded 1x1 Conv" if node.op_type == "Conv" else node.op_type for node in nodes)
+
+
+def _is_lrn(node: NodeProto) -> bool:
+    return node.op_type == "LRN" and node.domain in ("", "ai.onnx")
+
+
+def _find(draft: Draft, types: Types, node: NodeProto) -> _Lrn | None:
+    if not _is_lrn(node) or types.dtype(node.input[0]) != "float32":
+        return None
+    found = _in_towers(draft, types, node) or _alone(types, node)
+    return found if found is not None and found.channels <= MAX_CHANNELS else None
+
+
+def _alone(types: Types, node: NodeProto) -> _Lrn | None:
+    shape = types.shape(node.input[0])
+    if shape is None or len(shape) < 3 or not isinstance(shape[1], int):
+        return None
+    return _Lrn((node,), node.input[0], node.output[0], shape[1], len(shape), 1)
+
+
+def _in_towers(draft: Draft, types: Types, node: NodeProto) -> _Lrn | None:
+    """LRN between two Reshape nodes that move groups of adjacent channels into the batch, and back."""
+    split = draft.wiring.producer(node.input[0])
+    join = next((reader for reader in draft.wiring.readers(node.output[0]) if reader.op_type == "Reshape"), None)
+    if split is None or split.op_type != "Reshape" or join is None or draft.wiring.uses(node.output[0]) > 1:
+        return None
+    x, y = split.input[0], join.output[0]
+    outside, inside, behind = (types.sizes_behind_first(name) for name in (x, node.input[0], y))
+    if outside is None or inside is None or len(outside) < 2 or len(inside) < 2:
+        return None
+    divides = outside[0] % inside[0] == 0
+    if behind != outside or outside[1:] != inside[1:] or not divides or draft.wiring.uses(split.output[0]) > 1:
+        return None
+    return _Lrn((split, node, join), x, y, outside[0], len(outside) + 1, outside[0] // inside[0])
+
+
+def _lowered(draft: Draft, found: _Lrn) -> list[NodeProto]:
+    from onnx import helper
+
+    name = found.node.name
+    settings = {item.name: helper.get_attribute_value(item) for item in found.node.attribute}
+    beta, bias = float(settings.get("beta", 0.75)), float(settings.get("bias", 1.0))
+    band = banded(found.channels, found.towers, int(settings["size"]), float(settings.get("alpha", 1e-4)))
+    kernel = draft.add_constant(f"{name}/band", band.reshape(*band.shape, *[1] * (found.rank - 2)))
+    offset = draft.add_constant(f"{name}/bias", np.full(found.channels, bias, np.float32))
+    made: list[NodeProto] = []
+
+    def make(op_type: str, inputs: list[str], part: str, **attributes: Any) -> str:
+        output = draft.fresh(f"{name}/{part}")
+        made.append(helper.make_node(op_type, inputs, [output], output, **attributes))
+        return output
+
+    square = make("Mul", [found.x, found.x], "square")
+    total = make("Conv", [square, kernel, offset], "sum", group=found.towers)
+    power = total
+    roots = _ROOTS.get(round(beta, 6))
+    if roots is None:
+        power = make("Pow", [total, draft.add_constant(f"{name}/beta", np.array(beta, np.float32))], "power")
+    for operator in roots or ():
+        inputs = [total, power] if operator == "Mul" else [power]
+        power = make(operator, inputs, "root" if operator == "Sqrt" else "product")
+    made.append(helper.make_node("Div", [found.x, power], [found.y], draft.fresh(f"{name}/divided")))
+    return made
+
+
+def banded(channels: int, towers: int, size: int, alpha: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The window sums as weights of a grouped convolution: float32 [channels, channels / towers].
+
+    The window of channel c reaches from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2) (ONNX, LRN).
+    """
+    width = channels // towers
+    distance = np.arange(width)[None, :] - np.arange(width)[:, None]
+    inside = (distance >= -((size - 1) // 2)) & (distance <= size // 2)
+    return np.tile(np.where(inside, np.float32(alpha / size), np.float32(0)), (towers, 1))

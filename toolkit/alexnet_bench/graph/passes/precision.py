@@ -1,0 +1,155 @@
+"""A float32 graph as one of float16 or bfloat16, with what must stay in float32 kept, and why.
+
+Types change at the edges of nodes by Cast, one for each tensor and type; weights are stored in the type that their
+readers take. Inputs, outputs and what graphs inside nodes read stay float32.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_bench.graph.passes import low_types, ranges, widen
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.result import Feeds, PassResult
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+    from alexnet_bench.graph.passes.inferred import Types
+    from alexnet_bench.graph.passes.low_types import LowType
+
+KEPT = "alexnet-bench.kept_float32"
+"""Key of the metadata that holds the nodes kept because of their numbers, as JSON: name -> reason."""
+
+
+def to_float16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """float16 (IEEE 754 binary16): at most 65504, and 11 bits of significand.
+
+    With feeds, ONNX Runtime computes every activation in float32; nodes that read or make one beyond the range stay in
+    float32. Without, the changes say that nothing was checked.
+
+    Raises:
+        MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
+        BackendRefusal: ONNX Runtime does not run the model on them.
+    """
+    return _lowered(model, low_types.FLOAT16, feeds, folder)
+
+
+def to_bfloat16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """bfloat16: the range of float32 with 8 bits of significand, so that nothing overflows that did not before."""
+    return _lowered(model, low_types.BFLOAT16, feeds, folder)
+
+
+@dataclass
+class _Work:
+    """One change of types.
+
+    Attributes:
+        draft: the model.
+        low: the type to change to.
+        types: of the model before.
+        twins: the tensors' names in the low type.
+    """
+
+    draft: Draft
+    low: LowType
+    types: Types
+    twins: dict[str, str] = field(default_factory=dict)
+
+
+def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None) -> PassResult:
+    draft = Draft(model)
+    if low is low_types.BFLOAT16:
+        widen.raise_opset(draft)
+    types = draft.types()
+    before = _kept_before(model)
+    candidates = before | {
+        node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, types, node, low))
+    }
+    nodes = [node for node in draft.nodes if low_types.computes_in_float(types, node)]
+    lowered = [node for node in nodes if node.name not in candidates]
+    if not lowered:
+        return Draft(model).finished(_listed(nodes, candidates))
+    found = ranges.check(model, draft, types, lowered, low, feeds, folder)
+    kept = {**candidates, **found.kept}
+    work = _Work(draft, low, types)
+    changed = [node for node in lowered if node.name not in kept]
+    for node in changed:
+        _change(work, node)
+    removed = _sweep(draft, {node.name for node in model.graph.node})
+    if changed:
+        _remember(draft, {**before, **found.kept})
+        draft.changes.append(f"{len(changed)} of {len(nodes)} nodes in {low.name}; the others stay in float32")
+        draft.changes += [*found.notes, *removed]
+    return draft.finished(_listed(nodes, kept))
+
+
+def _sweep(draft: Draft, given: Container[str]) -> list[str]:
+    """Takes out the Cast and Constant nodes that nothing reads; says which of them were in the model given."""
+    gone = []
+    for node in reversed(list(draft.nodes)):
+        if node.op_type in ("Cast", "Constant") and not any(draft.wiring.uses(name) for name in node.output):
+            gone += draft.drop(node)
+    return [f"removed {name}: nothing reads it any more" for name in gone if name in given]
+
+
+def _kept_before(model: ModelProto) -> dict[str, str]:
+    """What an earlier run kept because of its numbers: a later run may see other inputs, or none."""
+    stored = next((item.value for item in model.metadata_props if item.key == KEPT), "{}")
+    return dict(json.loads(stored))
+
+
+def _remember(draft: Draft, kept: Mapping[str, str]) -> None:
+    others = [item for item in draft.model.metadata_props if item.key != KEPT]
+    del draft.model.metadata_props[:]
+    draft.model.metadata_props.extend(others)
+    if kept:
+        draft.model.metadata_props.add(key=KEPT, value=json.dumps(dict(kept), sort_keys=True))
+
+
+def _listed(nodes: list[NodeProto], kept: Mapping[str, str]) -> list[str]:
+    return [f"{node.name}: {kept[node.name]}" for node in nodes if node.name in kept]
+
+
+def _change(work: _Work, node: NodeProto) -> None:
+    """Lets a node read and make the low type; its readers are given float32 again until they change too."""
+    inputs = low_types.float_inputs(work.draft, work.types, node, work.low)
+    outputs = low_types.float_outputs(work.draft, work.types, node, work.low)
+    for position in inputs:
+        work.draft.wiring.rename_input(node, position, _as_low(work, node.input[position], node))
+    for position in outputs:
+        _make_low(work, node, position)
+
+
+def _as_low(work: _Work, name: str, reader: NodeProto) -> str:
+    """The name of a float32 tensor in the low type, made when it is first asked for."""
+    if name in work.twins:
+        return work.twins[name]
+    value = work.draft.value(name)
+    if value is not None:
+        twin = work.draft.fresh(f"{name}/{work.low.name}")
+        work.draft.set_constant(low_types.converted(value, work.low, twin))
+    else:
+        twin = work.draft.fresh(f"{name}/{work.low.name}")
+        cast = work.low.cast(name, twin, work.draft.fresh(f"{name}/to_{work.low.name}"))
+        maker = work.draft.wiring.producer(name)
+        if maker is None:
+            work.draft.insert_before(reader, cast)
+        else:
+            work.draft.insert_after(maker, cast)
+    work.twins[name] = twin
+    return twin
+
+
+def _make_low(work: _Work, node: NodeProto, position: int) -> None:
+    """The node makes the low type under a new name, and a Cast the tensor that its readers know."""
+    name = node.output[position]
+    twin = work.draft.fresh(f"{name}/{work.low.name}")
+    work.draft.wiring.rename_output(node, position, twin)
+    back = work.low.cast(twin, name, work.draft.fresh(f"{name}/to_float32"), to_low=False)
+    work.draft.insert_after(node, back)
+    work.twins[name] = twin

@@ -1,0 +1,132 @@
+"""Whether weights and real activations fit into a float type of 16 bits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.evaluate import activations
+from alexnet_bench.graph.passes.low_types import FLOAT16
+from alexnet_bench.graph.passes.result import Feeds
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+    from alexnet_bench.graph.passes.inferred import Types
+    from alexnet_bench.graph.passes.low_types import LowType
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What was found.
+
+    Attributes:
+        kept: nodes that read or make numbers beyond the range, with the tensor and how far it reaches.
+        notes: what is worth knowing of the rest.
+    """
+
+    kept: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def check(
+    model: ModelProto,
+    draft: Draft,
+    types: Types,
+    nodes: Sequence[NodeProto],
+    low: LowType,
+    feeds: Feeds,
+    folder: Path | None,
+) -> Ranges:
+    """The nodes that cannot be of the low type because of their numbers.
+
+    Args:
+        model: as it was given.
+        draft: the same.
+        types: of its tensors.
+        nodes: that are to change.
+        low: type to change to.
+        feeds: real inputs; without any only weights are looked at.
+        folder: for the weights of a large model.
+
+    Raises:
+        MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
+        BackendRefusal: ONNX Runtime does not run the model on them.
+    """
+    largest, notes = _weights(draft, types, nodes, low)
+    if low is FLOAT16:
+        names = {
+            name
+            for node in nodes
+            for name in (*node.input, *node.output)
+            if types.dtype(name) == "float32" and name not in draft.constants
+        }
+        seen = _largest_activations(model, draft, names, feeds, folder)
+        notes += _spoken(seen, low, len(feeds))
+        largest |= seen
+    kept = {}
+    for node in nodes:
+        beyond = next((name for name in (*node.input, *node.output) if not largest.get(name, 0.0) <= low.largest), None)
+        if beyond is not None:
+            kept[node.name] = f"{beyond} reaches {largest[beyond]:.3g}, {low.name} ends at {low.largest:.6g}"
+    return Ranges(kept, tuple(notes))
+
+
+def _weights(
+    draft: Draft, types: Types, nodes: Sequence[NodeProto], low: LowType
+) -> tuple[dict[str, float], list[str]]:
+    """The largest magnitude of each weight, and which of them hold numbers too small for the type."""
+    largest: dict[str, float] = {}
+    notes = []
+    for name in dict.fromkeys(name for node in nodes for name in node.input if types.dtype(name) == "float32"):
+        value = draft.value(name)
+        if value is None or not value.size:
+            continue
+        magnitude = np.abs(value)
+        largest[name] = float(magnitude.max())
+        lost = int(np.count_nonzero((magnitude <= low.smallest / 2) & (magnitude > 0)))
+        coarse = int(np.count_nonzero((magnitude < low.smallest_normal) & (magnitude > low.smallest / 2)))
+        if lost:
+            notes.append(f"{name}: {lost:,} of {value.size:,} weights become zero in {low.name}")
+        if coarse * 100 > value.size:
+            notes.append(f"{name}: {coarse:,} of {value.size:,} weights are subnormal in {low.name}, and lose bits")
+    return largest, notes
+
+
+def _largest_activations(
+    model: ModelProto, draft: Draft, names: set[str], feeds: Feeds, folder: Path | None
+) -> dict[str, float]:
+    largest: dict[str, float] = {}
+    for inputs in feeds:
+        _raise_to(largest, {name: value for name, value in inputs.items() if name in names})
+    if not feeds:
+        return largest
+    wanted = sorted(name for name in names if draft.wiring.producer(name) is not None)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        for made in activations(model, wanted, feeds, Path(scratch)):
+            _raise_to(largest, made)
+    return largest
+
+
+def _raise_to(largest: dict[str, float], values: Mapping[str, np.ndarray]) -> None:
+    for name, value in values.items():
+        if value.size:
+            top = float(np.max(np.abs(value)))  # NaN stays NaN, and is beyond every range
+            largest[name] = top if not top <= largest.get(name, 0.0) else largest.get(name, 0.0)
+
+
+def _spoken(seen: Mapping[str, float], low: LowType, count: int) -> list[str]:
+    if not count:
+        return ["activations were not checked against the range: no inputs were given"]
+    inside = {name: top for name, top in seen.items() if top <= low.largest}
+    if not inside:
+        return []
+    name = max(inside, key=lambda item: inside[item])
+    runs = "1 input" if count == 1 else f"{count} inputs"
+    return [f"largest activation within the range: {inside[name]:.4g}, {name}, on {runs}"]

@@ -1,0 +1,71 @@
+"""What a pass is, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Array = np.ndarray[Any, Any]
+Feeds = Sequence[Mapping[str, Array]]
+"""Inputs by name, one mapping for each forward pass."""
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """A model after a pass.
+
+    Attributes:
+        model: a new model; the given one is never changed.
+        changes: one readable line for each change.
+        origins: every node name of the new model, with the names of the nodes that it stands for in the model before;
+            a node that was kept stands for itself.
+        kept_fp32: of passes that change types, the nodes that stay in float32, as "name: reason".
+    """
+
+    model: ModelProto
+    changes: tuple[str, ...]
+    origins: dict[str, tuple[str, ...]]
+    kept_fp32: tuple[str, ...] = ()
+
+
+class Run(Protocol):
+    """The function of a pass.
+
+    Args:
+        model: with its weights loaded, nodes in topological order with unique names; it stays as it is.
+        feeds: real inputs, for passes that look at activations.
+        folder: for files of models that are too large for one message; a temporary one by default.
+    """
+
+    def __call__(self, model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+        """Gives a new model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass by name.
+
+    Attributes:
+        name: as users write it.
+        summary: what it does, in one line.
+        run: does it.
+    """
+
+    name: str
+    summary: str
+    run: Run
+
+
+def composed(first: Mapping[str, tuple[str, ...]], then: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Origins of two passes in a row, in terms of the model before the first; each name once, in order."""
+    return {
+        name: tuple(dict.fromkeys(origin for middle in middles for origin in first[middle]))
+        for name, middles in then.items()
+    }
