@@ -37,9 +37,9 @@ $(VENV)/.cpu: $(VENV)/.created pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.cpu
-	$(PIP) --editable '.[cpu,train,dev]'
+	$(PIP) --editable '.[cpu,openvino,train,dev]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.cpu
-	$(PIP) --editable '.[cpu,bench,train]'
+	$(PIP) --editable '.[cpu,openvino,bench,train]'
 	@touch $@

@@ -24,7 +24,7 @@ import sys
 
 find_spec = importlib.machinery.PathFinder.find_spec
 importlib.machinery.PathFinder.find_spec = lambda name, path=None, target=None: (
-    None if name == "onnxruntime" else find_spec(name, path, target)
+    None if name in ("onnxruntime", "openvino") else find_spec(name, path, target)
 )
 from alexnet_bench.backends.registry import choose_backend
 from alexnet_bench.core.errors import MissingRuntimeError

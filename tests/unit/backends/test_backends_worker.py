@@ -22,7 +22,7 @@ from onnx import helper
 
 import alexnet_bench
 from alexnet_bench.backends import client, worker
-from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.worker import Request, answer, read_arrays, time_runs, write_arrays
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError
@@ -51,7 +51,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def worker_running(code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def worker_running(code: str, monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines | None = None) -> Iterator[Worker]:
     """A worker whose process runs other code: what a runtime may do to it."""
     start = subprocess.Popen
 
@@ -60,7 +60,7 @@ def worker_running(code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worke
 
     with monkeypatch.context() as patch:
         patch.setattr("alexnet_bench.backends.client.subprocess.Popen", other)
-        started = Worker()
+        started = Worker(deadlines or Deadlines())
     with started:
         yield started
 
@@ -211,16 +211,16 @@ def test_a_worker_that_closes_its_output_but_lives_is_killed(monkeypatch: pytest
 
 
 def test_past_its_deadline_a_worker_is_killed_with_what_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LOAD_DEADLINE_S", 3.0)
     code = (
         "import subprocess, sys, time, pathlib\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "pathlib.Path(sys.argv[1], 'child').write_text(str(child.pid))\n"
         "time.sleep(60)\n"
     )
-    with worker_running(code, monkeypatch) as started:
-        with pytest.raises(BackendCrash, match="no answer in time"):
+    with worker_running(code, monkeypatch, Deadlines(pass_s=3.0)) as started:
+        with pytest.raises(BackendCrash, match=r"no answer in 3 s \(running it\), and was ended") as caught:
             started.sample(seconds=0.0)
+        assert "--timeout" in caught.value.hint
         child = int((started.scratch / "child").read_text())
         assert started._process.returncode == -signal.SIGKILL
         assert wait_until(lambda: not is_running(child))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import signal
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -13,12 +15,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.worker import Samples, write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
 from alexnet_bench.measure import latency, layer_run
 from alexnet_bench.measure.latency import LatencyCase, measure_latency, warm_up
+from tests.cli.hostile import billion
 
 
 @dataclass
@@ -57,6 +61,9 @@ class FakeWorker:
 
     log: list[str]
     starts: Iterator[int]
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        assert deadlines == Deadlines()
 
     def __enter__(self) -> FakeWorker:
         self.number = next(self.starts)
@@ -153,6 +160,11 @@ def test_layer_times_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | No
     assert len(times.plain_wall_s) >= 12
     assert all(len(samples) == len(times.run_s) for samples in times.samples_s.values())
     assert times.profiling_overhead_fraction is not None
+    # x is the caller's; r and y are made in the arena, 16 x 16 floats each.
+    assert times.arena is not None
+    asked = {layer.op: times.arena.requested_bytes[layer.name] - times.arena.loaded_bytes for layer in times.layers}
+    assert asked == {"Relu": 1024, "MatMul": 2048}
+    assert all(times.arena.in_use_bytes[name] >= value for name, value in times.arena.requested_bytes.items())
 
 
 def test_latency_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | None]) -> None:
@@ -160,3 +172,26 @@ def test_latency_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | None])
     assert run.loaded.outputs == ("y",)
     assert len(run.samples_s) == 2
     assert all(sample > 0 for samples in run.samples_s for sample in samples)
+
+
+def test_an_interrupt_while_both_processes_load_ends_both(
+    small: tuple[LatencyCase, Graph, bytes | None], tmp_path: Path
+) -> None:
+    """Thirty functions that call each other twice: ONNX Runtime would put 2^30 nodes in their place."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    case, graph, _ = small
+    (tmp_path / "hangs.onnx").write_bytes(billion().SerializeToString())
+    hangs = replace(case, request=replace(case.request, model_path=str(tmp_path / "hangs.onnx")))
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            layer_run.measure_layers(hangs, graph, seconds=0.05, named_model=None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert time.monotonic() - begun < 20

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
+    from onnx import NodeProto, TensorProto
 
 IR_VERSION, OPSET = 8, 17
 """Old enough for every supported runtime."""
@@ -28,6 +28,7 @@ class ProductTypes:
         op: operator.
         cast: of both factors inside the model, "" for none: numpy has no such type to feed, and ConstantOfShape makes
             it from opset 20 only. The cast of x is timed too.
+        is_quantised: x is quantised to uint8, and x and W are multiplied behind DequantizeLinear; that is timed too.
     """
 
     feed: str
@@ -36,6 +37,7 @@ class ProductTypes:
     made: str
     op: str = "MatMul"
     cast: str = ""
+    is_quantised: bool = False
 
 
 PRODUCT_TYPES: Mapping[str, ProductTypes] = {
@@ -44,8 +46,11 @@ PRODUCT_TYPES: Mapping[str, ProductTypes] = {
     "float16": ProductTypes("float16", "FLOAT16", "FLOAT16", "FLOAT16"),
     "bfloat16": ProductTypes("float32", "FLOAT", "FLOAT", "BFLOAT16", cast="BFLOAT16"),
     "int8": ProductTypes("uint8", "UINT8", "INT8", "INT32", op="MatMulInteger"),
+    "int8 behind Q/DQ": ProductTypes("float32", "FLOAT", "INT8", "FLOAT", is_quantised=True),
 }
 """By type of the arithmetic: what a backend may name in `Backend.products`."""
+OTHER_FORMS: Mapping[str, tuple[str, ...]] = {"int8": ("int8 behind Q/DQ",)}
+"""Further ways to write the product of a type: some runtimes compute one of them in that type, others another."""
 
 
 def write_matrix_product(path: Path, rows: int, inner: int, columns: int, dtype: str = "float32") -> None:
@@ -65,6 +70,16 @@ def write_matrix_product(path: Path, rows: int, inner: int, columns: int, dtype:
         to = TensorProto.DataType.Value(types.cast)
         nodes += [helper.make_node("Cast", [name], [f"cast_{name}"], to=to, name=f"cast_{name}") for name in factors]
         factors = [f"cast_{name}" for name in factors]
+    constants = {"w_shape": helper.make_tensor("w_shape", TensorProto.INT64, [2], [inner, columns])}
+    if types.is_quantised:
+        nodes.append(helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"], name="quantise"))
+        dequantised = {"q": ["q", "scale", "zero"], "w": ["w", "scale"]}
+        nodes += [helper.make_node("DequantizeLinear", read, [f"{name} dq"]) for name, read in dequantised.items()]
+        factors = ["q dq", "w dq"]
+        constants |= {
+            "scale": helper.make_tensor("scale", TensorProto.FLOAT, [], [0.1]),
+            "zero": helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
+        }
     nodes.append(helper.make_node(types.op, factors, [PRODUCT], name="product"))
     _write(
         path,
@@ -72,7 +87,7 @@ def write_matrix_product(path: Path, rows: int, inner: int, columns: int, dtype:
         {"x": [rows, inner]},
         rank=2,
         types=(types.read, types.made),
-        constants={"w_shape": [inner, columns]},
+        constants=constants.values(),
     )
 
 
@@ -92,22 +107,22 @@ def _write(
     *,
     rank: int,
     types: tuple[str, str] = ("FLOAT", "FLOAT"),
-    constants: Mapping[str, list[int]] | None = None,
+    constants: Iterable[TensorProto] = (),
 ) -> None:
     """Writes the model; its output `y` is the first element of the tensor `full` of that rank.
 
-    `types` are those of the inputs and of the output, as ONNX names them; `constants` are lists of int64.
+    `types` are those of the inputs and of the output, as ONNX names them.
     """
     from onnx import TensorProto, helper
 
     read, made = (TensorProto.DataType.Value(name) for name in types)
-    lists = {**(constants or {}), "starts": [0] * rank, "ends": [1] * rank}
+    corner = {"starts": [0] * rank, "ends": [1] * rank}
     graph = helper.make_graph(
         [*nodes, helper.make_node("Slice", [PRODUCT, "starts", "ends"], ["y"], name="one")],
         "ceiling",
         [helper.make_tensor_value_info(name, read, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info("y", made, [1] * rank)],
-        [helper.make_tensor(name, TensorProto.INT64, [len(values)], values) for name, values in lists.items()],
+        [*constants, *(helper.make_tensor(name, TensorProto.INT64, [rank], values) for name, values in corner.items())],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     path.write_bytes(model.SerializeToString())

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -26,10 +27,16 @@ from alexnet_bench.core.text import printable
 
 T = TypeVar("T")
 
-LOAD_DEADLINE_S = 600.0
+MAX_WAIT_S = 600.0
+"""The longest that the tool waits for a runtime unless it is told to wait longer."""
 _UNLOAD_DEADLINE_S = 120.0
+_LONGEST_SELECT_S = 1e6
+"""The system takes no longer time to wait for."""
 _GRACE_S = 5.0
 _STDERR_TAIL = 400
+_DOING = {"load": "loading the model", "sample": "running it", "infer": "running it", "unload": "closing it"}
+_OUT_OF_MEMORY = "the system may have run out of memory: try a smaller --batch"
+_NO_RUN = "the runtime does not survive this model: report it to its makers, or count without running: --static"
 _HOME_FOLDERS = {
     "HOME": "",
     "TMPDIR": "",
@@ -43,10 +50,31 @@ _HOME_FOLDERS = {
 ONNX Runtime and OpenVINO write telemetry there even when telemetry is switched off."""
 
 
-class Worker:
-    """One engine in a process of its own; a context manager that ends the process whatever happens."""
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a worker may be silent, in seconds; after that it is ended.
 
-    def __init__(self) -> None:
+    Attributes:
+        load_s: while it loads a model.
+        pass_s: for each forward pass that it is asked for.
+    """
+
+    load_s: float = MAX_WAIT_S
+    pass_s: float = MAX_WAIT_S
+
+
+_PATIENT = Deadlines()
+
+
+class Worker:
+    """One engine in a process of its own; a context manager that ends the process whatever happens.
+
+    Args:
+        deadlines: how long it may take to answer.
+    """
+
+    def __init__(self, deadlines: Deadlines = _PATIENT) -> None:
+        self._deadlines = deadlines
         self._scratch = tempfile.TemporaryDirectory(prefix="alexnet-bench-")
         self._stderr = (self.scratch / "stderr").open("w+b")
         try:
@@ -83,16 +111,28 @@ class Worker:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
         """
-        return self._ask(Request(op="load", load=request, inputs_dir=str(inputs_dir)), LOAD_DEADLINE_S, Loaded)
+        asked = Request(op="load", load=request, inputs_dir=str(inputs_dir))
+        return self._ask(asked, self._deadlines.load_s, Loaded)
 
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
-        """Wall times of consecutive runs."""
-        request = Request(op="sample", seconds=seconds, min_runs=min_runs, max_runs=max_runs)
-        return self._ask(request, LOAD_DEADLINE_S + seconds, Samples)
+        """Wall times of consecutive runs.
 
-    def infer(self, outputs_dir: Path) -> list[str]:
-        """One forward pass whose outputs are written to a folder, as names of .npy files in order."""
-        return self._ask(Request(op="infer", outputs_dir=str(outputs_dir)), LOAD_DEADLINE_S, list[str])
+        Raises:
+            BackendRefusal: a kernel fails.
+            BackendCrash: the worker died or hung.
+        """
+        request = Request(op="sample", seconds=seconds, min_runs=min_runs, max_runs=max_runs)
+        return self._ask(request, seconds + max(1, min_runs) * self._deadlines.pass_s, Samples)
+
+    def infer(self, outputs_dir: Path, inputs_dir: Path | None = None) -> list[str]:
+        """One forward pass whose outputs are written to a folder, as names of .npy files in order.
+
+        Args:
+            outputs_dir: where to.
+            inputs_dir: the arrays to feed this time; None takes those of `load`.
+        """
+        request = Request(op="infer", outputs_dir=str(outputs_dir), inputs_dir=str(inputs_dir or ""))
+        return self._ask(request, self._deadlines.pass_s, list[str])
 
     def unload(self) -> None:
         """Ends the session, which completes its files."""
@@ -100,15 +140,15 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process and removes its folder; may be called again."""
-        self._kill()
+        self.kill()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):  # what was not yet sent to a worker that died
                     stream.close()
         self._scratch.cleanup()
 
-    def _kill(self) -> None:
-        """Ends the process and whatever it started, and waits for it."""
+    def kill(self) -> None:
+        """Ends the process and whatever it started; a thread that waits for its answer gets an error."""
         if self._process.returncode is None:  # not waited for yet, so that its number is still its own
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -122,28 +162,30 @@ class Worker:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(request.op) from None
-        line = self._read_line(request.op, time.monotonic() + deadline_s)
+        line = self._read_line(request.op, deadline_s)
         try:
             reply = msgspec.json.decode(line, type=Reply)
             if reply.ok:
                 return msgspec.json.decode(reply.result, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._kill()  # what else it says could not be told from an answer
+            self.kill()  # what else it says could not be told from an answer
             raise errors.BackendCrash(f"the worker's answer cannot be read ({request.op}): {error}") from None
         raise self._error(reply)
 
-    def _read_line(self, doing: str, deadline: float) -> bytes:
+    def _read_line(self, doing: str, deadline_s: float) -> bytes:
         """One answer. A worker says nothing that was not asked for, so that an answer ends with what is read."""
+        deadline = time.monotonic() + deadline_s
         if self._process.stdout is None:
             raise errors.BackendCrash("the worker has no output")
         chunks: list[bytes] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while not chunks or not chunks[-1].endswith(b"\n"):
-                if not selector.select(timeout=max(0.0, deadline - time.monotonic())):
-                    self._kill()
+                if not selector.select(timeout=min(_LONGEST_SELECT_S, max(0.0, deadline - time.monotonic()))):
+                    self.kill()
                     raise errors.BackendCrash(
-                        f"the worker gave no answer in time ({doing})", "try a smaller model or batch"
+                        f"the runtime gave no answer in {deadline_s:,.4g} s ({_DOING[doing]}), and was ended",
+                        "give a longer --timeout or a smaller --batch, or count without running: --static",
                     )
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:
@@ -155,10 +197,10 @@ class Worker:
         try:
             code = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:  # it closed its end, but runs on
-            self._kill()
+            self.kill()
             return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
-        hint = "the system may have run out of memory: try a smaller --batch" if code == -signal.SIGKILL else ""
-        return errors.BackendCrash(f"the worker died by {_how(code)} ({doing}){self._last_words()}", hint)
+        hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _NO_RUN
+        return errors.BackendCrash(f"the worker died by {_how(code)} ({_DOING[doing]}){self._last_words()}", hint)
 
     def _last_words(self) -> str:
         self._stderr.seek(0, os.SEEK_END)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,12 +27,18 @@ class LoadRequest:
         model_path: an ONNX file.
         threads: intra-op threads.
         layers_dir: where a run with layer times leaves its files; "" switches layer times off.
+        precision: the type to compute in, as numpy names it ("bfloat16", "float16"); "" is float32.
+        settings: options of this backend, by name; docs/backends.md lists them.
+        shapes: sizes by input name, for runtimes that build an engine for fixed shapes; without it, those of the file.
     """
 
     backend: str
     model_path: str
     threads: int
     layers_dir: str = ""
+    precision: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,14 @@ class Loaded:
         outputs: names, in order.
         device: what it runs on.
         peak_bytes: peak of the process up to here.
+        settings: what is in force, by the names of `LoadRequest.settings` and by the runtime's own.
     """
 
     backend_version: str
     outputs: tuple[str, ...]
     device: str
     peak_bytes: int | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 class Runner(Protocol):
@@ -79,6 +87,10 @@ class Backend:
         runner: its class, as "module:Class".
         layers_reader: the function that reads its layer times, as "module:function".
         tried_by_default: whether it is tried when no backend is named.
+        products: types whose matrix product is worth trying as a ceiling; names of `ceiling_models.PRODUCT_TYPES`.
+        kept_out: modules that the runtime imports where it finds them, and must not: telemetry.
+        missing: the function that says what else is missing, as "module:function"; it is given the module's folder.
+        precisions: types that it can be told to compute in, whatever the model's; the first is what it does untold.
     """
 
     name: str
@@ -87,6 +99,10 @@ class Backend:
     runner: str
     layers_reader: str
     tried_by_default: bool = True
+    products: tuple[str, ...] = ("float32",)
+    precisions: tuple[str, ...] = ("float32",)
+    kept_out: tuple[str, ...] = ()
+    missing: str = ""
 
 
 @dataclass(frozen=True)

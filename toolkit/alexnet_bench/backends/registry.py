@@ -6,11 +6,14 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends.protocol import Availability, Backend, LayersReader, Runner
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
+from alexnet_bench.core.text import printable
 
 BACKENDS: tuple[Backend, ...] = (
     Backend(
@@ -19,8 +22,43 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[cpu]",
         runner="alexnet_bench.backends.onnxruntime_cpu:OnnxRuntimeCpu",
         layers_reader="alexnet_bench.backends.onnxruntime_layers:read_layers",
+        products=("float32", "float64", "float16", "bfloat16", "int8"),
+    ),
+    Backend(
+        name="openvino",
+        module="openvino",
+        install="alexnet-bench[openvino]",
+        runner="alexnet_bench.backends.openvino:OpenVino",
+        layers_reader="alexnet_bench.backends.openvino_layers:read_layers",
+        products=("float32", "bfloat16", "float16", "int8"),
+        precisions=("float32", "bfloat16", "float16"),
+        kept_out=("openvino_telemetry",),
+    ),
+    Backend(
+        name="onnxruntime-cuda",
+        module="onnxruntime",
+        install="alexnet-bench[gpu]",
+        runner="alexnet_bench.backends.onnxruntime_cuda:OnnxRuntimeCuda",
+        layers_reader="alexnet_bench.backends.onnxruntime_cuda:read_layers",
+        tried_by_default=False,  # until it has been run on a GPU
+        products=("float32", "float64", "float16", "bfloat16", "int8"),
+        missing="alexnet_bench.backends.onnxruntime_cuda:missing",
+    ),
+    Backend(
+        name="torch",
+        module="torch",
+        install="alexnet-bench[train]",
+        runner="alexnet_bench.backends.torch_runtime:Torch",
+        layers_reader="alexnet_bench.backends.torch_layers:read_layers",
+        tried_by_default=False,
+        products=("float32", "float64", "bfloat16", "float16"),
+        precisions=("float32", "bfloat16", "float16"),
     ),
 )
+
+
+PLANNED = ("tensorrt", "onnxruntime-tensorrt", "tensorrt-rtx")
+"""Names that later versions will take."""
 
 
 def get_backend(name: str) -> Backend:
@@ -33,9 +71,11 @@ def get_backend(name: str) -> Backend:
         if backend.name == name:
             return backend
     names = [backend.name for backend in BACKENDS]
+    if name in PLANNED:
+        raise UsageError(f"backend {name} is planned, and not in this version", f"there are: {', '.join(names)}")
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
-    raise UsageError(f"unknown backend {name!r}", hint)
+    raise UsageError(f"unknown backend {printable(name)!r}", hint)
 
 
 def choose_backend(name: str | None) -> Backend:
@@ -49,12 +89,11 @@ def choose_backend(name: str | None) -> Backend:
     for backend in candidates:
         if availability(backend).works:
             return backend
-    missing = candidates[0] if name else get_backend("onnxruntime-cpu")
-    what = (
-        f"backend {missing.name} needs {missing.module}, which is not installed" if name else "no runtime is installed"
-    )
-    reason = availability(missing).reason if name else ""
-    raise MissingRuntimeError(f"{what}{f' ({reason})' if reason else ''}", install_hint(missing))
+    if name is None:
+        raise MissingRuntimeError("no runtime is installed", install_hint(get_backend("onnxruntime-cpu")))
+    here = availability(candidates[0])
+    what = "does not work here" if here.version else f"needs {candidates[0].module}, which is not installed"
+    raise MissingRuntimeError(f"backend {name} {what} ({here.reason})", install_hint(candidates[0]))
 
 
 def install_hint(backend: Backend) -> str:
@@ -64,9 +103,30 @@ def install_hint(backend: Backend) -> str:
 
 def availability(backend: Backend) -> Availability:
     """Whether the backend's packages are here; imports nothing heavy."""
-    if importlib.util.find_spec(backend.module) is None:
+    spec = importlib.util.find_spec(backend.module)
+    if spec is None or spec.origin is None:  # a mere folder of that name has no origin
         return Availability(backend.name, "", works=False, reason=f"{backend.module} is not installed")
-    return Availability(backend.name, _version(backend.module), works=True)
+    reason = _load(backend.missing)(Path(spec.origin).parent) if backend.missing else ""
+    return Availability(backend.name, _version(backend.module), works=not reason, reason=reason)
+
+
+def import_runtime(name: str) -> None:
+    """Imports a backend's runtime, in a worker, without its telemetry.
+
+    Raises:
+        MissingRuntimeError: it is installed, and cannot be imported.
+    """
+    backend = get_backend(name)
+    for module in backend.kept_out:
+        sys.modules[module] = None  # type: ignore[assignment]  # importing it fails (Python's import system, 5.3.1)
+    try:
+        importlib.import_module(backend.module)
+    except Exception as error:  # noqa: BLE001 - a broken installation raises whatever it comes upon
+        reason = printable(f"{type(error).__name__}: {error}", 400)
+        raise MissingRuntimeError(
+            f"{backend.module} is installed, but cannot be imported: {reason}",
+            f'pip install --force-reinstall "{backend.install}"    (or count without a runtime: --static)',
+        ) from None
 
 
 def make_runner(name: str) -> Runner:

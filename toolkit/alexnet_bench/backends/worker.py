@@ -7,6 +7,7 @@ does, and then removes FOLDER, which nobody else would.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import queue
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from alexnet_bench.backends.protocol import LoadRequest, Runner
-from alexnet_bench.backends.registry import make_runner
+from alexnet_bench.backends.registry import import_runtime, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
 
@@ -82,6 +83,7 @@ class Engine:
         if request.load is None:
             raise ValueError("load without a model")
         self._feeds = read_arrays(Path(request.inputs_dir))
+        import_runtime(request.load.backend)
         self._runner = make_runner(request.load.backend)
         loaded = self._runner.activate(request.load)
         return replace(loaded, peak_bytes=peak_bytes())
@@ -93,7 +95,8 @@ class Engine:
         return Samples(wall_s, peak_bytes())
 
     def _infer(self, request: Request) -> object:
-        outputs = self._active().infer(self._feeds)
+        feeds = read_arrays(Path(request.inputs_dir)) if request.inputs_dir else self._feeds
+        outputs = self._active().infer(feeds)
         return write_arrays(Path(request.outputs_dir), {str(index): value for index, value in enumerate(outputs)})
 
     def _unload(self) -> object:
@@ -181,8 +184,15 @@ def serve(requests: BinaryIO, replies: BinaryIO, folder: str) -> None:
         replies.flush()
 
 
+def _be_first_to_go() -> None:
+    """When memory runs out, the system ends this process rather than another; the parent says what happened."""
+    with contextlib.suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def main() -> None:
     """Keeps standard output for the protocol and gives the runtime standard error in its place."""
+    _be_first_to_go()
     protocol = os.dup(1)
     os.dup2(2, 1)
     with os.fdopen(protocol, "wb") as replies:

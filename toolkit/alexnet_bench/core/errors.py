@@ -8,6 +8,8 @@ AlexnetBenchError              base; carries the message, a hint and the exit co
 ├── OutputError           2    a file that cannot be written
 ├── MissingRuntimeError   2    a backend whose packages are not installed
 ├── BackendRefusal        2    a backend that does not take this model, with its reason
+├── EngineError           2    an engine that is damaged, stale, or made for another machine
+├── PrecisionError        1    an engine that computes in another type than it was asked to
 └── BackendCrash          5    a worker that died, hung or broke its protocol
 """
 
@@ -73,6 +75,18 @@ class BackendRefusal(AlexnetBenchError):  # noqa: N818 - a refusal is the field'
     """A backend that loaded but does not take this model; the message carries its own reason."""
 
     exit_code = 2
+
+
+class EngineError(AlexnetBenchError):
+    """A built engine that must not be used: damaged, made by other versions, or for another machine."""
+
+    exit_code = 2
+
+
+class PrecisionError(AlexnetBenchError):
+    """An engine that was built, and whose layers compute in another type than was asked for; names them."""
+
+    exit_code = 1
 
 
 class BackendCrash(AlexnetBenchError):  # noqa: N818 - as above

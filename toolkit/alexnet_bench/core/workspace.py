@@ -10,10 +10,10 @@ from alexnet_bench.core.errors import AlexnetBenchError, UsageError
 
 WORKSPACE_FILE = "alexnet-bench.toml"
 
-DataKind = Literal["devices"]
+DataKind = Literal["devices", "recipes"]
 
 # Where each kind of data lies in a source checkout; pyproject.toml copies it to alexnet_bench/data/KIND in the wheel.
-_CHECKOUT_FOLDERS: dict[DataKind, str] = {"devices": "profiles/devices"}
+_CHECKOUT_FOLDERS: dict[DataKind, str] = {"devices": "profiles/devices", "recipes": "engines/recipes"}
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

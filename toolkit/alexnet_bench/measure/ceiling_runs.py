@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from alexnet_bench.backends.ceiling_models import PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad
+from alexnet_bench.backends.ceiling_models import OTHER_FORMS, PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
@@ -21,7 +21,7 @@ from alexnet_bench.core.machine import last_level_cache_bytes
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 
-METHOD_VERSION = 6
+METHOD_VERSION = 7
 """Raised when anything below changes what the numbers mean."""
 _SIZES = {"float32": (512, 2048)}
 """Sides of the matrices, because the size that suits a processor's caches differs; the fastest one counts."""
@@ -36,12 +36,13 @@ _SAME_KIND = {"uint8": "int8"}
 
 @dataclass(frozen=True)
 class Kernel:
-    """A model that drives one limit, and how much it does in a run."""
+    """A model that drives one limit, how much it does in a run, and the type that the backend is told to compute in."""
 
     write: Callable[[Path], None]
     inputs: dict[str, tuple[int, ...]]
     amount: float
     feed: str = "float32"
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
     """
     request, inputs = _prepared(worker, backend, threads, kernel)
     folder = Path(tempfile.mkdtemp(dir=worker.scratch))
-    worker.load(LoadRequest(backend, request.model_path, threads, layers_dir=str(folder)), inputs)
+    worker.load(replace(request, layers_dir=str(folder)), inputs)
     wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
     worker.unload()
     graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
@@ -134,15 +135,28 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
 
 
 def _best_product(worker: Worker, backend: str, threads: int, dtype: str) -> _Runs:
-    """The fastest of the sizes. The type is asked for first: casts around a product would be measured as one."""
+    """The fastest of the sizes, of the first way to write the product that is computed in that type."""
+    found = (_product_runs(worker, backend, threads, dtype, form) for form in (dtype, *OTHER_FORMS.get(dtype, ())))
+    reasons = []
+    for runs in found:
+        if runs.rates:
+            return runs
+        reasons.append(runs.why_none)
+    return _Runs(why_none=reasons[0])
+
+
+def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: str) -> _Runs:
+    """The type is asked for first: casts around a product would be measured as one."""
     sizes = _SIZES.get(dtype, _OTHER_SIZES)
+    precision = dtype if dtype in get_backend(backend).precisions else ""
+    kernels = {size: replace(product(form, *[size] * 3), precision=precision) for size in sizes}
     try:
-        computed = computed_dtype(worker, backend, threads, product(dtype, *[sizes[0]] * 3))
+        computed = computed_dtype(worker, backend, threads, kernels[sizes[0]])
     except BackendRefusal as error:
         return _Runs(why_none=error.message)
     if computed != dtype:
         return _Runs(why_none=f"{backend} computes its matrix product in {computed or 'a type that it does not say'}")
-    found = (_Runs(rates(worker, backend, threads, product(dtype, *[size] * 3)), size) for size in sizes)
+    found = (_Runs(rates(worker, backend, threads, kernel), size) for size, kernel in kernels.items())
     return max(found, key=lambda runs: max(runs.rates))
 
 
@@ -160,7 +174,7 @@ def _prepared(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tup
     inputs.mkdir(exist_ok=True)
     kernel.write(model)
     write_arrays(inputs, {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()})
-    return LoadRequest(backend, str(model), threads), inputs
+    return LoadRequest(backend, str(model), threads, precision=kernel.precision), inputs
 
 
 def _stream_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+MAX_ELEMENTS = 2**48
+"""Of an input; addresses have 48 bits."""
 IMAGE_CHANNELS = (1, 3, 4)
 _IMAGE_RANK = 4
 
@@ -61,6 +64,13 @@ def _array(
     tensor: Tensor, generator: Generator, vocabulary: int | None, pixel_range: tuple[float, float]
 ) -> NDArray[np.generic]:
     shape = tensor.sizes
+    if shape is None and not tensor.dtype:
+        raise BackendRefusal(
+            f"input {printable(tensor.name)} is no tensor, or of unknown type, and cannot be made up",
+            "count without running: --static",
+        )
+    if shape is not None and prod(size for size in shape if size) > MAX_ELEMENTS:  # beside a 0, others may be absurd
+        raise ShapeError(f"input {printable(tensor.name)} has absurd sizes", "count without running: --static")
     if shape is None:
         raise ShapeError(
             f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224"

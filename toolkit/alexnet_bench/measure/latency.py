@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Protocol
 
-from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.worker import Samples
 
@@ -30,10 +30,17 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class LatencyCase:
-    """One engine with one set of input shapes."""
+    """One engine with one set of input shapes.
+
+    Attributes:
+        request: what to load.
+        inputs_dir: the arrays to feed.
+        deadlines: how long the runtime may take to answer.
+    """
 
     request: LoadRequest
     inputs_dir: Path
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @dataclass
@@ -65,15 +72,20 @@ def measure_latency(
         seconds: timed seconds for each case, over all its processes; warming up comes on top.
         processes: rounds.
         progress: told before each round; never called while something is timed.
+
+    Raises:
+        BackendRefusal: the runtime does not take a model.
+        BackendCrash: a worker died, or gave no answer in time.
     """
     runs: list[LatencyRun] = []
     for turn in range(processes):
         progress(f"latency, process {turn + 1} of {processes}")
         for index, case in enumerate(cases):
-            with Worker() as worker:
+            with Worker(case.deadlines) as worker:
                 loaded = worker.load(case.request, case.inputs_dir)
                 if turn == 0:
                     runs.append(LatencyRun(loaded))
+                worker.sample(seconds=0.0)  # one pass alone: it takes longest, and a model that hangs hangs here
                 stable = warm_up(worker)
                 samples = worker.sample(seconds=seconds / processes, min_runs=MIN_RUNS)
             _add(runs[index], loaded, samples, stable=stable)

@@ -32,15 +32,19 @@ def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_mod
         BackendRefusal: the runtime does not take the model.
         BackendCrash: a worker died or hung, or left no trace.
     """
-    with Worker() as profiled, Worker() as plain:
+    with Worker(case.deadlines) as profiled, Worker(case.deadlines) as plain:
         folder = profiled.scratch / "layers"
         folder.mkdir()
         if named_model is not None:
             (folder / NAMED_MODEL).write_bytes(named_model)
         with ThreadPoolExecutor(1) as aside:  # two processes load side by side; nothing is timed yet
             loading = aside.submit(plain.load, case.request, case.inputs_dir)
-            profiled.load(replace(case.request, layers_dir=str(folder)), case.inputs_dir)
-            loading.result()
+            try:
+                profiled.load(replace(case.request, layers_dir=str(folder)), case.inputs_dir)
+                loading.result()
+            except BaseException:
+                plain.kill()  # leaving would wait for its answer, after Ctrl-C too
+                raise
         for worker in (profiled, plain):
             worker.sample(seconds=0.0, min_runs=_WARMUP_RUNS)
         wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=_runs_per_turn(graph))

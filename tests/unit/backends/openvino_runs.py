@@ -1,0 +1,123 @@
+"""Models run on the real OpenVINO with layer times, and an oracle for what each kernel claims to make."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import ModelProto
+
+from alexnet_bench.attribution import coverage
+from alexnet_bench.attribution.join import join
+from alexnet_bench.attribution.layers import timed_layers
+from alexnet_bench.backends import openvino as backend
+from alexnet_bench.backends import openvino_record
+from alexnet_bench.backends.openvino import OpenVino
+from alexnet_bench.backends.openvino_layers import read_layers
+from alexnet_bench.backends.openvino_record import Record
+from alexnet_bench.backends.openvino_recorder import Recorder
+from alexnet_bench.backends.openvino_tensors import Claims, operators_of
+from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.measure.inputs import generate
+from tests.unit.backends.conftest import Profiled
+
+_RUNS = 4
+_OUTPUT = "exposed "
+Operators = frozenset[tuple[int, int | None]]
+
+
+def profiled(model: ModelProto | Path, *, precision: str = "") -> Profiled:
+    """Runs a model with layer times; its files lie in a folder that goes when the result does."""
+    folder = Path(tempfile.mkdtemp(prefix="openvino-"))
+    path = model if isinstance(model, Path) else folder / "model.onnx"
+    if not isinstance(model, Path):
+        onnx.save(model, path)
+    file = open_model(path)
+    graph = build_graph(file, name="model")
+    named = named_copy(file)
+    if named is not None:
+        (folder / NAMED_MODEL).write_bytes(named)
+    runner = OpenVino()
+    runner.activate(LoadRequest("openvino", str(path), 2, str(folder), precision, shapes=sizes_of(graph)))
+    feeds = generate(graph, seed=0)
+    for _ in range(_RUNS + 1):
+        runner.infer(feeds)
+    runner.deactivate()
+    times = read_layers(folder, graph, timed_runs=_RUNS, wall_s=(1.0,) * _RUNS)
+    attribution, costs = join(graph, times.layers), count(graph)
+    layers = timed_layers(graph, costs, attribution, times, None)
+    covered = coverage.measured(costs, attribution, layers, times)
+    run = Profiled(path, folder, graph, times, attribution, layers, covered, feeds)
+    weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
+    return run
+
+
+def sizes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {name: graph.tensor(name).sizes or () for name in graph.inputs}
+
+
+def lost_claims(run: Profiled) -> set[str]:
+    """Tensors that are not made by the kernel that claims them, by OpenVINO's own account.
+
+    Each claimed tensor becomes an output of the model, which OpenVINO has to compute as such. If a kernel makes that
+    tensor anyway, nothing changes: the same kernel, of the same operators, feeds the new output. If it makes another
+    one, its fusion falls apart. All at once first; what changed then is asked for again alone, because an output that
+    is kept cannot be written over by a sum.
+    """
+    record = _compiled(run, ())
+    claims = Claims(record, run.graph)
+    named = {name for operator in record.source for names in operator.outputs for name in names}
+    claimed = {
+        tensor: frozenset(operators_of(kernel))
+        for number, kernel in enumerate(record.kernels)
+        if kernel.kind not in ("Input", "Output", "Const") and operators_of(kernel)
+        for output in range(len(kernel.outputs))
+        for tensor in claims.whole(number, output)
+        if tensor in named.difference(run.graph.outputs)  # what Dropout or Identity reads has no name any more
+    }
+    assert claimed
+    makers = _makers(_compiled(run, claimed), sorted(claimed))
+    doubtful = {tensor for tensor, operators in claimed.items() if makers[tensor] != operators}
+    return {tensor for tensor in doubtful if _makers(_compiled(run, [tensor]), [tensor])[tensor] != claimed[tensor]}
+
+
+def _compiled(run: Profiled, exposed: Collection[str]) -> Record:
+    """The kernels of a model with further outputs."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(backend.source_of(_request(run)))
+    backend.fix_shapes(model, sizes_of(run.graph))
+    recorder = Recorder(run.folder)
+    recorder.mark(model)
+    ports: list[Any] = model.add_outputs(sorted(exposed)) if exposed else []
+    for number, port in enumerate(ports):
+        port.get_node().set_friendly_name(f"{_OUTPUT}{number}")
+    properties = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
+    recorder.compiled(core.compile_model(model, "CPU", properties))
+    recorder.finish()
+    return openvino_record.read(run.folder, timed_runs=0)
+
+
+def _request(run: Profiled) -> LoadRequest:
+    return LoadRequest("openvino", str(run.path), 2, str(run.folder))
+
+
+def _makers(record: Record, exposed: list[str]) -> dict[str, Operators]:
+    """The operators of the kernel behind each output, conversions on the way left out."""
+    by_name = {kernel.name: kernel for kernel in record.kernels}
+    found: dict[str, Operators] = {}
+    for number, tensor in enumerate(exposed):
+        kernel = by_name[f"{_OUTPUT}{number}"]
+        while kernel.kind == "Output" or not operators_of(kernel):
+            kernel = record.kernels[kernel.inputs[0][0]]
+        found[tensor] = frozenset(operators_of(kernel))
+    return found

@@ -1,0 +1,195 @@
+"""ONNX Runtime's CUDA provider, as a runner inside a worker.
+
+Not yet run on an NVIDIA GPU: what needs none is tested with the CPU provider in its place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from alexnet_bench.backends import onnxruntime_layers
+from alexnet_bench.backends.onnxruntime_session import (
+    SETTINGS as SESSION_SETTINGS,
+)
+from alexnet_bench.backends.onnxruntime_session import (
+    TRACE_PREFIX,
+    open_session,
+    session_options,
+)
+from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.settings import Setting, check_precision, chosen
+from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal
+from alexnet_bench.core.graph import Graph, is_float
+from alexnet_bench.core.text import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "onnxruntime-cuda"
+SETTINGS: Mapping[str, Setting] = {
+    **SESSION_SETTINGS,
+    "cuda_graph": Setting(("off", "on"), "whether a run is captured once and replayed; needs fixed shapes"),
+    "tf32": Setting(("off", "on"), "whether products of float32 may round their factors to 10 bits"),
+}
+_CPU = "CPUExecutionProvider"
+_LIBRARY = Path("capi", "libonnxruntime_providers_cuda.so")
+_DTYPES = {"float": "float32", "double": "float64"}
+_SHOWN = 5
+
+
+class OnnxRuntimeCuda:
+    """A session whose inputs and outputs lie on the device; a run includes the copy of the outputs to the host."""
+
+    provider = "CUDAExecutionProvider"
+    device = "cuda"
+
+    def __init__(self) -> None:
+        self._session: Any = None
+        self._binding: Any = None
+        self._bound: dict[str, np.ndarray] = {}
+        self._outputs: tuple[str, ...] = ()
+        self._profiling = self._graph = False
+
+    def activate(self, request: LoadRequest) -> Loaded:
+        """Loads the model into a new session, layer by layer where layers are timed.
+
+        Raises:
+            BackendRefusal: ONNX Runtime does not take the model, or would run it on the CPU.
+            UsageError: a setting that it does not have, or a type other than the model's own.
+        """
+        settings = chosen(NAME, SETTINGS, request.settings)
+        check_precision(NAME, request.precision, ("float32",))
+        self._profiling = bool(request.layers_dir)
+        self._graph = settings["cuda_graph"] == "on" and not self._profiling
+        if self._profiling:
+            # Launches return at once otherwise, and a kernel's time in the trace would be that of its launch.
+            os.environ["CUDA_LAUNCH_BLOCKING"] = "1"
+        import onnxruntime as ort
+
+        ort.disable_telemetry_events()
+        options = session_options(request, {name: settings[name] for name in SESSION_SETTINGS})
+        self._session = open_session(request, options, self._providers(settings))
+        if self._session.get_providers()[0] != self.provider:
+            raise BackendRefusal(
+                f"onnxruntime {ort.__version__} cannot use {self.provider}, and would run the model on the CPU",
+                "is there a driver, and do its CUDA and cuDNN fit onnxruntime-gpu? or choose --backend onnxruntime-cpu",
+            )
+        self._outputs = tuple(output.name for output in self._session.get_outputs())
+        return Loaded(ort.__version__, self._outputs, f"{self.device}:0", settings=settings)
+
+    def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """One forward pass; arrays are copied to the device when they are others than before.
+
+        Raises:
+            BackendRefusal: a kernel fails on these inputs.
+        """
+        try:
+            if self._binding is None or any(self._bound.get(name) is not array for name, array in feeds.items()):
+                self._bind(feeds)
+            self._session.run_with_iobinding(self._binding)
+            self._binding.synchronize_outputs()
+            return [value.numpy() for value in self._binding.get_outputs()]
+        except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
+            raise BackendRefusal(f"onnxruntime fails while running: {printable(str(error), 600)}") from None
+
+    def deactivate(self) -> None:
+        """Ends the session and completes the trace."""
+        if self._profiling and self._session is not None:
+            self._session.end_profiling()
+        self._session = self._binding = None
+
+    def _providers(self, settings: Mapping[str, str]) -> list[object]:
+        asked = {"enable_cuda_graph": str(int(self._graph)), "use_tf32": str(int(settings["tf32"] == "on"))}
+        return [(self.provider, asked), _CPU]
+
+    def _bind(self, feeds: Mapping[str, np.ndarray]) -> None:
+        import onnxruntime as ort
+
+        self._binding = self._session.io_binding()
+        for name, array in feeds.items():
+            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, self.device, 0))
+        for name in self._outputs:
+            self._binding.bind_output(name, self.device)
+        self._bound = dict(feeds)
+        if self._graph:
+            self._fix_outputs(ort)
+
+    def _fix_outputs(self, ort: Any) -> None:
+        """One run that is not captured gives the outputs the addresses that a captured one needs."""
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", "-1")
+        self._session.run_with_iobinding(self._binding, options)
+        for name, value in zip(self._outputs, self._binding.get_outputs(), strict=True):
+            self._binding.bind_ortvalue_output(name, value)
+
+
+def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
+    """As `onnxruntime_layers.read_layers`; that a kernel was left to the CPU is an error.
+
+    Raises:
+        BackendRefusal: kernels that compute floating-point numbers ran on the CPU.
+        BackendCrash: the files are not there, or not what ONNX Runtime writes.
+    """
+    fallen = kernels_on_cpu(folder)
+    if fallen:
+        more = f" and {len(fallen) - _SHOWN} more" if len(fallen) > _SHOWN else ""
+        names = ", ".join(printable(name) for name in fallen[:_SHOWN])
+        raise BackendRefusal(
+            f"onnxruntime runs {len(fallen)} layers on the CPU, not on the GPU: {names}{more}",
+            "they have no CUDA kernel for their type or attributes; --backend onnxruntime-cpu runs all of them",
+        )
+    return onnxruntime_layers.read_layers(folder, graph, timed_runs=timed_runs, wall_s=wall_s)
+
+
+class _Args(msgspec.Struct):
+    provider: str = ""
+    output_type_shape: list[dict[str, list[int]]] = []
+
+
+class _Event(msgspec.Struct):
+    name: str
+    args: _Args = msgspec.field(default_factory=_Args)
+
+
+def kernels_on_cpu(folder: Path) -> list[str]:
+    """Kernels in a trace that ran on the CPU provider and made floating-point numbers; shapes belong there.
+
+    Raises:
+        BackendCrash: there is no trace, or it is damaged.
+    """
+    traces = sorted(folder.glob(f"{TRACE_PREFIX}*.json"))
+    try:
+        events = msgspec.json.decode(traces[-1].read_bytes(), type=list[_Event]) if traces else []
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BackendCrash(f"onnxruntime's trace cannot be read: {error}", "is the disk full?") from None
+    names = (
+        event.name.removesuffix("_kernel_time") for event in events if event.args.provider == _CPU and _floats(event)
+    )
+    return list(dict.fromkeys(names))
+
+
+def _floats(event: _Event) -> bool:
+    made = (name for item in event.args.output_type_shape for name in item)
+    return any(is_float(_DTYPES.get(name, name)) or name == "MLFloat16" for name in made)
+
+
+def missing(package: Path) -> str:
+    """What the backend lacks here, "" when nothing; nothing is imported.
+
+    Args:
+        package: the folder of the installed onnxruntime.
+    """
+    if not (package / _LIBRARY).is_file():
+        return "the installed onnxruntime has no CUDA provider: it is not onnxruntime-gpu"
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "there is no NVIDIA driver: libcuda.so.1 is not found"
+    return ""

@@ -1,0 +1,90 @@
+"""What a run of OpenVINO with layer times leaves behind: the model as read, the kernels as compiled, their counters.
+
+Plain data, so that it is read without OpenVINO.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from alexnet_bench.core.errors import BackendCrash
+
+_FILE = "openvino.json"
+MARK = "#"
+"""Before the number of an operator of the model, which is its name while layers are timed."""
+
+
+class SourceOp(msgspec.Struct, array_like=True):
+    """One operator of the model as OpenVINO read it, before it optimised.
+
+    Attributes:
+        kind: OpenVINO's operator.
+        inputs: (number of an operator, its output) for each input.
+        outputs: the user's names of each output; none where the reader made it up.
+    """
+
+    kind: str
+    inputs: list[tuple[int, int]]
+    outputs: list[list[str]]
+
+
+class Kernel(msgspec.Struct, array_like=True):
+    """One node of the compiled model.
+
+    Attributes:
+        name: of the node; unique.
+        kind: the plugin's type, such as "Convolution" or "Reorder".
+        implementation: such as "brgconv_avx512_f32".
+        precision: of its arithmetic, in OpenVINO's words.
+        stands_for: names of operators before optimising.
+        inputs: (number of a kernel, its output) for each input.
+        outputs: type of each output, in OpenVINO's words.
+    """
+
+    name: str
+    kind: str
+    implementation: str
+    precision: str
+    stands_for: list[str]
+    inputs: list[tuple[int, int]]
+    outputs: list[str]
+
+
+class Record(msgspec.Struct):
+    """Everything that the reader needs.
+
+    Attributes:
+        source: the operators of the model, by number.
+        kernels: nodes of the compiled model, in execution order.
+        average_us: after each run, the average of each kernel over all runs so far, in whole microseconds.
+        run_s: wall time of each run, without reading the counters.
+    """
+
+    source: list[SourceOp]
+    kernels: list[Kernel]
+    average_us: list[list[int]]
+    run_s: list[float]
+
+
+def write(folder: Path, record: Record) -> None:
+    """Writes the record."""
+    (folder / _FILE).write_bytes(msgspec.json.encode(record))
+
+
+def read(folder: Path, *, timed_runs: int) -> Record:
+    """The record of a folder.
+
+    Raises:
+        BackendCrash: it is not there, damaged, or lacks runs.
+    """
+    try:
+        record = msgspec.json.decode((folder / _FILE).read_bytes(), type=Record)
+    except OSError:
+        raise BackendCrash("openvino left no layer times", "is the disk full?") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BackendCrash(f"openvino's layer times cannot be read: {error}", "is the disk full?") from None
+    if len(record.run_s) < timed_runs:
+        raise BackendCrash(f"openvino's layer times hold {len(record.run_s)} runs of {timed_runs}")
+    return record

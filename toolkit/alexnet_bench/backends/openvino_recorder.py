@@ -1,0 +1,91 @@
+"""Reads models, compiled models and counters out of OpenVINO while layers are timed."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from alexnet_bench.backends import openvino_record
+from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, SourceOp
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Recorder:
+    """Collects what a layer run leaves behind.
+
+    Args:
+        folder: where `finish` writes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._record = Record([], [], [], [])
+        self._positions: dict[str, int] = {}
+
+    def mark(self, model: Any) -> None:
+        """Names every operator of a model after its number, so that a compiled node's list of names is unambiguous.
+
+        Names may be missing, equal, or hold the comma that separates them in that list; numbers do not.
+        """
+        operators = model.get_ordered_ops()
+        numbers = {_identity(operator): number for number, operator in enumerate(operators)}
+        self._record.source = [
+            SourceOp(
+                operator.get_type_name(),
+                [(numbers[_identity(value.get_node())], value.get_index()) for value in operator.input_values()],
+                [sorted(output.names) for output in operator.outputs()],
+            )
+            for operator in operators
+        ]
+        for number, operator in enumerate(operators):
+            operator.set_friendly_name(f"{MARK}{number}")
+
+    def compiled(self, compiled_model: Any) -> None:
+        """Keeps the nodes of a compiled model."""
+        nodes = compiled_model.get_runtime_model().get_ordered_ops()
+        nodes.sort(key=lambda node: int(_said(node, "execOrder")))
+        self._positions = {node.get_friendly_name(): number for number, node in enumerate(nodes)}
+        self._record.kernels = [self._kernel(node) for node in nodes]
+
+    def run(self, request: Any) -> None:
+        """One forward pass, and the counters after it."""
+        start = time.perf_counter()
+        request.infer()
+        self._record.run_s.append(time.perf_counter() - start)
+        averages = [0] * len(self._positions)
+        for said in request.get_profiling_info():
+            position = self._positions.get(said.node_name)
+            if position is not None:
+                averages[position] = said.real_time // _MICROSECOND
+        self._record.average_us.append(averages)
+
+    def finish(self) -> None:
+        """Writes everything."""
+        openvino_record.write(self._folder, self._record)
+
+    def _kernel(self, node: Any) -> Kernel:
+        return Kernel(
+            name=node.get_friendly_name(),
+            kind=_said(node, "layerType"),
+            implementation=_said(node, "primitiveType"),
+            precision=_said(node, "runtimePrecision"),
+            stands_for=[name for name in _said(node, "originalLayersNames").split(",") if name],
+            inputs=[
+                (self._positions[value.get_node().get_friendly_name()], value.get_index())
+                for value in node.input_values()
+            ],
+            outputs=[output.get_element_type().get_type_name() for output in node.outputs()],
+        )
+
+
+def _said(node: Any, key: str) -> str:
+    return str(node.get_rt_info()[key].astype(str))
+
+
+def _identity(operator: Any) -> str:
+    """Names that OpenVINO makes up are unique in a process; friendly names are not."""
+    name: str = operator.get_name()
+    return name

@@ -1,0 +1,102 @@
+"""The model as OpenVINO read it: which of the user's tensors each operator makes, or takes part in making."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from alexnet_bench.backends.openvino_record import SourceOp
+from alexnet_bench.core.graph import Graph
+
+_NO_OPERATION = ("Identity", "Dropout")
+"""Operators that OpenVINO leaves out as it reads; what they read then has the name of what they make."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an output of an operator or a kernel stands for.
+
+    Attributes:
+        tensors: the user's names of it.
+        is_whole: it is that tensor; else a step on the way to it, inside the one node that makes it.
+    """
+
+    tensors: tuple[str, ...]
+    is_whole: bool = True
+
+
+class Source:
+    """The operators by number, in terms of the user's tensors.
+
+    Args:
+        operators: in topological order.
+        graph: the user's.
+    """
+
+    def __init__(self, operators: Sequence[SourceOp], graph: Graph) -> None:
+        self._operators = operators
+        self._node_of = {name: node.name for node in graph.live_nodes for name in node.writes}
+        self._known = {*self._node_of, *graph.inputs}
+        self._same = _same_tensors(graph)
+        self._steps = self._find_steps()
+
+    def value(self, operator: int, output: int) -> Value | None:
+        """What an output of an operator stands for, None when that is no tensor of the user."""
+        outputs = self._operators[operator].outputs
+        tensors = self._tensors(outputs[output]) if output < len(outputs) else ()
+        if tensors:
+            return Value(tensors)
+        steps = self._steps[operator]
+        return Value(tuple(steps), is_whole=False) if steps else None
+
+    def last(self, operators: Iterable[int]) -> list[int]:
+        """Those of several operators that none of the others is computed from."""
+        wanted = set(operators)
+        earlier: set[int] = set()
+        for operator in wanted:
+            earlier |= self._before(operator, min(wanted)) & wanted
+        return sorted(wanted - earlier)
+
+    def inputs(self, operators: Iterable[int]) -> set[tuple[int, int]]:
+        """(Operator, output) of everything that they read."""
+        return {read for operator in operators for read in self._operators[operator].inputs}
+
+    def outputs(self, operator: int) -> int:
+        """How many outputs an operator has."""
+        return len(self._operators[operator].outputs)
+
+    def _tensors(self, names: Sequence[str]) -> tuple[str, ...]:
+        known = (name for name in names if name in self._known)
+        return tuple(dict.fromkeys(same for name in known for same in self._same.get(name, (name,))))
+
+    def _before(self, operator: int, lowest: int) -> set[int]:
+        """What an operator is computed from; not looked for below the number `lowest`."""
+        found: set[int] = set()
+        pending = [operator]
+        while pending:
+            for source, _ in self._operators[pending.pop()].inputs:
+                if source >= lowest and source not in found:
+                    found.add(source)
+                    pending.append(source)
+        return found
+
+    def _find_steps(self) -> list[tuple[str, ...]]:
+        """For each operator without a tensor of the user, those of the one node that it serves, if there is one."""
+        ahead: list[dict[str, None]] = [{} for _ in self._operators]
+        for number in reversed(range(len(self._operators))):
+            made = [name for names in self._operators[number].outputs for name in self._tensors(names)]
+            serves = dict.fromkeys(made) if made else ahead[number]
+            for source, _ in self._operators[number].inputs:
+                if not any(map(self._tensors, self._operators[source].outputs)):
+                    ahead[source] |= serves
+        return [tuple(names) if len({self._node_of.get(name) for name in names}) == 1 else () for names in ahead]
+
+
+def _same_tensors(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """For what an operator without effect makes, that and what it reads, if a node makes that."""
+    made = {name for node in graph.live_nodes for name in node.writes}
+    same: dict[str, tuple[str, ...]] = {}
+    for node in graph.live_nodes:
+        if node.op_type in _NO_OPERATION and not node.domain and node.inputs[0] in made:
+            same[node.outputs[0]] = (node.outputs[0], *same.get(node.inputs[0], (node.inputs[0],)))
+    return same

@@ -1,0 +1,138 @@
+"""Which of the user's tensors each kernel of a compiled OpenVINO model reads and makes."""
+
+from __future__ import annotations
+
+import re
+
+from alexnet_bench.backends.openvino_moved import moved_nodes
+from alexnet_bench.backends.openvino_record import MARK, Kernel, Record
+from alexnet_bench.backends.openvino_source import Source, Value
+from alexnet_bench.core.graph import Graph
+
+_OPERATOR = re.compile(rf"{MARK}(\d+)(?:\.(\d+))?")
+"""A number, and perhaps one of its outputs, when another operator took its place there."""
+_CAST = re.compile(r"Convert_\d+")
+"""A change of type that OpenVINO added, whatever kernel carries it out."""
+_ANEW = ("Input", "RandomUniform", "Multinomial")
+"""Kernels whose results differ from run to run whatever they read."""
+_CONVERSIONS = ("Reorder", "Convert", "Reshape")
+
+
+class Claims:
+    """The kernels of a record, by number.
+
+    Attributes:
+        reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
+        makes: those that each makes; where it makes none, those that are computed from it.
+    """
+
+    def __init__(self, record: Record, graph: Graph) -> None:
+        self._kernels = record.kernels
+        self._source = Source(record.source, graph)
+        self._operators = [operators_of(kernel) for kernel in record.kernels]
+        self._constant = self._find_constant()
+        self._consumers = self._find_consumers()
+        self._values = self._find_values()
+        own = [self._own(number) for number in range(len(self._kernels))]
+        self.makes = self._find_makes(own)
+        strangers = [number for number in range(len(own)) if self._is_stranger(number)]
+        for number, moved in moved_nodes(self._kernels, graph, self.makes, strangers).items():
+            self.makes[number] = moved
+        self.reads = self._find_reads(own)
+
+    def is_overhead(self, number: int) -> bool:
+        """Whether the plugin added a kernel to change a layout or a type, or for constants."""
+        made, read = set(self.makes[number]), set(self.reads[number])
+        return self._constant[number] or self._is_conversion(number) or (bool(made) and made <= read)
+
+    def whole(self, number: int, output: int) -> tuple[str, ...]:
+        """The user's tensors that an output of a kernel is, as opposed to takes part in making."""
+        value = self._values.get((number, output))
+        return value.tensors if value is not None and value.is_whole else ()
+
+    def _is_stranger(self, number: int) -> bool:
+        return not (self._operators[number] or self._constant[number] or self._is_conversion(number))
+
+    def _is_conversion(self, number: int) -> bool:
+        kernel = self._kernels[number]
+        is_cast = bool(kernel.stands_for) and all(map(_CAST.fullmatch, kernel.stands_for))
+        return is_cast or (kernel.kind in _CONVERSIONS and not self._operators[number])
+
+    def _find_constant(self) -> list[bool]:
+        """Whether what a kernel makes is the same in every run."""
+        constant: list[bool] = []
+        for kernel in self._kernels:
+            is_fed = kernel.kind in _ANEW or any(not constant[source] for source, _ in kernel.inputs)
+            constant.append(kernel.kind == "Const" or (not is_fed and bool(kernel.inputs)))
+        return constant
+
+    def _find_consumers(self) -> dict[tuple[int, int], list[int]]:
+        """The kernels that read each output."""
+        consumers: dict[tuple[int, int], list[int]] = {}
+        for number, kernel in enumerate(self._kernels):
+            for source in kernel.inputs:
+                consumers.setdefault(source, []).append(number)
+        return consumers
+
+    def _find_values(self) -> dict[tuple[int, int], Value]:
+        """What each output of a kernel stands for; a conversion leaves that as it was."""
+        values: dict[tuple[int, int], Value] = {}
+        for number, kernel in enumerate(self._kernels):
+            for output in range(len(kernel.outputs)):
+                value = self._value(number, output)
+                if value is None and self._is_conversion(number):
+                    value = next((values[source] for source in kernel.inputs if source in values), None)
+                if value is not None:
+                    values[number, output] = value
+        return values
+
+    def _value(self, number: int, output: int) -> Value | None:
+        last = self._source.last(operator for operator, _ in self._operators[number])
+        if len(last) == 1:
+            only = next((port for operator, port in self._operators[number] if operator == last[0]), None)
+            return self._source.value(last[0], output if only is None else only)
+        # Several results: which output is which can be told by who reads it.
+        made = {(operator, port) for operator in last for port in range(self._source.outputs(operator))}
+        for consumer in self._consumers.get((number, output), ()):
+            read = made & self._source.inputs(operator for operator, _ in self._operators[consumer])
+            if len(read) == 1:
+                return self._source.value(*read.pop())
+        return None
+
+    def _own(self, number: int) -> list[Value]:
+        outputs = range(len(self._kernels[number].outputs))
+        return [self._values[number, output] for output in outputs if (number, output) in self._values]
+
+    def _find_makes(self, own: list[list[Value]]) -> list[tuple[str, ...]]:
+        ahead: list[dict[str, None]] = [{} for _ in self._kernels]
+        makes: list[tuple[str, ...]] = []
+        for number in reversed(range(len(self._kernels))):
+            made = dict.fromkeys(tensor for value in own[number] for tensor in value.tensors) or ahead[number]
+            makes.append(tuple(made))
+            for source, output in self._kernels[number].inputs:
+                if (source, output) not in self._values:
+                    ahead[source] |= made
+        return makes[::-1]
+
+    def _find_reads(self, own: list[list[Value]]) -> list[tuple[str, ...]]:
+        reads: list[tuple[str, ...]] = []
+        for number, kernel in enumerate(self._kernels):
+            made = {tensor for value in own[number] for tensor in value.tensors}
+            found: dict[str, None] = {}
+            for source in kernel.inputs:
+                value = self._values.get(source)
+                if self._constant[source[0]]:
+                    continue
+                is_own_step = value is not None and not value.is_whole and not made.isdisjoint(value.tensors)
+                if value is None or is_own_step:
+                    found |= dict.fromkeys(reads[source[0]])
+                else:
+                    found |= dict.fromkeys(value.tensors)
+            reads.append(tuple(found))
+        return reads
+
+
+def operators_of(kernel: Kernel) -> list[tuple[int, int | None]]:
+    """The operators of the model that a kernel names, each with the one output that it stands for, if it says so."""
+    found = filter(None, map(_OPERATOR.fullmatch, kernel.stands_for))
+    return [(int(match[1]), None if match[2] is None else int(match[2])) for match in found]
