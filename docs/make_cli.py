@@ -35,7 +35,7 @@ _FOOT = """## Exit codes
 | 3 | inconclusive |
 | 4 | not comparable |
 | 5 | internal error, or a backend that crashed |
-| 130, 143 | interrupted (Ctrl-C), terminated |
+| 129, 130, 143 | the terminal was closed, interrupted (Ctrl-C), terminated |
 
 An error is one message, `error: ...`, and where there is something to do about it, `hint: ...`. `--debug` shows the
 traceback as well.

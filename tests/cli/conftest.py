@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +15,15 @@ from onnx import TensorProto, helper
 from onnx.external_data_helper import set_external_data
 
 import alexnet_bench
+from alexnet_bench.cli.main import run
 
 COMMAND = (sys.executable, "-m", "alexnet_bench")
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Say = Callable[..., tuple[int, str, str]]
+
+MAX_SECONDS = 30
+"""Generous: the tool takes at most four on the largest of the hostile models."""
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +95,27 @@ def _model(shape: list[int | str], external: str = "") -> bytes:
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
     ).SerializeToString()
     return content
+
+
+@pytest.fixture
+def here(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process work in `tmp_path` and with the cache of the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, environment[name])
+
+
+@pytest.fixture
+def say(capfd: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command line in this process; gives its exit code, its output and its messages, checked to be clean."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        begun = time.monotonic()
+        code = run(arguments)
+        assert time.monotonic() - begun < MAX_SECONDS
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        assert all(char.isprintable() or char == "\n" for char in err)
+        return code, out, err
+
+    return command

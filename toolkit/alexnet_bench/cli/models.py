@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def models(*, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
-    """List the reference networks and the models of the onnx package."""
+    """List the reference networks and the onnx package's models."""
     from alexnet_bench.report.lists import print_models, to_json
     from alexnet_bench.workflows.models import list_models
 

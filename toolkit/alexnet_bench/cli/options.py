@@ -103,8 +103,22 @@ class Outputs:
             if not quiet:
                 from alexnet_bench.report.render import show
 
-                taken = any(target in _STANDARD_OUTPUT for target in self._targets())
-                show(document, sys.stderr if taken else sys.stdout, top=top)
+                show(document, sys.stderr if self.take_stdout else sys.stdout, top=top)
+
+    def emit(self, *, json: Callable[[], bytes] | None = None, markdown: Callable[[], bytes] | None = None) -> None:
+        """Writes what was asked for of a result that is no profile; the contents are only made then.
+
+        Raises:
+            OutputError: a file could not be written after all.
+        """
+        for target, content in ((self.json, json), (self.markdown, markdown)):
+            if target is not None and content is not None:
+                _emit(target, content())
+
+    @property
+    def take_stdout(self) -> bool:
+        """Whether standard output is taken, so that a table goes to standard error."""
+        return any(target in _STANDARD_OUTPUT for target in self._targets())
 
     def _targets(self) -> list[str]:
         return [target for target in (self.json, self.markdown) if target is not None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
 from alexnet_bench.network import architectures
 from alexnet_bench.network.spec import Network
 
@@ -16,7 +17,12 @@ EXPORT_VERSION = 1
 
 
 def export(
-    name: str, output: str | Path, *, weights: str | Path | None = None, seed: int = 0, init: str = "paper"
+    name: str,
+    output: str | Path,
+    *,
+    weights: str | Path | None = None,
+    seed: int | None = None,
+    init: str | None = None,
 ) -> Path:
     """Writes a reference network as one ONNX file, or its weights alone as safetensors.
 
@@ -24,15 +30,19 @@ def export(
         name: of the network.
         output: the file to write, .onnx or .safetensors; replaced in one step.
         weights: a .safetensors, .pt/.pth or .onnx file; None initialises them.
-        seed: of the initial weights.
-        init: "paper" or "he".
+        seed: of the initial weights, 0 by default; not together with `weights`.
+        init: "paper", the default, or "he"; not together with `weights`.
 
     Raises:
-        UsageError: unknown network, initialisation or kind of output.
+        UsageError: unknown network, initialisation or kind of output, or weights both given and to be drawn.
         WeightsError: the weights do not fit.
         OutputError: the file cannot be written.
     """
+    if name.endswith(".onnx") or name.startswith("onnx:"):
+        raise UsageError(f"{printable(name)} is a model already", "give --opset N to convert it to another opset")
     network = architectures.get(name)
+    if weights is not None and (seed is not None or init is not None):
+        raise UsageError("weights are either read or drawn", "leave --seed and --init out, or leave --weights out")
     output = Path(output)
     atomic.check_writable(output)
     if output.suffix not in _SUFFIXES:
@@ -41,7 +51,9 @@ def export(
     from alexnet_bench.network.onnx_export import export as write
     from alexnet_bench.network.weights import load_weights, save_weights
 
-    values = load_weights(Path(weights), network) if weights is not None else initialise(network, seed, init)
+    values = (
+        load_weights(Path(weights), network) if weights is not None else initialise(network, seed or 0, init or "paper")
+    )
     if output.suffix == ".safetensors":
         save_weights(output, network, values)
     else:
