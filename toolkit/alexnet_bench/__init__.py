@@ -17,38 +17,54 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from alexnet_bench.core.errors import AlexnetBenchError
+    from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.profile import LayerProfile, Profile, ProfileSet
+    from alexnet_bench.core.verification import Verification
+    from alexnet_bench.workflows.build import BuildOptions, build_engine
     from alexnet_bench.workflows.export import export
     from alexnet_bench.workflows.profile import Options, profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
     from alexnet_bench.workflows.symbolic import symbolic_counts
+    from alexnet_bench.workflows.verify import VerifyOptions, verify
 
 _PUBLIC = {
     "AlexnetBenchError": "core.errors",
+    "BuildOptions": "workflows.build",
     "LayerProfile": "core.profile",
     "Options": "workflows.profile",
+    "Passport": "core.passport",
     "Profile": "core.profile",
     "ProfileSet": "core.profile",
+    "Verification": "core.verification",
+    "VerifyOptions": "workflows.verify",
+    "build_engine": "workflows.build",
     "export": "workflows.export",
     "profile": "workflows.profile",
     "profile_set": "workflows.profile",
     "read_profile": "workflows.report",
     "symbolic_counts": "workflows.symbolic",
+    "verify": "workflows.verify",
     "write_profile": "workflows.report",
 }
 
 __all__ = [
     "AlexnetBenchError",
+    "BuildOptions",
     "LayerProfile",
     "Options",
+    "Passport",
     "Profile",
     "ProfileSet",
+    "Verification",
+    "VerifyOptions",
     "__version__",
+    "build_engine",
     "export",
     "profile",
     "profile_set",
     "read_profile",
     "symbolic_counts",
+    "verify",
     "write_profile",
 ]
 

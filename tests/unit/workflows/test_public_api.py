@@ -12,16 +12,22 @@ import alexnet_bench
 
 _PUBLIC = [
     "AlexnetBenchError",
+    "BuildOptions",
     "LayerProfile",
     "Options",
+    "Passport",
     "Profile",
     "ProfileSet",
+    "Verification",
+    "VerifyOptions",
     "__version__",
+    "build_engine",
     "export",
     "profile",
     "profile_set",
     "read_profile",
     "symbolic_counts",
+    "verify",
     "write_profile",
 ]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(alexnet_bench.__file__).parents[1])}
@@ -48,6 +54,8 @@ def test_the_functions_say_what_they_take() -> None:
     profile = inspect.signature(alexnet_bench.profile)
     assert list(profile.parameters) == ["model", "batch", "options", "progress"]
     assert list(inspect.signature(alexnet_bench.profile_set).parameters) == ["model", "batches", "options", "progress"]
+    build = inspect.signature(alexnet_bench.build_engine)
+    assert list(build.parameters) == ["model", "options", "output", "progress"]
     assert list(inspect.signature(alexnet_bench.export).parameters) == ["name", "output", "weights", "seed", "init"]
 
 

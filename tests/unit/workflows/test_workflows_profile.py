@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields, replace
+from math import prod
 from pathlib import Path
 from statistics import median
 
@@ -86,7 +87,7 @@ def test_totals_are_sums_over_the_users_graph(measured: dict[str, Profile], name
     assert profile.totals.flop == sum(layer.flop or 0 for layer in counted.layers)
     assert profile.totals.mac_flop == 2 * profile.totals.macs
     assert profile.model.params == sum(layer.params for layer in counted.layers)
-    assert profile.memory.static_peak_bytes == max(layer.live_bytes for layer in counted.layers)
+    assert profile.memory.static_peak_bytes == max(layer.live_bytes or 0 for layer in counted.layers)
     assert replace(profile.model, weights_sha256=None) == counted.model
 
 
@@ -102,10 +103,42 @@ def test_what_ran_is_described(measured: dict[str, Profile], name: str) -> None:
     assert profile.case.threads == profile.environment.comparable["threads"]
     assert profile.case.shapes == {item.name: item.shape for item in profile.model.inputs}
     assert profile.ceilings is not None
-    assert profile.ceilings.flop_per_s["float32"] >= profile.ceilings.median_flop_per_s["float32"] > 0
+    best, typical = profile.ceilings.flop_per_s["float32"], profile.ceilings.median_flop_per_s["float32"]
+    assert best is not None
+    assert typical is not None
+    assert best >= typical > 0
+    assert set(profile.ceilings.unavailable) == {
+        dtype for dtype, rate in profile.ceilings.flop_per_s.items() if rate is None
+    }
     assert profile.memory.arena_peak_bytes
     assert profile.memory.load_peak_bytes
     assert profile.memory.run_peak_bytes
+
+
+@pytest.mark.parametrize("name", _MODELS)
+def test_the_arena_has_a_curve_of_its_own(measured: dict[str, Profile], name: str) -> None:
+    profile = measured[name]
+    loaded, peak = profile.memory.arena_loaded_bytes, profile.memory.arena_peak_bytes
+    assert loaded is not None
+    assert peak is not None
+    assert 0 <= loaded < peak
+    for layer in profile.layers:
+        assert layer.arena_bytes is not None
+        assert layer.arena_requested_bytes is not None
+        assert loaded <= layer.arena_bytes <= peak
+        assert layer.arena_requested_bytes <= layer.arena_bytes
+        # At least what the layer makes is there as it ends.
+        made = sum(4 * prod(shape) for shape in layer.output_shapes)
+        assert layer.arena_bytes - loaded >= made
+    assert len({layer.arena_bytes for layer in profile.layers}) > 3
+
+
+@pytest.mark.parametrize("name", _MODELS)
+def test_what_the_runtime_added_was_not_counted(measured: dict[str, Profile], name: str) -> None:
+    layers = measured[name].layers
+    assert all((layer.live_bytes is None) == (not layer.onnx_nodes and not layer.shared_nodes) for layer in layers)
+    assert any(layer.live_bytes is None for layer in layers)
+    assert max(layer.live_bytes or 0 for layer in layers) == measured[name].memory.static_peak_bytes
 
 
 def test_the_budget_is_predicted_from_published_peaks(measured: dict[str, Profile]) -> None:

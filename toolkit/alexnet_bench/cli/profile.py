@@ -16,11 +16,21 @@ def register(app: typer.Typer) -> None:
 
 def profile(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A name from `alexnet-bench models`, or an .onnx file.")
+        str, typer.Argument(metavar="MODEL", help="A name from `alexnet-bench models`, an .onnx file, or an engine.")
     ] = "alexnet-2012",
     *,
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="Runtime; default: the first that works here.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="fp32|fp16|bf16", help="Build an engine of that precision, and profile it.")
+    ] = None,
+    optimize: Annotated[
+        bool | None,
+        typer.Option("--optimize/--no-optimize", help="Build an engine with passes that make it faster, or without."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Build an engine by a recipe, or its file.")
     ] = None,
     batch: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, for example 1,8,32.")] = "",
     shape: Annotated[
@@ -36,7 +46,16 @@ def profile(
         typer.Option(metavar="NAME:COUNT", help="Devices to compare with; may be repeated.  [default: gtx-580:2]"),
     ] = None,
     static: Annotated[bool, typer.Option("--static", help="Count, do not run; needs no runtime.")] = False,
+    symbolic: Annotated[
+        bool, typer.Option("--symbolic", help="Count as formulas of the dynamic dimensions; implies --static.")
+    ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated inputs.")] = 0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600 or less, by the work."
+        ),
+    ] = None,
     top: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
     ] = None,
@@ -53,6 +72,11 @@ def profile(
     outputs.check()
     sizes = options.batches(batch)
     shapes = options.shapes(shape or [])
+    if symbolic:
+        from alexnet_bench.cli.symbolic import count_symbolically
+
+        count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
+        return
     from alexnet_bench.workflows.profile import DEFAULT_BUDGETS, Options, profile_set
 
     chosen = Options(
@@ -63,6 +87,10 @@ def profile(
         budgets=tuple(budget or DEFAULT_BUDGETS),
         seed=seed,
         static=static,
+        recipe=recipe,
+        precision=precision,
+        optimize=optimize,
+        timeout_s=timeout,
     )
     profiles = profile_set(model, batches=sizes, options=chosen, progress=options.progress(quiet=quiet))
     outputs.write(profiles if len(sizes) > 1 else profiles.profiles[0], top=top, quiet=quiet)

@@ -6,7 +6,8 @@ from typing import IO
 
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.symbolic import SymbolicCounts
-from alexnet_bench.report import markdown, symbolic
+from alexnet_bench.core.verification import Verification
+from alexnet_bench.report import markdown, symbolic, verification
 from alexnet_bench.report.table import print_profile
 
 
@@ -14,12 +15,14 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
     """Prints a document for people.
 
     Args:
-        document: a profile, several, or counts as formulas.
+        document: a profile, several, counts as formulas, or a verification.
         stream: where to.
         top: rows to show, 0 for all, None for a number that fits.
     """
     if isinstance(document, SymbolicCounts):
         symbolic.print_symbolic(document, stream, top=top)
+    elif isinstance(document, Verification):
+        verification.print_verification(document, stream)
     else:
         print_profile(document, stream, top=top)
 
@@ -28,4 +31,6 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
     """The document as Markdown; arguments as for `show`."""
     if isinstance(document, SymbolicCounts):
         return symbolic.to_markdown(document, top=top)
+    if isinstance(document, Verification):
+        return verification.to_markdown(document)
     return markdown.to_markdown(document, top=top)

@@ -130,6 +130,7 @@ def title(profile: Profile) -> str:
 def summary(profile: Profile) -> list[Line]:
     """The lines under the table."""
     lines = [
+        Line("engine", _engine(profile)),
         Line("latency", _latency(profile)),
         Line("work", _work(profile)),
         Line("memory", memory_texts(profile)),
@@ -138,6 +139,16 @@ def summary(profile: Profile) -> list[Line]:
         *(Line("budget", _budget(profile, line)) for line in profile.budget),
     ]
     return [line for line in lines if line.texts]
+
+
+def _engine(profile: Profile) -> tuple[str, ...]:
+    """What was built for the run; nothing where the model ran as it is."""
+    engine = profile.engine
+    if engine is None or engine.passport_key is None:
+        return ()
+    asked = f", {engine.requested_precision} asked for" if engine.requested_precision else ""
+    passes = ", ".join(map(printable, engine.passes)) or "none"
+    return f"{engine.passport_key[:12]}{asked}; passes: {passes}", "counts of layers are those of the engine"
 
 
 def shown_warnings(profile: Profile) -> list[Caution]:

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 
 from alexnet_bench.attribution import coverage as coverages
 from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line, cards
-from alexnet_bench.attribution.join import join
+from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layers import static_layers, timed_layers
+from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.attribution.roofline import roof_time_s
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.profile import (
     BudgetLine,
     Case,
     Ceilings,
+    Coverage,
     EngineInfo,
     Environment,
     InputInfo,
@@ -35,20 +38,47 @@ from alexnet_bench.workflows import cautions, memory, quoted
 
 
 @dataclass(frozen=True)
+class EngineGraph:
+    """The graph that is run where that is not the user's.
+
+    Attributes:
+        graph: of the engine, with the shapes of the case.
+        costs: of that graph.
+        passport: of the engine.
+    """
+
+    graph: Graph
+    costs: CostTable
+    passport: Passport
+
+
+@dataclass(frozen=True)
 class Counted:
     """One case after counting: everything that needs no run.
 
     Attributes:
-        graph: with the shapes of the case.
+        graph: the user's, with the shapes of the case.
         costs: of the graph.
         batch: images of one forward pass.
         whole_on_one_card: layers that a budget of several cards does not split.
+        engine: what is run in place of the graph, when something is.
     """
 
     graph: Graph
     costs: CostTable
     batch: int
     whole_on_one_card: tuple[str, ...] = ()
+    engine: EngineGraph | None = None
+
+    @property
+    def run_graph(self) -> Graph:
+        """The graph that the backend is given."""
+        return self.engine.graph if self.engine else self.graph
+
+    @property
+    def run_costs(self) -> CostTable:
+        """The costs of that graph."""
+        return self.engine.costs if self.engine else self.costs
 
 
 @dataclass(frozen=True)
@@ -87,20 +117,22 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
 def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], environment: Environment) -> Profile:
     """A profile of a case that was run."""
     run = _rounded(run)
-    attribution = join(case.graph, run.times.layers)
-    timed = timed_layers(case.graph, case.costs, attribution, run.times, run.ceilings)
+    attribution = join(case.run_graph, run.times.layers)
+    timed = timed_layers(case.run_graph, case.run_costs, attribution, run.times, run.ceilings)
     layers = memory.with_memory(timed, attribution, run.times.arena)
-    coverage = coverages.measured(case.costs, attribution, layers, run.times)
+    coverage = coverages.measured(case.run_costs, attribution, layers, run.times)
+    if case.engine is not None:
+        layers, coverage = _of_user(case, case.engine, attribution, layers, coverage)
     latency = _latency(case.batch, run)
     return Profile(
         model=_model(case, run.weights_sha256),
         case=Case(case.batch, _shapes(case.graph), run.threads, run.seed),
-        engine=_engine(run, layers),
+        engine=_engine(case, run, layers),
         totals=_totals(case.costs),
         coverage=coverage,
         latency=latency,
         layers=_with_budget_times(case, layers, budgets),
-        memory=memory.measured(case.costs, run.times, run.latency),
+        memory=memory.measured(case.run_costs, run.times, run.latency),
         ceilings=run.ceilings,
         budget=_budget(case, budgets, latency.throughput_per_s),
         environment=environment,
@@ -111,6 +143,30 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
             *cautions.of_ceilings(run.ceilings, layers),
             cautions.no_device(),
         ),
+    )
+
+
+def _of_user(
+    case: Counted, engine: EngineGraph, attribution: Attribution, layers: Sequence[LayerProfile], coverage: Coverage
+) -> tuple[tuple[LayerProfile, ...], Coverage]:
+    """Layers of an engine that name the user's nodes, and what they cover of the user's graph.
+
+    Counts of a layer stay those of what the engine computes, by which its rates and its place under the roofs go.
+    """
+    mapped = user_layers(case.costs, engine.costs, attribution, engine.passport.origins)
+    renamed = tuple(
+        replace(layer, onnx_nodes=user.onnx_nodes, shared_nodes=user.shared_nodes, merged_nodes=())
+        for layer, user in zip(layers, mapped.layers, strict=True)
+    )
+    counted = coverages.counted_only(case.costs)
+    return renamed, replace(
+        coverage,
+        nodes=counted.nodes,
+        nodes_counted=counted.nodes_counted,
+        unknown_ops=counted.unknown_ops,
+        assumptions=counted.assumptions,
+        macs_attributed_fraction=mapped.macs_attributed_fraction,
+        unattributed_nodes=mapped.unattributed,
     )
 
 
@@ -141,13 +197,21 @@ def _model(case: Counted, weights_sha256: str | None) -> ModelInfo:
     )
 
 
-def _engine(run: Measured, layers: Sequence[LayerProfile]) -> EngineInfo:
+def _engine(case: Counted, run: Measured, layers: Sequence[LayerProfile]) -> EngineInfo:
     computed: dict[str, int] = {}
     for layer in layers:
         if layer.compute_dtype and layer.bound != "overhead":
             computed[layer.compute_dtype] = computed.get(layer.compute_dtype, 0) + 1
-    loaded = run.latency.loaded
-    return EngineInfo(run.backend, loaded.backend_version, None, computed, loaded.device)
+    loaded, passport = run.latency.loaded, case.engine.passport if case.engine else None
+    return EngineInfo(
+        run.backend,
+        loaded.backend_version,
+        passport.requested_precision if passport else None,
+        computed,
+        loaded.device,
+        passport.passes if passport else (),
+        passport.key if passport else None,
+    )
 
 
 def _totals(costs: CostTable) -> Totals:

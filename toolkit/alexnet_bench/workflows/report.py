@@ -10,10 +10,11 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.symbolic import SymbolicCounts
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.verification import Verification
 
 
 def read_document(path: str | Path) -> Document:
-    """Whatever `profile --json` wrote: a profile, a set of them, or counts as formulas.
+    """Whatever `profile --json` wrote: a profile, a set of them, counts as formulas; or what `verify --json` wrote.
 
     Raises:
         UsageError: not such a document, or of a version that this release does not know.
@@ -32,6 +33,10 @@ def read_profile(path: str | Path) -> Profile | ProfileSet:
         raise UsageError(
             f"{printable(str(path), 200)} holds counts as formulas, and no profile",
             "profile the model without --symbolic",
+        )
+    if isinstance(found, Verification):
+        raise UsageError(
+            f"{printable(str(path), 200)} holds a verification, and no profile", "alexnet-bench report shows it"
         )
     return found
 

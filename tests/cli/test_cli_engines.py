@@ -1,0 +1,202 @@
+"""build-engine, inspect and cache as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench.cli.cache import size_bytes
+from alexnet_bench.core.errors import UsageError
+from tests.cli.conftest import COMMAND, Cli, Say
+
+_ORT = ("--backend", "onnxruntime-cpu")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> dict[str, str]:
+    """A cache that no other test sees."""
+    return {"XDG_CACHE_HOME": str(tmp_path / "own")}
+
+
+def test_a_build_prints_what_it_built_and_then_finds_it(cli: Cli, own: dict[str, str]) -> None:
+    first = cli("build-engine", "lenet-5", *_ORT, **own)
+    assert first.returncode == 0, first.stderr
+    assert "asked for fp32; computed: " in first.stdout
+    assert "built in" in first.stdout
+    assert "building lenet-5 by recipe onnxruntime-cpu-fp32" in first.stderr
+    second = cli("build-engine", "lenet-5", *_ORT, **own)
+    assert "in the cache since" in second.stdout
+    assert second.stderr == ""
+
+
+def test_the_passport_goes_to_standard_output(cli: Cli, tmp_path: Path) -> None:
+    done = cli("build-engine", "lenet-5", *_ORT, "-o", "out.onnx", "--json", "-", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    passport = json.loads(done.stdout)
+    assert passport["schema"] == "alexnet-bench.passport"
+    assert passport["path"] == str(tmp_path / "out.onnx")
+    assert json.loads((tmp_path / "out.onnx.passport.json").read_text()) == passport
+
+
+@pytest.mark.usefixtures("here")
+def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
+    code, out, err = say("build-engine", "lenet-5", *_ORT, "--precision", "fp16", "--quiet")
+    assert (code, out) == (1, "")
+    assert "error: fp16 was asked for, and " in err
+    assert "conv1" in err
+    assert "fc5" in err
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("build-engine nothing", "neither a model's name nor a file"),
+        ("build-engine lenet-5 --recipe fp23", "unknown recipe"),
+        ("build-engine lenet-5 --precision fp12", "unknown precision"),
+        ("build-engine lenet-5 --batch 0", "whole number from 1"),
+        ("build-engine lenet-5 --shape x", "is not a shape"),
+        ("build-engine lenet-5 -o out.txt", "not the name of an engine"),
+        ("build-engine lenet-5 --json model.onnx", "would be replaced"),
+        ("inspect nothing", "there is no engine nothing"),
+        ("inspect good.onnx", "has no passport"),
+        ("inspect folder.onnx", "has no passport"),
+        ("cache", "Missing argument"),
+        ("cache clear", "knows no 'clear'"),
+        ("cache list --all", "removes nothing"),
+        ("cache prune --all --max-size 1GB", "leaves nothing"),
+        ("cache prune --max-size much", "is not a size"),
+    ],
+)
+def test_wrong_use_is_one_message(say: Say, files: Path, line: str, message: str) -> None:
+    code, out, err = say(*line.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert files.is_dir()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_broken_recipe_names_the_file(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("pases = []\n")
+    code, _, err = say("build-engine", "lenet-5", "--recipe", "mine.toml")
+    assert code == 2
+    assert "the recipe mine.toml is not valid: it has an unknown field 'pases'" in err
+    assert "did you mean passes?" in err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_recipe_of_the_workspace_is_found_by_name(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "alexnet-bench.toml").touch()
+    (tmp_path / "engines" / "recipes").mkdir(parents=True)
+    (tmp_path / "engines" / "recipes" / "ours.toml").write_text('title = "ours"\n[batch]\nmin=1\nopt=2\nmax=2\n')
+    code, out, _ = say("build-engine", "lenet-5", *_ORT, "--recipe", "ours", "--json", "-", "--quiet")
+    assert code == 0
+    passport = json.loads(out)
+    assert passport["recipe"]["batch"] == {"min": 1, "opt": 2, "max": 2}
+    assert passport["requested_precision"] is None
+    assert Path(passport["path"]).is_relative_to(tmp_path / "engines" / "cache")
+
+
+@pytest.mark.usefixtures("here")
+def test_an_engine_is_shown_as_table_json_and_markdown(say: Say, tmp_path: Path) -> None:
+    say("build-engine", "lenet-5", *_ORT, "-o", "out.onnx", "--quiet")
+    code, out, err = say("inspect", "out.onnx")
+    assert (code, err) == (0, "")
+    assert "lenet-5 · onnxruntime-cpu" in out
+    assert "416,520 MAC" in out
+    assert "predicted for one gtx-580" in out
+    assert "may be used on this machine" in out
+    code, out, err = say("inspect", "out.onnx", "--json", "-", "--markdown", "out.md", "--budget", "h100")
+    assert code == 0
+    assert "416,520 MAC" in err
+    inspection = json.loads(out)
+    assert (inspection["schema"], inspection["budget_device"]) == ("alexnet-bench.inspection", "h100")
+    markdown = (tmp_path / "out.md").read_text()
+    assert markdown.count("\n| ") == len(inspection["layers"]) + 12
+    assert "conv1" in markdown
+
+
+@pytest.mark.usefixtures("here")
+def test_an_engine_is_shown_on_a_machine_without_its_runtime(cli: Cli, tmp_path: Path) -> None:
+    assert cli("build-engine", "lenet-5", *_ORT, "-o", "out.onnx", "--quiet").returncode == 0
+    passport = json.loads((tmp_path / "out.onnx.passport.json").read_text())
+    passport["backend"] = "tensorrt"
+    (tmp_path / "out.onnx.passport.json").write_text(json.dumps(passport))
+    done = cli("inspect", "out.onnx")
+    assert done.returncode == 0
+    assert "foreign: built for backend tensorrt" in done.stdout
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_is_not_replaced_by_its_engine(say: Say, files: Path) -> None:
+    before = (files / "good.onnx").read_bytes()
+    code, _, err = say("build-engine", "good.onnx", *_ORT, "-o", "./good.onnx")
+    assert code == 2
+    assert "would be replaced" in err
+    assert (files / "good.onnx").read_bytes() == before
+
+
+@pytest.mark.usefixtures("here")
+def test_a_damaged_engine_is_one_message(say: Say, tmp_path: Path) -> None:
+    say("build-engine", "lenet-5", *_ORT, "-o", "out.onnx", "--quiet")
+    content = (tmp_path / "out.onnx").read_bytes()
+    (tmp_path / "out.onnx").write_bytes(content[:-1])
+    code, _, err = say("inspect", "out.onnx")
+    assert code == 2
+    assert "is damaged" in err
+    assert "--rebuild" in err
+
+
+def test_the_cache_is_listed_and_pruned(cli: Cli, own: dict[str, str], tmp_path: Path) -> None:
+    assert "0 items" in cli("cache", "list", **own).stdout
+    cli("build-engine", "lenet-5", *_ORT, "--quiet", **own)
+    listed = cli("cache", "list", **own).stdout
+    assert "onnxruntime-cpu-fp32" in listed
+    assert "network" in listed
+    entries = json.loads(cli("cache", "list", "--json", **own).stdout)["entries"]
+    assert sorted(entry["kind"] for entry in entries) == ["engine", "network"]
+    assert "2 items" in cli("cache", "prune", **own).stdout
+    assert "removed the above" in cli("cache", "prune", "--all", **own).stdout
+    assert "0 items" in cli("cache", "list", **own).stdout
+    assert list((tmp_path / "own" / "alexnet-bench" / "engines").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_build_leaves_nothing_behind(
+    cli: Cli, own: dict[str, str], environment: dict[str, str], tmp_path: Path, number: int
+) -> None:
+    root = tmp_path / "own" / "alexnet-bench" / "engines"
+    process = subprocess.Popen(
+        [*COMMAND, "build-engine", "onnx:vgg19", *_ORT, "--quiet"], env=environment | own, cwd=tmp_path
+    )
+    deadline = time.monotonic() + 30
+    while not list(root.glob(".*.partial/engine.onnx")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.wait(30)
+    assert list(root.glob("[!.]*")) == []
+    assert cli("build-engine", "lenet-5", *_ORT, "--quiet", **own).returncode == 0
+    assert [path.name for path in root.glob(".*")] == []
+    assert len(list(root.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("4096", 4096), ("10GiB", 10 << 30), ("500MB", 500_000_000), ("1.5 kib", 1536), ("7B", 7)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert size_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1e9", "1 2", "10 giga"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError):
+        size_bytes(text)

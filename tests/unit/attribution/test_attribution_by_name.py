@@ -1,0 +1,104 @@
+"""What is left of a join once the runtime is gone gives the same counts as the join itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alexnet_bench.attribution.by_name import join_by_name, nodes_in_name
+from alexnet_bench.attribution.join import Attribution, join
+from alexnet_bench.attribution.layers import layer_cost, layer_names
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.graph.counting import count
+
+if TYPE_CHECKING:
+    from tests.unit.attribution.conftest import Hand
+
+
+def _infos(attribution: Attribution) -> list[EngineLayerInfo]:
+    return [EngineLayerInfo(name, (), (), "float32", (), (), None) for name in layer_names(attribution)]
+
+
+def _graph(hand: Hand) -> Graph:
+    """x -> a -> b -> y, with c beside b, equal to it."""
+    nodes = [
+        hand.node("Relu", "x", "a"),
+        hand.node("Sqrt", "a", "b"),
+        hand.node("Sqrt", "a", "c"),
+        hand.node("Add", "b c", "y"),
+    ]
+    return hand.graph(nodes, dict.fromkeys("xabcy", (2, 3)), outputs="y")
+
+
+def _check(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
+    joined, costs = join(graph, layers), count(graph)
+    again = join_by_name(graph, _infos(joined))
+    for first, second in zip(joined.owned, again.owned, strict=True):
+        before, after = layer_cost(graph, costs, first), layer_cost(graph, costs, second)
+        assert (after.macs, after.flop, after.bytes) == (before.macs, before.flop, before.bytes), first.layer.name
+        assert (second.nodes, second.shared, second.merged) == (first.nodes, first.shared, first.merged)
+    assert again.unattributed == joined.unattributed
+    return again
+
+
+def test_fused_layers_and_overhead(hand: Hand) -> None:
+    layers = [
+        hand.layer("one", "x", "b"),
+        hand.layer("reorder", "b", "b", is_overhead=True),
+        hand.layer("two", "b", "y"),
+    ]
+    _check(_graph(hand), layers)
+
+
+def test_a_node_of_several_layers_is_shared(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "a"), hand.node("Sqrt", "a", "y"), hand.node("Neg", "a", "z")]
+    graph = hand.graph(nodes, dict.fromkeys("xayz", (2, 3)), outputs="y z")
+    found = _check(graph, [hand.layer("one", "x", "y"), hand.layer("two", "x", "z")])
+    assert found.owned[0].shared == (("n_a", 0.5),)
+
+
+def test_several_layers_of_one_name_are_numbered(hand: Hand) -> None:
+    nodes = [hand.node("Relu", "x", "y")]
+    graph = hand.graph(nodes, {"x": (2,), "y": (2,)}, outputs="y")
+    found = _check(graph, [hand.layer("one", "x", "y"), hand.layer("two", "x", "y")])
+    assert [owned.shared for owned in found.owned] == [(("n_y", 0.5),)] * 2
+
+
+def test_overhead_of_one_tensor_twice_is_numbered(hand: Hand) -> None:
+    graph = _graph(hand)
+    costs = count(graph)
+    layers = [hand.layer(name, "b", "b", is_overhead=True) for name in ("first", "second")]
+    infos = _infos(join(graph, layers))
+    assert [info.name for info in infos] == ["Op:b", "Op:b#2"]
+    owned = join_by_name(graph, infos).owned
+    assert [layer_cost(graph, costs, item).bytes for item in owned] == [48, 48]
+
+
+def test_a_name_that_means_nothing_has_no_counts(hand: Hand) -> None:
+    graph = _graph(hand)
+    (owned,) = join_by_name(graph, [EngineLayerInfo("who knows", (), (), "", (), (), None)]).owned
+    cost = layer_cost(graph, count(graph), owned)
+    assert (cost.flop, cost.bytes) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [
+        ("a", ("a",)),
+        ("a + b", ("a", "b")),
+        ("a#2", ("a#2",)),
+        ("b#2", ("b",)),
+        ("a + b#3", ("a", "b")),
+        ("c + d + a", ("c + d", "a")),
+        ("a + c + d", ("a", "c + d")),
+        ("a + nothing", None),
+        ("Reorder:t", None),
+        ("", None),
+    ],
+)
+def test_names_are_taken_apart(name: str, nodes: tuple[str, ...] | None) -> None:
+    assert nodes_in_name(name, {"a", "b", "c + d", "a#2"}) == nodes

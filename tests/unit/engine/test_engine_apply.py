@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.engine.apply import apply_recipe
+from alexnet_bench.engine.recipe import Recipe
+
+_FEEDS = {"x": np.ones((1, 4), np.float32)}
+
+
+def _model() -> ModelProto:
+    """x -> first -> Relu -> second, two products whose names hold what separates names from reasons."""
+    weights = [numpy_helper.from_array(np.eye(4, dtype=np.float32), name) for name in ("v", "w")]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "v"], ["a"], name="first: product"),
+            helper.make_node("Relu", ["a"], ["b"], name="relu"),
+            helper.make_node("MatMul", ["b", "w"], ["y"], name="second"),
+        ],
+        "two",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _fp16(*keep: str) -> Recipe:
+    return Recipe(name="r", precision="fp16", passes=("fold-constants", "fp16"), keep_fp32=keep)
+
+
+def _types(model: ModelProto) -> dict[str, int]:
+    """Of the weight that each product reads."""
+    weights = {item.name: item.data_type for item in model.graph.initializer}
+    return {node.name: weights[node.input[1]] for node in model.graph.node if node.op_type == "MatMul"}
+
+
+def test_without_passes_the_model_stays() -> None:
+    model = _model()
+    applied = apply_recipe(model, Recipe(name="r"), _FEEDS)
+    assert applied.model is model
+    assert applied.origins == {name: (name,) for name in ("first: product", "relu", "second")}
+
+
+def test_a_type_is_changed_and_every_new_node_has_its_origin() -> None:
+    applied = apply_recipe(_model(), _fp16(), _FEEDS)
+    assert _types(applied.model) == {"first: product": TensorProto.FLOAT16, "second": TensorProto.FLOAT16}
+    names = [node.name for node in applied.model.graph.node]
+    assert sorted(applied.origins) == sorted(names)
+    assert {origin for origins in applied.origins.values() for origin in origins} <= {
+        "first: product",
+        "relu",
+        "second",
+    }
+    assert applied.changes
+    assert applied.kept_fp32 == ()
+
+
+def test_what_the_recipe_keeps_is_kept_by_name() -> None:
+    applied = apply_recipe(_model(), _fp16("first: product"), _FEEDS)
+    assert _types(applied.model) == {"first: product": TensorProto.FLOAT, "second": TensorProto.FLOAT16}
+    assert applied.kept_fp32 == ("first: product",)
+
+
+def test_and_by_operator() -> None:
+    applied = apply_recipe(_model(), _fp16("MatMul"), _FEEDS)
+    assert _types(applied.model) == {"first: product": TensorProto.FLOAT, "second": TensorProto.FLOAT}
+    assert applied.kept_fp32 == ("first: product", "second")
+
+
+def test_a_name_that_is_nothing_here_is_told() -> None:
+    applied = apply_recipe(_model(), _fp16("third"), _FEEDS)
+    assert "keep_fp32: there is no node or operator third" in applied.changes
+
+
+def test_an_unknown_pass_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="fold-nothing"):
+        apply_recipe(_model(), Recipe(name="r", passes=("fold-nothing",)), _FEEDS)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import alexnet_bench
+from alexnet_bench.core.errors import ModelError, OutputError
+from alexnet_bench.engine import cache
+from alexnet_bench.engine.cache import PASSPORT_FILE, kept_engines, obtain, prune
+from alexnet_bench.engine.locks import lock_path, locked
+
+_KEY = "ab" * 32
+
+_BUILDER = """
+import sys, time
+from pathlib import Path
+from alexnet_bench.engine.cache import obtain
+
+root, log, seconds, rebuild = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "rebuild"
+
+def note(text):
+    with log.open("a") as stream:
+        stream.write(text + "\\n")
+
+def build(folder):
+    note("begun")
+    (folder / "engine.onnx").write_bytes(b"half")
+    time.sleep(seconds)
+    (folder / "engine.onnx").write_bytes(b"engine")
+    (folder / "passport.json").write_text("{}")
+
+folder, hit = obtain(root, "ab" * 32, build, rebuild=rebuild, waiting=lambda: note("waiting"))
+note("hit" if hit else "built")
+"""
+
+
+def _builder(root: Path, log: Path, seconds: float, *, rebuild: bool = False) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(alexnet_bench.__file__).parents[1])}
+    arguments = [str(root), str(log), str(seconds), "rebuild" if rebuild else ""]
+    return subprocess.Popen([sys.executable, "-c", _BUILDER, *arguments], env=environment)
+
+
+def _wait_for(log: Path, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while not log.is_file() or text not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text() if log.is_file() else "nothing"
+        time.sleep(0.01)
+
+
+def _fill(folder: Path) -> None:
+    (folder / "engine.onnx").write_bytes(b"engine")
+    (folder / PASSPORT_FILE).write_text("{}")
+
+
+def _never() -> None:
+    pytest.fail("nobody is to be waited for")
+
+
+def _hidden(root: Path) -> list[str]:
+    return [path.name for path in root.glob(".*")]
+
+
+def test_the_second_time_is_a_hit(tmp_path: Path) -> None:
+    root = tmp_path / "engines"
+    assert obtain(root, _KEY, _fill, waiting=_never) == (root / _KEY, False)
+    assert obtain(root, _KEY, lambda _: pytest.fail("built twice"), waiting=_never) == (root / _KEY, True)
+    assert _hidden(root) == []
+
+
+def test_a_rebuild_replaces_the_engine(tmp_path: Path) -> None:
+    folder, _ = obtain(tmp_path, _KEY, _fill, waiting=_never)
+    (folder / "old").touch()
+    assert obtain(tmp_path, _KEY, _fill, rebuild=True, waiting=_never) == (folder, False)
+    assert not (folder / "old").exists()
+    assert _hidden(tmp_path) == []
+
+
+def test_a_failed_build_leaves_what_was_there(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        _fill(folder)
+        raise ModelError("no")
+
+    with pytest.raises(ModelError):
+        obtain(tmp_path, _KEY, fail, waiting=_never)
+    assert list(tmp_path.iterdir()) == []
+    obtain(tmp_path, _KEY, _fill, waiting=_never)
+    with pytest.raises(ModelError):
+        obtain(tmp_path, _KEY, fail, rebuild=True, waiting=_never)
+    assert [path.name for path in tmp_path.iterdir()] == [_KEY]
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_two_processes_build_one_engine_once(tmp_path: Path, rebuild: bool) -> None:
+    root, log = tmp_path / "engines", tmp_path / "log"
+    first = _builder(root, log, 1.0, rebuild=rebuild)
+    _wait_for(log, "begun")
+    second = _builder(root, log, 1.0, rebuild=rebuild)
+    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert sorted(log.read_text().split()) == ["begun", "built", "hit", "waiting"]
+    assert (root / _KEY / "engine.onnx").read_bytes() == b"engine"
+    assert _hidden(root) == []
+
+
+def test_a_killed_build_leaves_nothing_that_is_taken_for_an_engine(tmp_path: Path) -> None:
+    root, log = tmp_path / "engines", tmp_path / "log"
+    process = _builder(root, log, 60.0)
+    _wait_for(log, "begun")
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    assert not (root / _KEY).exists()
+    assert _hidden(root) != []
+    assert kept_engines(root) == []
+    assert obtain(root, "cd" * 32, _fill, waiting=_never)[1] is False  # another engine, whose build cleans up
+    assert _hidden(root) == []
+    assert obtain(root, _KEY, _fill, waiting=_never)[1] is False
+
+
+def test_who_waits_for_a_builder_that_is_killed_builds(tmp_path: Path) -> None:
+    root, log = tmp_path / "engines", tmp_path / "log"
+    first = _builder(root, log, 60.0)
+    _wait_for(log, "begun")
+    second = _builder(root, log, 0.0)
+    _wait_for(log, "waiting")
+    first.kill()
+    first.wait(30)
+    assert second.wait(30) == 0
+    assert log.read_text().split() == ["begun", "waiting", "begun", "built"]
+    assert (root / _KEY / "engine.onnx").read_bytes() == b"engine"
+
+
+def test_what_is_being_built_is_neither_swept_nor_pruned(tmp_path: Path) -> None:
+    root, log = tmp_path / "engines", tmp_path / "log"
+    obtain(root, _KEY, _fill, waiting=_never)
+    process = _builder(root, log, 1.0, rebuild=True)
+    _wait_for(log, "begun")
+    assert prune(root, 0) == []
+    assert process.wait(30) == 0
+    assert "built" in log.read_text()
+    assert (root / _KEY / "engine.onnx").read_bytes() == b"engine"
+
+
+def _engines(root: Path, *names: str) -> list[str]:
+    keys = [name * 32 for name in names]
+    for age, key in enumerate(keys):
+        folder, _ = obtain(root, key, _fill, waiting=_never)
+        os.utime(folder, (1000 + age, 1000 + age))
+    return keys
+
+
+def test_pruning_takes_what_was_used_longest_ago(tmp_path: Path) -> None:
+    old, middle, new = _engines(tmp_path, "aa", "bb", "cc")
+    assert [kept.key for kept in kept_engines(tmp_path)] == [new, middle, old]
+    obtain(tmp_path, old, _fill, waiting=_never)  # used again
+    assert [kept.key for kept in prune(tmp_path, 16)] == [middle]
+    assert [kept.key for kept in prune(tmp_path, 8)] == [new]
+    assert [kept.key for kept in kept_engines(tmp_path)] == [old]
+    assert _hidden(tmp_path) == []
+
+
+def test_pruning_keeps_what_it_is_told_to(tmp_path: Path) -> None:
+    old, new = _engines(tmp_path, "aa", "bb")
+    assert [kept.key for kept in prune(tmp_path, 0, keep=old)] == [new]
+    assert [kept.key for kept in kept_engines(tmp_path)] == [old]
+
+
+def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
+    _engines(tmp_path, "aa")
+    assert [kept.size_bytes for kept in kept_engines(tmp_path)] == [len(b"engine") + len("{}")]
+
+
+def test_a_lock_is_held_by_one_and_leaves_no_file(tmp_path: Path) -> None:
+    with locked(tmp_path, _KEY, busy=None) as mine:
+        assert mine
+        with locked(tmp_path, _KEY, busy=None) as other:
+            assert not other
+        assert lock_path(tmp_path, _KEY).is_file()  # giving up does not take the lock of another away
+    assert not lock_path(tmp_path, _KEY).exists()
+
+
+def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    with pytest.raises(OutputError):
+        obtain(place, _KEY, _fill, waiting=_never)
+
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError) as caught:
+        obtain(tmp_path, _KEY, full, waiting=_never)
+    assert "No space left" in caught.value.message
+    assert "cache prune" in caught.value.hint
+
+
+def test_a_folder_without_a_passport_is_no_engine(tmp_path: Path) -> None:
+    (tmp_path / _KEY).mkdir()
+    assert kept_engines(tmp_path) == []
+    assert cache.DEFAULT_MAX_BYTES == 10 << 30

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alexnet_bench.core.errors import PrecisionError
+from alexnet_bench.core.passport import EngineLayerInfo, Passport
+from alexnet_bench.engine.readback import check_types, count_types
+
+
+def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
+    return EngineLayerInfo(name, (name,), (), dtype, (dtype,), (dtype,), macs)
+
+
+def _check(precision: str, *layers: EngineLayerInfo, kept: tuple[str, ...] = (), quantised: bool = False) -> None:
+    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised)
+
+
+def test_the_type_that_was_asked_for_passes() -> None:
+    _check("fp32", _layer("a", "float32"), _layer("b", "float32"))
+    _check("bf16", _layer("a", "bfloat16"), _layer("pool", "float32", macs=0))
+
+
+def test_nothing_asked_for_takes_every_type() -> None:
+    _check("", _layer("a", "float32"), _layer("b", "int8"))
+
+
+@pytest.mark.parametrize(("asked", "computed"), [("fp16", "float32"), ("bf16", "float32"), ("fp32", "bfloat16")])
+def test_another_type_is_an_error_that_names_the_layers(asked: str, computed: str) -> None:
+    with pytest.raises(PrecisionError) as caught:
+        _check(
+            asked,
+            _layer("good", {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}[asked]),
+            _layer("bad", computed),
+        )
+    assert caught.value.exit_code == 1
+    assert f"1 of 2 layers with multiply-adds computes in another type: bad ({computed})" in caught.value.message
+    assert "good" not in caught.value.message
+
+
+def test_only_a_dozen_are_named() -> None:
+    with pytest.raises(PrecisionError, match=r"n11 \(float32\) and 8 more"):
+        _check("fp16", *(_layer(f"n{number}", "float32") for number in range(20)))
+
+
+def test_nodes_that_were_kept_may_stay_in_float32_and_in_nothing_else() -> None:
+    _check("fp16", _layer("kept", "float32"), kept=("kept",))
+    with pytest.raises(PrecisionError):
+        _check("fp16", _layer("kept", "bfloat16"), kept=("kept",))
+
+
+def test_bytes_are_fine_where_the_user_quantised() -> None:
+    _check("fp32", _layer("q", "uint8"), quantised=True)
+    with pytest.raises(PrecisionError):
+        _check("fp32", _layer("q", "uint8"))
+
+
+def test_types_are_counted_for_layers_of_the_user(passport: Passport) -> None:
+    reorder = EngineLayerInfo("Reorder:x", (), (), "float32", (), (), 0)
+    silent = replace(passport.layers[0], compute_dtype="")
+    assert count_types((*passport.layers, reorder, silent, _layer("q", "int8"))) == {"float32": 2, "int8": 1}

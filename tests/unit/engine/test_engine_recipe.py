@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.workspace import shipped_data
+from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange, find_recipe, read_recipe, recipe_files
+
+_FULL = """
+name = "mine"
+title = "For a test"
+backend = "openvino"
+precision = "fp16"
+passes = ["fold-constants", "fp16"]
+keep_fp32 = ["LRN"]
+[settings]
+hint = "LATENCY"
+[batch]
+min = 1
+opt = 4
+max = 8
+[shapes.x]
+min = [1, 4]
+opt = [2, 4]
+max = [2, 4]
+"""
+
+
+def _write(folder: Path, text: str, name: str = "mine") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_says_what_its_file_says(tmp_path: Path) -> None:
+    assert read_recipe(_write(tmp_path, _FULL)) == Recipe(
+        name="mine",
+        title="For a test",
+        backend="openvino",
+        precision="fp16",
+        passes=("fold-constants", "fp16"),
+        keep_fp32=("LRN",),
+        settings={"hint": "LATENCY"},
+        batch=BatchRange(1, 4, 8),
+        shapes={"x": ShapeRange((1, 4), (2, 4), (2, 4))},
+    )
+
+
+def test_the_name_of_the_file_is_enough(tmp_path: Path) -> None:
+    assert read_recipe(_write(tmp_path, "")) == Recipe(name="mine")
+
+
+@pytest.mark.parametrize("path", sorted(shipped_data("recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_valid_and_says_what_it_is_for(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.title
+    assert recipe.precision in ("fp32", "fp16", "bf16")
+    if recipe.backend:
+        assert recipe.name.startswith(recipe.backend)
+
+
+def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None:
+    found = [read_recipe(path) for path in recipe_files(None).values()]
+    assert {recipe.precision for recipe in found} == {"fp32", "fp16", "bf16"}
+    assert any(recipe.batch is not None and recipe.batch.min < recipe.batch.max for recipe in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("pases = []", "unknown field 'pases'", "did you mean passes?"),
+        ("[batch]\nmin = 1\nopt = 1\nmaximum = 1", "batch has an unknown field 'maximum'", "did you mean max?"),
+        ("[shapes.x]\nmin = [1]\nopt = [1]\nmost = [1]", "unknown field `most`", "docs/engines.md"),
+        ('precision = "fp8"', "fp8", "docs/engines.md"),
+        ("passes = 3", "passes", "docs/engines.md"),
+        ('name = "other"', "must be that of the file", ""),
+        ("[batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
+        ("[batch]\nmin = 0\nopt = 1\nmax = 3", ">= 1", "docs/engines.md"),
+        ("[shapes.x]\nmin = [1]\nopt = [1, 2]\nmax = [1, 2]", "one rank", ""),
+        ("[shapes.x]\nmin = [3]\nopt = [2]\nmax = [4]", "in order", ""),
+        ('passes = ["fp16", "fp16"]\nprecision = "fp16"', "twice", ""),
+        ('passes = ["fp16"]\nprecision = "fp32"', "does not fit precision fp32", ""),
+        ('passes = ["bf16"]', "does not fit precision none", ""),
+        ('keep_fp32 = ["LRN"]\nprecision = "bf16"', "there is no such pass", "fp16 or bf16"),
+        ("passes = [", "cannot be read", ""),
+    ],
+)
+def test_a_wrong_recipe_is_refused_by_file_and_field(tmp_path: Path, text: str, message: str, hint: str) -> None:
+    path = _write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read_recipe(path)
+    assert str(path) in caught.value.message
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recipe(tmp_path / "bytes.toml")
+
+
+def test_the_workspace_goes_before_what_is_shipped(tmp_path: Path) -> None:
+    folder = tmp_path / "engines" / "recipes"
+    folder.mkdir(parents=True)
+    assert find_recipe("fp32", None).title != "mine"
+    _write(folder, 'title = "mine"\nprecision = "fp32"', "fp32")
+    _write(folder, 'title = "new"', "new")
+    assert find_recipe("fp32", tmp_path).title == "mine"
+    assert find_recipe("new", tmp_path).title == "new"
+    assert find_recipe(str(_write(tmp_path, 'title = "by path"', "other")), None).title == "by path"
+
+
+def test_an_unknown_recipe_gets_the_closest_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        find_recipe("fp23", None)
+    assert "did you mean fp32?" in caught.value.hint

@@ -1,0 +1,277 @@
+"""Real builds of small models; the cache is that of the session."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.core.errors import (
+    BackendRefusal,
+    EngineError,
+    ModelError,
+    OutputError,
+    PrecisionError,
+    ShapeError,
+    UsageError,
+)
+from alexnet_bench.core.passport import Passport, read_passport
+from alexnet_bench.engine import build as engine_build
+from alexnet_bench.engine import cache
+from alexnet_bench.engine.hashes import model_hash
+from alexnet_bench.engine.loading import check_whole, data_file, find_engine
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.workflows import build, build_steps
+from alexnet_bench.workflows.resolve import resolve
+
+_ORT = "onnxruntime-cpu"
+
+
+@pytest.fixture(scope="module")
+def lenet() -> Passport:
+    return build_engine("lenet-5", options=BuildOptions(backend=_ORT, rebuild=True))
+
+
+def _model(path: Path, *, scale: float = 1.0) -> Path:
+    """A product of 2 x 4 by 4 x 3 with dynamic sizes."""
+    weight = numpy_helper.from_array(np.full((4, 3), scale, np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "length", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "length", 3])],
+        [weight],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_the_passport_says_what_was_built(lenet: Passport) -> None:
+    assert lenet.backend == _ORT
+    assert lenet.backend_version == importlib.metadata.version("onnxruntime")
+    assert lenet.recipe["name"] == "onnxruntime-cpu-fp32"
+    assert lenet.requested_precision == "fp32"
+    assert set(lenet.compute_dtypes) == {"float32"}
+    assert lenet.macs_attributed_fraction == 1.0
+    assert sum(layer.macs or 0 for layer in lenet.layers) == 416_520
+    assert lenet.build_s > 0
+    assert lenet.model_sha256 == model_hash(resolve("lenet-5").path, build.memo_folder()).sha256
+    path = Path(lenet.path)
+    assert path.stat().st_size == lenet.size_bytes
+    assert path.parent.name == lenet.key
+    assert read_passport(path.with_name("passport.json")) == lenet
+
+
+def _shares(passport: Passport) -> dict[str, float]:
+    """How much of each of the user's nodes the layers hold together."""
+    shares: dict[str, float] = {}
+    for layer in passport.layers:
+        for name, share in (
+            *((name, 1.0) for name in layer.onnx_nodes),
+            *((n.name, n.share) for n in layer.shared_nodes),
+        ):
+            shares[name] = shares.get(name, 0.0) + share
+    return shares
+
+
+@pytest.mark.parametrize("model", ["lenet-5", "onnx:squeezenet", "alexnet-2012"])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_every_node_of_the_user_is_there_once(model: str, optimize: bool) -> None:
+    passport = build_engine(model, options=BuildOptions(backend=_ORT, optimize=optimize))
+    resolved = resolve(model)
+    graph = build_graph(open_model(resolved.path), name=model)
+    shares = _shares(passport)
+    assert sorted(shares) == sorted(graph.live)
+    assert all(share == pytest.approx(1.0) for share in shares.values())
+    assert sum(layer.macs or 0 for layer in passport.layers) == count(graph).macs
+    assert passport.macs_attributed_fraction == 1.0
+
+
+def test_passes_leave_their_origins_in_the_passport() -> None:
+    passport = build_engine("alexnet-2012", options=BuildOptions(backend=_ORT))
+    assert passport.origins["norm1/sum"] == ("norm1/split_towers", "norm1", "norm1/join_towers")
+    assert all(origins != (name,) for name, origins in passport.origins.items())
+
+
+def test_the_second_time_it_comes_from_the_cache_without_a_run(
+    lenet: Passport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_steps, "make", lambda *_, **__: pytest.fail("built again"))
+    again = build_engine("lenet-5", options=BuildOptions(backend=_ORT))
+    assert again.cache_hit
+    assert replace(again, cache_hit=False) == lenet
+
+
+def test_equal_inputs_under_another_name_are_a_hit_too(lenet: Passport, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    passes = json.dumps(lenet.recipe["passes"])
+    recipe.write_text(f'backend = "{_ORT}"\nprecision = "fp32"\npasses = {passes}\n')
+    found = build_engine("lenet-5", options=BuildOptions(recipe=str(recipe)))
+    assert (found.cache_hit, found.key, found.recipe["name"]) == (True, lenet.key, "mine")
+
+
+def test_other_weights_are_another_engine(tmp_path: Path) -> None:
+    options = BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)})
+    first = build_engine(_model(tmp_path / "m.onnx"), options=options)
+    second = build_engine(_model(tmp_path / "m.onnx", scale=2.0), options=options)
+    assert first.key != second.key
+    assert not second.cache_hit
+
+
+def test_a_damaged_engine_is_refused_and_rebuilt_when_asked(tmp_path: Path) -> None:
+    model, options = _model(tmp_path / "m.onnx", scale=3.0), BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)})
+    passport = build_engine(model, options=options)
+    content = bytearray(Path(passport.path).read_bytes())
+    content[-20] ^= 1
+    Path(passport.path).write_bytes(content)
+    with pytest.raises(EngineError, match="damaged") as caught:
+        build_engine(model, options=options)
+    assert "--rebuild" in caught.value.hint
+    again = build_engine(model, options=replace(options, rebuild=True))
+    assert not again.cache_hit
+    assert build_engine(model, options=options).cache_hit
+
+
+def test_a_copy_has_its_passport_beside_it(lenet: Passport, tmp_path: Path) -> None:
+    passport = build_engine("lenet-5", options=BuildOptions(backend=_ORT), output=tmp_path / "out.onnx")
+    assert passport.path == str(tmp_path / "out.onnx")
+    assert read_passport(tmp_path / "out.onnx.passport.json") == passport
+    assert (tmp_path / "out.onnx").read_bytes() == Path(lenet.path).read_bytes()
+    check_whole(find_engine(str(tmp_path / "out.onnx"), tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.onnx", "out.onnx.passport.json"]
+
+
+@pytest.mark.parametrize("name", ["out.bin", "out"])
+def test_a_copy_is_named_like_a_model(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not the name of an engine"):
+        build_engine("lenet-5", output=tmp_path / name)
+    with pytest.raises(OutputError):
+        build_engine("lenet-5", output=tmp_path / "no" / "out.onnx")
+
+
+def test_a_fixed_batch_is_in_the_engine() -> None:
+    passport = build_engine("lenet-5", options=BuildOptions(backend=_ORT, batch=3))
+    (info,) = onnx.load(passport.path).graph.input
+    assert [dim.dim_value for dim in info.type.tensor_type.shape.dim] == [3, 1, 32, 32]
+    assert sum(layer.macs or 0 for layer in passport.layers) == 3 * 416_520
+
+
+def test_dynamic_batches_are_tried_at_both_ends() -> None:
+    told: list[str] = []
+    options = BuildOptions(backend=_ORT, recipe="dynamic-batch", rebuild=True)
+    passport = build_engine("lenet-5", options=options, progress=told.append)
+    assert [text for text in told if "trying the" in text] == [
+        "trying the min of the shapes that it takes",
+        "trying the max of the shapes that it takes",
+    ]
+    (info,) = onnx.load(passport.path).graph.input
+    assert info.type.tensor_type.shape.dim[0].dim_param
+    assert sum(layer.macs or 0 for layer in passport.layers) == 8 * 416_520
+
+
+def test_shapes_that_are_not_known_have_to_be_given(tmp_path: Path) -> None:
+    with pytest.raises(ShapeError):
+        build_engine(_model(tmp_path / "m.onnx"), options=BuildOptions(backend=_ORT))
+    assert list(build.engines_root().glob(".*")) == []
+
+
+def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
+    with pytest.raises(PrecisionError) as caught:
+        build_engine("lenet-5", options=BuildOptions(backend=_ORT, precision="fp16"))
+    assert caught.value.exit_code == 1
+    for name in ("conv1", "conv2", "conv3", "fc4", "fc5"):
+        assert name in caught.value.message
+    assert "float32" in caught.value.message
+    assert list(build.engines_root().glob(".*")) == []
+
+
+def test_a_type_that_the_runtime_has_no_kernels_for_is_refused_in_its_words() -> None:
+    with pytest.raises(BackendRefusal, match="onnxruntime"):
+        build_engine("lenet-5", options=BuildOptions(backend=_ORT, precision="bf16"))
+
+
+def test_a_model_that_changes_while_it_is_built_gives_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _model(tmp_path / "m.onnx", scale=5.0)
+    original = build_steps.make
+
+    def meanwhile(*arguments: object, **options: object) -> object:
+        made = original(*arguments, **options)  # type: ignore[arg-type]
+        _model(path, scale=6.0)
+        return made
+
+    monkeypatch.setattr(build_steps, "make", meanwhile)
+    before = len(cache.kept_engines(build.engines_root()))
+    with pytest.raises(ModelError, match="changed while it was read"):
+        build_engine(path, options=BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)}))
+    assert len(cache.kept_engines(build.engines_root())) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (BuildOptions(precision="fp8"), "unknown precision 'fp8'"),
+        (BuildOptions(precision="tf32", backend=_ORT), "unknown recipe 'tf32'"),
+        (BuildOptions(recipe="onnxruntime-cpu-fp32", precision="fp16"), "is for precision fp32"),
+        (BuildOptions(recipe="onnxruntime-cpu-fp32", backend="openvino"), "is for backend onnxruntime-cpu"),
+        (BuildOptions(backend=_ORT, batch=0), "whole number from 1"),
+        (BuildOptions(backend="none"), "unknown backend"),
+        (BuildOptions(timeout_s=-1.0), "no time to wait"),
+    ],
+)
+def test_options_that_cannot_be_followed(options: BuildOptions, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        build_engine("lenet-5", options=options)
+
+
+def test_optimising_can_be_asked_for_and_left_out() -> None:
+    without = build_engine("lenet-5", options=BuildOptions(backend=_ORT, optimize=False))
+    assert without.passes == ()
+    added = build_engine("lenet-5", options=BuildOptions(backend=_ORT, recipe="fp32", optimize=True))
+    assert added.passes == tuple(build_engine("lenet-5", options=BuildOptions(backend=_ORT)).passes)
+    assert "lower-lrn" in added.passes
+
+
+@pytest.mark.parametrize("backend", [_ORT, "openvino"])
+def test_weights_beside_the_model_and_beside_the_engine(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(backend.removesuffix("-cpu"))
+    monkeypatch.setattr(engine_build, "_MAX_INLINE_BYTES", 10)
+    monkeypatch.setattr(engine_build, "_LEAST_EXTERNAL_BYTES", 0)
+    source = tmp_path / "source"
+    source.mkdir()
+    whole = onnx.load(_model(source / "inline.onnx", scale=7.0))
+    onnx.save(whole, source / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    options = BuildOptions(backend=backend, shapes={"x": (2, 2, 4)}, rebuild=True)
+    passport = build_engine(source / "m.onnx", options=options, output=tmp_path / "out.onnx")
+    data = tmp_path / data_file(passport.key)
+    assert passport.size_bytes == (tmp_path / "out.onnx").stat().st_size + data.stat().st_size
+    assert sum(layer.macs or 0 for layer in passport.layers) == 2 * 2 * 4 * 3
+    check_whole(find_engine(str(tmp_path / "out.onnx"), tmp_path))
+    data.write_bytes(data.read_bytes()[::-1] + b"x")
+    with pytest.raises(EngineError, match="damaged"):
+        check_whole(find_engine(str(tmp_path / "out.onnx"), tmp_path))
+
+
+def test_openvino_is_told_the_type_and_held_to_it() -> None:
+    pytest.importorskip("openvino")
+    passport = build_engine("lenet-5", options=BuildOptions(backend="openvino"))
+    assert passport.recipe["name"] == "openvino-fp32"
+    assert set(passport.compute_dtypes) == {"float32"}
+    assert passport.macs_attributed_fraction == 1.0
+    # A processor computes in bfloat16, or the build is refused; in no case does it pretend.
+    try:
+        said = str(build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16")).compute_dtypes)
+    except PrecisionError as error:
+        said = error.message
+    assert "'bfloat16': " in said or "bf16 was asked for" in said

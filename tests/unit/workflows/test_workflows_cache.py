@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.core.passport import encode_passport, read_passport
+from alexnet_bench.engine import cache as engines
+from alexnet_bench.workflows.build import engines_root, memo_folder
+from alexnet_bench.workflows.cache import list_cache, prune_cache
+
+_ORT = "onnxruntime-cpu"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with one engine, used last, and the network that it was built from."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build_engine("lenet-5", options=BuildOptions(backend=_ORT))
+    (network,) = (tmp_path / "alexnet-bench" / "networks").iterdir()
+    os.utime(network, (1000, 1000))
+    return tmp_path / "alexnet-bench"
+
+
+def test_the_cache_lists_engines_and_networks(own_cache: Path) -> None:
+    engine, network = list_cache().entries
+    assert (engine.kind, engine.model, engine.recipe) == ("engine", "lenet-5", "onnxruntime-cpu-fp32")
+    assert engine.reasons_against == ()
+    assert engine.size_bytes == sum(path.stat().st_size for path in Path(engine.path).iterdir())
+    assert (network.kind, network.last_used) == ("network", "1970-01-01T00:16:40+00:00")
+    assert Path(network.path).parent == own_cache / "networks"
+
+
+def test_it_says_why_an_engine_is_of_no_use(own_cache: Path) -> None:
+    (kept,) = engines.kept_engines(engines_root())
+    file = kept.folder / engines.PASSPORT_FILE
+    file.write_bytes(encode_passport(replace(read_passport(file), backend_version="0.1")))
+    assert list_cache().entries[0].reasons_against[0].startswith("stale: built with onnxruntime-cpu 0.1")
+    file.write_text("{")
+    assert list_cache().entries[0].reasons_against[0].startswith("damaged")
+    assert own_cache.is_dir()
+
+
+def test_pruning_takes_what_was_used_longest_ago_first(own_cache: Path) -> None:
+    engine, network = list_cache().entries
+    assert prune_cache(engine.size_bytes + network.size_bytes).removed == ()
+    listing = prune_cache(engine.size_bytes)
+    assert (listing.removed, listing.entries) == ((network,), (engine,))
+    assert list_cache().entries == (engine,)
+    assert prune_cache(0).removed == (engine,)
+    assert list(engines_root().iterdir()) == []
+    assert not memo_folder().exists()
+    assert own_cache.is_dir()
+
+
+def test_an_empty_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert list_cache().entries == ()
+    assert prune_cache(0).removed == ()
+
+
+def test_a_build_keeps_the_cache_under_its_cap(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (old,) = engines.kept_engines(engines_root())
+    monkeypatch.setattr(engines, "DEFAULT_MAX_BYTES", old.size_bytes + 1)
+    told: list[str] = []
+    new = build_engine("lenet-5", options=BuildOptions(backend=_ORT, batch=2), progress=told.append)
+    assert [kept.key for kept in engines.kept_engines(engines_root())] == [new.key]
+    assert any("removed from the cache" in text for text in told)
+    assert own_cache.is_dir()

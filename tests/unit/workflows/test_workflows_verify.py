@@ -1,0 +1,344 @@
+"""Right engines pass, and wrong ones are found, on the real ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench import Verification, VerifyOptions, export, verify
+from alexnet_bench.core import document
+from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.verdict.polygraphy import read_inputs, read_outputs
+from tests.unit.workflows.verify_models import Array, model, network, quantise_weights, weight, write
+
+RIGHT = network()
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> Path:
+    return write(tmp_path / "right.onnx", RIGHT)
+
+
+def outcome(found: Verification, check: str) -> str:
+    return next(item.outcome for item in found.self_checks if item.name == check)
+
+
+def test_a_right_engine_passes_and_both_self_checks_find_their_fault(right: Path) -> None:
+    found = verify(right)
+    assert (found.verdict, found.reasons, found.first_bad) == ("passed", (), None)
+    assert (found.inputs, found.tolerance, found.tolerance_source) == (16, 1e-4, "default for fp32")
+    (output,) = found.outputs
+    assert (output.name, output.shape, output.dtype, output.measure) == ("logits", (1, 10), "float32", "spread")
+    assert output.error is not None
+    assert output.error < 1e-5
+    assert output.top1_agreement is None
+    assert outcome(found, "shuffled-inputs") == outcome(found, "lost-bias") == "found"
+    assert found.reference.settings == {"graph_optimization": "none"}
+    assert found.engine.settings == {}
+    assert document.decode(document.encode(found)) == found
+
+
+def changed(name: str, *at: int) -> dict[str, Array]:
+    """One weight is another one, of channels that are not negative before their Relu on all inputs."""
+    values = weight(RIGHT, name)
+    values[at] += 0.5
+    return {name: values}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "node", "reads"),
+    [
+        (network(change=changed("conv1.w", 7, 1, 1, 1)), "conv1", ()),
+        (network(change=changed("left.w", 0, 7, 1, 1)), "left", ("relu1",)),
+        (network(change=changed("right.w", 0, 7, 0, 0)), "right", ("relu1",)),
+        (network(change=changed("fc.w", 0, 5)), "fc", ("flat",)),
+        (network(change={"fc.b": np.zeros(10, np.float32)}), "fc", ("flat",)),
+        (network(change={"conv1.b": np.zeros(8, np.float32)}), "conv1", ()),
+        (network(no_relu=True), "relu1", ("conv1",)),
+        (network(change={"conv1.w": np.zeros((8, 3, 3, 3), np.float32)}), "conv1", ()),
+    ],
+    ids=["first weight", "left", "right", "last weight", "lost last bias", "lost bias", "no relu", "ignores its input"],
+)
+def test_a_wrong_engine_fails_and_the_node_is_named(
+    wrong: onnx.ModelProto, node: str, reads: tuple[str, ...], right: Path, tmp_path: Path
+) -> None:
+    found = verify(write(tmp_path / "wrong.onnx", wrong), against=right)
+    assert found.verdict == "failed"
+    assert "above 0.0001" in found.reasons[0]
+    assert found.first_bad is not None
+    assert found.first_bad.nodes == (node,)
+    assert tuple(tensor.name for tensor in found.first_bad.reads) == reads
+    assert all((tensor.error or 0.0) <= 1e-4 for tensor in found.first_bad.reads)
+    assert (found.first_bad.makes[0].error or 0.0) > 1e-4
+    assert found.first_bad.runs <= 4
+    assert found.first_bad.candidates == 8
+
+
+def test_a_bias_that_is_lost_within_the_tolerance_is_found_by_its_direction(tmp_path: Path) -> None:
+    small = weight(RIGHT, "fc.b") / 20
+    reference = write(tmp_path / "small.onnx", network(change={"fc.b": small}))
+    without = write(tmp_path / "without.onnx", network(change={"fc.b": np.zeros(10, np.float32)}))
+    found = verify(without, against=reference, options=VerifyOptions(tolerance=0.3))
+    assert found.outputs[0].error is not None
+    assert found.outputs[0].error < 0.3
+    assert found.verdict == "failed"
+    assert "fc.b of fc, which the engine seems to lack" in found.reasons[0]
+    assert verify(reference, against=reference, options=VerifyOptions(tolerance=0.3)).verdict == "passed"
+
+
+def test_the_trap_of_2012(tmp_path: Path) -> None:
+    """Logits that differ little from input to input: an engine that ignores its input is within 1 % of their size."""
+    far = network(change={"fc.b": 300 * np.ones(10, np.float32)})
+    reference = write(tmp_path / "far.onnx", far)
+    assert verify(reference).verdict == "passed"
+    ignores = network(change={"fc.b": 300 * np.ones(10, np.float32), "fc.w": np.zeros((10, 2048), np.float32)})
+    found = verify(
+        write(tmp_path / "ignores.onnx", ignores), against=reference, options=VerifyOptions(precision="tf32")
+    )
+    (output,) = found.outputs
+    assert output.relative_error is not None
+    assert output.relative_error < 1e-2 == found.tolerance
+    assert output.error is not None
+    assert output.error >= 1
+    assert found.verdict == "failed"
+    assert "outputs of different inputs differ by" in found.reasons[0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_outputs_that_are_no_numbers_fail_with_the_reason(bad: float, right: Path, tmp_path: Path) -> None:
+    values = weight(RIGHT, "fc.b")
+    values[3] = bad
+    wrong = write(tmp_path / "wrong.onnx", network(change={"fc.b": values}))
+    found = verify(wrong, against=right)
+    assert found.verdict == "failed"
+    assert f"logits: it is {bad}, and" in found.reasons[0]
+    assert found.outputs[0].error is None
+    assert found.first_bad is not None
+    assert found.first_bad.nodes == ("fc",)
+
+
+def test_a_quantised_alexnet_passes_at_a_tenth_and_fails_at_a_ten_thousandth(tmp_path: Path) -> None:
+    path = export("alexnet-owt", tmp_path / "owt.onnx", init="he")
+    int8 = write(tmp_path / "int8.onnx", quantise_weights(onnx.load(path)))
+    found = verify(int8, against=path)
+    assert (found.verdict, found.precision, found.tolerance) == ("passed", "int8", 0.1)
+    assert found.inputs_source == "made up, seeds from 0, images in -2.1179 to 2.64"
+    strict = verify(int8, against=path, options=VerifyOptions(tolerance=1e-4, search=False))
+    assert (strict.verdict, strict.first_bad) == ("failed", None)
+
+
+def test_outputs_of_several_kinds(tmp_path: Path) -> None:
+    right = write(tmp_path / "right.onnx", network(outputs=("logits", "best", "relu2")))
+    found = verify(right, options=VerifyOptions(top1=True))
+    assert found.verdict == "passed"
+    assert [(output.name, output.measure) for output in found.outputs] == [
+        ("logits", "spread"), ("best", "exact"), ("relu2", "spread"),
+    ]  # fmt: skip
+    assert [output.top1_agreement for output in found.outputs] == [1.0, None, 1.0]
+    assert len(found.self_checks) == 6
+    values = weight(RIGHT, "fc.b")
+    values[0] += 1000
+    wrong = write(tmp_path / "wrong.onnx", network(change={"fc.b": values}, outputs=("logits", "best", "relu2")))
+    found = verify(wrong, against=right)
+    assert [output.verdict for output in found.outputs] == ["failed", "failed", "passed"]
+    assert "compared exactly" in found.reasons[1]
+    assert found.first_bad is not None
+    assert found.first_bad.nodes == ("fc",)
+
+
+def test_a_softmax_behind_the_last_bias(tmp_path: Path) -> None:
+    found = verify(write(tmp_path / "soft.onnx", network(softmax=True)))
+    assert found.verdict == "passed"
+    assert outcome(found, "lost-bias") == "found"
+
+
+def test_dynamic_shapes_take_a_batch(tmp_path: Path) -> None:
+    path = write(tmp_path / "dynamic.onnx", network(batch="N"))
+    found = verify(path, options=VerifyOptions(batch=3))
+    assert (found.verdict, found.outputs[0].shape) == ("passed", (3, 10))
+    assert verify(path).outputs[0].shape == (1, 10)
+
+
+def value(name: str, shape: list[int | str], dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def test_outputs_that_do_not_depend_on_the_input_say_nothing(tmp_path: Path) -> None:
+    nothing = {"zero": np.zeros(1, np.float32), "b": np.ones(4, np.float32)}
+    nodes = [helper.make_node("Mul", ["x", "zero"], ["m"]), helper.make_node("Add", ["m", "b"], ["y"], name="add")]
+    found = verify(write(tmp_path / "a.onnx", model(nodes, [value("x", [1, 4])], [value("y", [1, 4])], nothing)))
+    assert found.verdict == "inconclusive"
+    assert "no output differs from input to input" in found.reasons[0]
+    assert found.outputs[0].measure == "size"
+    # Where the graph itself says so, there is nothing to find out.
+    nodes = [helper.make_node("Identity", ["b"], ["y"]), helper.make_node("Relu", ["x"], ["unused"])]
+    found = verify(write(tmp_path / "b.onnx", model(nodes, [value("x", [1, 4])], [value("y", [4])], nothing)))
+    assert found.verdict == "passed"
+
+
+def test_shapes_that_depend_on_the_input(tmp_path: Path) -> None:
+    nodes = [helper.make_node("NonZero", ["r"], ["y"], name="nz"), helper.make_node("Relu", ["x"], ["r"], name="relu")]
+    content = model(nodes[::-1], [value("x", [1, 50])], [value("y", [2, "n"], TensorProto.INT64)], {})
+    found = verify(write(tmp_path / "nz.onnx", content))
+    assert (found.verdict, found.outputs[0].measure) == ("inconclusive", "exact")
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        (network(outputs=("relu2",)), "the engine has no output logits; it has relu2"),
+        (
+            model(
+                [helper.make_node("Identity", ["z"], ["logits"])], [value("z", [1, 10])], [value("logits", [1, 10])], {}
+            ),
+            "takes the inputs z; the reference takes x",
+        ),
+        (
+            model(
+                [helper.make_node("Flatten", ["x"], ["logits"])],
+                [value("x", [1, 3, 16, 16], TensorProto.INT32)],
+                [value("logits", [1, 768], TensorProto.INT32)],
+                {},
+            ),
+            "input x of other is of type int32, and float32 in the reference",
+        ),
+    ],
+    ids=["outputs", "inputs", "type of an input"],
+)
+def test_models_that_do_not_belong_together_are_refused(
+    other: onnx.ModelProto, problem: str, right: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=problem) as caught:
+        verify(write(tmp_path / "other.onnx", other), against=right)
+    assert "made from" in caught.value.hint
+
+
+def test_another_shape_or_type_of_an_output_fails_with_the_reason(right: Path, tmp_path: Path) -> None:
+    flat = [helper.make_node("Flatten", ["x"], ["logits"], name="f")]
+    shape = model(flat, [value("x", [1, 3, 16, 16])], [value("logits", [1, 768])], {})
+    found = verify(write(tmp_path / "shape.onnx", shape), against=right)
+    assert (found.verdict, found.outputs[0].measure) == ("failed", "none")
+    assert found.reasons == ("logits: its shape is [1, 768], and [1, 10] in the reference (input 0)",)
+    assert outcome(found, "shuffled-inputs") == "does not apply"
+    cast = [*flat, helper.make_node("Cast", ["logits"], ["whole"], to=TensorProto.INT64)]
+    cast[0].output[0], cast[1].input[0], cast[1].output[0] = "f", "f", "logits"
+    dtype = model(cast, [value("x", [1, 3, 16, 16])], [value("logits", [1, 768], TensorProto.INT64)], {})
+    found = verify(write(tmp_path / "dtype.onnx", dtype), against=right)
+    assert found.reasons == ("logits: it is of type int64, and float32 in the reference",)
+
+
+def test_an_fp16_engine_is_compared_at_its_own_tolerance(right: Path, tmp_path: Path) -> None:
+    half = {name: weight(RIGHT, name).astype(np.float16) for name in ("fc.w", "fc.b")}
+    content = network(change=half)
+    cast = helper.make_node("Cast", ["flat"], ["flat16"], to=TensorProto.FLOAT16, name="cast")
+    content.graph.node[-1].input[0] = "flat16"
+    content.graph.node.insert(7, cast)
+    content.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    found = verify(write(tmp_path / "half.onnx", content), against=right)
+    assert (found.precision, found.precision_source, found.tolerance) == ("fp16", "its graph", 1e-2)
+    assert (found.verdict, found.outputs[0].dtype, found.outputs[0].reference_dtype) == ("passed", "float16", "float32")
+    assert found.outputs[0].error is not None
+    assert found.outputs[0].error > 1e-5
+
+
+def test_a_precision_that_nothing_would_compute_in_is_refused(right: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be told to compute in fp16, and the model is in fp32"):
+        verify(right, options=VerifyOptions(precision="fp16"))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (VerifyOptions(count=15), "15 inputs are too few"),
+        (VerifyOptions(count=10**6), "too many"),
+        (VerifyOptions(tolerance=-1.0), "no tolerance"),
+        (VerifyOptions(tolerance=float("nan")), "no tolerance"),
+        (VerifyOptions(precision="fp8"), "unknown precision"),
+        (VerifyOptions(batch=0), "a batch"),
+        (VerifyOptions(seed=-1), "negative"),
+    ],
+)
+def test_wrong_options_are_refused(options: VerifyOptions, problem: str, right: Path) -> None:
+    with pytest.raises(UsageError, match=problem):
+        verify(right, options=options)
+
+
+def test_a_tolerance_that_passes_anything_is_inconclusive(right: Path) -> None:
+    found = verify(right, options=VerifyOptions(tolerance=2.0))
+    assert found.verdict == "inconclusive"
+    assert "a wrong engine would pass as well (shuffled inputs)" in found.reasons[0]
+
+
+def test_stored_outputs_stand_for_either_side(right: Path, tmp_path: Path) -> None:
+    inputs, outputs = tmp_path / "inputs.json", tmp_path / "outputs.json"
+    wrong = write(tmp_path / "wrong.onnx", network(no_relu=True))
+    first = verify(wrong, against=right, options=VerifyOptions(save_inputs=inputs, save_outputs=outputs, search=False))
+    assert first.first_bad is None
+    assert len(read_inputs(inputs)) == 16
+    assert {name: len(runs) for name, runs in read_outputs(outputs).items()} == {"reference": 16, "engine": 16}
+    again = VerifyOptions(inputs=inputs)
+    from_file = verify(wrong, against=f"{outputs}#reference", options=again)
+    assert from_file.outputs == first.outputs
+    assert from_file.first_bad is not None
+    assert from_file.first_bad.detail == "stored outputs show nothing of what is inside"
+    assert verify(f"{outputs}#reference", against=right, options=again).verdict == "passed"
+    both = verify(f"{outputs}#engine", against=f"{outputs}#reference")
+    assert (both.verdict, both.outputs) == ("failed", first.outputs)
+    with pytest.raises(UsageError, match="which inputs they are for"):
+        verify(wrong, against=f"{outputs}#reference")
+    with pytest.raises(UsageError, match="nothing to compare with"):
+        verify(f"{outputs}#engine")
+
+
+def test_real_inputs_from_a_folder(right: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    generator = np.random.default_rng(3)
+    for index in range(17):
+        np.save(folder / f"{index:02}.npy", generator.random((1, 3, 16, 16), np.float32))
+    found = verify(right, options=VerifyOptions(inputs=folder))
+    assert (found.verdict, found.inputs, found.inputs_source) == ("passed", 17, str(folder))
+
+
+def test_an_engine_with_its_passport_is_refused_when_it_is_damaged(tmp_path: Path) -> None:
+    from alexnet_bench import build_engine
+
+    engine = tmp_path / "engine.onnx"
+    build_engine("lenet-5", output=engine)
+    found = verify(engine, against="lenet-5")
+    assert (found.verdict, found.engine.backend) == ("passed", "onnxruntime-cpu")
+    assert found.precision_source in ("its passport", "its graph")
+    with pytest.raises(UsageError, match="nothing to compare with"):
+        verify(engine)
+    content = bytearray(engine.read_bytes())
+    content[-100] ^= 1
+    engine.write_bytes(content)
+    with pytest.raises(EngineError, match="damaged"):
+        verify(engine, against="lenet-5")
+
+
+def test_another_backend_and_a_type_that_it_is_told(right: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    wrong = write(tmp_path / "wrong.onnx", network(no_relu=True))
+    options = VerifyOptions(backend="openvino")
+    assert verify(right, options=options).verdict == "passed"
+    found = verify(wrong, against=right, options=options)
+    assert found.engine.backend == "openvino"
+    assert found.first_bad is not None
+    assert found.first_bad.nodes == ("relu1",)
+    told = verify(right, options=VerifyOptions(backend="openvino", precision="bf16", search=False))
+    assert (told.engine.precision, told.tolerance) == ("bfloat16", 5e-2)
+
+
+def test_the_document_is_json_without_nan(right: Path, tmp_path: Path) -> None:
+    values = weight(RIGHT, "fc.b") * np.float32(np.nan)
+    found = verify(write(tmp_path / "nan.onnx", network(change={"fc.b": values})), against=right)
+    content = document.encode(found)
+    assert b"NaN" not in content
+    assert json.loads(content)["schema"] == "alexnet-bench.verification"
+    assert document.decode(content) == found

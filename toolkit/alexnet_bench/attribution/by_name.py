@@ -1,0 +1,104 @@
+"""Layers of a stored engine joined to its graph by their names: what is left of a join once the runtime is gone.
+
+The inverse of `layers.layer_names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from alexnet_bench.attribution.join import Attribution, Owned, value_numbers
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import EngineLayerInfo
+
+_JOINT = " + "
+
+
+def join_by_name(graph: Graph, layers: Sequence[EngineLayerInfo]) -> Attribution:
+    """Gives each layer the nodes of the engine's graph that its name speaks of.
+
+    Args:
+        graph: of the engine, with the shapes of the case.
+        layers: of its passport.
+    """
+    known = {node.name for node in graph.live_nodes}
+    of_layers = [nodes_in_name(layer.name, known) for layer in layers]
+    owners: dict[str, int] = {}
+    for nodes in of_layers:
+        for name in nodes or ():
+            owners[name] = owners.get(name, 0) + 1
+    values, wanted = value_numbers(graph), _wanted(graph, of_layers)
+    owned = tuple(
+        _overhead(graph, layer) if nodes is None else _owned(graph, layer, nodes, owners, values, wanted)
+        for layer, nodes in zip(layers, of_layers, strict=True)
+    )
+    return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
+
+
+def nodes_in_name(name: str, known: Iterable[str]) -> tuple[str, ...] | None:
+    """The nodes that a layer's name is made of; None when it is made of something else.
+
+    Names of nodes may hold the joint themselves, and a layer may be numbered, as in "conv1 + relu1#2".
+    """
+    names = known if isinstance(known, (set, frozenset, dict)) else set(known)
+    found = _split(name.split(_JOINT), names)
+    stem, numbered, number = name.rpartition("#")
+    if found is None and numbered and number.isdecimal():
+        found = _split(stem.split(_JOINT), names)
+    return found
+
+
+def _split(pieces: Sequence[str], known: set[str] | frozenset[str] | dict[str, object]) -> tuple[str, ...] | None:
+    """Pieces put together again, so that each is a node that is known; the shortest way that ends well."""
+    ways: list[tuple[str, ...] | None] = [(), *([None] * len(pieces))]
+    for end in range(1, len(pieces) + 1):
+        for begin in range(end - 1, -1, -1):
+            before, piece = ways[begin], _JOINT.join(pieces[begin:end])
+            if before is not None and piece in known:
+                ways[end] = (*before, piece)
+                break
+    return ways[-1]
+
+
+def _wanted(graph: Graph, of_layers: Sequence[Sequence[str] | None]) -> set[str]:
+    """The tensors that go from layer to layer: read by a layer that does not compute them itself, or by the caller."""
+    in_layers = {name for nodes in of_layers for name in nodes or ()}
+    alone = [(node.name,) for node in graph.live_nodes if node.name not in in_layers]
+    wanted = set(graph.outputs)
+    for nodes in (*of_layers, *alone):
+        members = graph.in_order(nodes or ())
+        inside = {name for node in members for name in node.writes}
+        wanted.update(name for node in members for name in node.reads if name not in inside)
+    return wanted
+
+
+def _owned(
+    graph: Graph,
+    layer: EngineLayerInfo,
+    nodes: Sequence[str],
+    owners: Mapping[str, int],
+    values: Mapping[str, str],
+    wanted: Container[str],
+) -> Owned:
+    members = graph.in_order(nodes)
+    inside = {name for node in members for name in node.writes}
+    merged = {node.name for node in members if node.writes and values[node.writes[0]] != node.writes[0]}
+    reads = tuple(dict.fromkeys(name for node in members for name in node.reads if name not in inside))
+    makes = tuple(name for node in members for name in node.writes if name in wanted and node.name not in merged)
+    return Owned(
+        EngineLayer(layer.name, "", reads, makes, compute_dtype=layer.compute_dtype),
+        tuple(name for name in nodes if owners[name] == 1),
+        tuple((name, 1 / owners[name]) for name in nodes if owners[name] > 1),
+        frozenset(merged),
+    )
+
+
+def _overhead(graph: Graph, layer: EngineLayerInfo) -> Owned:
+    """What the runtime added, named by operator and tensor; unmatched when that tensor is not known."""
+    tensor = layer.name.partition(":")[2]
+    if tensor not in graph.tensors:
+        tensor = tensor.rpartition("#")[0]
+    found = tensor in graph.tensors
+    tensors = (tensor,) if found else ()
+    return Owned(EngineLayer(layer.name, "", tensors, tensors, is_overhead=found, is_unmatched=not found), ())

@@ -1,0 +1,83 @@
+"""`alexnet-bench build-engine`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alexnet_bench.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("build-engine")(build_engine)
+
+
+def build_engine(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A name from `alexnet-bench models`, or an .onnx file.")
+    ] = "alexnet-2012",
+    *,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Recipe or its .toml file; default: that of backend and precision."),
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Runtime; default: the recipe's, else the first that works here.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="fp32, tf32, fp16 or bf16.  [default: fp32]")
+    ] = None,
+    optimize: Annotated[
+        bool | None,
+        typer.Option("--optimize/--no-optimize", help="Make the graph faster first; default: as the recipe says."),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Fix the batch; default: as in the model.")] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SIZES", help="Fix the size of an input, as NAME=1x3x224x224; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Copy the engine there, its passport beside it."),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build again where the cache has it.")] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600 or less, by the work."
+        ),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the passport as JSON; - is standard output.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary and no progress.")] = False,
+) -> None:
+    """Build an engine by a recipe, with its passport."""
+    outputs = options.Outputs(json=json)
+    outputs.check()
+    shapes = options.shapes(shape or [])
+    from alexnet_bench.workflows.build import BuildOptions
+    from alexnet_bench.workflows.build import build_engine as build
+
+    chosen = BuildOptions(
+        recipe=recipe,
+        backend=backend,
+        precision=precision,
+        optimize=optimize,
+        batch=batch,
+        shapes=shapes,
+        rebuild=rebuild,
+        timeout_s=timeout,
+    )
+    passport = build(model, options=chosen, output=output, progress=options.progress(quiet=quiet))
+    from alexnet_bench.core.passport import encode_passport
+
+    outputs.emit(json=lambda: encode_passport(passport))
+    if not quiet:
+        from alexnet_bench.report.engines import print_passport
+
+        print_passport(passport, sys.stderr if outputs.take_stdout else sys.stdout)

@@ -1,0 +1,62 @@
+"""`alexnet-bench cache`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([KMGT]i?B|B)?", re.IGNORECASE)
+_FACTORS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_FACTORS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("cache")(cache)
+
+
+def cache(
+    action: Annotated[str, typer.Argument(metavar="list|prune", help="Show what is there, or remove some of it.")],
+    *,
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="prune: what may stay, as 10GiB or 500MB.  [default: 10GiB]")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="prune: remove everything.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List or prune the engines built and the networks exported."""
+    if action not in ("list", "prune"):
+        raise UsageError(f"the cache knows no {printable(action)!r}", "write: alexnet-bench cache list, or cache prune")
+    if action == "list" and (max_size is not None or everything):
+        raise UsageError("cache list removes nothing", "write: alexnet-bench cache prune")
+    if max_size is not None and everything:
+        raise UsageError("--all leaves nothing, whatever its size", "leave --all or --max-size out")
+    limit = None if max_size is None else size_bytes(max_size)
+    from alexnet_bench.report.engines import print_cache
+    from alexnet_bench.report.lists import to_json
+    from alexnet_bench.workflows.cache import DEFAULT_MAX_BYTES, list_cache, prune_cache
+
+    kept_bytes = DEFAULT_MAX_BYTES if limit is None else limit
+    listing = list_cache() if action == "list" else prune_cache(0 if everything else kept_bytes)
+    if json:
+        sys.stdout.buffer.write(to_json(listing))
+    else:
+        print_cache(listing, sys.stdout)
+
+
+def size_bytes(text: str) -> int:
+    """A size in bytes from "10GiB", "500MB" or "4096".
+
+    Raises:
+        UsageError: something else.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{printable(text)!r} is not a size", "for example --max-size 10GiB")
+    return int(float(found[1]) * _FACTORS[(found[2] or "").lower()])

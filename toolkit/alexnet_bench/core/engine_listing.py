@@ -1,0 +1,50 @@
+"""What `alexnet-bench cache` lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A file or folder of the cache that can be made again.
+
+    Attributes:
+        kind: an engine, or a reference network that was exported.
+        name: key of the engine, or name of the file.
+        model: what the engine was built from.
+        recipe: that it was built by.
+        backend: name and version.
+        size_bytes: on disk.
+        last_used: date and time, UTC, ISO 8601.
+        reasons_against: why the engine must not be used here; empty when it may.
+        path: where it lies.
+    """
+
+    kind: Literal["engine", "network"]
+    name: str
+    model: str
+    recipe: str
+    backend: str
+    size_bytes: int
+    last_used: str
+    reasons_against: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheListing:
+    """The cache.
+
+    Attributes:
+        folder: where it lies.
+        max_bytes: what engines may take before the ones used longest ago are removed.
+        entries: what was used last comes first.
+        removed: by this command.
+    """
+
+    folder: str
+    max_bytes: int
+    entries: tuple[CacheEntry, ...]
+    removed: tuple[CacheEntry, ...] = ()

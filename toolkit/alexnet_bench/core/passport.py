@@ -1,0 +1,139 @@
+"""The passport of an engine: what it was built from, by what, for which machine, and what it computes in.
+
+Field names are the public contract of the JSON document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from alexnet_bench.core.errors import EngineError
+from alexnet_bench.core.profile import SharedNode
+from alexnet_bench.core.text import printable
+
+PASSPORT_VERSION = 1
+"""Raised when a field changes its meaning or goes away; once for a release."""
+SCHEMA = "alexnet-bench.passport"
+_BUILD_ONE = "build the engine again: alexnet-bench build-engine MODEL --rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLayerInfo:
+    """One layer of an engine, as it was read back from the runtime.
+
+    Attributes:
+        name: the engine's nodes that it computes, joined by " + "; for what the runtime added, operator and tensor.
+        onnx_nodes: the user's nodes that it computes alone.
+        shared_nodes: the user's nodes that it computes in part.
+        compute_dtype: type of its arithmetic, "" when the runtime does not say.
+        input_dtypes: types it reads.
+        output_dtypes: types it writes.
+        macs: multiply-adds of those nodes of the user, None when they are not known.
+    """
+
+    name: str
+    onnx_nodes: tuple[str, ...]
+    shared_nodes: tuple[SharedNode, ...]
+    compute_dtype: str
+    input_dtypes: tuple[str, ...]
+    output_dtypes: tuple[str, ...]
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """What is known of a built engine.
+
+    Attributes:
+        key: hash of all that the build depends on; the engine's name in the cache.
+        model_sha256: of the user's model, graph and weights.
+        recipe: as it was followed.
+        backend: name of the backend.
+        backend_version: of its runtime.
+        target: what kind of device it was built for.
+        device: the processor or card, with what its kernels are chosen by.
+        driver: of the device, None where there is none.
+        requested_precision: what the recipe asks for, None for the model's own types.
+        compute_dtypes: layers by the type of their arithmetic, as executed.
+        layers: in execution order.
+        passes: what changed the graph, in order.
+        origins: for each node of the engine, the user's nodes that it stands for; nodes that kept their name are left
+            out.
+        macs_attributed_fraction: share of the user's MACs that layers were found for, None for a graph without MACs.
+        size_bytes: of the engine's files.
+        build_s: how long the build took, in seconds, reading its types back included.
+        engine_sha256: of the engine's files.
+        timing_cache_sha256: of the timings that its kernels were chosen by, None where there are none.
+        path: of the engine.
+        created: date and time of the build, UTC, ISO 8601.
+        cache_hit: whether it was in the cache already.
+    """
+
+    key: str
+    model_sha256: str
+    recipe: dict[str, object]
+    backend: str
+    backend_version: str
+    target: str
+    device: str
+    driver: str | None
+    requested_precision: str | None
+    compute_dtypes: dict[str, int]
+    layers: tuple[EngineLayerInfo, ...]
+    passes: tuple[str, ...]
+    origins: dict[str, tuple[str, ...]]
+    macs_attributed_fraction: float | None
+    size_bytes: int
+    build_s: float
+    engine_sha256: str
+    timing_cache_sha256: str | None
+    path: str
+    created: str
+    cache_hit: bool = False
+    schema: str = field(default=SCHEMA, kw_only=True)
+    schema_version: int = field(default=PASSPORT_VERSION, kw_only=True)
+
+
+class _Head(msgspec.Struct):
+    schema: str = ""
+    schema_version: int = 0
+
+
+def encode_passport(passport: Passport) -> bytes:
+    """The passport as indented JSON in UTF-8; `schema` and `schema_version` come first."""
+    fields = {"schema": passport.schema, "schema_version": passport.schema_version}
+    fields |= msgspec.to_builtins(passport)
+    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+
+
+def decode_passport(content: bytes, name: str = "the document") -> Passport:
+    """A passport as `encode_passport` wrote it.
+
+    Raises:
+        EngineError: it is not JSON, not a passport, or of a version that this release does not read.
+    """
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+        if head.schema != SCHEMA:
+            raise EngineError(f"{name} is not the passport of an engine", _BUILD_ONE)
+        if head.schema_version != PASSPORT_VERSION:
+            raise EngineError(
+                f"{name} has schema version {head.schema_version}, this release reads {PASSPORT_VERSION}", _BUILD_ONE
+            )
+        return msgspec.json.decode(content, type=Passport)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineError(f"{name} is not a valid passport: {printable(str(error), 200)}", _BUILD_ONE) from None
+
+
+def read_passport(path: Path) -> Passport:
+    """A passport from a file. Raises EngineError as `decode_passport`."""
+    name = printable(str(path), 200)
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EngineError(f"{name} cannot be read: {reason}", _BUILD_ONE) from None
+    return decode_passport(content, name)

@@ -1,0 +1,1 @@
+"""Engines: recipes, builds, the cache that keeps them, and their passports."""

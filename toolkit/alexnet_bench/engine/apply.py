@@ -1,0 +1,103 @@
+"""The passes of a recipe applied to a model, with what is to stay in float32 kept out of the way of narrower types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import ModelProto
+
+    from alexnet_bench.graph.passes import PassResult
+
+_RANGES_FROM = "onnxruntime-cpu"
+"""The backend that passes look at activations with."""
+_WHY_KEPT = "the recipe keeps it"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A model after the passes of a recipe.
+
+    Attributes:
+        model: to write.
+        changes: one line for each change.
+        origins: for each node of it, the user's nodes that it stands for.
+        kept_fp32: the user's nodes that a pass to a narrower type left alone.
+    """
+
+    model: ModelProto
+    changes: tuple[str, ...]
+    origins: dict[str, tuple[str, ...]]
+    kept_fp32: tuple[str, ...]
+
+
+def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray]) -> Applied:
+    """Applies the passes of a recipe in order.
+
+    Args:
+        model: with its weights, every node named; it stays as it is unless there is no pass.
+        recipe: what to do.
+        feeds: inputs, for passes that look at activations.
+
+    Raises:
+        UsageError: a pass that is not known.
+        BackendRefusal: a runtime does not run the model, where a pass wants to look at activations.
+    """
+    if not recipe.passes:
+        return Applied(model, (), {node.name: (node.name,) for node in model.graph.node}, ())
+    from alexnet_bench.graph.passes import apply
+    from alexnet_bench.graph.passes.result import composed
+
+    user_ops = {node.name: node.op_type for node in model.graph.node}
+    first = next((at for at, name in enumerate(recipe.passes) if name in PRECISION_PASSES), len(recipe.passes))
+    seen = [feeds] if availability(get_backend(_RANGES_FROM)).works else []
+    faster = apply(model, recipe.passes[:first], feeds=seen)
+    kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
+    if kept:
+        _ask_to_keep(faster.model, kept)
+    typed = apply(faster.model, recipe.passes[first:], feeds=seen)
+    origins = composed(faster.origins, typed.origins)
+    notes = tuple(f"keep_fp32: there is no node or operator {name}" for name in unknown)
+    return Applied(
+        typed.model, (*faster.changes, *typed.changes, *notes), origins, _user_names(typed.kept_fp32, faster.origins)
+    )
+
+
+def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The nodes that a recipe wants kept, by name or operator, their own or the user's; and names that mean nothing."""
+    called = {
+        node.name: {node.name, node.op_type, *origin, *(user_ops[name] for name in origin if name in user_ops)}
+        for node, origin in ((node, result.origins.get(node.name, ())) for node in result.model.graph.node)
+    }
+    known = {name for names in called.values() for name in names}.union(user_ops, user_ops.values())
+    return (
+        [name for name, names in called.items() if names.intersection(wanted)],
+        [name for name in wanted if name not in known],
+    )
+
+
+def _ask_to_keep(model: ModelProto, names: Sequence[str]) -> None:
+    """Writes into the model what a pass to a narrower type reads: nodes that an earlier run found it must keep."""
+    from alexnet_bench.graph.passes.precision import KEPT
+
+    entry = next((item for item in model.metadata_props if item.key == KEPT), None) or model.metadata_props.add(
+        key=KEPT
+    )
+    entry.value = json.dumps(json.loads(entry.value or "{}") | dict.fromkeys(names, _WHY_KEPT), sort_keys=True)
+
+
+def _user_names(kept: Sequence[str], origins: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The user's nodes behind those that a pass lists as "name: reason"; a name may itself hold ": "."""
+    found: dict[str, None] = {}
+    for line in kept:
+        ends = [at for at in range(len(line)) if line.startswith(": ", at)]
+        name = next((line[:at] for at in ends if line[:at] in origins), line)
+        found.update(dict.fromkeys(origins.get(name, ())))
+    return tuple(found)

@@ -1,0 +1,157 @@
+"""An engine that was built, found by its file, its folder or its key, and refused where it must not be used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alexnet_bench.core.errors import EngineError, ModelError, UsageError
+from alexnet_bench.core.passport import Passport, read_passport
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
+from alexnet_bench.engine.hashes import engine_hash
+from alexnet_bench.engine.key import Place
+
+BESIDE = ".passport.json"
+"""What is added to the name of an engine's file for that of its passport."""
+_KEY = re.compile(r"[0-9a-f]{4,64}")
+_BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine's file with its passport.
+
+    Attributes:
+        file: the engine, an ONNX file.
+        passport: with `path` as it is now.
+    """
+
+    file: Path
+    passport: Passport
+
+
+def data_file(key: str) -> str:
+    """Name of the file for weights that do not fit into the engine's own."""
+    return f"{key[:16]}.data"
+
+
+def engine_files(file: Path, key: str) -> list[Path]:
+    """The files of an engine: itself, and its data where it has some."""
+    data = file.with_name(data_file(key))
+    return [file, *([data] if data.is_file() else [])]
+
+
+def find_engine(text: str, root: Path) -> Engine:
+    """The engine that is meant: a folder, a file with its passport beside it, or the beginning of a key in the cache.
+
+    Args:
+        text: as it was typed.
+        root: the folder of the cache.
+
+    Raises:
+        UsageError: nothing, or several engines, are meant.
+        EngineError: it has no passport that can be read.
+    """
+    path = Path(text)
+    if _exists(path):
+        file, passport = _parts(path)
+    else:
+        folder = _by_key(text, root)
+        file, passport = folder / ENGINE_FILE, folder / PASSPORT_FILE
+    if not passport.is_file():
+        raise EngineError(
+            f"{printable(str(path), 200)} has no passport: there is no {printable(str(passport), 200)}",
+            "alexnet-bench build-engine MODEL -o FILE writes an engine with its passport beside it",
+        )
+    if not file.is_file():
+        raise EngineError(f"the engine of {printable(str(passport), 200)} is missing", _BUILD_AGAIN)
+    return Engine(file, replace(read_passport(passport), path=str(file.resolve())))
+
+
+def check_whole(engine: Engine, memo: Path | None = None) -> None:
+    """Refuses an engine whose bytes are not those that its passport speaks of.
+
+    Args:
+        engine: to look at.
+        memo: folder of hashes computed before; None reads every byte.
+
+    Raises:
+        EngineError: it is damaged, or another file.
+    """
+    files = engine_files(engine.file, engine.passport.key)
+    shown = printable(str(engine.file), 200)
+    try:
+        size, same = sum(path.stat().st_size for path in files), False
+        if size == engine.passport.size_bytes:
+            same = engine_hash(files, memo) == engine.passport.engine_sha256
+    except (OSError, ModelError) as error:
+        raise EngineError(f"the engine {shown} cannot be read: {error}", _BUILD_AGAIN) from None
+    if size != engine.passport.size_bytes:
+        wrong = f"{size:,} bytes, and its passport speaks of {engine.passport.size_bytes:,}"
+        raise EngineError(f"the engine {shown} is damaged: {wrong}", _BUILD_AGAIN)
+    if not same:
+        raise EngineError(f"the engine {shown} is damaged: its bytes are not those it was built with", _BUILD_AGAIN)
+
+
+def reasons_against(passport: Passport, here: Place) -> tuple[str, ...]:
+    """Why an engine must not be used in a place: what it was built with or for is something else. Empty when it may."""
+    pairs: Sequence[tuple[str, str, str | None, str | None]] = (
+        ("foreign", "for backend", passport.backend, here.backend),
+        ("foreign", "for target", passport.target, here.target),
+        ("foreign", "for", passport.device, here.device),
+        ("stale", f"with {passport.backend}", passport.backend_version, here.backend_version),
+        ("stale", "with driver", passport.driver, here.driver),
+    )
+    return tuple(
+        f"{kind}: built {relation} {printable(str(was))}, and here is {printable(str(now))}"
+        for kind, relation, was, now in pairs
+        if was != now
+    )
+
+
+def check_usable(engine: Engine, here: Place) -> None:
+    """Refuses a stale engine, and one that was built for another machine.
+
+    Raises:
+        EngineError: with every reason.
+    """
+    reasons = reasons_against(engine.passport, here)
+    if reasons:
+        raise EngineError(f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", _BUILD_AGAIN)
+
+
+def _parts(path: Path) -> tuple[Path, Path]:
+    """Where the engine and its passport lie, for a folder or either file."""
+    if path.is_dir():
+        return path / ENGINE_FILE, path / PASSPORT_FILE
+    if path.name == PASSPORT_FILE:
+        return path.with_name(ENGINE_FILE), path
+    if path.name.endswith(BESIDE):
+        return path.with_name(path.name.removesuffix(BESIDE)), path
+    if path.name == ENGINE_FILE and path.with_name(PASSPORT_FILE).is_file():
+        return path, path.with_name(PASSPORT_FILE)
+    return path, path.with_name(path.name + BESIDE)
+
+
+def _by_key(text: str, root: Path) -> Path:
+    found = list(root.glob(f"{text}*")) if _KEY.fullmatch(text) else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(
+            f"{text} begins the keys of {len(found)} engines", "give more digits: alexnet-bench cache list"
+        )
+    raise UsageError(
+        f"there is no engine {printable(text)}: neither a file, nor a folder, nor the beginning of a key",
+        "alexnet-bench cache list shows the engines that were built",
+    )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, a folder that may not be entered, a null
+        return False

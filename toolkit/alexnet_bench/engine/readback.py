@@ -1,0 +1,111 @@
+"""What an engine really computes in: loaded once into a worker that reports its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alexnet_bench.backends.client import Deadlines, Worker
+from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.registry import layers_reader
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.errors import PrecisionError
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.core.text import plural, printable
+
+COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "float16", "bf16": "bfloat16"}
+"""The type of arithmetic that a precision asks for, by the names that backends report."""
+_BYTES = ("int8", "uint8")
+_MOST_NAMED = 12
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What the runtime says of an engine.
+
+    Attributes:
+        loaded: of itself.
+        layers: in terms of the engine's tensors, in execution order.
+    """
+
+    loaded: Loaded
+    layers: tuple[EngineLayer, ...]
+
+
+def read_back(request: LoadRequest, inputs_dir: Path, graph: Graph, deadlines: Deadlines) -> ReadBack:
+    """Runs an engine once and reads what its layers are.
+
+    Args:
+        request: what to load; every node of it has a name.
+        inputs_dir: the arrays to feed.
+        graph: of the engine, with the shapes of those arrays.
+        deadlines: how long the runtime may take.
+
+    Raises:
+        BackendRefusal: the runtime does not take the engine.
+        BackendCrash: the worker died or hung.
+    """
+    with Worker(deadlines) as worker:
+        folder = worker.scratch / "layers"
+        folder.mkdir()
+        loaded = worker.load(replace(request, layers_dir=str(folder)), inputs_dir)
+        wall_s = tuple(worker.sample(seconds=0.0).wall_s)
+        worker.unload()
+        read = layers_reader(request.backend)
+        return ReadBack(loaded, read(folder, graph, timed_runs=len(wall_s), wall_s=wall_s).layers)
+
+
+def try_once(request: LoadRequest, inputs_dir: Path, deadlines: Deadlines) -> None:
+    """Runs an engine once, as at the ends of the range of its batches. Raises as `read_back`."""
+    with Worker(deadlines) as worker:
+        worker.load(request, inputs_dir)
+        worker.sample(seconds=0.0)
+
+
+def check_types(
+    precision: str, layers: Sequence[EngineLayerInfo], *, kept_fp32: Collection[str], is_quantised: bool
+) -> None:
+    """Compares the types that layers compute in with the one that was asked for.
+
+    Only layers with multiply-adds count: what moves data, pools or activates follows its neighbours.
+
+    Args:
+        precision: that was asked for; "" asks for nothing.
+        layers: as they were read back.
+        kept_fp32: the user's nodes that were to stay in float32.
+        is_quantised: the user's model multiplies bytes, which no other precision takes away.
+
+    Raises:
+        PrecisionError: a layer computes in something else; the message names all of them, or the first dozen.
+    """
+    if not precision:
+        return
+    working = [layer for layer in layers if layer.macs and layer.compute_dtype]
+    allowed = {COMPUTED_IN[precision], *(_BYTES if is_quantised else ())}
+    wrong = [layer for layer in working if layer.compute_dtype not in allowed and not _was_kept(layer, kept_fp32)]
+    if not wrong:
+        return
+    named = ", ".join(f"{printable(layer.name)} ({layer.compute_dtype})" for layer in wrong[:_MOST_NAMED])
+    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    raise PrecisionError(
+        f"{precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
+        f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}{more}",
+        "give the --precision that this backend has kernels for, or another --backend; or name the nodes in the "
+        "recipe's keep_fp32",
+    )
+
+
+def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
+    """Layers by the type of their arithmetic, those that stand for nodes of the user."""
+    counts: dict[str, int] = {}
+    for layer in layers:
+        if layer.compute_dtype and (layer.onnx_nodes or layer.shared_nodes):
+            counts[layer.compute_dtype] = counts.get(layer.compute_dtype, 0) + 1
+    return counts
+
+
+def _was_kept(layer: EngineLayerInfo, kept_fp32: Collection[str]) -> bool:
+    nodes = [*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes)]
+    return layer.compute_dtype == "float32" and any(name in kept_fp32 for name in nodes)

@@ -1,0 +1,183 @@
+"""Recipes: what is to be built out of a model, as TOML files that say nothing about the model itself."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import shipped_data
+
+Precision = Literal["", "fp32", "tf32", "fp16", "bf16"]
+PRECISION_PASSES = ("fp16", "bf16")
+"""Passes that change types; all others leave them alone."""
+_SUFFIX = ".toml"
+
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+_Size = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+_Sizes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], ...], msgspec.Meta(max_length=64)]
+
+
+class BatchRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Batches that an engine takes; three equal numbers fix it.
+
+    Attributes:
+        min: the smallest.
+        opt: the one that it is made for, and tried with.
+        max: the largest.
+    """
+
+    min: _Size
+    opt: _Size
+    max: _Size
+
+
+class ShapeRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As `BatchRange`, for every dimension of one input."""
+
+    min: _Sizes
+    opt: _Sizes
+    max: _Sizes
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to build an engine.
+
+    Attributes:
+        name: what is typed, equal to the name of its file.
+        title: one line for people.
+        backend: name of the backend, "" for any.
+        precision: the type that layers with multiply-adds compute in; "" leaves every type as the model has it.
+        passes: over the graph, in this order; `alexnet-bench build-engine --help` says where they are listed.
+        keep_fp32: names of nodes, or operators, that a pass to a narrower type leaves alone.
+        settings: options of the backend.
+        batch: of a lone symbolic first dimension.
+        shapes: of inputs, by name.
+    """
+
+    name: _Name
+    title: str = ""
+    backend: str = ""
+    precision: Precision = ""
+    passes: tuple[str, ...] = ()
+    keep_fp32: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
+    batch: BatchRange | None = None
+    shapes: dict[str, ShapeRange] = {}
+
+    @property
+    def opt_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes that the engine is tried with."""
+        return {name: item.opt for name, item in self.shapes.items()}
+
+
+_STRUCTS: Mapping[str, type[msgspec.Struct]] = {"": Recipe, "batch": BatchRange}
+
+
+def find_recipe(text: str, workspace: Path | None) -> Recipe:
+    """A recipe by its name or the path of its file; a file of the workspace goes before a shipped one of the same name.
+
+    Raises:
+        UsageError: there is none, or its file is not valid.
+    """
+    if text.endswith(_SUFFIX):
+        return read_recipe(Path(text))
+    files = recipe_files(workspace)
+    if text in files:
+        return read_recipe(files[text])
+    raise UsageError(f"unknown recipe {printable(text)!r}", _meant(text, files))
+
+
+def recipe_files(workspace: Path | None) -> dict[str, Path]:
+    """The files of all recipes by name, those of the workspace in place of shipped ones."""
+    folders = [shipped_data("recipes"), *([workspace / "engines" / "recipes"] if workspace else [])]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from its file.
+
+    Raises:
+        UsageError: the file is not TOML, or says something that no recipe can; the message names it and the field.
+    """
+    shown = printable(str(path), 200)
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # not there; not TOML, or not UTF-8
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"the recipe {shown} cannot be read: {reason}") from None
+    fields.setdefault("name", path.stem)
+    try:
+        return _checked(fields, path.stem)
+    except UsageError as error:
+        raise UsageError(f"the recipe {shown} is not valid: {error.message}", error.hint) from None
+
+
+def _checked(fields: dict[str, Any], stem: str) -> Recipe:
+    _check_fields("", fields)
+    if isinstance(fields.get("batch"), dict):
+        _check_fields("batch", fields["batch"])
+    try:
+        recipe = msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        raise UsageError(printable(str(error), 400), "docs/engines.md describes the fields") from None
+    if recipe.name != stem:
+        raise UsageError(f"its name is {recipe.name!r}, and must be that of the file")
+    check_recipe(recipe)
+    return recipe
+
+
+def as_document(recipe: Recipe) -> dict[str, object]:
+    """The recipe as it stands in a passport."""
+    fields: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
+    return fields
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """What the types of the fields cannot say.
+
+    Raises:
+        UsageError: ranges in the wrong order, a pass twice, or one that makes another type than the precision.
+    """
+    if recipe.batch is not None and not recipe.batch.min <= recipe.batch.opt <= recipe.batch.max:
+        raise UsageError("batch: min, opt and max have to be in order")
+    for name, shape in recipe.shapes.items():
+        _check_shape(name, shape)
+    twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"the pass {printable(twice)} is there twice")
+    if recipe.keep_fp32 and not set(recipe.passes).intersection(PRECISION_PASSES):
+        raise UsageError(
+            "keep_fp32 says what a pass to a narrower type leaves alone, and there is no such pass",
+            f"add one to passes: {' or '.join(PRECISION_PASSES)}",
+        )
+    if wrong := [name for name in recipe.passes if name in PRECISION_PASSES and name != recipe.precision]:
+        raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")
+
+
+def _check_shape(name: str, shape: ShapeRange) -> None:
+    if not len(shape.min) == len(shape.opt) == len(shape.max):
+        raise UsageError(f"the shapes of {printable(name)} are not all of one rank")
+    if not all(low <= opt <= high for low, opt, high in zip(shape.min, shape.opt, shape.max, strict=True)):
+        raise UsageError(f"the shapes of {printable(name)}: min, opt and max have to be in order")
+
+
+def _check_fields(where: str, fields: Mapping[str, object]) -> None:
+    """Raises UsageError for a field that no recipe has, with the one that is meant."""
+    known = _STRUCTS[where].__struct_fields__
+    for name in fields:
+        if name not in known:
+            raise UsageError(
+                f"{f'{where} has' if where else 'it has'} an unknown field {printable(name)!r}", _meant(name, known)
+            )
+
+
+def _meant(text: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(text.lower()[:64], list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"

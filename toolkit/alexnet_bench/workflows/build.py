@@ -1,0 +1,194 @@
+"""`alexnet-bench build-engine`: a recipe and a model give an engine with its passport, or the one in the cache."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.passport import Passport, encode_passport, read_passport
+from alexnet_bench.core.text import plural, printable
+from alexnet_bench.engine import cache, loading
+from alexnet_bench.engine.hashes import Hashed, engine_hash, model_hash
+from alexnet_bench.engine.key import Place, engine_key, this_place
+from alexnet_bench.engine.recipe import Recipe, as_document
+from alexnet_bench.workflows.choose_recipe import choose_recipe
+from alexnet_bench.workflows.copy_engine import check_other, check_target, copy_out
+from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache, resolve
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.build_steps import Built
+
+DEFAULT_MODEL = "alexnet-2012"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build.
+
+    Attributes:
+        recipe: name of a recipe or path of its file; None takes the one of the backend and the precision.
+        backend: name in the registry, None for the recipe's, else the first that works here.
+        precision: "fp32", "fp16" or "bf16"; None takes the recipe's.
+        optimize: whether to apply the passes that make a graph faster; None as the recipe says.
+        batch: fixes the batch.
+        shapes: fixes the sizes of inputs, by name.
+        rebuild: build again where the cache has the engine already.
+        timeout_s: how long the runtime may take to load the engine, and for each forward pass; None lets the tool say.
+    """
+
+    recipe: str | None = None
+    backend: str | None = None
+    precision: str | None = None
+    optimize: bool | None = None
+    batch: int | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    rebuild: bool = False
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One build, with all that its key depends on."""
+
+    key: str
+    model: ResolvedModel
+    hashed: Hashed
+    recipe: Recipe
+    place: Place
+    timeout_s: float | None
+
+
+def _silent(_: str) -> None:
+    """Progress for callers that show none."""
+
+
+def build_engine(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    options: BuildOptions | None = None,
+    output: str | Path | None = None,
+    progress: Progress = _silent,
+) -> Passport:
+    """Builds an engine, or finds it in the cache.
+
+    The cache promises that equal inputs are built once, by one process at a time, and that a build that was killed
+    leaves nothing that could be taken for an engine.
+
+    Args:
+        model: a name that `alexnet-bench models` lists, or the path of an ONNX file.
+        options: recipe, backend, precision, shapes.
+        output: a file that the engine is copied to, its passport beside it as FILE.passport.json.
+        progress: told what is done next.
+
+    Returns:
+        the passport, with the engine's `path`, and `cache_hit`.
+
+    Raises:
+        PrecisionError: the engine computes in another type than it was asked to.
+        EngineError: the engine in the cache is damaged.
+        AlexnetBenchError: its subclass says what is wrong with the model, the recipe or the machine.
+    """
+    chosen = options or BuildOptions()
+    if chosen.timeout_s is not None:
+        from alexnet_bench.workflows import limits  # what a hit has no use for takes a while to import
+
+        limits.check_timeout(chosen.timeout_s)
+    target = None if output is None else check_target(Path(output))
+    job = _job(model, chosen)
+    if target is not None:
+        check_other(target, job.model.path)
+    passport = _obtain(job, rebuild=chosen.rebuild, progress=progress)
+    return passport if target is None else copy_out(passport, target)
+
+
+def engines_root() -> Path:
+    """The folder of the engine cache."""
+    return engines_cache() / "engines"
+
+
+def memo_folder() -> Path:
+    """The folder of hashes that were computed before."""
+    return engines_cache() / "hashes"
+
+
+def _job(model: str | Path, options: BuildOptions) -> _Job:
+    recipe, version = choose_recipe(options)
+    resolved = resolve(model)
+    hashed = model_hash(resolved.path, memo_folder())
+    place = this_place(recipe.backend, version)
+    return _Job(engine_key(hashed.sha256, recipe, place), resolved, hashed, recipe, place, options.timeout_s)
+
+
+def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
+    root = engines_root()
+
+    def waiting() -> None:
+        progress("another process is building this engine, and is waited for")
+
+    def fill(folder: Path) -> None:
+        _fill(job, folder, progress)
+
+    folder, hit = cache.obtain(root, job.key, fill, rebuild=rebuild, waiting=waiting)
+    file = folder / cache.ENGINE_FILE
+    passport = replace(
+        read_passport(folder / cache.PASSPORT_FILE),
+        path=str(file.resolve()),
+        cache_hit=hit,
+        recipe=as_document(job.recipe),
+    )
+    loading.check_whole(loading.Engine(file, passport), memo_folder())
+    if not hit:
+        for gone in cache.prune(root, cache.DEFAULT_MAX_BYTES, keep=job.key):
+            progress(f"engine {gone.key[:12]} was used longest ago, and is removed from the cache")
+    return passport
+
+
+def _fill(job: _Job, folder: Path, progress: Progress) -> None:
+    from alexnet_bench.workflows.build_steps import make  # as above
+
+    begun = time.perf_counter()
+    built = make(job.model, job.recipe, job.key, folder, timeout_s=job.timeout_s, progress=progress)
+    if model_hash(job.model.path, memo_folder()).sha256 != job.hashed.sha256:
+        raise ModelError(f"{printable(str(job.model.path), 1000)} changed while it was read", "run the command again")
+    files = loading.engine_files(built.written.file, job.key)
+    passport = _passport(job, built, files, time.perf_counter() - begun)
+    atomic.write_bytes(folder / cache.PASSPORT_FILE, encode_passport(passport))
+    for change in built.written.changes[:20]:
+        progress(change)
+    silent = sum(1 for layer in built.layers if layer.macs and not layer.compute_dtype)
+    if silent:
+        progress(f"{plural(silent, 'layer')} of which the runtime does not say what they compute in")
+    if built.unattributed:
+        progress(f"{plural(len(built.unattributed), 'node')} of the model without a layer of the engine")
+
+
+def _passport(job: _Job, built: Built, files: Sequence[Path], build_s: float) -> Passport:
+    return Passport(
+        key=job.key,
+        model_sha256=job.hashed.sha256,
+        recipe=as_document(job.recipe),
+        backend=job.place.backend,
+        backend_version=job.place.backend_version,
+        target=job.place.target,
+        device=job.place.device,
+        driver=job.place.driver,
+        requested_precision=job.recipe.precision or None,
+        compute_dtypes=built.compute_dtypes,
+        layers=built.layers,
+        passes=built.written.passes,
+        origins={name: origin for name, origin in built.written.origins.items() if origin != (name,)},
+        macs_attributed_fraction=built.macs_attributed_fraction,
+        size_bytes=sum(file.stat().st_size for file in files),
+        build_s=round(build_s, 3),
+        engine_sha256=engine_hash(files, None),
+        timing_cache_sha256=None,
+        path=str((engines_root() / job.key / cache.ENGINE_FILE).resolve()),
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    )

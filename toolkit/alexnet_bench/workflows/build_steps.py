@@ -1,0 +1,137 @@
+"""One build: the model counted, made into an engine, run once, and its types compared with those asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_bench.attribution.join import join
+from alexnet_bench.attribution.origins import user_layers
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.engine.build import Written, write_engine
+from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, read_back, try_once
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.measure.inputs import generate
+from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.resolve import ResolvedModel
+
+_TOLD_THE_TYPE = ("openvino",)
+"""Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
+_QUANTISED = ("Quantize", "Dequantize", "QLinear", "Integer", "DynamicQuantize")
+"""Parts of the names of operators that work on bytes."""
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build gives beside its files.
+
+    Attributes:
+        written: the engine's file and how it came about.
+        layers: as read back.
+        compute_dtypes: layers by type.
+        macs_attributed_fraction: share of the user's multiply-adds whose layer is known.
+        unattributed: the user's live nodes without a layer.
+    """
+
+    written: Written
+    layers: tuple[EngineLayerInfo, ...]
+    compute_dtypes: dict[str, int]
+    macs_attributed_fraction: float | None
+    unattributed: tuple[str, ...]
+
+
+def make(
+    model: ResolvedModel,
+    recipe: Recipe,
+    key: str,
+    folder: Path,
+    *,
+    timeout_s: float | None,
+    progress: Callable[[str], None],
+) -> Built:
+    """Builds an engine into a folder, and reads back what it computes in.
+
+    Raises:
+        PrecisionError: in another type than was asked for.
+        AlexnetBenchError: the model, the recipe or the runtime does not go along.
+    """
+    progress(f"building {model.name} by recipe {recipe.name} for {recipe.backend}")
+    source = open_model(model.path)
+    limits.check_functions(source)
+    batch = recipe.batch.opt if recipe.batch else None
+    graph = build_graph(source, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
+    costs = count(graph)
+    limits.check_memory(costs, batch or 1)
+    deadlines = limits.deadlines(costs, timeout_s)
+    feeds = generate(graph, seed=_SEED, pixel_range=model.pixel_range)
+    written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key)
+    progress("reading back what it computes in")
+    engine = open_model(written.file)
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+        write_arrays(Path(scratch), feeds)
+        engine_graph = build_graph(engine, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
+        request = load_request(recipe, written.file, graph)
+        found = read_back(request, Path(scratch), engine_graph, deadlines)
+    mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
+    check_types(recipe.precision, mapped.layers, kept_fp32=written.kept_fp32, is_quantised=_is_quantised(graph))
+    for name, shapes, size in _ends(recipe):
+        progress(f"trying the {name} of the shapes that it takes")
+        _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
+    return Built(
+        written,
+        mapped.layers,
+        count_types(mapped.layers),
+        mapped.macs_attributed_fraction,
+        mapped.unattributed,
+    )
+
+
+def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
+    """What a worker is to load for an engine of a recipe, with the shapes of a graph."""
+    return LoadRequest(
+        recipe.backend,
+        str(file.resolve()),
+        threads or usable_cores(),
+        precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
+        settings=dict(recipe.settings),
+        shapes={name: graph.tensor(name).sizes or () for name in graph.inputs},
+    )
+
+
+def _ends(recipe: Recipe) -> Iterator[tuple[str, Mapping[str, Sequence[int]], int | None]]:
+    """The smallest and the largest shapes, where they are not those that the engine was tried with already."""
+    for end in ("min", "max"):
+        shapes = {name: getattr(item, end) for name, item in recipe.shapes.items()}
+        batch = getattr(recipe.batch, end) if recipe.batch else None
+        if shapes != recipe.opt_shapes or (recipe.batch and batch != recipe.batch.opt):
+            yield end, shapes, batch
+
+
+def _try_end(
+    source: ModelFile,
+    model: ResolvedModel,
+    recipe: Recipe,
+    file: Path,
+    shapes: Mapping[str, Sequence[int]],
+    batch: int | None,
+    timeout_s: float | None,
+) -> None:
+    graph = build_graph(source, name=model.name, batch=batch, given_shapes=shapes)
+    costs = count(graph)
+    limits.check_memory(costs, batch or 1)
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+        write_arrays(Path(scratch), generate(graph, seed=_SEED, pixel_range=model.pixel_range))
+        try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
+
+
+def _is_quantised(graph: Graph) -> bool:
+    return any(part in node.op_type for node in graph.live_nodes for part in _QUANTISED)

@@ -1,0 +1,94 @@
+"""`alexnet-bench cache`: what was built and exported, and how to get rid of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
+from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.passport import read_passport
+from alexnet_bench.engine import cache
+from alexnet_bench.engine.build import built_from
+from alexnet_bench.graph.onnx_io import open_model
+from alexnet_bench.workflows.build import engines_root, memo_folder
+from alexnet_bench.workflows.inspect import reasons_here
+from alexnet_bench.workflows.resolve import engines_cache
+
+DEFAULT_MAX_BYTES = cache.DEFAULT_MAX_BYTES
+
+
+def list_cache() -> CacheListing:
+    """Engines and exported networks in the cache."""
+    entries = [_engine(kept) for kept in cache.kept_engines(engines_root())] + _networks()
+    return CacheListing(str(engines_cache()), DEFAULT_MAX_BYTES, _by_use(entries))
+
+
+def prune_cache(max_bytes: int = DEFAULT_MAX_BYTES) -> CacheListing:
+    """Removes what was used longest ago until the rest takes no more than that; 0 removes all.
+
+    What a killed build left behind goes in any case. An engine that is being built is left alone.
+
+    Args:
+        max_bytes: for engines and networks together.
+    """
+    if engines_root().is_dir():
+        cache.sweep(engines_root())
+    engines = {kept.key: kept for kept in cache.kept_engines(engines_root())}
+    before = list_cache()
+    total, removed = sum(entry.size_bytes for entry in before.entries), []
+    for entry in reversed(before.entries):
+        if total <= max_bytes and max_bytes:
+            break
+        if _remove(entry, engines):
+            total -= entry.size_bytes
+            removed.append(entry)
+    if not max_bytes:
+        shutil.rmtree(memo_folder(), ignore_errors=True)
+    rest = tuple(entry for entry in before.entries if entry not in removed)
+    return CacheListing(before.folder, max_bytes, rest, tuple(removed))
+
+
+def _remove(entry: CacheEntry, engines: dict[str, cache.Kept]) -> bool:
+    if entry.kind == "engine":
+        return entry.name in engines and cache.remove(engines_root(), engines[entry.name])
+    try:
+        Path(entry.path).unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def _engine(kept: cache.Kept) -> CacheEntry:
+    model, recipe, backend = "", "", ""
+    reasons: tuple[str, ...] = ()
+    try:
+        passport = read_passport(kept.folder / cache.PASSPORT_FILE)
+        reasons = reasons_here(passport)
+        recipe, backend = str(passport.recipe.get("name", "")), f"{passport.backend} {passport.backend_version}"
+        model = built_from(open_model(kept.folder / cache.ENGINE_FILE))
+    except AlexnetBenchError as error:
+        reasons = (f"damaged: {error.message}",)
+    when = _date(kept.last_used_s)
+    return CacheEntry("engine", kept.key, model, recipe, backend, kept.size_bytes, when, reasons, str(kept.folder))
+
+
+def _networks() -> list[CacheEntry]:
+    entries = []
+    for path in (engines_cache() / "networks").glob("[!.]*.onnx"):
+        try:
+            found = path.stat()
+        except OSError:  # removed meanwhile
+            continue
+        when = _date(max(found.st_mtime, found.st_atime))
+        entries.append(CacheEntry("network", path.name, path.stem, "", "", found.st_size, when, (), str(path)))
+    return entries
+
+
+def _by_use(entries: list[CacheEntry]) -> tuple[CacheEntry, ...]:
+    return tuple(sorted(entries, key=lambda entry: (entry.last_used, entry.name), reverse=True))
+
+
+def _date(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")

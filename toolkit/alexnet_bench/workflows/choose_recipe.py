@@ -1,0 +1,115 @@
+"""Which recipe is meant by the options of a build, with what they change in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import find_workspace
+from alexnet_bench.engine.recipe import (
+    PRECISION_PASSES,
+    BatchRange,
+    Recipe,
+    ShapeRange,
+    check_recipe,
+    find_recipe,
+    recipe_files,
+)
+
+if TYPE_CHECKING:
+    from alexnet_bench.backends.protocol import Backend
+    from alexnet_bench.workflows.build import BuildOptions
+
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
+DEFAULT_PRECISION = "fp32"
+_PROCESSORS = ("onnxruntime-cpu", "openvino")
+"""Backends that run on processors."""
+
+
+def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
+    """The recipe to follow, with the backend that it is for, and the version of that backend's runtime.
+
+    Without a name it is the one of the backend and the precision (`openvino-bf16`), else the one of the precision
+    alone (`bf16`), which fits every backend.
+
+    Raises:
+        UsageError: an unknown recipe or precision, or options that contradict the recipe.
+        MissingRuntimeError: the backend is not installed.
+    """
+    workspace = find_workspace(Path.cwd())
+    if options.precision is not None and options.precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {printable(options.precision)!r}", f"there are: {', '.join(PRECISIONS)}")
+    named = None if options.recipe is None else find_recipe(options.recipe, workspace)
+    if named is not None:
+        _check_agreement(named, options)
+    backend, version = _working(named.backend if named and named.backend else options.backend)
+    recipe = named or _usual(backend.name, options.precision or DEFAULT_PRECISION, workspace)
+    if recipe.precision == "tf32" and backend.name in _PROCESSORS:
+        raise UsageError(f"{backend.name} runs on the processor, which has no tf32", "give --precision fp32 or bf16")
+    faster = _with_passes(recipe, options.optimize, backend.name, workspace)
+    changed = _with_shapes(msgspec.structs.replace(faster, backend=backend.name), options)
+    check_recipe(changed)
+    return changed, version
+
+
+def _working(name: str | None) -> tuple[Backend, str]:
+    """The backend asked for, else the first that works here, and its version: looking for that twice takes a while."""
+    for backend in [get_backend(name)] if name else [backend for backend in BACKENDS if backend.tried_by_default]:
+        here = availability(backend)
+        if here.works:
+            return backend, here.version
+    missing = choose_backend(name)  # raises, with the line that installs one
+    return missing, availability(missing).version
+
+
+def _usual(backend: str, precision: str, workspace: Path | None) -> Recipe:
+    files = recipe_files(workspace)
+    name = f"{backend}-{precision}"
+    return find_recipe(name if name in files else precision, workspace)
+
+
+def _check_agreement(recipe: Recipe, options: BuildOptions) -> None:
+    for what, asked, has in (
+        ("backend", options.backend, recipe.backend),
+        ("precision", options.precision, recipe.precision),
+    ):
+        if asked is not None and has not in ("", asked):
+            raise UsageError(
+                f"recipe {recipe.name} is for {what} {has}, and --{what} asks for {printable(asked)}",
+                f"leave --{what} or --recipe out",
+            )
+    if options.precision is not None and not recipe.precision:
+        raise UsageError(
+            f"recipe {recipe.name} leaves types as they are, and --precision asks for {options.precision}",
+            "leave --precision or --recipe out",
+        )
+
+
+def _with_passes(recipe: Recipe, optimize: bool | None, backend: str, workspace: Path | None) -> Recipe:
+    """The recipe without the passes that make a graph faster, or with those of its backend's recipe for fp32."""
+    if optimize is None:
+        return recipe
+    types = tuple(name for name in recipe.passes if name in PRECISION_PASSES)
+    faster = tuple(name for name in recipe.passes if name not in PRECISION_PASSES)
+    if optimize and not faster:
+        usual = _usual(backend, DEFAULT_PRECISION, workspace)
+        faster = tuple(name for name in usual.passes if name not in PRECISION_PASSES)
+    return msgspec.structs.replace(recipe, passes=(*faster, *types) if optimize else types)
+
+
+def _with_shapes(recipe: Recipe, options: BuildOptions) -> Recipe:
+    """The recipe with the batch and the shapes that were given in place of its own."""
+    if options.batch is not None:
+        if options.batch < 1:
+            raise UsageError("a batch is a whole number from 1", "for example --batch 8")
+        recipe = msgspec.structs.replace(recipe, batch=BatchRange(options.batch, options.batch, options.batch))
+    given = {name: tuple(sizes) for name, sizes in (options.shapes or {}).items()}
+    if given:
+        shapes = recipe.shapes | {name: ShapeRange(sizes, sizes, sizes) for name, sizes in given.items()}
+        recipe = msgspec.structs.replace(recipe, shapes=shapes)
+    return recipe

@@ -1,0 +1,82 @@
+"""An engine copied out of the cache, its passport beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import OutputError, UsageError
+from alexnet_bench.core.passport import Passport, encode_passport
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine.loading import BESIDE, engine_files
+
+_SUFFIX = ".onnx"
+
+
+def check_target(target: Path) -> Path:
+    """Refuses a place that cannot be written before minutes are spent; gives it back.
+
+    Raises:
+        UsageError: the name is not that of an ONNX file.
+        OutputError: the file, or its passport, cannot be written.
+    """
+    if target.suffix != _SUFFIX:
+        raise UsageError(
+            f"{printable(str(target), 200)} is not the name of an engine",
+            f"end its name in {_SUFFIX}: -o FILE{_SUFFIX}",
+        )
+    for path in (target, passport_path(target)):
+        atomic.check_writable(path)
+    return target
+
+
+def check_other(target: Path, model: Path) -> None:
+    """Raises UsageError when the copy would take the place of the model that it is built from."""
+    if target.exists() and target.samefile(model):
+        raise UsageError(
+            f"{printable(str(target), 200)} is the model itself, and would be replaced", "name another file"
+        )
+
+
+def passport_path(target: Path) -> Path:
+    """Where the passport of an engine's file lies."""
+    return target.with_name(target.name + BESIDE)
+
+
+def copy_out(passport: Passport, target: Path) -> Passport:
+    """Copies an engine from the cache; gives its passport with the new path.
+
+    The passport comes last: a copy that was cut short has none, or one that it does not fit.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    engine, *data = engine_files(Path(passport.path), passport.key)
+    for source, copy in ((engine, target), *((path, target.with_name(path.name)) for path in data)):
+        _copy(source, copy)
+    moved = replace(passport, path=str(target.resolve()))
+    atomic.write_bytes(passport_path(target), encode_passport(moved))
+    return moved
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies in one step, whatever the size."""
+    real = target.resolve()
+    try:
+        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name[:32]}.")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.chmod(0o644)
+            temporary.replace(real)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{printable(str(target), 200)} cannot be written: {error.strerror}", "choose another place for the output"
+        ) from None

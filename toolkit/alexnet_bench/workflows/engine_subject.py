@@ -1,0 +1,101 @@
+"""What `profile` runs: the model as it is, or an engine that was built from it, or one that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.passport import Passport
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine import loading
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
+from alexnet_bench.engine.key import this_place
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.workflows.build import BuildOptions, build_engine, engines_root, memo_folder
+from alexnet_bench.workflows.resolve import ResolvedModel
+
+
+@dataclass(frozen=True)
+class EngineInUse:
+    """A built engine that is run in place of the model.
+
+    Attributes:
+        file: what the runtime loads.
+        passport: of it.
+        recipe: that it was built by.
+    """
+
+    file: Path
+    passport: Passport
+    recipe: Recipe
+
+
+def build_for(
+    model: str | Path,
+    *,
+    backend: str | None,
+    recipe: str | None,
+    precision: str | None,
+    optimize: bool | None,
+    timeout_s: float | None,
+    progress: Callable[[str], None],
+) -> EngineInUse:
+    """The engine that the options ask for, built or from the cache.
+
+    Raises:
+        AlexnetBenchError: as `build_engine`.
+    """
+    options = BuildOptions(recipe=recipe, backend=backend, precision=precision, optimize=optimize, timeout_s=timeout_s)
+    passport = build_engine(model, options=options, progress=progress)
+    return EngineInUse(Path(passport.path), passport, _recipe(passport))
+
+
+def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, ResolvedModel] | None:
+    """The engine that is named in place of a model: its folder, or its file with the passport beside it; else None.
+
+    Raises:
+        EngineError: it is damaged, stale or of another machine.
+        UsageError: it is for another backend than the one asked for.
+    """
+    if not is_engine(text):
+        return None
+    engine = loading.find_engine(text, engines_root())
+    passport = engine.passport
+    if backend is not None and backend != passport.backend:
+        raise UsageError(
+            f"the engine was built for backend {passport.backend}, and --backend asks for {printable(backend)}",
+            "leave --backend out, or build one: alexnet-bench build-engine MODEL --backend NAME",
+        )
+    here = this_place(passport.backend, availability(get_backend(passport.backend)).version)
+    loading.check_usable(engine, here)
+    loading.check_whole(engine, memo_folder())
+    as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
+    model = ResolvedModel(printable(Path(text).stem or text), engine.file)
+    return EngineInUse(engine.file, as_it_is, _recipe(passport)), model
+
+
+def is_engine(text: str) -> bool:
+    """Whether a path is an engine: it has a passport."""
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return (path / PASSPORT_FILE).is_file()
+        beside = (path.name + loading.BESIDE, *([PASSPORT_FILE] if path.name == ENGINE_FILE else []))
+        return path.is_file() and any(path.with_name(name).is_file() for name in beside)
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _recipe(passport: Passport) -> Recipe:
+    try:
+        return msgspec.convert(passport.recipe, Recipe)
+    except msgspec.ValidationError as error:
+        raise EngineError(
+            f"the recipe in the passport is of another version: {printable(str(error), 200)}",
+            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
+        ) from None

@@ -1,0 +1,184 @@
+"""`alexnet-bench verify`: the outputs of an engine against those of its reference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.verification import SelfCheck, Verification
+from alexnet_bench.verdict import polygraphy, precision
+from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
+from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
+from alexnet_bench.verdict.model_run import Run
+from alexnet_bench.verdict.parity import Array
+from alexnet_bench.verdict.samples import LEAST_INPUTS
+from alexnet_bench.verdict.search import find_first_bad
+from alexnet_bench.verdict.sides import AnySide, ModelSide
+from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.ceilings import check_threads
+from alexnet_bench.workflows.verify_sides import Prepared, prepare
+
+MAX_INPUTS = 4096
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        backend: that runs the engine, None for the first that works here; the reference always runs on ONNX Runtime.
+        precision: fp32, tf32, fp16, bf16 or int8; None takes what the engine says of itself.
+        tolerance: largest error; None takes that of the precision.
+        inputs: a file or folder of real inputs, None to make them up.
+        count: of inputs that are made up, at least 16.
+        batch: size of a lone symbolic first dimension.
+        shapes: sizes by input name.
+        seed: of the first input that is made up.
+        pixel_range: of images that are made up; None takes the network's own where it is known, else 0 to 1.
+        threads: None takes the physical cores that this process may use.
+        timeout_s: how long a runtime may take to load a model, and for each forward pass.
+        top1: whether top-1 agreement is given too; it says nothing of weights that are not trained.
+        search: whether the first bad node is looked for after a failure.
+        save_inputs: where the inputs are written, as Polygraphy reads them.
+        save_outputs: likewise the outputs of both.
+    """
+
+    backend: str | None = None
+    precision: str | None = None
+    tolerance: float | None = None
+    inputs: str | Path | None = None
+    count: int = LEAST_INPUTS
+    batch: int | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    seed: int = 0
+    pixel_range: tuple[float, float] | None = None
+    threads: int | None = None
+    timeout_s: float | None = None
+    top1: bool = False
+    search: bool = True
+    save_inputs: str | Path | None = None
+    save_outputs: str | Path | None = None
+
+
+def _silent(_: str) -> None:
+    """Progress for callers that show none."""
+
+
+def verify(
+    engine: str | Path,
+    *,
+    against: str | Path | None = None,
+    options: VerifyOptions | None = None,
+    progress: Progress = _silent,
+) -> Verification:
+    """Compares the outputs of an engine with those of its reference, on distinct inputs.
+
+    Args:
+        engine: an ONNX file, a model's name, or outputs that Polygraphy stored (FILE.json or FILE.json#RUNNER).
+        against: the reference, as `engine`; None takes the engine's own model. A model runs in float32 on ONNX Runtime.
+        options: precision, tolerance, inputs.
+        progress: told what is done next.
+
+    Raises:
+        AlexnetBenchError: both cannot be compared; its subclass says what is wrong.
+    """
+    chosen = options or VerifyOptions()
+    _check(chosen)
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+        folder = Path(scratch)
+        prepared = prepare(str(engine), None if against is None else str(against), chosen, folder, progress)
+        return _compare(prepared, chosen, folder, progress)
+
+
+def _check(options: VerifyOptions) -> None:
+    if options.precision is not None:
+        precision.check(options.precision)
+    tolerance = options.tolerance
+    if tolerance is not None and not (isfinite(tolerance) and tolerance >= 0):
+        raise UsageError(f"{tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
+    if not LEAST_INPUTS <= options.count <= MAX_INPUTS:
+        raise UsageError(
+            f"{options.count} inputs are {'too few' if options.count < LEAST_INPUTS else 'too many'}",
+            f"give --count from {LEAST_INPUTS} to {MAX_INPUTS:,}",
+        )
+    if options.batch is not None and options.batch < 1:
+        raise UsageError("a batch is a whole number from 1", "for example --batch 8")
+    if options.seed < 0:
+        raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    check_threads(options.threads)
+    limits.check_timeout(options.timeout_s)
+    for path in (options.save_inputs, options.save_outputs):
+        if path is not None:
+            atomic.check_writable(Path(path))
+
+
+def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
+    reference, engine = prepared.reference, prepared.engine
+    biases = _biases(reference)
+    progress(f"running the reference on {prepared.count} inputs")
+    ours = _run(
+        reference, folder / "reference", [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
+    )
+    progress(f"running the engine on {prepared.count} inputs")
+    theirs = _run(engine, folder / "engine")
+    wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
+    names, beyond = matched_outputs(ours, theirs, wanted)
+    _save(prepared, options, {"reference": ours, "engine": theirs}, names)
+    tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
+    values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
+    criterion = Criterion(tolerance, options.top1, biases, values)
+    outputs = tuple(judge_output(name, ours.outputs[name], theirs.outputs[name], criterion) for name in names)
+    checks: list[SelfCheck] = []
+    for judged in outputs:
+        checks += check_itself(judged, ours.outputs[judged.name], theirs.outputs[judged.name], criterion)
+    depends = not isinstance(reference, ModelSide) or bool(reference.graph.live)
+    verdict, reasons = conclude(outputs, checks, depends_on_input=depends)
+    first_bad = None
+    if verdict == "failed" and options.search:
+        first_bad = find_first_bad(reference, engine, outputs, tolerance, folder / "search", progress)
+    notes = (*prepared.notes, *(f"output {name} of the engine is not in the reference" for name in beyond))
+    given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
+    return Verification(
+        verdict=verdict,
+        reasons=reasons,
+        engine=engine.described(theirs),
+        reference=reference.described(ours),
+        precision=prepared.precision,
+        precision_source=prepared.precision_source,
+        tolerance=tolerance,
+        tolerance_source=given,
+        inputs=len(ours.outputs[names[0]]),
+        inputs_source=prepared.inputs_source,
+        outputs=outputs,
+        self_checks=tuple(checks),
+        first_bad=first_bad,
+        notes=notes,
+    )
+
+
+def _biases(reference: AnySide) -> dict[str, LastBias | str]:
+    if not isinstance(reference, ModelSide):
+        return {}
+    return {name: find_last_bias(reference.graph, name) for name in reference.graph.outputs}
+
+
+def _run(side: AnySide, folder: Path, marked: Sequence[str] = ()) -> Run:
+    return side.run(folder, marked) if isinstance(side, ModelSide) else side.run()
+
+
+def _save(prepared: Prepared, options: VerifyOptions, runs: Mapping[str, Run], names: Sequence[str]) -> None:
+    if options.save_inputs is not None:
+        atomic.write_bytes(Path(options.save_inputs), polygraphy.encode_inputs(prepared.samples))
+    if options.save_outputs is not None:
+        stored = {runner: _iterations(run.outputs, names) for runner, run in runs.items()}
+        atomic.write_bytes(Path(options.save_outputs), polygraphy.encode_outputs(stored))
+
+
+def _iterations(outputs: Mapping[str, Sequence[Array]], names: Sequence[str]) -> list[dict[str, Array]]:
+    return [{name: outputs[name][index] for name in names} for index in range(len(outputs[names[0]]))]

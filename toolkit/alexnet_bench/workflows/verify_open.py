@@ -1,0 +1,114 @@
+"""What is typed for one side of a verification: a model, an engine with its passport, or stored outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine.cache import PASSPORT_FILE
+from alexnet_bench.engine.key import this_place
+from alexnet_bench.engine.loading import BESIDE, Engine, check_usable, check_whole, find_engine
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.graph.onnx_io import ModelFile, open_model
+from alexnet_bench.verdict import polygraphy
+from alexnet_bench.verdict.sides import StoredSide
+from alexnet_bench.workflows.build import engines_root, memo_folder
+from alexnet_bench.workflows.resolve import resolve
+
+_STORED = ".json"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One side.
+
+    Attributes:
+        name: for people.
+        file: the model, None for stored outputs.
+        pixel_range: of images, where it is known.
+        stored: outputs from elsewhere.
+        built: the engine with its passport.
+        recipe: that it was built by.
+    """
+
+    name: str
+    file: ModelFile | None = None
+    pixel_range: tuple[float, float] | None = None
+    stored: StoredSide | None = None
+    built: Engine | None = None
+    recipe: Recipe | None = None
+
+
+def open_side(text: str) -> Opened:
+    """One side as it was typed: FILE.json or FILE.json#RUNNER are stored outputs.
+
+    Raises:
+        AlexnetBenchError: it cannot be read, or is nothing of these.
+    """
+    name, mark, runner = text.rpartition("#")
+    path = Path(name if mark and name.endswith(_STORED) else text)
+    if path.suffix == _STORED and not _is_passport(path):
+        found, iterations = polygraphy.runner_of(
+            path, polygraphy.read_outputs(path), runner if str(path) != text else ""
+        )
+        shown = f"{path}#{found}"
+        return Opened(shown, stored=StoredSide(shown, iterations))
+    if _is_engine(text):
+        return _built(text)
+    try:
+        resolved = resolve(text)
+    except UsageError:
+        if os.path.sep in text or not text.isalnum():
+            raise
+        return _built_by_key(text)
+    file = open_model(resolved.path)
+    return Opened(resolved.name, file, resolved.pixel_range)
+
+
+def check_usable_here(engine: Engine, backend: str) -> None:
+    """Refuses an engine that is damaged, stale, or built for another machine.
+
+    Raises:
+        EngineError: with every reason.
+    """
+    check_whole(engine, memo_folder())
+    check_usable(engine, this_place(backend, availability(choose_backend(backend)).version))
+
+
+def _is_passport(path: Path) -> bool:
+    return path.name == PASSPORT_FILE or path.name.endswith(BESIDE)
+
+
+def _is_engine(text: str) -> bool:
+    """Whether there is a passport where it would lie."""
+    path = Path(text)
+    beside = path.with_name(path.name + BESIDE) if path.name else path
+    places = [path / PASSPORT_FILE, beside, path.with_name(PASSPORT_FILE) if path.name == "engine.onnx" else beside]
+    return _is_passport(path) or any(os.path.isfile(place) for place in places)  # noqa: PTH113 - odd names raise nothing
+
+
+def _built(text: str) -> Opened:
+    engine = find_engine(text, engines_root())
+    try:
+        recipe = msgspec.convert(engine.passport.recipe, Recipe)
+    except msgspec.ValidationError as error:
+        raise EngineError(
+            f"the passport of {printable(text, 200)} holds no recipe to follow: {printable(str(error), 200)}",
+            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
+        ) from None
+    return Opened(printable(text, 200), open_model(engine.file), built=engine, recipe=recipe)
+
+
+def _built_by_key(text: str) -> Opened:
+    """The engine whose key begins so; where there is none, what `resolve` says of the name."""
+    try:
+        return _built(text)
+    except UsageError:
+        resolve(text)
+        raise

@@ -1,0 +1,220 @@
+"""What `verify` compares: both sides opened, and their inputs written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_bench.backends.client import Deadlines
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.registry import choose_backend, get_backend
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph import external
+from alexnet_bench.graph.convert import required_inputs, tensors_of
+from alexnet_bench.graph.onnx_io import build_graph
+from alexnet_bench.network import architectures
+from alexnet_bench.verdict import precision, samples
+from alexnet_bench.verdict.samples import Feeds
+from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, write_inputs
+from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.verify_open import Opened, check_usable_here, open_side
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.verify import VerifyOptions
+
+REFERENCE_BACKEND = "onnxruntime-cpu"
+REFERENCE_SETTINGS = {"graph_optimization": "none"}
+"""Each node is computed by itself, by the kernel of its own operator: what a fusion does wrong is not in both."""
+_DEFAULT_RANGE = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Both sides, ready to run.
+
+    Attributes:
+        reference: what is right.
+        engine: what is verified.
+        samples: the inputs; empty when both sides are stored outputs.
+        inputs_source: where they come from.
+        precision: of the engine.
+        precision_source: where that is known from.
+        notes: what else a reader should know.
+    """
+
+    reference: AnySide
+    engine: AnySide
+    samples: Sequence[Feeds]
+    inputs_source: str
+    precision: str
+    precision_source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many inputs there are."""
+        stored = (side.iterations for side in (self.reference, self.engine) if isinstance(side, StoredSide))
+        return len(self.samples) or max(map(len, stored), default=0)
+
+
+def prepare(
+    engine: str, against: str | None, options: VerifyOptions, folder: Path, progress: Callable[[str], None]
+) -> Prepared:
+    """Opens both sides and writes their inputs.
+
+    Args:
+        engine: as it was typed.
+        against: as it was typed, None for the engine's own model.
+        options: of the verification.
+        folder: for the inputs.
+        progress: told what is done next.
+
+    Raises:
+        AlexnetBenchError: a side cannot be opened, or they do not belong together.
+    """
+    progress(f"reading {engine}")
+    theirs = open_side(engine)
+    if against is None and (theirs.stored is not None or theirs.built is not None):
+        raise UsageError("there is nothing to compare with", "give the reference: --against MODEL")
+    ours = theirs if against is None else open_side(against)
+    feeds, source = _feeds(ours, theirs, options)
+    if not feeds:
+        return _stored_only(ours, theirs, options)
+    shapes = {name: array.shape for name, array in feeds[0].items()}
+    fixed = all(array.shape == shapes[name] for sample in feeds for name, array in sample.items())
+    reference = _reference(ours, shapes, feeds, options, folder / "inputs-reference")
+    made, named, how = _engine(theirs, shapes, feeds, options, folder / "inputs-engine", fixed=fixed)
+    notes: tuple[str, ...] = ()
+    if against is None:
+        notes = ("without --against, the model is compared with itself on another runtime or with other kernels",)
+    return Prepared(reference, made, feeds, source, named, how, notes)
+
+
+def _stored_only(ours: Opened, theirs: Opened, options: VerifyOptions) -> Prepared:
+    if ours.stored is None or theirs.stored is None:
+        raise UsageError("stored outputs do not say which inputs they are for", "give those: --inputs FILE.json")
+    given = options.precision or "fp32"
+    how = "given" if options.precision else "assumption"
+    if len(ours.stored.iterations) < samples.LEAST_INPUTS:
+        raise UsageError(
+            f"{printable(ours.name)} holds outputs for {len(ours.stored.iterations)} inputs, and "
+            f"{samples.LEAST_INPUTS} are needed",
+            "store more",
+        )
+    return Prepared(ours.stored, theirs.stored, (), "as stored with the outputs", given, how)
+
+
+def _feeds(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple[list[Feeds], str]:
+    """The inputs and where they come from; none where outputs were stored, unless their inputs are given."""
+    leading = reference if reference.stored is None else engine
+    if leading.file is None:
+        return [], ""
+    if options.inputs is not None:
+        tensors = tensors_of(leading.file.proto.graph)
+        declared = {name: tensors[name] for name in required_inputs(leading.file.proto.graph)}
+        return samples.read(Path(options.inputs), declared), printable(str(options.inputs), 200)
+    if reference.stored is not None or engine.stored is not None:
+        return [], ""
+    batch, shapes = _sizes(engine, options)
+    graph = build_graph(leading.file, name=leading.name, batch=batch, given_shapes=shapes)
+    low, high = options.pixel_range or _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE
+    found = samples.made_up(graph, count=options.count, seed=options.seed, pixel_range=(low, high))
+    return found, f"made up, seeds from {options.seed}, images in {low:g} to {high:g}"
+
+
+def _sizes(engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
+    """Batch and shapes as given, else those that the engine was built for."""
+    recipe = engine.recipe
+    batch, shapes = options.batch, options.shapes
+    if recipe is not None and batch is None and recipe.batch is not None:
+        batch = recipe.batch.opt
+    return batch, shapes or (recipe.opt_shapes if recipe is not None else {})
+
+
+def _own_range(side: Opened) -> tuple[float, float] | None:
+    """The range of pixels of a reference network that was exported here, by its name in the file."""
+    if side.file is None or side.file.proto.producer_name != "alexnet-bench":
+        return None
+    name = side.file.proto.graph.name
+    if name not in architectures.names():
+        return None
+    network = architectures.get(name)
+    return min(network.input.low), max(network.input.high)
+
+
+def _reference(
+    side: Opened, shapes: Mapping[str, tuple[int, ...]], feeds: Sequence[Feeds], options: VerifyOptions, folder: Path
+) -> AnySide:
+    if side.stored is not None:
+        return side.stored
+    choose_backend(REFERENCE_BACKEND)  # says what to install
+    graph = _graph(side, shapes)
+    request = LoadRequest(
+        REFERENCE_BACKEND, _path(side), options.threads or usable_cores(), settings=dict(REFERENCE_SETTINGS)
+    )
+    return _model_side(side, graph, request, write_inputs(feeds, graph, folder), options)
+
+
+def _engine(
+    side: Opened,
+    shapes: Mapping[str, tuple[int, ...]],
+    feeds: Sequence[Feeds],
+    options: VerifyOptions,
+    folder: Path,
+    *,
+    fixed: bool,
+) -> tuple[AnySide, str, str]:
+    """The engine, its precision, and where that is known from."""
+    if side.stored is not None:
+        return side.stored, options.precision or "fp32", "given" if options.precision else "assumption"
+    graph = _graph(side, shapes)
+    if side.built is not None and side.recipe is not None:
+        request = load_request(side.recipe, side.built.file, graph)
+        check_usable_here(side.built, request.backend)
+        named, how = _precision(options, graph, side.recipe.precision)
+    else:
+        backend = choose_backend(options.backend)
+        named, how = _precision(options, graph, "")
+        request = LoadRequest(backend.name, _path(side), 1, precision=precision.asked_of_backend(named, graph, backend))
+    request = replace(request, threads=options.threads or usable_cores(), shapes=dict(shapes) if fixed else {})
+    get_backend(request.backend)
+    return _model_side(side, graph, request, write_inputs(feeds, graph, folder), options), named, how
+
+
+def _precision(options: VerifyOptions, graph: Graph, requested: str) -> tuple[str, str]:
+    if options.precision is not None:
+        return options.precision, "given"
+    said = precision.of_graph(graph)
+    if said == "int8":  # what a recipe asks for is the type of the rest
+        return said, "its graph"
+    return (requested, "its passport") if requested else (said, "its graph")
+
+
+def _graph(side: Opened, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
+    if side.file is None:
+        raise UsageError(f"{printable(side.name)} is no model", "give an .onnx file")
+    external.check_present(side.file.path, side.file.proto)
+    limits.check_functions(side.file)
+    taken = required_inputs(side.file.proto.graph)
+    given = {name: shape for name, shape in shapes.items() if name in taken}
+    return build_graph(side.file, name=side.name, given_shapes=given)
+
+
+def _path(side: Opened) -> str:
+    return str(side.file.path.resolve()) if side.file is not None else ""
+
+
+def _model_side(
+    side: Opened, graph: Graph, request: LoadRequest, inputs: Sequence[Path], options: VerifyOptions
+) -> ModelSide:
+    if side.file is None:
+        raise UsageError(f"{printable(side.name)} is no model", "give an .onnx file")
+    patience = Deadlines() if options.timeout_s is None else Deadlines(options.timeout_s, options.timeout_s)
+    origins = side.built.passport.origins if side.built is not None else {}
+    return ModelSide(side.name, side.file, graph, request, inputs, patience, origins)
