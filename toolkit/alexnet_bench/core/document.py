@@ -14,11 +14,12 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
 from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 
 OLDEST_READ = 1
 """Documents from this version on are read; what they do not have is null."""
 
-Document = Profile | ProfileSet | SymbolicCounts
+Document = Profile | ProfileSet | SymbolicCounts | Verification
 _D = TypeVar("_D", Profile, ProfileSet)
 
 _WRITE_ONE = "write one with: alexnet-bench profile MODEL --json FILE"
@@ -31,11 +32,14 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
-_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts]] = {
+_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts] | type[Verification]] = {
     "alexnet-bench.profile": Profile,
     "alexnet-bench.profile-set": ProfileSet,
     "alexnet-bench.symbolic-counts": SymbolicCounts,
+    "alexnet-bench.verification": Verification,
 }
+_NEWEST = {SymbolicCounts: SYMBOLIC_VERSION, Verification: VERIFICATION_VERSION}
+"""Of the kinds that have a version of their own."""
 
 
 def encode(document: Document) -> bytes:
@@ -57,7 +61,7 @@ def decode(content: bytes, name: str = "the document") -> Document:
         kind = _TYPES.get(head.schema)
         if kind is None:
             raise UsageError(f"{name} is not a profile", _WRITE_ONE)
-        _check_version(head.schema_version, name, SYMBOLIC_VERSION if kind is SymbolicCounts else SCHEMA_VERSION)
+        _check_version(head.schema_version, name, _NEWEST.get(kind, SCHEMA_VERSION))
         found = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise UsageError(f"{name} is not a valid profile: {printable(str(error), 200)}", _WRITE_ONE) from None
@@ -65,7 +69,7 @@ def decode(content: bytes, name: str = "the document") -> Document:
         raise UsageError(
             f"{name} is not JSON, or only a part of it: {printable(str(error), 200)}", _WRITE_ONE
         ) from None
-    if isinstance(found, SymbolicCounts):
+    if isinstance(found, SymbolicCounts | Verification):
         return found
     if isinstance(found, Profile):
         return _current(found)

@@ -1,0 +1,1 @@
+"""Whether an engine is right, and whether a change made it slower."""

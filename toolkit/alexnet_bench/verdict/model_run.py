@@ -1,0 +1,81 @@
+"""A model run on several inputs in a worker, its outputs left in files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from alexnet_bench.backends.client import Deadlines, Worker
+from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.verdict.parity import Array
+
+
+@dataclass(frozen=True)
+class Stored(Sequence[Array]):
+    """Arrays in .npy files, read when they are asked for.
+
+    Attributes:
+        files: one for each input.
+    """
+
+    files: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, at: int) -> Array: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Array]: ...
+
+    def __getitem__(self, at: int | slice) -> Array | Sequence[Array]:
+        if isinstance(at, slice):
+            return Stored(self.files[at])
+        loaded: Array = np.load(self.files[at], allow_pickle=False)
+        return loaded
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a model gave.
+
+    Attributes:
+        loaded: what the runtime says of itself; None for outputs from elsewhere.
+        outputs: by name, one array for each input.
+    """
+
+    loaded: Loaded | None
+    outputs: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+
+
+def run_model(request: LoadRequest, inputs: Sequence[Path], folder: Path, deadlines: Deadlines) -> Run:
+    """Runs a model once on each input, in one session.
+
+    Args:
+        request: what to load.
+        inputs: folders of arrays, as `worker.write_arrays` leaves them.
+        folder: where the outputs go; what was there is removed. They last as long as it does.
+        deadlines: how long the runtime may take.
+
+    Raises:
+        BackendRefusal: the runtime does not take the model or an input.
+        BackendCrash: the worker died or hung.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folders = [folder / str(index) for index in range(len(inputs))]
+    with Worker(deadlines) as worker:
+        loaded = worker.load(request, inputs[0])
+        written = []
+        for source, target in zip(inputs, folders, strict=True):
+            target.mkdir(parents=True)
+            written.append([target / name for name in worker.infer(target, source)])
+    return Run(
+        loaded,
+        {name: Stored(tuple(files)) for name, files in zip(loaded.outputs, zip(*written, strict=True), strict=True)},
+    )

@@ -1,0 +1,53 @@
+"""Which tensor of an engine's graph stands for which of the reference's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from alexnet_bench.core.graph import Graph, Tensor, is_float
+
+
+def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Tensors that can be compared: name in the reference -> name in the engine.
+
+    By name, and by the origins of the engine's nodes: what a node makes in place of some of the reference's is the
+    tensor that those hand on, whatever its name. Types that cannot be compared, and sizes that are known to differ,
+    make no pair.
+
+    Args:
+        reference: graph of the reference.
+        engine: graph of the engine.
+        origins: node of the engine -> nodes of the reference that it stands for; one that is not there stands for the
+            node of its own name.
+    """
+    pairs = {name: name for name in _made(reference) & _made(engine)}
+    taken = Counter(name for old in origins.values() for name in old)
+    for node in engine.live_nodes:
+        if node.name not in origins:
+            continue
+        old = origins[node.name]
+        handed_on = _handed_on(reference, old)
+        for name in set(node.writes).difference(handed_on):
+            pairs.pop(name, None)
+        if len(node.writes) == len(handed_on) == 1 and all(taken[name] == 1 for name in old):
+            pairs[handed_on[0]] = node.writes[0]
+    return {name: other for name, other in pairs.items() if _may_be_same(reference.tensor(name), engine.tensor(other))}
+
+
+def _made(graph: Graph) -> set[str]:
+    return {name for node in graph.live_nodes for name in node.writes} - graph.constants
+
+
+def _handed_on(graph: Graph, nodes: Sequence[str]) -> list[str]:
+    """The tensors that some nodes make and others, or the caller, read."""
+    inside = set(nodes)
+    made = [name for node in graph.live_nodes if node.name in inside for name in node.writes]
+    read = {name for node in graph.live_nodes if node.name not in inside for name in node.reads}
+    return [name for name in made if name in read or name in graph.outputs]
+
+
+def _may_be_same(left: Tensor, right: Tensor) -> bool:
+    if left.dtype and right.dtype and is_float(left.dtype) != is_float(right.dtype):
+        return False
+    return left.sizes is None or right.sizes is None or left.sizes == right.sizes

@@ -1,0 +1,50 @@
+"""Which precision an engine is in, and the error that it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alexnet_bench.backends.protocol import Backend
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.text import printable
+
+TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-1}
+"""Largest error by precision, unless one is given."""
+_NUMPY = {"fp16": "float16", "bf16": "bfloat16"}
+_QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulNBits")
+
+
+def of_graph(graph: Graph) -> str:
+    """The precision that a graph says itself: int8 where it quantises, else the smallest float type in it."""
+    if any(_is_quantised(node.op_type) for node in graph.nodes):
+        return "int8"
+    dtypes = {tensor.dtype for tensor in graph.tensors.values()}
+    return next((precision for precision in ("bf16", "fp16") if _NUMPY[precision] in dtypes), "fp32")
+
+
+def check(precision: str) -> None:
+    """Raises UsageError for a precision that has no name here."""
+    if precision not in TOLERANCES:
+        raise UsageError(f"unknown precision {printable(precision)!r}", f"there are: {', '.join(TOLERANCES)}")
+
+
+def asked_of_backend(precision: str, graph: Graph, backend: Backend) -> str:
+    """The type that a backend is told to compute in, "" where the model itself is in that precision.
+
+    Raises:
+        UsageError: neither the model nor the backend would compute in it, so that float32 would be verified unseen.
+    """
+    if precision in ("fp32", "tf32", of_graph(graph)):
+        return ""
+    dtype = _NUMPY.get(precision, "int8")
+    if dtype in backend.precisions:
+        return dtype
+    raise UsageError(
+        f"{backend.name} cannot be told to compute in {precision}, and the model is in {of_graph(graph)}",
+        "give a model in that precision, another --backend, or leave --precision out",
+    )
+
+
+def _is_quantised(op_type: str) -> bool:
+    return op_type in _QUANTISED or op_type.startswith("QLinear") or op_type.endswith("Integer")

@@ -1,0 +1,159 @@
+"""Distinct inputs to verify on: made up from the model's declaration, or read from files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.graph import Graph, Tensor
+from alexnet_bench.core.text import plural, printable
+from alexnet_bench.measure.inputs import generate
+from alexnet_bench.verdict import polygraphy
+from alexnet_bench.verdict.parity import Array
+from alexnet_bench.verdict.pictures import with_shapes
+
+LEAST_INPUTS = 16
+"""Fewer distinct inputs say little about how outputs depend on them."""
+_SEEDS_TRIED = 8
+"""For each input wanted: ids of a small vocabulary may come out equal."""
+_HOW = "give a Polygraphy .json, or a folder of .npz, of .npy for a model with one input, or of folders of .npy"
+
+Feeds = Mapping[str, Array]
+
+
+def made_up(graph: Graph, *, count: int, seed: int, pixel_range: tuple[float, float]) -> list[Feeds]:
+    """Distinct inputs, by seeds from the one given on.
+
+    Args:
+        graph: with the shapes of the case.
+        count: how many.
+        seed: the first.
+        pixel_range: of images.
+
+    Raises:
+        UsageError: the inputs that can be made up are too few.
+        BackendRefusal: an input is of a type that cannot be made up.
+    """
+    found: dict[str, Feeds] = {}
+    for number in range(seed, seed + _SEEDS_TRIED * count):
+        feeds = {
+            name: with_shapes(graph.tensor(name), array, pixel_range, number)
+            for name, array in generate(graph, seed=number, pixel_range=pixel_range).items()
+        }
+        found.setdefault(_digest(feeds), feeds)
+        if len(found) == count:
+            return list(found.values())
+    raise UsageError(
+        f"only {plural(len(found), 'distinct input')} can be made up for this model, and {count} are needed",
+        f"{_HOW} by --inputs" if graph.inputs else "a model without inputs cannot be verified",
+    )
+
+
+def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
+    """The inputs in a file or a folder, in the order of their names.
+
+    Args:
+        path: a Polygraphy file, or a folder.
+        declared: the model's inputs by name, as its file declares them.
+
+    Raises:
+        UsageError: they cannot be read, do not fit the model, or are too few that differ.
+    """
+    found = _from_files(path, tuple(declared))
+    for number, feeds in enumerate(found):
+        _check(f"{printable(str(path), 200)}, input {number}", feeds, declared)
+    distinct = set(map(_digest, found))
+    if len(distinct) < LEAST_INPUTS:
+        raise UsageError(
+            f"{printable(str(path), 200)} holds {plural(len(distinct), 'distinct input')}, "
+            f"and {LEAST_INPUTS} are needed",
+            "give more, or leave --inputs out to have them made up",
+        )
+    return found
+
+
+def _from_files(path: Path, names: Sequence[str]) -> list[Feeds]:
+    if path.suffix == ".json" and not path.is_dir():
+        return list(polygraphy.read_inputs(path))
+    if not path.is_dir():
+        raise UsageError(f"{printable(str(path), 200)} is no folder and no .json file", _HOW)
+    entries = sorted(path.iterdir())
+    jsons = [entry for entry in entries if entry.suffix == ".json"]
+    if jsons:
+        return [feeds for entry in jsons for feeds in polygraphy.read_inputs(entry)]
+    found = [feeds for entry in entries if (feeds := _one(entry, names))]
+    if not found:
+        raise UsageError(f"{printable(str(path), 200)} holds no inputs", _HOW)
+    return found
+
+
+def _one(entry: Path, names: Sequence[str]) -> Feeds:
+    """One input: an archive, a folder with an array for each tensor, or the array of the only one."""
+    if entry.is_dir():
+        return {file.stem: _array(file) for file in sorted(entry.glob("*.npy"))}
+    if entry.suffix == ".npz":
+        return _archive(entry)
+    if entry.suffix == ".npy" and len(names) == 1:
+        return {names[0]: _array(entry)}
+    if entry.suffix == ".npy":
+        raise UsageError(
+            f"{printable(str(entry), 200)}: the model has {len(names)} inputs, and this file is of one", _HOW
+        )
+    return {}
+
+
+def _array(path: Path) -> Array:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
+    if not isinstance(found, np.ndarray):
+        raise UsageError(f"{printable(str(path), 200)} is an archive", "call it .npz")
+    return found
+
+
+def _archive(path: Path) -> Feeds:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except Exception as error:  # noqa: BLE001 - what a damaged archive raises depends on where it is damaged
+        raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
+
+
+def _check(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None:
+    """Raises UsageError unless there is an array of the right type and shape for each input of the model."""
+    if set(feeds) != set(declared):
+        given, wanted = (", ".join(map(printable, sorted(names))) or "nothing" for names in (feeds, declared))
+        raise UsageError(f"{where} gives {given}; the model takes {wanted}", "call them as the model does")
+    for name, array in feeds.items():
+        tensor = declared[name]
+        if tensor.dtype and array.dtype != tensor.dtype:
+            raise UsageError(
+                f"{where}: {printable(name)} is of type {array.dtype}, the model takes {tensor.dtype}", "convert it"
+            )
+        if not _fits(array, tensor):
+            sizes = "x".join(str(size or "?") for size in tensor.shape or ())
+            raise UsageError(
+                f"{where}: {printable(name)} has the shape {'x'.join(map(str, array.shape))}, the model takes {sizes}",
+                "give --shape or --batch as the files have it, or other files",
+            )
+
+
+def _fits(array: Array, tensor: Tensor) -> bool:
+    if tensor.shape is None:
+        return True
+    same = (not isinstance(size, int) or size == given for size, given in zip(tensor.shape, array.shape, strict=False))
+    return len(tensor.shape) == array.ndim and all(same)
+
+
+def _digest(feeds: Feeds) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(feeds):
+        array = np.ascontiguousarray(feeds[name])
+        digest.update(f"{name}\0{array.dtype}{array.shape}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
