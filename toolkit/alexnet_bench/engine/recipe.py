@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import shipped_data
 
@@ -137,6 +137,21 @@ def as_document(recipe: Recipe) -> dict[str, object]:
     """The recipe as it stands in a passport."""
     fields: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
     return fields
+
+
+def from_document(fields: Mapping[str, object]) -> Recipe:
+    """The recipe of a passport.
+
+    Raises:
+        EngineError: another version wrote it.
+    """
+    try:
+        return msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        raise EngineError(
+            f"the recipe in the passport is of another version: {printable(str(error), 200)}",
+            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
+        ) from None
 
 
 def check_recipe(recipe: Recipe) -> None:

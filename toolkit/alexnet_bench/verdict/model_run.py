@@ -6,39 +6,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.verdict.lazy import Lazy
 from alexnet_bench.verdict.parity import Array
-
-
-@dataclass(frozen=True)
-class Stored(Sequence[Array]):
-    """Arrays in .npy files, read when they are asked for.
-
-    Attributes:
-        files: one for each input.
-    """
-
-    files: tuple[Path, ...]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    @overload
-    def __getitem__(self, at: int) -> Array: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Array]: ...
-
-    def __getitem__(self, at: int | slice) -> Array | Sequence[Array]:
-        if isinstance(at, slice):
-            return Stored(self.files[at])
-        loaded: Array = np.load(self.files[at], allow_pickle=False)
-        return loaded
 
 
 @dataclass(frozen=True)
@@ -77,5 +51,13 @@ def run_model(request: LoadRequest, inputs: Sequence[Path], folder: Path, deadli
             written.append([target / name for name in worker.infer(target, source)])
     return Run(
         loaded,
-        {name: Stored(tuple(files)) for name, files in zip(loaded.outputs, zip(*written, strict=True), strict=True)},
+        {
+            name: Lazy(tuple(files), _load)
+            for name, files in zip(loaded.outputs, zip(*written, strict=True), strict=True)
+        },
     )
+
+
+def _load(file: Path) -> Array:
+    array: Array = np.load(file, allow_pickle=False)
+    return array

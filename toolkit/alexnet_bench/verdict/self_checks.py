@@ -6,41 +6,20 @@ without their last bias, as an engine without it would give them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import overload
+from collections.abc import Sequence
 
 import numpy as np
 
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import Measure, SelfCheck
 from alexnet_bench.verdict.last_bias import LastBias
+from alexnet_bench.verdict.lazy import Lazy
 from alexnet_bench.verdict.parity import SMALLEST_SPREAD, Array, compare, mean_over_inputs
 
 SHUFFLED, LOST_BIAS = "shuffled-inputs", "lost-bias"
 _LEAST_ELEMENTS = 4
 """Fewer elements may be off in the direction of a bias by chance."""
 _LEAST_COSINE, _LEAST_SHARE, _LARGEST_SHARE = 0.9, 0.5, 1.5
-
-
-class _Changed(Sequence[Array]):
-    """Arrays that are changed when they are read, so that one at a time is in memory."""
-
-    def __init__(self, arrays: Sequence[Array], change: Callable[[Array], Array]) -> None:
-        self._arrays, self._change = arrays, change
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    @overload
-    def __getitem__(self, at: int) -> Array: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Array]: ...
-
-    def __getitem__(self, at: int | slice) -> Array | Sequence[Array]:
-        if isinstance(at, slice):
-            return _Changed(self._arrays[at], self._change)
-        return self._change(self._arrays[at])
 
 
 def shuffled(
@@ -88,7 +67,7 @@ def lost_bias(
     if not np.any(values):
         return SelfCheck(LOST_BIAS, name, "does not apply", detail=f"{where} is zero")
     try:
-        without = _Changed(reference, lambda y: bias.removed(y, values))
+        without = Lazy(reference, lambda y: bias.removed(y, values))
         error = compare(reference, without).error
         found = not error <= limit or is_lost(bias, values, reference, without)
         changes_nothing = error <= SMALLEST_SPREAD  # such as one for all classes, before a softmax

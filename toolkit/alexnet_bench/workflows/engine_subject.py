@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from alexnet_bench.backends.registry import availability, get_backend
-from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine import loading
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.workflows.build import BuildOptions, build_engine, engines_root, memo_folder
 from alexnet_bench.workflows.resolve import ResolvedModel
 
@@ -52,7 +50,7 @@ def build_for(
     """
     options = BuildOptions(recipe=recipe, backend=backend, precision=precision, optimize=optimize, timeout_s=timeout_s)
     passport = build_engine(model, options=options, progress=progress)
-    return EngineInUse(Path(passport.path), passport, _recipe(passport))
+    return EngineInUse(Path(passport.path), passport, from_document(passport.recipe))
 
 
 def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, ResolvedModel] | None:
@@ -76,7 +74,7 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
     loading.check_whole(engine, memo_folder())
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
     model = ResolvedModel(printable(Path(text).stem or text), engine.file)
-    return EngineInUse(engine.file, as_it_is, _recipe(passport)), model
+    return EngineInUse(engine.file, as_it_is, from_document(passport.recipe)), model
 
 
 def is_engine(text: str) -> bool:
@@ -89,13 +87,3 @@ def is_engine(text: str) -> bool:
         return path.is_file() and any(path.with_name(name).is_file() for name in beside)
     except (OSError, ValueError):  # a name that no file can have
         return False
-
-
-def _recipe(passport: Passport) -> Recipe:
-    try:
-        return msgspec.convert(passport.recipe, Recipe)
-    except msgspec.ValidationError as error:
-        raise EngineError(
-            f"the recipe in the passport is of another version: {printable(str(error), 200)}",
-            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
-        ) from None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from alexnet_bench.attribution.by_name import join_by_name
 from alexnet_bench.attribution.join import Owned
 from alexnet_bench.attribution.layers import layer_cost
@@ -13,17 +11,15 @@ from alexnet_bench.attribution.roofline import roof_time_s
 from alexnet_bench.backends.registry import BACKENDS, availability
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.devices import Device, parse_budget
-from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.inspection import InspectedLayer, Inspection
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
 from alexnet_bench.core.profile import Bound
-from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import find_workspace
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.loading import check_whole, find_engine, reasons_against
-from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.workflows.build import engines_root
@@ -56,7 +52,7 @@ def inspect(engine: str | Path, *, budget: str = DEFAULT_BUDGET) -> Inspection:
     found = find_engine(str(engine), engines_root())
     check_whole(found)
     passport = found.passport
-    recipe = _recipe(passport)
+    recipe = from_document(passport.recipe)
     file = open_model(found.file)
     batch = recipe.batch.opt if recipe.batch else None
     graph = build_graph(file, name=built_from(file) or found.file.stem, batch=batch, given_shapes=recipe.opt_shapes)
@@ -83,15 +79,6 @@ def reasons_here(passport: Passport) -> tuple[str, ...]:
         return (f"{passport.backend} is not installed here",)
     return reasons_against(passport, this_place(backend.name, here.version))
 
-
-def _recipe(passport: Passport) -> Recipe:
-    try:
-        return msgspec.convert(passport.recipe, Recipe)
-    except msgspec.ValidationError as error:
-        raise EngineError(
-            f"the recipe in the passport is of another version: {printable(str(error), 200)}",
-            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
-        ) from None
 
 
 def _layer(graph: Graph, costs: CostTable, info: EngineLayerInfo, owned: Owned, device: Device) -> InspectedLayer:
