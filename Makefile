@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help profile test lint bench clean
+.PHONY: help profile test lint bench gpu-check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ lint: $(VENV)/.test  ## ruff, mypy strict and import-linter
 
 bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and writes profiles/runs/bench.json
 	$(BIN)/python -m benchmarks
+
+gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes profiles/runs/gpu-check.json
+	$(BIN)/python -m tests.gpu
 
 clean:  ## remove the environment and the caches of this folder
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,42 @@
+"""ONNX Runtime's CUDA provider: attributed, right, and never the CPU in disguise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench import Options, VerifyOptions, profile, verify
+from alexnet_bench.core.errors import BackendRefusal
+
+QUICK = Options(backend="onnxruntime-cuda", seconds=1.0, processes=2)
+
+
+@pytest.mark.parametrize("name", ["lenet-5", "alexnet-2012", "onnx:resnet50"])
+def test_layers_belong_to_the_nodes_of_the_model(name: str, cuda_provider: str) -> None:
+    found = profile(name, options=QUICK)
+    assert found.engine is not None
+    assert found.engine.backend == cuda_provider
+    assert found.coverage.macs_attributed_fraction == 1.0
+    assert (found.coverage.time_attributed_fraction or 0) >= 0.98
+
+
+@pytest.mark.parametrize("name", ["lenet-5", "alexnet-2012"])
+def test_outputs_are_those_of_the_processor(name: str, cuda_provider: str) -> None:
+    found = verify(name, options=VerifyOptions(backend=cuda_provider, precision="fp32"))
+    assert found.verdict == "passed"
+
+
+def test_a_node_that_would_run_on_the_processor_is_an_error(cuda_provider: str, tmp_path: Path) -> None:
+    node = helper.make_node("StringNormalizer", ["x"], ["y"], "text", case_change_action="UPPER")
+    graph = helper.make_graph(
+        [node],
+        "text",
+        [helper.make_tensor_value_info("x", TensorProto.STRING, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.STRING, [2])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    with pytest.raises(BackendRefusal, match="text"):
+        profile(tmp_path / "m.onnx", options=Options(backend=cuda_provider, seconds=0.1))
