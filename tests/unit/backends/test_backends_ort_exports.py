@@ -123,6 +123,20 @@ def test_quantised_networks(
     assert set().union(*owners) == convolutions
 
 
+def test_a_product_of_bytes_between_floats_is_held_to_the_roof_of_bytes(tmp_path: Path, profile_model: Profile) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    torch.manual_seed(0)
+    path = torch_models.exported(torch_models.TransformerBlock(), SEQUENCE, tmp_path / "block.onnx", dynamo=False)
+    quantize_dynamic(path, tmp_path / "dynamic.onnx")
+    run = profile_model(tmp_path / "dynamic.onnx")
+    run.check()
+    assert sum(layer.macs or 0 for layer in run.layers) == MACS
+    fused = [layer for layer in run.layers if layer.op in ("DynamicQuantizeMatMul", "MatMulIntegerToFloat")]
+    assert fused
+    assert {(layer.input_dtypes[0], layer.compute_dtype) for layer in fused} <= {("float32", "int8"), ("uint8", "int8")}
+
+
 def _alexnet() -> ModelProto:
     network = architectures.get("alexnet-2012")
     return build_model(network, initialise(network, 0, "he"))

@@ -21,6 +21,9 @@ from alexnet_bench.core.graph import Graph
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
+_PRODUCTS_OF_BYTES = frozenset({"DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention"})
+"""Operators that read or make floats and multiply bytes; others compute in the type of their first input."""
+
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
     """Layers in terms of the user's tensors, with the times of the last `timed_runs` runs.
@@ -145,10 +148,10 @@ def _nested_names(graph: GraphProto) -> Iterator[str]:
 
 def _with_types(layer: EngineLayer, args: Args) -> EngineLayer:
     inputs, outputs = args.input_dtypes, args.output_dtypes
-    floats = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
+    types = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
     return replace(
         layer,
-        compute_dtype=floats[0] if floats else "",
+        compute_dtype="int8" if layer.op in _PRODUCTS_OF_BYTES else types[0] if types else "",
         input_dtypes=tuple(dict.fromkeys(inputs)),
         output_dtypes=tuple(dict.fromkeys(outputs)),
     )

@@ -47,7 +47,10 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     for text in texts:
         name, equals, sizes = text.rpartition("=")
         if not equals or not name or (sizes and not _SIZES.fullmatch(sizes)):
-            raise UsageError(f"{printable(text)!r} is not a shape", "write --shape NAME=1x3x224x224")
+            raise UsageError(
+                f"{printable(text)!r} is not a shape",
+                f"write --shape NAME=1x3x224x224, each size a whole number of at most {_MAX_DIGITS} digits",
+            )
         if name in found:
             raise UsageError(f"the shape of {printable(name)} is given twice", "give one --shape for each input")
         found[name] = tuple(int(size) for size in sizes.split("x") if size)

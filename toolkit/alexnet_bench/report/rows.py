@@ -265,8 +265,9 @@ def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
     if line.forward_per_s_by_flop is None or line.forward_per_s_by_roofline is None:
         rates = f"{devices}: no rate, as no MACs were counted"
     else:
+        unit = "forward passes" if profile.case.batch == 1 else _item(profile)
         rates = (
-            f"{devices}: {line.forward_per_s_by_flop:,.1f} forward passes/s by FLOP, "
+            f"{devices}: {line.forward_per_s_by_flop:,.1f} {unit}/s by FLOP, "
             f"{line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
         )
     achieved = f"this machine: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
