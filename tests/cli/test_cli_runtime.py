@@ -143,7 +143,7 @@ print(availability(BACKENDS[0]).works)
 """
 
 
-@pytest.mark.parametrize("name", ["tensorrt", "onnxruntime-tensorrt", "tensorrt-rtx"])
+@pytest.mark.parametrize("name", ["onnxruntime-tensorrt"])
 def test_a_backend_to_come_is_said_to_be_planned(name: str, say: Say) -> None:
     code, _, err = say("profile", "lenet-5", "--backend", name)
     assert code == 2

@@ -12,7 +12,7 @@ from alexnet_bench.attribution.join import Attribution, Owned, join
 from alexnet_bench.attribution.layers import layer_cost, layer_names, static_layers, timed_layers
 from alexnet_bench.attribution.roofline import NEITHER_BELOW, place, roof_time_s
 from alexnet_bench.core.engine_layers import EngineLayer
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.graph.counting import count
 
@@ -43,6 +43,24 @@ def test_a_fused_layer_moves_inputs_weights_and_outputs_once(hand: Hand) -> None
     assert first.activation_bytes == 4 * (6 + 8)
     assert first.output_shapes == ((2, 4),)
     assert (second.macs, second.bytes) == (40, 4 * (8 + 20 + 10))
+
+
+def test_a_quantised_layer_reads_its_weights_as_they_are_stored(hand: Hand) -> None:
+    """x [2,3] in int8 · w [3,4], dequantised, gives y in int8, in one layer."""
+    nodes = [
+        hand.node("DequantizeLinear", "q s", "w"),
+        hand.node("DequantizeLinear", "x xs", "xd"),
+        hand.node("MatMul", "xd w", "m"),
+        hand.node("QuantizeLinear", "m xs", "y"),
+    ]
+    shapes = {"x": (2, 3), "xs": (), "xd": (2, 3), "q": (3, 4), "s": (4,), "w": (3, 4), "m": (2, 4), "y": (2, 4)}
+    graph = hand.graph(nodes, shapes, outputs="y", constants="q s w xs")
+    integers = {name: Tensor(name, "int8", shapes[name]) for name in ("x", "q", "y")}
+    graph = replace(graph, tensors={**graph.tensors, **integers}, live=graph.live - {"n_w"})
+    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    cost = layer_cost(graph, count(graph), owned)
+    assert cost.weight_bytes == 12 + 16 + 4
+    assert cost.bytes == 6 + 12 + 16 + 4 + 8
 
 
 def test_a_tensor_that_two_nodes_of_a_layer_read_is_moved_once(hand: Hand) -> None:

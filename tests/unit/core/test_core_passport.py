@@ -21,7 +21,7 @@ _FIELDS = """
     layers, passes, origins, macs_attributed_fraction, size_bytes, build_s, engine_sha256, timing_cache_sha256, path,
     created, cache_hit, schema, schema_version
 """
-_LAYER_FIELDS = "name, onnx_nodes, shared_nodes, compute_dtype, input_dtypes, output_dtypes, macs"
+_LAYER_FIELDS = "name, onnx_nodes, shared_nodes, compute_dtype, input_dtypes, output_dtypes, macs, tactic"
 
 
 def _passport() -> Passport:

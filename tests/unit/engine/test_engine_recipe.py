@@ -57,14 +57,14 @@ def test_every_shipped_recipe_is_valid_and_says_what_it_is_for(path: Path) -> No
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     assert recipe.title
-    assert recipe.precision in ("fp32", "fp16", "bf16")
+    assert recipe.precision in ("fp32", "tf32", "fp16", "bf16")
     if recipe.backend:
         assert recipe.name.startswith(recipe.backend)
 
 
 def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None:
     found = [read_recipe(path) for path in recipe_files(None).values()]
-    assert {recipe.precision for recipe in found} == {"fp32", "fp16", "bf16"}
+    assert {recipe.precision for recipe in found} == {"fp32", "tf32", "fp16", "bf16"}
     assert any(recipe.batch is not None and recipe.batch.min < recipe.batch.max for recipe in found)
 
 

@@ -220,7 +220,7 @@ def test_a_model_that_changes_while_it_is_built_gives_no_engine(
     ("options", "message"),
     [
         (BuildOptions(precision="fp8"), "unknown precision 'fp8'"),
-        (BuildOptions(precision="tf32", backend=_ORT), "unknown recipe 'tf32'"),
+        (BuildOptions(precision="tf32", backend=_ORT), "runs on the processor, which has no tf32"),
         (BuildOptions(recipe="onnxruntime-cpu-fp32", precision="fp16"), "is for precision fp32"),
         (BuildOptions(recipe="onnxruntime-cpu-fp32", backend="openvino"), "is for backend onnxruntime-cpu"),
         (BuildOptions(backend=_ORT, batch=0), "whole number from 1"),

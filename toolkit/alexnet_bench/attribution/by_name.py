@@ -20,7 +20,7 @@ def join_by_name(graph: Graph, layers: Sequence[EngineLayerInfo]) -> Attribution
 
     Args:
         graph: of the engine, with the shapes of the case.
-        layers: of its passport.
+        layers: of its passport; where a node that several of them name is the user's own, it says who has what share.
     """
     known = {node.name for node in graph.live_nodes}
     of_layers = [nodes_in_name(layer.name, known) for layer in layers]
@@ -83,13 +83,14 @@ def _owned(
 ) -> Owned:
     members = graph.in_order(nodes)
     inside = {name for node in members for name in node.writes}
+    told = {shared.name: shared.share for shared in layer.shared_nodes}
     merged = {node.name for node in members if node.writes and values[node.writes[0]] != node.writes[0]}
     reads = tuple(dict.fromkeys(name for node in members for name in node.reads if name not in inside))
     makes = tuple(name for node in members for name in node.writes if name in wanted and node.name not in merged)
     return Owned(
         EngineLayer(layer.name, "", reads, makes, compute_dtype=layer.compute_dtype),
         tuple(name for name in nodes if owners[name] == 1),
-        tuple((name, 1 / owners[name]) for name in nodes if owners[name] > 1),
+        tuple((name, told.get(name, 1 / owners[name])) for name in nodes if owners[name] > 1),
         frozenset(merged),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -13,6 +13,10 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.profile import Ceilings, LayerProfile, SharedNode
+from alexnet_bench.graph import weights
+
+Stored = Mapping[str, tuple[str, ...]]
+"""What the file holds of constants that are dequantised (`weights.stored`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +74,32 @@ def timed_layers(
 ) -> tuple[LayerProfile, ...]:
     """One layer for each layer of the engine, in execution order, with its time and its place under the roofs."""
     typical = {owned.layer.name: median(times.samples_s[owned.layer.name]) for owned in attribution.owned}
-    total = sum(typical.values())
+    total, stored = sum(typical.values()), weights.stored(graph)
     return tuple(
-        _timed(name, owned, layer_cost(graph, costs, owned), times, _Time(typical[owned.layer.name], total), ceilings)
+        _timed(
+            name,
+            owned,
+            layer_cost(graph, costs, owned, stored),
+            times,
+            _Time(typical[owned.layer.name], total),
+            ceilings,
+        )
         for name, owned in zip(layer_names(attribution), attribution.owned, strict=True)
     )
 
 
-def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
+def layer_cost(graph: Graph, costs: CostTable, owned: Owned, stored: Stored | None = None) -> LayerCost:
     """The cost of what a layer computes. A fused layer reads its inputs and weights and writes its outputs, no more.
 
-    Parameters are those of all nodes that it owns, computed or equal to others.
+    Parameters are those of all nodes that it owns, computed or equal to others. Weights have the bytes of the file.
+
+    Args:
+        graph: of the user.
+        costs: of that graph.
+        owned: the layer and its nodes.
+        stored: `weights.stored` of the graph, for callers that ask for many layers.
     """
+    stored = weights.stored(graph) if stored is None else stored
     params = _total(*_counts(costs, owned, "params"))
     owned = _computed(owned)
     rows = [costs.by_name[name] for name in (*owned.nodes, *dict(owned.shared))]
@@ -89,9 +107,9 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned) -> LayerCost:
     return LayerCost(
         macs=None if layer.is_unmatched else _total(*_counts(costs, owned, "macs")),
         flop=None if layer.is_unmatched else _total(*_counts(costs, owned, "flop")),
-        bytes=_moved_bytes(graph, costs, owned),
+        bytes=_moved_bytes(graph, costs, owned, stored),
         params=params or 0,
-        weight_bytes=_size(graph, _weights(graph, owned)) or 0,
+        weight_bytes=_size(graph, weights.as_stored(stored, _weights(graph, owned))) or 0,
         activation_bytes=_size(graph, {*layer.reads, *layer.makes}) or 0,
         live_bytes=max((row.live_bytes for row in rows), default=0),
         output_shapes=tuple(graph.tensor(name).sizes or () for name in layer.makes),
@@ -166,7 +184,7 @@ def _timed(
     )
 
 
-def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned) -> int | None:
+def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> int | None:
     """Bytes that the layer has to move: what its nodes read from outside of it, and what it makes; None when unknown.
 
     Of a node spread over several layers, each moves its share.
@@ -182,13 +200,13 @@ def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned) -> int | None:
     elif all(row.bytes == 0 for row in rows):
         moved = 0
     else:
-        moved = _sum(_read_from_outside(graph, costs, owned), _size(graph, layer.makes))
+        moved = _sum(_read_from_outside(graph, costs, owned, stored), _size(graph, layer.makes))
     if moved is None or owned.nodes:
         return moved
     return round(moved * max((share for _, share in owned.shared), default=0.0))
 
 
-def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned) -> int | None:
+def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> int | None:
     """Bytes that the nodes of a layer read and do not make themselves, each tensor once.
 
     Of a tensor that a node only reads in part (Gather, Slice), no more than that part.
@@ -202,7 +220,7 @@ def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned) -> int | No
         if row.bytes == 0 and node.reads:
             seen_as |= {name: seen_as.get(node.reads[0], node.reads[0]) for name in node.writes}
             continue
-        fresh = {seen_as.get(name, name) for name in node.reads} - inside - read
+        fresh = weights.as_stored(stored, {seen_as.get(name, name) for name in node.reads}) - inside - read
         size = _size(graph, fresh)
         if size is None:
             return None

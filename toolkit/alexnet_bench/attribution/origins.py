@@ -86,6 +86,7 @@ def _layer(
         input_dtypes=owned.layer.input_dtypes,
         output_dtypes=owned.layer.output_dtypes,
         macs=None if owned.layer.is_unmatched else _macs(costs, alone, shared),
+        tactic=owned.layer.tactic,
     )
 
 

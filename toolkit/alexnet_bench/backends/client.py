@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 import alexnet_bench
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import Loaded, LoadRequest, PlanBuilt, PlanRequest
 from alexnet_bench.backends.worker import Reply, Request, Samples
 from alexnet_bench.core import errors
 from alexnet_bench.core.text import printable
@@ -34,7 +34,13 @@ _LONGEST_SELECT_S = 1e6
 """The system takes no longer time to wait for."""
 _GRACE_S = 5.0
 _STDERR_TAIL = 400
-_DOING = {"load": "loading the model", "sample": "running it", "infer": "running it", "unload": "closing it"}
+_DOING = {
+    "load": "loading the model",
+    "plan": "building the engine",
+    "sample": "running it",
+    "infer": "running it",
+    "unload": "closing it",
+}
 _OUT_OF_MEMORY = "the system may have run out of memory: try a smaller --batch"
 _NO_RUN = "the runtime does not survive this model: report it to its makers, or count without running: --static"
 _HOME_FOLDERS = {
@@ -113,6 +119,15 @@ class Worker:
         """
         asked = Request(op="load", load=request, inputs_dir=str(inputs_dir))
         return self._ask(asked, self._deadlines.load_s, Loaded)
+
+    def build(self, request: PlanRequest) -> PlanBuilt:
+        """Builds an engine in the runtime's own format.
+
+        Raises:
+            BackendRefusal: the runtime does not take the model.
+            BackendCrash: the worker died or hung.
+        """
+        return self._ask(Request(op="plan", plan=request), self._deadlines.load_s, PlanBuilt)
 
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
         """Wall times of consecutive runs.

@@ -60,6 +60,59 @@ class Loaded:
     settings: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ShapeBounds:
+    """The sizes that one input of an engine may have: the least, the ones that it is made for, the most."""
+
+    min: tuple[int, ...]
+    opt: tuple[int, ...]
+    max: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a runtime is to build that has an engine format of its own.
+
+    Attributes:
+        backend: name in the registry.
+        module: import name of the runtime.
+        model_path: an ONNX file with the types that the engine is to compute in.
+        plan_path: where the engine goes.
+        layers_path: where the runtime's description of its layers goes.
+        progress_path: where one line goes for each phase of the build.
+        tf32: whether products of float32 may round their factors to TF32.
+        settings: options of this backend, by name; docs/tensorrt.md lists them.
+        profile: by input name, for sizes that the model leaves open.
+        timing_cache_path: of timings from earlier builds, used and added to where the runtime has any use for them.
+    """
+
+    backend: str
+    module: str
+    model_path: str
+    plan_path: str
+    layers_path: str
+    progress_path: str
+    tf32: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    profile: dict[str, ShapeBounds] = field(default_factory=dict)
+    timing_cache_path: str = ""
+
+
+@dataclass(frozen=True)
+class PlanBuilt:
+    """What a runtime says after a build.
+
+    Attributes:
+        backend_version: of the runtime.
+        timing_cache_sha256: of the timings after the build, None where kernels are not timed.
+        warnings: its own, the first few.
+    """
+
+    backend_version: str
+    timing_cache_sha256: str | None
+    warnings: tuple[str, ...] = ()
+
+
 class Runner(Protocol):
     """An engine inside a worker process. `activate` comes first, `deactivate` last; feeds belong to the caller."""
 
@@ -91,6 +144,10 @@ class Backend:
         kept_out: modules that the runtime imports where it finds them, and must not: telemetry.
         missing: the function that says what else is missing, as "module:function"; it is given the module's folder.
         precisions: types that it can be told to compute in, whatever the model's; the first is what it does untold.
+        planner: the function that builds its engines inside a worker, as "module:function"; "" where an engine is an
+            ONNX file.
+        cannot_build: for those with a planner, the function that says why engines cannot be built here, "" if they can.
+        target: for those with a planner, the function that says what engines are for that are built here.
     """
 
     name: str
@@ -103,6 +160,24 @@ class Backend:
     precisions: tuple[str, ...] = ("float32",)
     kept_out: tuple[str, ...] = ()
     missing: str = ""
+    planner: str = ""
+    cannot_build: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What engines are for that are built on this machine.
+
+    Attributes:
+        kind: of device.
+        device: a card's model, or what several of them have in common.
+        driver: its version, None where an engine does not depend on it.
+    """
+
+    kind: str
+    device: str
+    driver: str | None
 
 
 @dataclass(frozen=True)
@@ -114,12 +189,14 @@ class Availability:
         version: of the runtime, "" when it is not installed.
         works: whether it can run.
         reason: why not, and what is missing.
+        builds: whether it can build engines, even where it cannot run them.
     """
 
     backend: str
     version: str
     works: bool
     reason: str = ""
+    builds: bool = False
 
 
 class LayersReader(Protocol):

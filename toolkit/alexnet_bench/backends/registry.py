@@ -11,7 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alexnet_bench.backends.protocol import Availability, Backend, LayersReader, Runner
+from alexnet_bench.backends.protocol import (
+    Availability,
+    Backend,
+    LayersReader,
+    PlanBuilt,
+    PlanRequest,
+    Runner,
+    Target,
+)
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
 from alexnet_bench.core.text import printable
 
@@ -54,11 +62,28 @@ BACKENDS: tuple[Backend, ...] = (
         products=("float32", "float64", "bfloat16", "float16"),
         precisions=("float32", "bfloat16", "float16"),
     ),
+    *(
+        Backend(
+            name=name,
+            module=name.replace("-", "_"),
+            install=f"alexnet-bench[{extra}]",
+            runner="alexnet_bench.backends.tensorrt.runner:TensorRt",
+            layers_reader="alexnet_bench.backends.tensorrt.runner:read_layers",
+            tried_by_default=False,  # until its engines can be run
+            products=(),
+            missing="alexnet_bench.backends.tensorrt.flavour:cannot_run",
+            planner="alexnet_bench.backends.tensorrt.build:build_plan",
+            cannot_build="alexnet_bench.backends.tensorrt.flavour:cannot_build",
+            target="alexnet_bench.backends.tensorrt.flavour:target_of",
+        )
+        for name, extra in (("tensorrt", "tensorrt"), ("tensorrt-rtx", "rtx"))
+    ),
 )
 
 
-PLANNED = ("tensorrt", "onnxruntime-tensorrt", "tensorrt-rtx")
+PLANNED = ("onnxruntime-tensorrt",)
 """Names that later versions will take."""
+RUN_ELSEWHERE = "alexnet-bench build-engine works here; run the engine where there is an NVIDIA GPU"
 
 
 def get_backend(name: str) -> Backend:
@@ -92,6 +117,10 @@ def choose_backend(name: str | None) -> Backend:
     if name is None:
         raise MissingRuntimeError("no runtime is installed", install_hint(get_backend("onnxruntime-cpu")))
     here = availability(candidates[0])
+    if here.builds:
+        raise MissingRuntimeError(
+            f"backend {name} builds engines here, and cannot run them: {here.reason}", RUN_ELSEWHERE
+        )
     what = "does not work here" if here.version else f"needs {candidates[0].module}, which is not installed"
     raise MissingRuntimeError(f"backend {name} {what} ({here.reason})", install_hint(candidates[0]))
 
@@ -107,7 +136,8 @@ def availability(backend: Backend) -> Availability:
     if spec is None or spec.origin is None:  # a mere folder of that name has no origin
         return Availability(backend.name, "", works=False, reason=f"{backend.module} is not installed")
     reason = _load(backend.missing)(Path(spec.origin).parent) if backend.missing else ""
-    return Availability(backend.name, _version(backend.module), works=not reason, reason=reason)
+    builds = not _load(backend.cannot_build)(backend.name) if backend.cannot_build else not reason
+    return Availability(backend.name, _version(backend.module), works=not reason, reason=reason, builds=builds)
 
 
 def import_runtime(name: str) -> None:
@@ -133,6 +163,18 @@ def make_runner(name: str) -> Runner:
     """A new runner of the backend; imports its module, but not yet its runtime."""
     runner: Runner = _load(get_backend(name).runner)()
     return runner
+
+
+def make_plan(request: PlanRequest) -> PlanBuilt:
+    """Builds an engine in a format of the runtime's own; inside a worker. Raises as the backend's planner."""
+    built: PlanBuilt = _load(get_backend(request.backend).planner)(request)
+    return built
+
+
+def target_here(backend: Backend) -> Target | None:
+    """What engines are for that a backend builds here; None for those that run on the processor."""
+    target: Target | None = _load(backend.target)(backend.name) if backend.target else None
+    return target
 
 
 def layers_reader(name: str) -> LayersReader:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from alexnet_bench.backends.protocol import LoadRequest, Runner
-from alexnet_bench.backends.registry import import_runtime, make_runner
+from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner
+from alexnet_bench.backends.registry import import_runtime, make_plan, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
 
@@ -35,6 +35,7 @@ class Request(msgspec.Struct):
 
     op: str
     load: LoadRequest | None = None
+    plan: PlanRequest | None = None
     inputs_dir: str = ""
     outputs_dir: str = ""
     seconds: float = 0.0
@@ -75,6 +76,8 @@ class Engine:
                 return self._sample(request)
             case "infer":
                 return self._infer(request)
+            case "plan":
+                return self._plan(request)
             case "unload":
                 return self._unload()
         raise ValueError(f"unknown request {request.op!r}")
@@ -87,6 +90,12 @@ class Engine:
         self._runner = make_runner(request.load.backend)
         loaded = self._runner.activate(request.load)
         return replace(loaded, peak_bytes=peak_bytes())
+
+    def _plan(self, request: Request) -> object:
+        if request.plan is None:
+            raise ValueError("build without a model")
+        import_runtime(request.plan.backend)
+        return make_plan(request.plan)
 
     def _sample(self, request: Request) -> object:
         runner = self._active()

@@ -16,6 +16,7 @@ class EngineLayer:
         reads: the user's tensors that its inputs stand for.
         makes: the user's tensors that its outputs stand for.
         equals: further ones that the runtime found equal to those, and so does not compute.
+        tactic: the kernel, where the runtime chooses among several and says which; else "".
         is_overhead: it only changes how a tensor lies in memory; no node of the user asked for it.
         is_unmatched: an input or output stands for no tensor of the user that could be found.
         compute_dtype: type of its arithmetic, "" when not reported.
@@ -33,6 +34,23 @@ class EngineLayer:
     input_dtypes: tuple[str, ...] = ()
     output_dtypes: tuple[str, ...] = ()
     equals: tuple[str, ...] = ()
+    tactic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLayer:
+    """A layer of a runtime that names the nodes it computes, and not the tensors.
+
+    Attributes:
+        layer: without tensors.
+        nodes: names of nodes of the engine's graph; one that several layers name is computed by them together.
+        multiplies: whether it is a convolution or a product of matrices: of the layers that compute such a node
+            together, those that do its multiply-adds.
+    """
+
+    layer: EngineLayer
+    nodes: tuple[str, ...]
+    multiplies: bool
 
 
 @dataclass(frozen=True, slots=True)

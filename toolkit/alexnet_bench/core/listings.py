@@ -38,6 +38,7 @@ class BackendDiagnosis:
         works: whether it ran.
         detail: what it ran on, or why it does not work.
         hint: what to type to make it work.
+        builds: whether it built an engine of that model, where it cannot run one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class BackendDiagnosis:
     works: bool
     detail: str
     hint: str = ""
+    builds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

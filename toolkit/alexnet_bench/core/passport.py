@@ -32,6 +32,7 @@ class EngineLayerInfo:
         input_dtypes: types it reads.
         output_dtypes: types it writes.
         macs: multiply-adds of those nodes of the user, None when they are not known.
+        tactic: the kernel that was chosen, "" where the runtime chooses none or does not say.
     """
 
     name: str
@@ -41,6 +42,7 @@ class EngineLayerInfo:
     input_dtypes: tuple[str, ...]
     output_dtypes: tuple[str, ...]
     macs: int | None
+    tactic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from alexnet_bench.engine.locks import locked
 
 PASSPORT_FILE = "passport.json"
 ENGINE_FILE = "engine.onnx"
+PLAN_FILE = "engine.plan"
+"""An engine in the format of its runtime, in place of the ONNX file."""
 DEFAULT_MAX_BYTES = 10 << 30
 _PARTIAL, _OLD = ".partial", ".old"
 

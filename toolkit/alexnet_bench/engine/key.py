@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from alexnet_bench import __version__
+from alexnet_bench.backends.registry import get_backend, target_here
 from alexnet_bench.core.machine import cpu_model
 from alexnet_bench.engine.recipe import Recipe
 
@@ -45,7 +46,10 @@ class Place:
 
 
 def this_place(backend: str, backend_version: str) -> Place:
-    """This machine, with a backend that runs on its processor."""
+    """This machine, with a backend: its processor, or what the backend builds for."""
+    target = target_here(get_backend(backend))
+    if target is not None:
+        return Place(backend, backend_version, target.kind, target.device, target.driver)
     return Place(backend, backend_version, "cpu", device_name())
 
 

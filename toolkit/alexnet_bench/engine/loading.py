@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alexnet_bench.backends.tensorrt.plan_header import check_plan
 from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.hashes import engine_hash
 from alexnet_bench.engine.key import Place
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
+PLAN_SUFFIXES = (".plan", ".engine")
+_GRAPH = ".graph.onnx"
 _KEY = re.compile(r"[0-9a-f]{4,64}")
 _BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
 
@@ -25,7 +28,7 @@ class Engine:
     """An engine's file with its passport.
 
     Attributes:
-        file: the engine, an ONNX file.
+        file: the engine: an ONNX file, or one in the format of its runtime.
         passport: with `path` as it is now.
     """
 
@@ -36,6 +39,22 @@ class Engine:
 def data_file(key: str) -> str:
     """Name of the file for weights that do not fit into the engine's own."""
     return f"{key[:16]}.data"
+
+
+def engine_in(folder: Path) -> Path:
+    """The engine's file in a folder of the cache."""
+    plan = folder / PLAN_FILE
+    return plan if plan.is_file() else folder / ENGINE_FILE
+
+
+def is_plan(file: Path) -> bool:
+    """Whether an engine is in the format of its runtime, and so no ONNX file."""
+    return file.suffix in PLAN_SUFFIXES
+
+
+def graph_file(file: Path) -> Path:
+    """The ONNX file with an engine's graph: the engine itself, or the one beside it, which has no weights."""
+    return file.with_name(file.name + _GRAPH) if is_plan(file) else file
 
 
 def engine_files(file: Path, key: str) -> list[Path]:
@@ -60,7 +79,7 @@ def find_engine(text: str, root: Path) -> Engine:
         file, passport = _parts(path)
     else:
         folder = _by_key(text, root)
-        file, passport = folder / ENGINE_FILE, folder / PASSPORT_FILE
+        file, passport = engine_in(folder), folder / PASSPORT_FILE
     if not passport.is_file():
         raise EngineError(
             f"{printable(str(path), 200)} has no passport: there is no {printable(str(passport), 200)}",
@@ -121,17 +140,19 @@ def check_usable(engine: Engine, here: Place) -> None:
     reasons = reasons_against(engine.passport, here)
     if reasons:
         raise EngineError(f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", _BUILD_AGAIN)
+    if is_plan(engine.file):
+        check_plan(engine.file, here.backend, here.backend_version)
 
 
 def _parts(path: Path) -> tuple[Path, Path]:
     """Where the engine and its passport lie, for a folder or either file."""
     if path.is_dir():
-        return path / ENGINE_FILE, path / PASSPORT_FILE
+        return engine_in(path), path / PASSPORT_FILE
     if path.name == PASSPORT_FILE:
-        return path.with_name(ENGINE_FILE), path
+        return engine_in(path.parent), path
     if path.name.endswith(BESIDE):
         return path.with_name(path.name.removesuffix(BESIDE)), path
-    if path.name == ENGINE_FILE and path.with_name(PASSPORT_FILE).is_file():
+    if path.name in (ENGINE_FILE, PLAN_FILE) and path.with_name(PASSPORT_FILE).is_file():
         return path, path.with_name(PASSPORT_FILE)
     return path, path.with_name(path.name + BESIDE)
 

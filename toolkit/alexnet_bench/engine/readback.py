@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alexnet_bench.backends.client import Deadlines, Worker
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import NAMED_MODEL, Loaded, LoadRequest
 from alexnet_bench.backends.registry import layers_reader
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.errors import PrecisionError
@@ -34,14 +34,22 @@ class ReadBack:
     layers: tuple[EngineLayer, ...]
 
 
-def read_back(request: LoadRequest, inputs_dir: Path, graph: Graph, deadlines: Deadlines) -> ReadBack:
+def read_back(
+    request: LoadRequest,
+    inputs_dir: Path,
+    graph: Graph,
+    deadlines: Deadlines,
+    *,
+    named_model: bytes | None = None,
+) -> ReadBack:
     """Runs an engine once and reads what its layers are.
 
     Args:
-        request: what to load; every node of it has a name.
+        request: what to load.
         inputs_dir: the arrays to feed.
         graph: of the engine, with the shapes of those arrays.
         deadlines: how long the runtime may take.
+        named_model: a copy in which every node has a name, when the file itself lacks that.
 
     Raises:
         BackendRefusal: the runtime does not take the engine.
@@ -50,6 +58,8 @@ def read_back(request: LoadRequest, inputs_dir: Path, graph: Graph, deadlines: D
     with Worker(deadlines) as worker:
         folder = worker.scratch / "layers"
         folder.mkdir()
+        if named_model is not None:
+            (folder / NAMED_MODEL).write_bytes(named_model)
         loaded = worker.load(replace(request, layers_dir=str(folder)), inputs_dir)
         wall_s = tuple(worker.sample(seconds=0.0).wall_s)
         worker.unload()

@@ -115,6 +115,8 @@ def print_diagnosis(diagnosis: Diagnosis, stream: IO[str]) -> None:
 
 def _print_backend(console: Console, backend: BackendDiagnosis) -> None:
     state, style = ("works", "green") if backend.works else ("missing" if not backend.version else "fails", "red")
+    if backend.builds:
+        state, style = "builds", "yellow"
     name = f"{backend.name} {backend.version}".strip()
     console.print(Text.assemble((state, style), "  ", safe(name, "bold"), "  ", safe(backend.detail)))
     if backend.hint:

@@ -18,7 +18,7 @@ from alexnet_bench.engine.hashes import Hashed, engine_hash, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.workflows.choose_recipe import choose_recipe
-from alexnet_bench.workflows.copy_engine import check_other, check_target, copy_out
+from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache, resolve
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def build_engine(
     target = None if output is None else check_target(Path(output))
     job = _job(model, chosen)
     if target is not None:
+        check_suffix(target, job.recipe.backend)
         check_other(target, job.model.path)
     passport = _obtain(job, rebuild=chosen.rebuild, progress=progress)
     return passport if target is None else copy_out(passport, target)
@@ -136,7 +137,7 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
         _fill(job, folder, progress)
 
     folder, hit = cache.obtain(root, job.key, fill, rebuild=rebuild, waiting=waiting)
-    file = folder / cache.ENGINE_FILE
+    file = loading.engine_in(folder)
     passport = replace(
         read_passport(folder / cache.PASSPORT_FILE),
         path=str(file.resolve()),
@@ -188,7 +189,7 @@ def _passport(job: _Job, built: Built, files: Sequence[Path], build_s: float) ->
         size_bytes=sum(file.stat().st_size for file in files),
         build_s=round(build_s, 3),
         engine_sha256=engine_hash(files, None),
-        timing_cache_sha256=None,
-        path=str((engines_root() / job.key / cache.ENGINE_FILE).resolve()),
+        timing_cache_sha256=built.timing_cache_sha256,
+        path=str((engines_root() / job.key / built.written.file.name).resolve()),
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     )

@@ -10,11 +10,14 @@ from pathlib import Path
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.engine.build import Written, write_engine
+from alexnet_bench.engine.loading import is_plan
+from alexnet_bench.engine.plan import check_shapes
 from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, read_back, try_once
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.counting import count
@@ -23,7 +26,7 @@ from alexnet_bench.measure.inputs import generate
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.resolve import ResolvedModel
 
-_TOLD_THE_TYPE = ("openvino",)
+_TOLD_THE_TYPE = ("openvino", "torch")
 """Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
 _QUANTISED = ("Quantize", "Dequantize", "QLinear", "Integer", "DynamicQuantize")
 """Parts of the names of operators that work on bytes."""
@@ -40,6 +43,7 @@ class Built:
         compute_dtypes: layers by type.
         macs_attributed_fraction: share of the user's multiply-adds whose layer is known.
         unattributed: the user's live nodes without a layer.
+        timing_cache_sha256: of the timings that kernels were chosen by, None where they are not timed.
     """
 
     written: Written
@@ -47,6 +51,7 @@ class Built:
     compute_dtypes: dict[str, int]
     macs_attributed_fraction: float | None
     unattributed: tuple[str, ...]
+    timing_cache_sha256: str | None = None
 
 
 def make(
@@ -73,6 +78,10 @@ def make(
     limits.check_memory(costs, batch or 1)
     deadlines = limits.deadlines(costs, timeout_s)
     feeds = generate(graph, seed=_SEED, pixel_range=model.pixel_range)
+    if get_backend(recipe.backend).planner:
+        from alexnet_bench.workflows.build_plan import Task, make_plan
+
+        return make_plan(Task(source, model, recipe, graph, costs, feeds, key, folder, deadlines), progress)
     written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key)
     progress("reading back what it computes in")
     engine = open_model(written.file)
@@ -82,8 +91,8 @@ def make(
         request = load_request(recipe, written.file, graph)
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
-    check_types(recipe.precision, mapped.layers, kept_fp32=written.kept_fp32, is_quantised=_is_quantised(graph))
-    for name, shapes, size in _ends(recipe):
+    check_types(recipe.precision, mapped.layers, kept_fp32=written.kept_fp32, is_quantised=is_quantised(graph))
+    for name, shapes, size in ends(recipe):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
     return Built(
@@ -96,18 +105,25 @@ def make(
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
-    """What a worker is to load for an engine of a recipe, with the shapes of a graph."""
+    """What a worker is to load for an engine of a recipe, with the shapes of a graph.
+
+    Raises:
+        ShapeError: the engine was built for other shapes.
+    """
+    shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
+    if is_plan(file):
+        check_shapes(recipe, shapes)
     return LoadRequest(
         recipe.backend,
         str(file.resolve()),
         threads or usable_cores(),
         precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
         settings=dict(recipe.settings),
-        shapes={name: graph.tensor(name).sizes or () for name in graph.inputs},
+        shapes=shapes,
     )
 
 
-def _ends(recipe: Recipe) -> Iterator[tuple[str, Mapping[str, Sequence[int]], int | None]]:
+def ends(recipe: Recipe) -> Iterator[tuple[str, Mapping[str, Sequence[int]], int | None]]:
     """The smallest and the largest shapes, where they are not those that the engine was tried with already."""
     for end in ("min", "max"):
         shapes = {name: getattr(item, end) for name, item in recipe.shapes.items()}
@@ -133,5 +149,6 @@ def _try_end(
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
 
 
-def _is_quantised(graph: Graph) -> bool:
+def is_quantised(graph: Graph) -> bool:
+    """Whether a model multiplies bytes."""
     return any(part in node.op_type for node in graph.live_nodes for part in _QUANTISED)

@@ -11,6 +11,7 @@ from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.passport import read_passport
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.build import built_from
+from alexnet_bench.engine.loading import engine_in, graph_file
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.build import engines_root, memo_folder
 from alexnet_bench.workflows.inspect import reasons_here
@@ -67,7 +68,7 @@ def _engine(kept: cache.Kept) -> CacheEntry:
         passport = read_passport(kept.folder / cache.PASSPORT_FILE)
         reasons = reasons_here(passport)
         recipe, backend = str(passport.recipe.get("name", "")), f"{passport.backend} {passport.backend_version}"
-        model = built_from(open_model(kept.folder / cache.ENGINE_FILE))
+        model = built_from(open_model(graph_file(engine_in(kept.folder))))
     except AlexnetBenchError as error:
         reasons = (f"damaged: {error.message}",)
     when = _date(kept.last_used_s)

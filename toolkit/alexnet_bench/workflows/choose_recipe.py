@@ -61,7 +61,7 @@ def _working(name: str | None) -> tuple[Backend, str]:
     """The backend asked for, else the first that works here, and its version: looking for that twice takes a while."""
     for backend in [get_backend(name)] if name else [backend for backend in BACKENDS if backend.tried_by_default]:
         here = availability(backend)
-        if here.works:
+        if here.works or here.builds:
             return backend, here.version
     missing = choose_backend(name)  # raises, with the line that installs one
     return missing, availability(missing).version

@@ -8,30 +8,36 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine.loading import BESIDE, engine_files
+from alexnet_bench.engine.loading import BESIDE, PLAN_SUFFIXES, engine_files, graph_file, is_plan
 
 _SUFFIX = ".onnx"
+_SUFFIXES = (_SUFFIX, *PLAN_SUFFIXES)
 
 
 def check_target(target: Path) -> Path:
     """Refuses a place that cannot be written before minutes are spent; gives it back.
 
     Raises:
-        UsageError: the name is not that of an ONNX file.
+        UsageError: the name is not that of an engine.
         OutputError: the file, or its passport, cannot be written.
     """
-    if target.suffix != _SUFFIX:
-        raise UsageError(
-            f"{printable(str(target), 200)} is not the name of an engine",
-            f"end its name in {_SUFFIX}: -o FILE{_SUFFIX}",
-        )
+    if target.suffix not in _SUFFIXES:
+        raise _not_a_name(target, _SUFFIX)
     for path in (target, passport_path(target)):
         atomic.check_writable(path)
     return target
+
+
+def check_suffix(target: Path, backend: str) -> None:
+    """Raises UsageError when a name is that of an engine of another format than the backend's."""
+    has_plans = bool(get_backend(backend).planner)
+    if is_plan(target) != has_plans:
+        raise _not_a_name(target, PLAN_SUFFIXES[0] if has_plans else _SUFFIX)
 
 
 def check_other(target: Path, model: Path) -> None:
@@ -56,11 +62,18 @@ def copy_out(passport: Passport, target: Path) -> Passport:
         OutputError: a file cannot be written.
     """
     engine, *data = engine_files(Path(passport.path), passport.key)
-    for source, copy in ((engine, target), *((path, target.with_name(path.name)) for path in data)):
+    beside = [(graph_file(engine), graph_file(target))] if is_plan(engine) else []
+    for source, copy in ((engine, target), *beside, *((path, target.with_name(path.name)) for path in data)):
         _copy(source, copy)
     moved = replace(passport, path=str(target.resolve()))
     atomic.write_bytes(passport_path(target), encode_passport(moved))
     return moved
+
+
+def _not_a_name(target: Path, suffix: str) -> UsageError:
+    return UsageError(
+        f"{printable(str(target), 200)} is not the name of an engine", f"end its name in {suffix}: -o FILE{suffix}"
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

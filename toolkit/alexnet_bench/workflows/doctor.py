@@ -9,8 +9,8 @@ from pathlib import Path
 from alexnet_bench import __version__
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.client import Worker
-from alexnet_bench.backends.protocol import Backend, LoadRequest
-from alexnet_bench.backends.registry import BACKENDS, availability, install_hint
+from alexnet_bench.backends.protocol import Availability, Backend, LoadRequest, PlanRequest
+from alexnet_bench.backends.registry import BACKENDS, RUN_ELSEWHERE, availability, install_hint
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
@@ -38,6 +38,8 @@ def diagnose() -> Diagnosis:
 
 def _try(backend: Backend) -> BackendDiagnosis:
     here = availability(backend)
+    if here.builds and not here.works:
+        return _try_build(backend, here)
     if not here.works:
         return BackendDiagnosis(backend.name, here.version, works=False, detail=here.reason, hint=install_hint(backend))
     try:
@@ -45,6 +47,20 @@ def _try(backend: Backend) -> BackendDiagnosis:
     except AlexnetBenchError as error:
         return BackendDiagnosis(backend.name, here.version, works=False, detail=error.message, hint=error.hint)
     return BackendDiagnosis(backend.name, here.version, works=True, detail=f"ran a small model on {device}")
+
+
+def _try_build(backend: Backend, here: Availability) -> BackendDiagnosis:
+    """A backend that builds engines, and cannot run them here."""
+    try:
+        with Worker() as worker:
+            model = worker.scratch / "model.onnx"
+            write_triad(model, 16)
+            plan, layers, progress = (str(worker.scratch / name) for name in ("plan", "layers", "progress"))
+            worker.build(PlanRequest(backend.name, backend.module, str(model), plan, layers, progress))
+    except AlexnetBenchError as error:
+        return BackendDiagnosis(backend.name, here.version, works=False, detail=error.message, hint=error.hint)
+    detail = f"builds; cannot run: {here.reason}"
+    return BackendDiagnosis(backend.name, here.version, works=False, detail=detail, hint=RUN_ELSEWHERE, builds=True)
 
 
 def _run_small_model(backend: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine import loading
-from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.workflows.build import BuildOptions, build_engine, engines_root, memo_folder
@@ -72,6 +72,7 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
     here = this_place(passport.backend, availability(get_backend(passport.backend)).version)
     loading.check_usable(engine, here)
     loading.check_whole(engine, memo_folder())
+    choose_backend(passport.backend)
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
     model = ResolvedModel(printable(Path(text).stem or text), engine.file)
     return EngineInUse(engine.file, as_it_is, from_document(passport.recipe)), model
@@ -83,7 +84,7 @@ def is_engine(text: str) -> bool:
     try:
         if path.is_dir():
             return (path / PASSPORT_FILE).is_file()
-        beside = (path.name + loading.BESIDE, *([PASSPORT_FILE] if path.name == ENGINE_FILE else []))
+        beside = (path.name + loading.BESIDE, *([PASSPORT_FILE] if path.name in (ENGINE_FILE, PLAN_FILE) else []))
         return path.is_file() and any(path.with_name(name).is_file() for name in beside)
     except (OSError, ValueError):  # a name that no file can have
         return False

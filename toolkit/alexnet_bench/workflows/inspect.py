@@ -18,7 +18,7 @@ from alexnet_bench.core.profile import Bound
 from alexnet_bench.core.workspace import find_workspace
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import check_whole, find_engine, reasons_against
+from alexnet_bench.engine.loading import check_whole, find_engine, graph_file, reasons_against
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
@@ -53,7 +53,7 @@ def inspect(engine: str | Path, *, budget: str = DEFAULT_BUDGET) -> Inspection:
     check_whole(found)
     passport = found.passport
     recipe = from_document(passport.recipe)
-    file = open_model(found.file)
+    file = open_model(graph_file(found.file))
     batch = recipe.batch.opt if recipe.batch else None
     graph = build_graph(file, name=built_from(file) or found.file.stem, batch=batch, given_shapes=recipe.opt_shapes)
     costs = count(graph)
@@ -75,10 +75,9 @@ def reasons_here(passport: Passport) -> tuple[str, ...]:
     if backend is None:
         return (f"foreign: built for backend {passport.backend}, which this version does not have",)
     here = availability(backend)
-    if not here.works:
+    if not (here.works or here.builds):
         return (f"{passport.backend} is not installed here",)
     return reasons_against(passport, this_place(backend.name, here.version))
-
 
 
 def _layer(graph: Graph, costs: CostTable, info: EngineLayerInfo, owned: Owned, device: Device) -> InspectedLayer:

@@ -11,9 +11,9 @@ import msgspec
 from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine.cache import PASSPORT_FILE
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import BESIDE, Engine, check_usable, check_whole, find_engine
+from alexnet_bench.engine.loading import BESIDE, Engine, check_usable, check_whole, find_engine, graph_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
@@ -89,7 +89,11 @@ def _is_engine(text: str) -> bool:
     """Whether there is a passport where it would lie."""
     path = Path(text)
     beside = path.with_name(path.name + BESIDE) if path.name else path
-    places = [path / PASSPORT_FILE, beside, path.with_name(PASSPORT_FILE) if path.name == "engine.onnx" else beside]
+    places = [
+        path / PASSPORT_FILE,
+        beside,
+        path.with_name(PASSPORT_FILE) if path.name in (ENGINE_FILE, PLAN_FILE) else beside,
+    ]
     return _is_passport(path) or any(os.path.isfile(place) for place in places)  # noqa: PTH113 - odd names raise nothing
 
 
@@ -102,7 +106,7 @@ def _built(text: str) -> Opened:
             f"the passport of {printable(text, 200)} holds no recipe to follow: {printable(str(error), 200)}",
             "build the engine again: alexnet-bench build-engine MODEL --rebuild",
         ) from None
-    return Opened(printable(text, 200), open_model(engine.file), built=engine, recipe=recipe)
+    return Opened(printable(text, 200), open_model(graph_file(engine.file)), built=engine, recipe=recipe)
 
 
 def _built_by_key(text: str) -> Opened:

@@ -1,0 +1,108 @@
+"""Builds by the real TensorRT-RTX, which needs no GPU for that; what it refuses, and in what words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from onnx import helper
+
+from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.protocol import LoadRequest, ShapeBounds
+from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.backends.tensorrt import flavour
+from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
+from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, EngineError, UsageError
+from tests.unit.backends.tensorrt_here import build, needs_rtx, write_node
+
+pytestmark = needs_rtx
+_RELU = helper.make_node("Relu", ["x"], ["y"], "relu")
+_GEMM = helper.make_node("Gemm", ["x", "w"], ["y"], "fc")
+
+
+def test_an_engine_comes_with_its_layers(tmp_path: Path) -> None:
+    built = build(write_node(tmp_path, _RELU, 2, 3))
+    layers = read_plan_layers((tmp_path / "layers.txt").read_text())
+    assert [layer.nodes for layer in layers] == [("relu",)]
+    assert built.timing_cache_sha256 is None
+    check_plan(tmp_path / "engine.plan", "tensorrt-rtx", built.backend_version)
+    assert "Building engine" in (tmp_path / "progress.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("node", "sizes", "said"),
+    [
+        (helper.make_node("Det", ["x"], ["y"], "det"), (3, 3), r"node det \(Det\): it has no such operator"),
+        (helper.make_node("Nothing", ["x"], ["y"], "odd", domain="elsewhere"), (3,), r"node odd \(Nothing\)"),
+        (helper.make_node("LRN", ["x"], ["y"], "norm", size=4), (1, 4, 5, 5), r"node norm \(LRN\): .*windowSize"),
+    ],
+)
+def test_an_operator_that_is_refused_is_named(tmp_path: Path, node: object, sizes: tuple[int, ...], said: str) -> None:
+    with pytest.raises(BackendRefusal, match=said):
+        build(write_node(tmp_path, node, *sizes))  # type: ignore[arg-type]
+
+
+def test_a_pass_is_proposed_that_would_help(tmp_path: Path) -> None:
+    model = write_node(tmp_path, helper.make_node("LRN", ["x"], ["y"], "norm", size=4), 1, 4, 5, 5)
+    with pytest.raises(BackendRefusal) as refused:
+        build(model)
+    assert "the pass lower-lrn may help" in refused.value.hint
+
+
+def test_what_only_the_builder_refuses_has_its_reason(tmp_path: Path) -> None:
+    model = write_node(tmp_path, _GEMM, 2, 4, weights=[("w", (4, 3))])
+    with pytest.raises(BackendRefusal, match=r"Turing \(SM75\): FP32 GEMM is not supported") as refused:
+        build(model, settings={"compute_capability": "75"})
+    assert "--precision fp16" in refused.value.hint
+
+
+def test_open_sizes_need_a_range(tmp_path: Path) -> None:
+    model = write_node(tmp_path, _RELU, "N", 3)
+    with pytest.raises(BackendRefusal, match=r"the input x has open sizes \(-1, 3\)"):
+        build(model)
+    build(model, profile={"x": ShapeBounds((1, 3), (8, 3), (32, 3))})
+    assert "MinShape: [1,3], OptShape: [8,3], MaxShape: [32,3]" in (tmp_path / "layers.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"optimisation_level": "3"}, "no setting 'optimisation_level'"),
+        ({"optimization_level": "9"}, "optimization_level of tensorrt-rtx cannot be '9'"),
+        ({"workspace": "much"}, "workspace cannot be 'much'"),
+        ({"compute_capability": "sm89"}, "compute_capability cannot be 'sm89'"),
+        ({"compute_capability": "90"}, "does not build for SM90"),
+    ],
+)
+def test_settings_that_are_not_known_are_refused(tmp_path: Path, settings: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build(write_node(tmp_path, _RELU, 2), settings=settings)
+
+
+def test_settings_are_followed(tmp_path: Path) -> None:
+    model = write_node(tmp_path, _RELU, 2)
+    build(model, settings={"optimization_level": "0", "workspace": "64MiB", "compute_capability": "86,120"})
+    assert read_plan_header(tmp_path / "engine.plan").capabilities == (86, 120)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"\x08\x08nonsense")
+    with pytest.raises(AlexnetBenchError) as refused:
+        build(model)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.skipif(flavour.driver_version() is not None, reason="there is an NVIDIA driver here")
+def test_it_builds_and_does_not_run_here(tmp_path: Path) -> None:
+    model = write_node(tmp_path, _RELU, 2)
+    build(model)
+    here = availability(get_backend("tensorrt-rtx"))
+    assert (here.works, here.builds, here.reason) == (False, True, "no NVIDIA driver")
+    write_arrays(tmp_path, {})
+    with Worker() as worker, pytest.raises(BackendRefusal, match="cannot run engines here: no NVIDIA driver"):
+        worker.load(LoadRequest("tensorrt-rtx", str(tmp_path / "engine.plan"), 1), tmp_path)
+    with Worker() as worker, pytest.raises(EngineError, match="is no engine of TensorRT"):
+        worker.load(LoadRequest("tensorrt-rtx", str(model), 1), tmp_path)

@@ -1,0 +1,178 @@
+"""What differs between the flavours, with a stand-in for the modules that no public registry has whole."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alexnet_bench.backends.protocol import PlanRequest, Target
+from alexnet_bench.backends.tensorrt import flavour
+from alexnet_bench.backends.tensorrt.build import build_plan
+from alexnet_bench.core.errors import BackendRefusal, UsageError
+
+_TF32, _TYPED = 7, 1
+
+
+class _Tensor(SimpleNamespace):
+    """An input of a network."""
+
+
+class _Config:
+    def __init__(self) -> None:
+        self.on: dict[int, bool] = {_TF32: True}
+        self.limits: dict[str, int] = {}
+        self.profiles: list[Any] = []
+        self.timings = b""
+
+    def set_flag(self, flag: int) -> None:
+        self.on[flag] = True
+
+    def clear_flag(self, flag: int) -> None:
+        self.on[flag] = False
+
+    def set_memory_pool_limit(self, pool: str, size: int) -> None:
+        self.limits[pool] = size
+
+    def create_timing_cache(self, content: bytes) -> bytes:
+        return content
+
+    def set_timing_cache(self, timings: bytes, *, ignore_mismatch: bool) -> bool:
+        assert ignore_mismatch is False
+        self.timings = timings
+        return True
+
+    def get_timing_cache(self) -> SimpleNamespace:
+        return SimpleNamespace(serialize=lambda: self.timings + b"+")
+
+
+class _Module(SimpleNamespace):
+    """As much of TensorRT as a build calls; remembers what it was told."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(__version__=version, flags=-1, config=_Config(), says_layers=True)
+        self.LayerInformationFormat = SimpleNamespace(ONELINE="oneline")
+        self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
+        self.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=_TYPED)
+        self.ProfilingVerbosity = SimpleNamespace(DETAILED="detailed")
+        self.BuilderFlag = SimpleNamespace(TF32=_TF32)
+        self.MemoryPoolType = SimpleNamespace(WORKSPACE="workspace")
+
+    def Builder(self, log: Any) -> SimpleNamespace:  # noqa: N802 - TensorRT's name
+        def network(flags: int) -> SimpleNamespace:
+            self.flags = flags
+            return SimpleNamespace(num_inputs=1, get_input=lambda _: _Tensor(name="x", shape=(2,)))
+
+        def build(_network: object, _config: object) -> bytes:
+            if self.says_layers:
+                log.log("Severity.VERBOSE", "Layers:\nName: a")
+            log.log("Severity.WARNING", "slow")
+            return b"plan"
+
+        return SimpleNamespace(
+            create_network=network, create_builder_config=lambda: self.config, build_serialized_network=build
+        )
+
+    def Runtime(self, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
+        inspector = SimpleNamespace(get_engine_information=lambda form: f"Layers:\nName: {form}")
+        engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
+        return SimpleNamespace(deserialize_cuda_engine=lambda plan: engine if plan == b"plan" else None)
+
+    def OnnxParser(self, _network: object, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
+        return SimpleNamespace(parse_from_file=lambda _: True)
+
+
+def _request(folder: Path, **changes: Any) -> PlanRequest:
+    files = (str(folder / name) for name in ("model", "plan", "layers", "progress"))
+    model, plan, layers, progress = files
+    return PlanRequest("tensorrt", "tensorrt", model, plan, layers, progress, **changes)
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def put(version: str) -> _Module:
+        module = _Module(version)
+        monkeypatch.setitem(sys.modules, "tensorrt", module)
+        return module
+
+    return put
+
+
+@pytest.mark.parametrize(("version", "flags"), [("10.13.3", 1 << _TYPED), ("11.0.1", 0)])
+def test_networks_are_strongly_typed_in_every_version(tmp_path: Path, install: Any, version: str, flags: int) -> None:
+    module = install(version)
+    built = build_plan(_request(tmp_path))
+    assert module.flags == flags
+    assert built.backend_version == version
+    assert (tmp_path / "plan").read_bytes() == b"plan"
+    assert (tmp_path / "layers").read_text() == "Layers:\nName: a"
+    assert built.warnings == ("slow",)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_tf32_is_off_unless_asked_for(tmp_path: Path, install: Any, asked: bool) -> None:
+    module = install("11.0.1")
+    build_plan(_request(tmp_path, tf32=asked))
+    assert module.config.on[_TF32] is asked
+
+
+def test_the_inspector_is_asked_where_the_log_is_silent(tmp_path: Path, install: Any) -> None:
+    install("10.13.3").says_layers = False
+    build_plan(_request(tmp_path))
+    assert (tmp_path / "layers").read_text() == "Layers:\nName: oneline"
+
+
+def test_limits_reach_the_builder(tmp_path: Path, install: Any) -> None:
+    module = install("10.13.3")
+    build_plan(_request(tmp_path, settings={"workspace": "2GiB", "optimization_level": "5"}))
+    assert module.config.limits == {"workspace": 2 << 30}
+    assert module.config.builder_optimization_level == 5
+    assert module.config.profiling_verbosity == "detailed"
+
+
+def test_timings_are_kept_and_used_again(tmp_path: Path, install: Any) -> None:
+    timings = tmp_path / "timings" / "card.cache"
+    for content in (b"+", b"++"):
+        install("10.13.3")
+        built = build_plan(_request(tmp_path, timing_cache_path=str(timings)))
+        assert timings.read_bytes() == content
+        assert built.timing_cache_sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_timings_can_be_left_out(tmp_path: Path, install: Any) -> None:
+    install("10.13.3")
+    request = _request(tmp_path, timing_cache_path=str(tmp_path / "card.cache"), settings={"timing_cache": "off"})
+    assert build_plan(request).timing_cache_sha256 is None
+    assert not (tmp_path / "card.cache").exists()
+
+
+def test_an_unknown_version_is_refused(tmp_path: Path, install: Any) -> None:
+    install("8.6.1")
+    with pytest.raises(BackendRefusal, match=r"tensorrt 8\.6\.1 is not supported") as refused:
+        build_plan(_request(tmp_path))
+    assert refused.value.hint == "install one of: 10.x, 11.x"
+
+
+def test_only_rtx_builds_for_cards_that_are_not_here(tmp_path: Path, install: Any) -> None:
+    install("11.0.1")
+    with pytest.raises(UsageError, match="builds for the card at hand"):
+        build_plan(_request(tmp_path, settings={"compute_capability": "89"}))
+
+
+def test_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flavour, "_DRIVER", tmp_path / "version")
+    monkeypatch.setattr(flavour, "_CARDS", tmp_path / "gpus")
+    assert flavour.cannot_build("tensorrt") == flavour.cannot_run(tmp_path) == "no NVIDIA driver"
+    assert flavour.cannot_build("tensorrt-rtx") == ""
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\nGCC\n")
+    card = tmp_path / "gpus" / "0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "information").write_text("Model: \t\t NVIDIA L4\nIRQ: 1\n")
+    assert flavour.target_of("tensorrt") == Target("cuda", "NVIDIA L4", "580.65.06")
+    assert flavour.target_of("tensorrt-rtx") == Target("rtx", "NVIDIA RTX GPUs", None)
+    assert flavour.cannot_build("tensorrt") == ""
+    assert "not in this version" in flavour.cannot_run(tmp_path)

@@ -1,0 +1,107 @@
+"""Layers of TensorRT from what it says of them; recorded with TensorRT-RTX 1.7.1.116."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies, named_layers
+from alexnet_bench.backends.tensorrt.plan_log import (
+    PlanLayer,
+    PlanTensor,
+    dtype_name,
+    node_names,
+    read_plan_layers,
+)
+from alexnet_bench.core.errors import BackendCrash
+
+_DATA = Path(__file__).parents[2] / "data" / "tensorrt"
+
+
+@pytest.fixture(scope="module")
+def alexnet() -> list[PlanLayer]:
+    return read_plan_layers((_DATA / "alexnet-2012-fp32.layers.txt").read_text())
+
+
+def _layer(kind: str, reads: tuple[str, ...], weights: tuple[tuple[str, int], ...], name: str = "n") -> PlanLayer:
+    inputs = tuple(PlanTensor(dtype, 8) for dtype in reads)
+    return PlanLayer(name, kind, inputs, tuple(PlanTensor(*weight) for weight in weights), inputs, "", ("n",))
+
+
+def test_every_layer_is_read_with_its_nodes(alexnet: list[PlanLayer]) -> None:
+    assert len(alexnet) == 19
+    assert alexnet[0].nodes == ()
+    assert alexnet[1].nodes == ("conv1", "relu1")
+    assert alexnet[7].nodes == ("conv2", "relu2", "norm2", "norm2/split_towers")
+    assert [layer.kind for layer in alexnet].count("runtime_fusion") == 5
+
+
+def test_tensors_have_types_and_sizes_and_kernels_names(alexnet: list[PlanLayer]) -> None:
+    conv1 = alexnet[1]
+    assert conv1.inputs == (PlanTensor("float32", 3 * 224 * 224),)
+    assert conv1.constants[0] == PlanTensor("float32", 96 * 3 * 11 * 11)
+    assert conv1.outputs == (PlanTensor("float32", 96 * 55 * 55),)
+    assert alexnet[0].tactic == "__myl_Move_0x733456e95614425c5538778f2180caae"
+
+
+def test_products_are_told_from_all_else(alexnet: list[PlanLayer]) -> None:
+    products = {layer.nodes[0] for layer in alexnet if multiplies(layer)}
+    assert products == {"conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"}
+
+
+def test_a_layer_without_nodes_is_overhead(alexnet: list[PlanLayer]) -> None:
+    named = named_layers(alexnet, tf32=False)
+    assert [item.layer.is_overhead for item in named] == [True] + [False] * 18
+
+
+def test_tf32_is_said_of_products_alone(alexnet: list[PlanLayer]) -> None:
+    named = named_layers(alexnet, tf32=True)
+    assert {item.layer.compute_dtype for item in named if item.multiplies} == {"tf32"}
+    assert {item.layer.compute_dtype for item in named if not item.multiplies} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (_layer("correlation", ("float16",), (("float16", 100), ("float16", 1))), "float16"),
+        (_layer("correlation", ("float32",), (("float16", 100),)), "float16"),
+        (_layer("correlation", ("float16",), (("float32", 1),)), "float16"),
+        (_layer("kgen", ("float16",), (("float32", 100),)), "float32"),
+        (_layer("correlation", ("int8",), (("int8", 100), ("float32", 4))), "int8"),
+        (_layer("correlation", ("int8", "float16"), (("float16", 100),)), "float16"),
+        (_layer("correlation", ("int8",), (("float16", 100),)), "int8"),
+        (_layer("gemm", ("float16",), (("int8", 100),)), "float16"),
+        (_layer("kgen", ("int64",), ()), ""),
+    ],
+)
+def test_the_type_of_the_arithmetic(layer: PlanLayer, expected: str) -> None:
+    assert compute_dtype(layer) == expected
+
+
+@pytest.mark.parametrize("metadata", ["[ONNX Layer: a]\x1e[ONNX Layer: b]", "[ONNX Layer: a]\x1f[ONNX Layer: b]"])
+def test_both_separators_between_nodes_are_known(metadata: str) -> None:
+    assert node_names(metadata) == ("a", "b")
+
+
+def test_names_may_hold_brackets_and_repeat() -> None:
+    assert node_names("[ONNX Layer: a[0]]\x1f[ONNX Layer: a[0]]\x1f[ONNX Layer: x, y]") == ("a[0]", "x, y")
+
+
+def test_types_are_given_numpys_names() -> None:
+    assert [dtype_name(said) for said in ("Half", "BFloat16", "Int8", "Int64", "FP8")] == [
+        *("float16", "bfloat16", "int8", "int64", "float8e4m3fn"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "Layers:\n", "Layers:\nName: a, Something: else\n"])
+def test_a_description_of_another_form_is_an_error(text: str) -> None:
+    with pytest.raises(BackendCrash, match="TensorRT"):
+        read_plan_layers(text)
+
+
+def test_a_layer_in_another_form_among_others_is_not_skipped() -> None:
+    lines = (_DATA / "alexnet-2012-fp32.layers.txt").read_text().split("\n")
+    lines[3] = lines[3].replace(", LayerType: ", ", Kind: ")
+    with pytest.raises(BackendCrash, match="describes a layer in an unknown form: 'Name: __myl_ReshMul"):
+        read_plan_layers("\n".join(lines))

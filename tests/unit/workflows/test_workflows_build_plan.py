@@ -1,0 +1,226 @@
+"""Engines of the real TensorRT-RTX, from options to passport; it builds without a GPU."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from alexnet_bench import BuildOptions, Options, build_engine, profile
+from alexnet_bench.backends.tensorrt import flavour
+from alexnet_bench.core.errors import (
+    BackendRefusal,
+    EngineError,
+    MissingRuntimeError,
+    PrecisionError,
+    ShapeError,
+    UsageError,
+)
+from alexnet_bench.core.passport import EngineLayerInfo, Passport, encode_passport
+from alexnet_bench.engine.hashes import engine_hash
+from alexnet_bench.engine.loading import graph_file
+from alexnet_bench.engine.recipe import find_recipe
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.network import architectures
+from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.doctor import diagnose
+from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.resolve import onnx_package_models, resolve
+from tests.unit.backends.tensorrt_here import needs_rtx
+
+pytestmark = needs_rtx
+_RTX = "tensorrt-rtx"
+_no_driver = pytest.mark.skipif(flavour.driver_version() is not None, reason="there is an NVIDIA driver here")
+
+
+def _build(model: str | Path, precision: str = "fp32") -> Passport:
+    return build_engine(model, options=BuildOptions(backend=_RTX, precision=precision))
+
+
+def _macs(name: str) -> int:
+    return count(build_graph(open_model(resolve(name).path), name=name)).macs
+
+
+def _products(passport: Passport) -> list[EngineLayerInfo]:
+    return [layer for layer in passport.layers if layer.macs]
+
+
+@pytest.fixture(scope="module")
+def lenet() -> Passport:
+    return _build("lenet-5")
+
+
+@pytest.fixture
+def copy(lenet: Passport, tmp_path: Path) -> Path:
+    """An engine outside of the cache, its passport and its graph beside it."""
+    assert lenet.backend == _RTX
+    target = tmp_path / "lenet.plan"
+    build_engine("lenet-5", options=BuildOptions(backend=_RTX, precision="fp32"), output=target)
+    return target
+
+
+@pytest.mark.parametrize("name", sorted(architectures.names()))
+def test_every_multiply_add_of_a_reference_network_has_a_layer_in_half(name: str) -> None:
+    passport = _build(name, "fp16")
+    assert passport.macs_attributed_fraction == 1.0
+    assert {layer.compute_dtype for layer in _products(passport)} == {"float16"}
+    assert all("float16" in layer.input_dtypes for layer in _products(passport))
+    assert sum(layer.macs or 0 for layer in passport.layers) == _macs(name)
+
+
+@pytest.mark.parametrize("name", sorted(onnx_package_models()))
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_every_multiply_add_of_the_onnx_packages_models_has_a_layer(name: str, precision: str) -> None:
+    passport = _build(name, precision)
+    assert passport.macs_attributed_fraction == 1.0
+    assert sum(layer.macs or 0 for layer in passport.layers) == _macs(name)
+
+
+def test_the_2012_net_in_half_takes_half_the_room() -> None:
+    full, half = _build("alexnet-2012"), _build("alexnet-2012", "fp16")
+    assert {layer.compute_dtype for layer in _products(full)} == {"float32"}
+    assert half.size_bytes <= 0.52 * full.size_bytes
+
+
+def test_the_passport_says_what_was_built(lenet: Passport) -> None:
+    assert (lenet.target, lenet.device, lenet.driver) == ("rtx", "NVIDIA RTX GPUs", None)
+    assert lenet.timing_cache_sha256 is None
+    assert Path(lenet.path).name == "engine.plan"
+    assert Path(lenet.path).stat().st_size == lenet.size_bytes
+    assert _products(lenet)[0].onnx_nodes == ("conv1", "tanh1")
+    assert any(layer.tactic.startswith("__myl") for layer in lenet.layers)
+
+
+def test_what_is_built_is_found_again(lenet: Passport) -> None:
+    begun = time.perf_counter()
+    again = _build("lenet-5")
+    assert again.cache_hit
+    assert again.key == lenet.key
+    assert time.perf_counter() - begun < 0.5
+
+
+def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) -> None:
+    recipe = tmp_path / "silent.toml"
+    recipe.write_text('precision = "fp16"\npasses = ["fold-constants"]\n')
+    with pytest.raises(
+        PrecisionError, match=r"5 of 5 layers with multiply-adds compute in another type: conv1 .*fc5"
+    ) as error:
+        build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe=str(recipe)))
+    assert error.value.exit_code == 1
+
+
+def test_layers_that_the_recipe_keeps_may_stay_in_float32(tmp_path: Path) -> None:
+    recipe = tmp_path / "kept.toml"
+    recipe.write_text('precision = "fp16"\npasses = ["fp16"]\nkeep_fp32 = ["fc5"]\n')
+    passport = build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe=str(recipe)))
+    (kept,) = [layer for layer in _products(passport) if layer.compute_dtype == "float32"]
+    assert kept.name == "tanh4/to_float32 + fc5"
+    assert kept.macs == 84 * 10
+
+
+def test_tf32_is_told_apart() -> None:
+    types = {layer.onnx_nodes[:1]: layer.compute_dtype for layer in _products(_build("lenet-5", "tf32"))}
+    assert (types["conv1",], types["conv3",]) == ("tf32", "tf32")
+    assert types["fc4",] == "float32"  # so small that it is written out as multiplications and a sum
+
+
+def test_an_engine_is_inspected_by_its_files_alone(copy: Path) -> None:
+    found = inspect(copy)
+    assert found.model == "lenet-5"
+    assert found.shapes == {"input": (1, 1, 32, 32)}
+    assert found.reasons_against == ()
+    assert sum(layer.flop or 0 for layer in found.layers) >= 2 * _macs("lenet-5")
+    assert graph_file(copy).stat().st_size < 20_000
+
+
+def test_copies_bear_the_name_of_their_format(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not the name of an engine") as error:
+        build_engine("lenet-5", options=BuildOptions(backend=_RTX), output=tmp_path / "lenet.onnx")
+    assert error.value.hint == "end its name in .plan: -o FILE.plan"
+    with pytest.raises(UsageError, match="is not the name of an engine"):
+        build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"), output=tmp_path / "lenet.plan")
+
+
+@_no_driver
+def test_without_a_driver_nothing_is_run(copy: Path) -> None:
+    for model, options in (
+        ("lenet-5", Options(backend=_RTX)),
+        ("lenet-5", Options(backend=_RTX, precision="fp16")),
+        (str(copy), Options()),
+    ):
+        with pytest.raises(MissingRuntimeError, match="builds engines here, and cannot run them: no NVIDIA driver"):
+            profile(model, options=options)
+
+
+@_no_driver
+def test_the_doctor_builds_and_says_so() -> None:
+    (found,) = [backend for backend in diagnose().backends if backend.name == _RTX]
+    assert (found.works, found.builds, found.detail) == (False, True, "builds; cannot run: no NVIDIA driver")
+
+
+def test_a_truncated_engine_is_refused(copy: Path) -> None:
+    copy.write_bytes(copy.read_bytes()[:-1])
+    with pytest.raises(EngineError, match="is damaged"):
+        profile(copy)
+
+
+@pytest.mark.parametrize(
+    ("at", "content", "reason"),
+    [
+        (0, b"ftrt", "is of tensorrt, and cannot be run by tensorrt-rtx"),
+        (25, b"\x06", r"was written by tensorrt-rtx 1\.6\."),
+    ],
+)
+def test_a_foreign_engine_is_refused_by_its_header(
+    copy: Path, lenet: Passport, at: int, content: bytes, reason: str
+) -> None:
+    plan = bytearray(copy.read_bytes())
+    plan[at : at + len(content)] = content
+    copy.write_bytes(plan)
+    passport = replace(lenet, engine_sha256=engine_hash([copy], None))
+    copy.with_name(copy.name + ".passport.json").write_bytes(encode_passport(passport))
+    with pytest.raises(EngineError, match=reason):
+        profile(copy)
+
+
+def test_a_range_of_batches_is_one_engine_and_no_more(tmp_path: Path) -> None:
+    plan = tmp_path / "range.plan"
+    passport = build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe="dynamic-batch"), output=plan)
+    assert passport.macs_attributed_fraction == 1.0
+    recipe = find_recipe("dynamic-batch", None)
+    graphs = {batch: build_graph(open_model(graph_file(plan)), name="g", batch=batch) for batch in (32, 33)}
+    assert load_request(recipe, plan, graphs[32]).shapes == {"input": (32, 1, 32, 32)}
+    with pytest.raises(ShapeError, match="the engine takes 1 to 32 as size 0 of input input, not 33"):
+        load_request(recipe, plan, graphs[33])
+
+
+def _model(path: Path, op: str, *sizes: int | str) -> Path:
+    graph = helper.make_graph(
+        [helper.make_node(op, ["x", "w"] if op == "MatMul" else ["x"], ["y"], "only")],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.ones((4, 3), np.float32), "w")] if op == "MatMul" else [],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_open_sizes_without_a_range_are_refused_with_the_option_to_give(tmp_path: Path) -> None:
+    model = _model(tmp_path / "open.onnx", "MatMul", "batch", "length", 4)
+    with pytest.raises(ShapeError) as error:
+        _build(model)
+    assert "--shape x=" in error.value.hint
+    options = BuildOptions(backend=_RTX, precision="fp32", shapes={"x": (2, 5, 4)})
+    assert sum(layer.macs or 0 for layer in build_engine(model, options=options).layers) == 2 * 5 * 4 * 3
+
+
+def test_an_operator_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BackendRefusal, match=r"tensorrt-rtx does not take node only \(Det\)"):
+        _build(_model(tmp_path / "det.onnx", "Det", 3, 3))

@@ -1,0 +1,74 @@
+"""Layers that name their nodes, joined to the engine's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from alexnet_bench.attribution.join import Attribution, Owned
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.engine_layers import NamedLayer
+from alexnet_bench.core.graph import Graph
+
+
+def join_by_metadata(
+    graph: Graph, costs: CostTable, layers: Sequence[NamedLayer], twins: Mapping[str, str] | None = None
+) -> Attribution:
+    """Gives every live node to the layers that name it.
+
+    Of the layers that name one node, those that multiply share its multiply-adds, and the others (what adds its bias,
+    or changes its layout) have the share 0; a node without multiply-adds is shared in equal parts.
+
+    Args:
+        graph: of the engine, with the shapes of the case.
+        costs: of that graph.
+        layers: in execution order.
+        twins: for nodes that no layer names, another one that is certain to compute the same; its layers then
+            stand for both.
+    """
+    owners = {
+        name: found for name in graph.live if (found := [at for at, item in enumerate(layers) if name in item.nodes])
+    }
+    merged = {name: owners[twin] for name, twin in (twins or {}).items() if name not in owners and twin in owners}
+    owners |= merged
+    shares = {name: _shares(costs, layers, name, found) for name, found in owners.items()}
+    of_layers: list[list[str]] = [[] for _ in layers]
+    for node in graph.live_nodes:
+        for at in owners.get(node.name, ()):
+            of_layers[at].append(node.name)
+    known = frozenset(node.name for node in graph.nodes)
+    owned = tuple(
+        _owned(known, item, at, mine, shares, merged)
+        for at, (item, mine) in enumerate(zip(layers, of_layers, strict=True))
+    )
+    return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
+
+
+def _shares(costs: CostTable, layers: Sequence[NamedLayer], name: str, found: Sequence[int]) -> dict[int, float]:
+    """By layer, its share of a node; they sum to 1."""
+    row = costs.by_name.get(name)
+    working = [at for at in found if layers[at].multiplies] if row is not None and row.macs else []
+    sharing = working or found
+    return {at: 1 / len(sharing) if at in sharing else 0.0 for at in found}
+
+
+def _owned(
+    known: frozenset[str],
+    item: NamedLayer,
+    at: int,
+    mine: Sequence[str],
+    shares: Mapping[str, Mapping[int, float]],
+    merged: Mapping[str, Sequence[int]],
+) -> Owned:
+    constant = bool(item.nodes) and not mine and known.issuperset(item.nodes)  # what no input can change
+    layer = replace(
+        item.layer,
+        is_overhead=item.layer.is_overhead or constant,
+        is_unmatched=bool(item.nodes) and not mine and not constant,
+    )
+    return Owned(
+        layer,
+        tuple(name for name in mine if len(shares[name]) == 1),
+        tuple((name, shares[name][at]) for name in mine if len(shares[name]) > 1),
+        frozenset(name for name in mine if name in merged),
+    )

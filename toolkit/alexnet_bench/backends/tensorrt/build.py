@@ -1,0 +1,143 @@
+"""A model built into an engine of TensorRT; runs inside a worker, because the library must stay out of the tool."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest
+from alexnet_bench.backends.tensorrt.build_log import make_log, make_monitor
+from alexnet_bench.backends.tensorrt.flavour import Flavour, flavour_of
+from alexnet_bench.backends.tensorrt.options import BuildSettings, build_settings
+from alexnet_bench.backends.tensorrt.refusal import build_refusal, parser_refusal
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import BackendRefusal, UsageError
+
+_MOST_WARNINGS = 8
+
+
+def build_plan(request: PlanRequest) -> PlanBuilt:
+    """Builds an engine and writes it, with what TensorRT says of its layers.
+
+    Networks follow the types of the graph; TF32 is off unless asked for; the engine carries what its layers are.
+
+    Raises:
+        BackendRefusal: TensorRT does not take the model, with the node, its operator and the reason.
+        UsageError: a setting is not known, or not of this flavour.
+    """
+    settings = build_settings(request.backend, request.settings)
+    trt: Any = importlib.import_module(request.module)
+    flavour = flavour_of(request.backend, trt.__version__)
+    log = make_log(trt)
+    builder = trt.Builder(log)
+    network = builder.create_network(_network_flags(trt, flavour))
+    _parse(trt, network, log, request)
+    config = builder.create_builder_config()
+    _configure(trt, config, request, settings)
+    _add_profile(builder, network, config, request)
+    cache = _timing_cache(config, flavour, settings, request)
+    if hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = make_monitor(trt, Path(request.progress_path))
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise build_refusal(request.backend, log.errors)
+    Path(request.plan_path).write_bytes(memoryview(plan))
+    Path(request.layers_path).write_text(_described(trt, plan, log), encoding="utf-8")
+    return PlanBuilt(trt.__version__, _keep_timings(config, cache), tuple(log.warnings[:_MOST_WARNINGS]))
+
+
+def _described(trt: Any, plan: Any, log: Any) -> str:
+    """What TensorRT says of the layers: in its log, or where that is silent and a driver there, by its inspector."""
+    if log.description:
+        return str(log.description)
+    engine = trt.Runtime(log).deserialize_cuda_engine(plan)
+    if engine is None:
+        return ""
+    inspector = engine.create_engine_inspector()
+    return str(inspector.get_engine_information(trt.LayerInformationFormat.ONELINE))
+
+
+def _network_flags(trt: Any, flavour: Flavour) -> int:
+    if not flavour.needs_typing_flag:
+        return 0
+    return 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+
+
+def _parse(trt: Any, network: Any, log: Any, request: PlanRequest) -> None:
+    parser = trt.OnnxParser(network, log)
+    if parser.parse_from_file(request.model_path):
+        return
+    if parser.num_errors == 0:
+        raise build_refusal(request.backend, log.errors)
+    error = parser.get_error(0)
+    raise parser_refusal(request.backend, node=error.node_name(), operator=error.node_operator(), said=error.desc())
+
+
+def _configure(trt: Any, config: Any, request: PlanRequest, settings: BuildSettings) -> None:
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.builder_optimization_level = settings.optimization_level
+    if hasattr(trt.BuilderFlag, "TF32"):
+        (config.set_flag if request.tf32 else config.clear_flag)(trt.BuilderFlag.TF32)
+    if settings.workspace_bytes is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_bytes)
+    if settings.compute_capabilities:
+        _aim(trt, config, request.backend, settings.compute_capabilities)
+
+
+def _aim(trt: Any, config: Any, backend: str, capabilities: tuple[int, ...]) -> None:
+    if not hasattr(trt, "ComputeCapability"):
+        raise UsageError(f"{backend} builds for the card at hand, and has no setting 'compute_capability'")
+    names = [f"SM{number}" for number in capabilities]
+    known = [name for name in dir(trt.ComputeCapability) if name.startswith("SM")]
+    if unknown := [name for name in names if name not in known]:
+        numbers = ", ".join(sorted((name.removeprefix("SM") for name in known), key=int))
+        raise UsageError(f"{backend} does not build for {unknown[0]}", f"compute_capability can be: {numbers}")
+    config.num_compute_capabilities = len(names)
+    for position, name in enumerate(names):
+        config.set_compute_capability(getattr(trt.ComputeCapability, name), position)
+
+
+def _add_profile(builder: Any, network: Any, config: Any, request: PlanRequest) -> None:
+    """One optimisation profile for all inputs whose sizes the network leaves open."""
+    inputs = [network.get_input(number) for number in range(network.num_inputs)]
+    dynamic = [tensor for tensor in inputs if any(size < 0 for size in tensor.shape)]
+    if not dynamic:
+        return
+    profile = builder.create_optimization_profile()
+    for tensor in dynamic:
+        if tensor.name not in request.profile:
+            raise BackendRefusal(
+                f"the input {tensor.name} has open sizes {tuple(tensor.shape)}, and no range is given for them",
+                f"fix them: --shape {tensor.name}=SIZES; or give a range in a recipe (docs/engines.md)",
+            )
+        shapes = request.profile[tensor.name]
+        profile.set_shape(tensor.name, shapes.min, shapes.opt, shapes.max)
+    if config.add_optimization_profile(profile) < 0:
+        raise BackendRefusal(f"{request.backend} does not take the range of shapes: {request.profile}")
+
+
+def _timing_cache(config: Any, flavour: Flavour, settings: BuildSettings, request: PlanRequest) -> Path | None:
+    """The file of timings that the build may use and add to; None where kernels are not timed."""
+    if not (flavour.times_kernels and settings.timing_cache and request.timing_cache_path):
+        return None
+    path = Path(request.timing_cache_path)
+    known = path.read_bytes() if path.is_file() else b""
+    if not config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False) and known:
+        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)  # of another card or version
+    return path
+
+
+def _keep_timings(config: Any, path: Path | None) -> str | None:
+    """Writes the timings back; gives their hash."""
+    if path is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        timings = config.get_timing_cache()
+    content = bytes(timings.serialize())
+    atomic.make_folder(path.parent)
+    atomic.write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()

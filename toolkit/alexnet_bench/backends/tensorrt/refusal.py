@@ -1,0 +1,60 @@
+"""Why TensorRT does not take a model: its errors as one message that names the node, with a pass that would help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.text import printable
+
+_PASS_FOR_OP = {"LRN": "lower-lrn", "BatchNormalization": "fold-batchnorm"}
+"""Passes that take an operator away."""
+_PASS_FOR_REASON = (
+    (re.compile("constant|initiali[sz]er|weights", re.IGNORECASE), "fold-constants"),
+    (re.compile("FP32 (GEMM|convolution)|Turing", re.IGNORECASE), "fp16"),
+)
+"""Passes that take away what a reason speaks of. On Turing, TensorRT-RTX multiplies no matrices of float32."""
+_BIAS = re.compile("input has type Int32")
+_BIAS_HINT = (
+    "leave biases in float32: an int32 bias behind DequantizeLinear is refused (quantizers: QuantizeBias=False)"
+)
+_NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
+_SAYS_NOTHING = ("false", "")
+
+
+def parser_refusal(backend: str, *, node: str, operator: str, said: str) -> BackendRefusal:
+    """The refusal of a node by the parser.
+
+    Args:
+        backend: whose parser.
+        node: its name.
+        operator: of the node.
+        said: the parser's description; of several lines, the first one with a reason counts.
+    """
+    reason = _reason(said)
+    what = f"{backend} does not take node {printable(node, 200)} ({printable(operator, 100)})"
+    why = "it has no such operator" if reason in _SAYS_NOTHING else printable(reason, 400)
+    return BackendRefusal(f"{what}: {why}", _hint(operator, reason))
+
+
+def build_refusal(backend: str, errors: Sequence[str]) -> BackendRefusal:
+    """The refusal of a network by the builder, which says why in its log alone."""
+    said = next((line for line in map(_reason, errors) if line), "it says no reason")
+    return BackendRefusal(f"{backend} cannot build this model: {printable(said, 600)}", _hint("", said))
+
+
+def _reason(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _NOISE.search(line)]
+    return lines[0] if lines else ""
+
+
+def _hint(operator: str, reason: str) -> str:
+    if _BIAS.search(reason):
+        return _BIAS_HINT
+    helps = _PASS_FOR_OP.get(operator) or next((name for when, name in _PASS_FOR_REASON if when.search(reason)), "")
+    if helps == "fp16":
+        return "build it with --precision fp16, or for newer cards alone (setting compute_capability)"
+    if helps:
+        return f"the pass {helps} may help: name it in the passes of a recipe (docs/engines.md), and give --recipe"
+    return "build it for another backend: alexnet-bench doctor lists them"

@@ -1,0 +1,88 @@
+"""An engine in the format of its runtime: what is asked of the build, and what is kept beside its result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alexnet_bench.backends.protocol import PlanRequest, ShapeBounds
+from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine.key import Place
+from alexnet_bench.engine.loading import graph_file
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.graph.onnx_io import ModelFile
+
+TF32 = "tf32"
+_ODD = re.compile(r"[^A-Za-z0-9.]+")
+
+
+def plan_request(
+    recipe: Recipe, model: Path, plan: Path, scratch: Path, *, profile: Mapping[str, ShapeBounds], timings: Path | None
+) -> PlanRequest:
+    """What a worker is to build.
+
+    Args:
+        recipe: to follow; its passes are done already.
+        model: the ONNX file that they gave.
+        plan: where the engine goes.
+        scratch: a folder for what the build says.
+        profile: by input name, for sizes that the model leaves open.
+        timings: the file of kernel timings, None for a build without one.
+    """
+    return PlanRequest(
+        recipe.backend,
+        get_backend(recipe.backend).module,
+        str(model.resolve()),
+        str(plan.resolve()),
+        str(scratch / "layers.txt"),
+        str(scratch / "progress.txt"),
+        tf32=recipe.precision == TF32,
+        settings=dict(recipe.settings),
+        profile=dict(profile),
+        timing_cache_path=str(timings) if timings else "",
+    )
+
+
+def shape_bounds(least: Graph, usual: Graph, most: Graph) -> dict[str, ShapeBounds]:
+    """The sizes of every input, from the graph as counted for the least, the usual and the largest of them."""
+    return {
+        name: ShapeBounds(*(graph.tensor(name).sizes or () for graph in (least, usual, most))) for name in usual.inputs
+    }
+
+
+def check_shapes(recipe: Recipe, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Refuses sizes that an engine was not built for.
+
+    Args:
+        recipe: that it was built by.
+        shapes: by input name, as they are to be run.
+
+    Raises:
+        ShapeError: a size is outside of its range, which the message names.
+    """
+    for name, sizes in shapes.items():
+        ranges = recipe.shapes.get(name)
+        bounds = list(zip(ranges.min, ranges.max, strict=True)) if ranges else []
+        if recipe.batch is not None and sizes:
+            bounds[:1] = [(recipe.batch.min, recipe.batch.max)]
+        for axis, (size, (least, most)) in enumerate(zip(sizes, bounds, strict=False)):
+            if not least <= size <= most:
+                raise ShapeError(
+                    f"the engine takes {least} to {most} as size {axis} of input {printable(name)}, not {size}",
+                    "build one for that: give --batch or --shape to build-engine, or a range in its recipe",
+                )
+
+
+def timings_file(root: Path, place: Place) -> Path:
+    """Where timings of kernels are kept: they hold for one version of a runtime on one kind of card."""
+    parts = (place.backend, place.backend_version, place.device, place.driver or "")
+    return root / "timings" / f"{'-'.join(_ODD.sub('_', part) for part in parts)}.cache"
+
+
+def keep_graph(model: ModelFile, plan: Path) -> None:
+    """Writes an engine's graph beside it, without weights: what `inspect` counts, and no runtime need be asked for."""
+    graph_file(plan).write_bytes(model.proto.SerializeToString(deterministic=True))

@@ -1,0 +1,173 @@
+"""One build of an engine in the format of its runtime: passes, the build in a worker, its layers and their types.
+
+Nothing is run: such engines are built where no device is, too. What their layers compute in is read from what the
+runtime says of the engine that it has built.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from alexnet_bench.attribution.by_metadata import join_by_metadata
+from alexnet_bench.attribution.join import Attribution
+from alexnet_bench.attribution.origins import user_layers
+from alexnet_bench.backends.client import Deadlines, Worker
+from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest, ShapeBounds
+from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.backends.tensorrt.layers import named_layers
+from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.engine_layers import NamedLayer
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.text import printable
+from alexnet_bench.engine.build import Written, write_engine
+from alexnet_bench.engine.cache import PLAN_FILE
+from alexnet_bench.engine.key import this_place
+from alexnet_bench.engine.plan import TF32, keep_graph, plan_request, shape_bounds, timings_file
+from alexnet_bench.engine.readback import check_types, count_types
+from alexnet_bench.engine.recipe import BatchRange, Recipe
+from alexnet_bench.engine.twins import twins_of
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.workflows.build_steps import Built, ends, is_quantised
+from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_LOOKS_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be built.
+
+    Attributes:
+        source: the user's model.
+        model: what is known beside it.
+        recipe: to follow.
+        graph: of the model, with the shapes that the engine is made for.
+        costs: of that graph.
+        feeds: inputs of those shapes, for passes that look at values.
+        key: of the engine.
+        folder: where the engine goes.
+        deadlines: how long the runtime may take.
+    """
+
+    source: ModelFile
+    model: ResolvedModel
+    recipe: Recipe
+    graph: Graph
+    costs: CostTable
+    feeds: Mapping[str, np.ndarray]
+    key: str
+    folder: Path
+    deadlines: Deadlines
+
+
+def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
+    """Builds an engine into a folder, and reads from the build what it computes in.
+
+    Raises:
+        PrecisionError: in another type than was asked for.
+        BackendRefusal: the runtime does not take the model, with the node, its operator and the reason.
+        AlexnetBenchError: the recipe or the runtime does not go along otherwise.
+    """
+    plan, recipe = task.folder / PLAN_FILE, task.recipe
+    with Worker(task.deadlines) as worker:
+        typed = worker.scratch / "typed"
+        typed.mkdir()
+        written = write_engine(task.source, task.graph, _fixed(recipe), feeds=task.feeds, folder=typed, key=task.key)
+        request = plan_request(
+            recipe, written.file, plan, worker.scratch, profile=_profile(task), timings=_timings(recipe.backend)
+        )
+        built = _build(worker, request, progress)
+        engine = open_model(written.file)
+        keep_graph(engine, plan)
+        layers = named_layers(read_plan_layers(Path(request.layers_path).read_text()), tf32=recipe.precision == TF32)
+        graph = build_graph(engine, name=task.model.name, batch=_batch(recipe), given_shapes=recipe.opt_shapes)
+        costs = count(graph)
+        joined = _joined(graph, costs, layers, written.file)
+    for warning in built.warnings:
+        progress(f"{recipe.backend} warns: {printable(warning, 300)}")
+    return _checked(task, replace(written, file=plan), costs, joined, built)
+
+
+def _checked(task: Task, written: Written, costs: CostTable, joined: Attribution, built: PlanBuilt) -> Built:
+    mapped = user_layers(task.costs, costs, joined, written.origins)
+    precision = task.recipe.precision
+    # TF32 is leave to round, which small products that are written out make no use of.
+    kept = [row.name for row in task.costs.rows] if precision == TF32 else written.kept_fp32
+    check_types(precision, mapped.layers, kept_fp32=kept, is_quantised=is_quantised(task.graph))
+    return Built(
+        written,
+        mapped.layers,
+        count_types(mapped.layers),
+        mapped.macs_attributed_fraction,
+        mapped.unattributed,
+        built.timing_cache_sha256,
+    )
+
+
+def _joined(graph: Graph, costs: CostTable, layers: list[NamedLayer], file: Path) -> Attribution:
+    """The layers with their nodes; weights are only compared where nodes with multiply-adds have no layer."""
+    joined = join_by_metadata(graph, costs, layers)
+    if not any(costs.by_name[name].macs for name in joined.unattributed):
+        return joined
+    return join_by_metadata(graph, costs, layers, twins_of(joined.unattributed, graph, file))
+
+
+def _profile(task: Task) -> dict[str, ShapeBounds]:
+    found = {"min": task.graph, "max": task.graph}
+    for end, shapes, batch in ends(task.recipe):
+        found[end] = build_graph(task.source, name=task.model.name, batch=batch, given_shapes=shapes)
+    return shape_bounds(found["min"], task.graph, found["max"])
+
+
+def _timings(backend: str) -> Path:
+    return timings_file(engines_cache(), this_place(backend, availability(get_backend(backend)).version))
+
+
+def _fixed(recipe: Recipe) -> Recipe:
+    """A recipe that says nothing of the sizes fixes them: such an engine takes no others than it is made for."""
+    if recipe.batch is not None or recipe.shapes:
+        return recipe
+    return msgspec.structs.replace(recipe, batch=BatchRange(1, 1, 1))
+
+
+def _batch(recipe: Recipe) -> int | None:
+    return recipe.batch.opt if recipe.batch else None
+
+
+def _build(worker: Worker, request: PlanRequest, progress: Callable[[str], None]) -> PlanBuilt:
+    with _shown(Path(request.progress_path), progress):
+        return worker.build(request)
+
+
+@contextmanager
+def _shown(path: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Tells of each line that is written to a file meanwhile."""
+    over = threading.Event()
+
+    def look() -> None:
+        seen = 0
+        while not over.wait(_LOOKS_EVERY_S):
+            lines = path.read_text().splitlines() if path.is_file() else []
+            if lines[seen:]:
+                progress(f"building: {printable(lines[-1], 100)}")
+            seen = len(lines)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
