@@ -167,6 +167,52 @@ def test_bytes_are_counted_at_their_types(read: Read) -> None:
     assert (cast.bytes_read, cast.bytes_written, cast.bytes) == (16, 32, 48)
 
 
+QUANTISED = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,16,8,8] x) => (float y)
+<int8[16,16,3,3] q, float[16] s, int8[16] z, int32[16] qb, float[16] sb, float xs, int8 xz> {
+    xq = QuantizeLinear(x, xs, xz)  xd = DequantizeLinear(xq, xs, xz)
+    w = DequantizeLinear<axis = 0>(q, s, z)  b = DequantizeLinear<axis = 0>(qb, sb)
+    y = Conv<pads = [1, 1, 1, 1]>(xd, w, b)
+}"""
+
+
+def test_dequantised_weights_have_the_bytes_that_are_stored(read: Read) -> None:
+    table = count(read(QUANTISED))
+    weights = 2304 + 16 * 4 + 16 + 16 * 4 + 16 * 4
+    conv = table.by_name["Conv:y"]
+    assert conv.weight_bytes == table.param_bytes == weights
+    assert table.weight_bytes == weights + 4 + 1  # and the scale and zero point of the activations
+    assert (conv.params, table.params) == (2304 + 16, 2304 + 16)
+    assert (conv.bytes_read, conv.bytes_written) == (4 * 1024 + weights, 4 * 1024)
+
+
+def test_dequantised_weights_behind_views_and_inside_bodies(read: Read) -> None:
+    table = count(
+        read(
+            """<ir_version: 10, opset_import: ["" : 21]>
+            g (float[2,4] x, bool c) => (float y) <int4[2,8] q, float[2,2] s, int64[2] shape = {4, 4}, int8[4,4] p,
+            float scale> {
+            d = DequantizeLinear<axis = 1, block_size = 4>(q, s)  r = Reshape(d, shape)  t = Transpose(r)
+            a = MatMul(x, t)  b = MatMul(a, r)
+            y = If(c) <then_branch = one () => (float[2,4] m) { e = DequantizeLinear(p, scale)  m = MatMul(b, e) },
+                       else_branch = two () => (float[2,4] n) { n = Identity(b) }>
+        }"""
+        )
+    )
+    first, second, branch = table.rows
+    assert first.weight_bytes == second.weight_bytes == 8 + 16
+    assert first.bytes_read == second.bytes_read == 32 + 8 + 16
+    assert branch.weight_bytes == 16 + 4
+    assert table.weight_bytes == 8 + 16 + 16 + 4
+
+
+def test_floats_that_are_rounded_when_the_model_runs_are_stored_as_floats(read: Read) -> None:
+    text = """g (float[2,4] x) => (float y) <float[4,4] w, float s, int8 z> {
+        q = QuantizeLinear(w, s, z)  d = DequantizeLinear(q, s, z)  y = MatMul(x, d)
+    }"""
+    assert count(read(text)).weight_bytes == 64
+
+
 def without_data(name: str) -> onnx.ModelProto:
     """A reference network as it is exported, its weights as shapes alone: a quarter of a gigabyte less."""
     network = architectures.get(name)

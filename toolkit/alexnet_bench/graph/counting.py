@@ -19,12 +19,23 @@ class _Sizes:
     def __init__(self, graph: Graph) -> None:
         self._tensors = weights.tensors(graph)
         self._bytes = {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
+        self._held = weights.stored(graph)
 
     def elements(self, names: Iterable[str]) -> int:
         return sum([self._tensors[name].elements or 0 for name in names if name in self._tensors])
 
     def bytes(self, names: Iterable[str]) -> int:
         return sum([self._bytes.get(name, 0) for name in names])
+
+    def stored_bytes(self, names: Iterable[str]) -> int:
+        """The same, of constants that DequantizeLinear makes as the file holds them."""
+        return self.bytes(weights.as_stored(self._held, names))
+
+    def read_bytes(self, node: Node, read: int | None) -> int | None:
+        """What a node reads with its weights as the file holds them; as it is where it reads only parts of tensors."""
+        if read is None or self._held.keys().isdisjoint(node.reads) or read != self.bytes(set(node.reads)):
+            return read
+        return self.stored_bytes(node.reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,8 @@ def count(graph: Graph) -> CostTable:
         rows=tuple(map(partial(_row, graph, sizes), graph.live_nodes, read, alive.live_bytes)),
         params=sizes.elements(params),
         trainable_params=sizes.elements(params - frozen),
-        param_bytes=sizes.bytes(params),
-        weight_bytes=sizes.bytes(constants),
+        param_bytes=sizes.stored_bytes(params),
+        weight_bytes=sizes.stored_bytes(constants),
         activation_peak_bytes=alive.peak_bytes,
         peak_node=alive.peak_node,
     )
@@ -77,13 +88,13 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_by
         output_shapes=tuple(graph.tensor(name).sizes or () for name in writes),
         params=params,
         trainable_params=params - sizes.elements(constants.params & constants.frozen),
-        weight_bytes=sizes.bytes(constants.names),
+        weight_bytes=sizes.stored_bytes(constants.names),
         activation_bytes=sizes.bytes({*reads, *writes} - graph.constants),
         live_bytes=live_bytes,
         macs=work.macs if work else None,
         flop=work.flop if work else None,
         transcendentals=work.transcendentals if work else None,
-        bytes_read=read,
+        bytes_read=sizes.read_bytes(node, read),
         bytes_written=written,
         why_unknown=why,
         assumed=work.assumed if work else "",

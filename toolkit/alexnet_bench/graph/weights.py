@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
 from alexnet_bench.graph.formulas.movement import is_view
+from alexnet_bench.graph.formulas.registry import MICROSOFT
 
 # Constant inputs that are settings and not weights, by operator and input index.
 _SETTINGS: dict[str, tuple[int, ...]] = {"Clip": (1, 2), "Dropout": (1, 2), "Pad": (2,), "Pow": (1,), "Resize": (1, 2)}
@@ -73,6 +74,48 @@ def origins(graph: Graph) -> dict[str, str]:
             source = node.inputs[0]
             first[node.writes[0]] = first.get(source, source)
     return first
+
+
+def stored(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """What the file holds of each constant that DequantizeLinear makes: data, scales and zero points.
+
+    Views of such a constant, and its transposes, are held by the same tensors. Data that are computed themselves, as by
+    QuantizeLinear from a float weight, are not stored; what is made of them counts as it is.
+    """
+    found = _stored_inside(graph)
+    if not any(map(_dequantises, graph.nodes)):
+        return found
+    same = origins(graph)
+    computed = {name for node in graph.nodes if node.op_type != "Constant" for name in node.writes}
+    for node in graph.nodes:
+        if not (node.inputs and node.writes and node.writes[0] in graph.constants):
+            continue
+        source, made = node.inputs[0], node.writes[0]
+        if _dequantises(node) and same.get(source, source) not in computed:
+            parts = [found.get(name, (same.get(name, name),)) for name in node.reads]
+            found[made] = tuple(name for part in parts for name in part)
+        elif made in same and source in found:
+            found[made] = found[source]
+    return found
+
+
+def as_stored(held: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> set[str]:
+    """The names, with the tensors that the file holds (`stored`) for the constants that are made from them."""
+    return {part for name in names for part in held.get(name, (name,))}
+
+
+def _stored_inside(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """The same of the constants that only bodies know, as `body/tensor`."""
+    return {
+        _qualified(graph, body, name): tuple(_qualified(graph, body, part) for part in parts)
+        for node in graph.nodes
+        for _, body in node.bodies
+        for name, parts in stored(body).items()
+    }
+
+
+def _dequantises(node: Node) -> bool:
+    return node.op_type == "DequantizeLinear" and node.domain in ("", MICROSOFT)
 
 
 def _transposes(node: Node) -> bool:
