@@ -113,3 +113,124 @@ def test_the_memory_inside_a_body_counts(tmp_path: Path) -> None:
     widened = body("t", [product("x", "t1", "wide"), product("t1", "t2", "back")], "t2", [wide, back])
     table = branch(tmp_path, widened, body("e", [product("x", "e1")], "e1"))
     assert table.activation_peak_bytes >= 4 * 1000 * 4  # the wide tensor between the two products
+
+
+SQUARE = numpy_helper.from_array(np.ones((16, 16), np.float32), "square")
+FIVE = numpy_helper.from_array(np.array(5, np.int64), "n")
+Dims = list[int | str | None]
+
+
+def value(name: str, content: int | bool) -> TensorProto:
+    return numpy_helper.from_array(np.array(content, np.bool_ if isinstance(content, bool) else np.int64), name)
+
+
+def turn(nodes: list[NodeProto], shape: Dims | None = None, condition: NodeProto | None = None) -> GraphProto:
+    """The body of a Loop: `carried` becomes `next`, and the condition goes through unless it is given."""
+    return helper.make_graph(
+        [condition or helper.make_node("Identity", ["go"], ["on"]), *nodes],
+        "turn",
+        [
+            tensor("i", [], TensorProto.INT64),
+            tensor("go", [], TensorProto.BOOL),
+            helper.make_tensor_value_info("carried", TensorProto.FLOAT, shape),
+        ],
+        [tensor("on", [], TensorProto.BOOL), helper.make_tensor_value_info("next", TensorProto.FLOAT, shape)],
+    )
+
+
+def looped(
+    tmp_path: Path, inner: GraphProto, *before: NodeProto, start: TensorProto | None = None, batch: int | None = None
+) -> CostTable:
+    """A Loop of five turns on x[5, 16], or on x[N, 16] where a batch is given."""
+    condition = start.name if start is not None else ""
+    node = helper.make_node("Loop", ["n", condition, "x"], ["made"], "the_loop", body=inner)
+    end = helper.make_node("MatMul", ["made", "square"], ["y"], "behind")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N" if batch else 5, 16])
+    constants = [SQUARE, *([] if before else [FIVE]), *([start] if start is not None else [])]
+    graph = helper.make_graph([*before, node, end], "g", [x], [tensor("y", None)], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    return count(build_graph(open_model(tmp_path / "m.onnx"), name="m", batch=batch))
+
+
+TIMES_SQUARE = product("carried", "next", "square")
+
+
+def test_a_body_without_shapes_takes_those_of_the_initial_values(tmp_path: Path) -> None:
+    table = looped(tmp_path, turn([TIMES_SQUARE]))
+    assert [(row.name, row.macs, row.assumed) for row in table.rows] == [
+        ("the_loop", 5 * 5 * 256, ""),
+        ("behind", 5 * 256, ""),
+    ]
+
+
+def test_symbolic_dimensions_of_a_body_take_the_batch(tmp_path: Path) -> None:
+    assert looped(tmp_path, turn([TIMES_SQUARE], ["N", 16]), batch=8).rows[0].macs == 5 * 8 * 256
+
+
+def test_a_loop_may_take_its_length_from_a_shape(tmp_path: Path) -> None:
+    axis = helper.make_node("Constant", [], ["axis"], value=value("", 0))
+    nodes = (axis, helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "axis"], ["n"]))
+    row = next(row for row in looped(tmp_path, turn([TIMES_SQUARE]), *nodes).rows if row.name == "the_loop")
+    assert (row.macs, row.assumed) == (5 * 5 * 256, "")
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_loops_inside_loops_multiply(tmp_path: Path, sure: bool) -> None:
+    inner = turn([TIMES_SQUARE])
+    for info in (*inner.input, *inner.output):
+        info.name = f"{info.name}2"
+    for node in inner.node:
+        node.input[0] = f"{node.input[0]}2"
+        node.output[0] = f"{node.output[0]}2"
+    if not sure:
+        inner.node[0].op_type = "Not"
+    three = helper.make_node("Constant", [], ["three"], value=value("", 3))
+    outer = turn([three, helper.make_node("Loop", ["three", "", "carried"], ["next"], "inner", body=inner)])
+    row = looped(tmp_path, outer).rows[0]
+    assert (row.macs, row.assumed) == (5 * 3 * 5 * 256, "" if sure else "at most 3 turns of the loop")
+
+
+@pytest.mark.parametrize("shape", [None, ["N", 16]])
+def test_a_loop_whose_value_grows_stays_open(tmp_path: Path, shape: Dims | None) -> None:
+    grown = helper.make_node("Concat", ["carried", "product"], ["next"], axis=0)
+    table = looped(tmp_path, turn([product("carried", "product", "square"), grown], shape), batch=8)
+    assert [row.macs for row in table.rows] == [None, None]
+
+
+ALWAYS = helper.make_node("Constant", [], ["on"], value=value("", True))
+ONCE = helper.make_node("Constant", [], ["on"], value=value("", False))
+MAYBE = helper.make_node("Not", ["go"], ["on"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "start", "turns", "assumed"),
+    [
+        (ALWAYS, None, 5, ""),
+        (None, True, 5, ""),
+        (ALWAYS, True, 5, ""),
+        (ONCE, True, 1, ""),
+        (None, False, 0, ""),
+        (MAYBE, False, 0, ""),
+        (MAYBE, True, 5, "at most 5 turns of the loop"),
+        (MAYBE, None, 5, "at most 5 turns of the loop"),
+    ],
+)
+def test_a_condition_may_end_a_loop(
+    tmp_path: Path, condition: NodeProto | None, start: bool | None, turns: int, assumed: str
+) -> None:
+    first = None if start is None else value("first", start)
+    row = looped(tmp_path, turn([TIMES_SQUARE], condition=condition), start=first).rows[0]
+    assert (row.macs, row.assumed) == (turns * 5 * 256, assumed)
+
+
+def test_the_state_of_a_scan_takes_the_shape_of_its_initial_value(tmp_path: Path) -> None:
+    inner = helper.make_graph(
+        [product("state", "moved"), helper.make_node("Add", ["moved", "row"], ["after"])],
+        "turn",
+        [tensor("state", None), tensor("row", None)],
+        [tensor("after", None)],
+    )
+    scan = helper.make_node("Scan", ["start", "x"], ["last"], "the_scan", body=inner, num_scan_inputs=1)
+    table = costs(tmp_path, [scan, product("last", "y")], [tensor("start", [4, 8]), tensor("x", [5, 4, 8])])
+    assert [row.macs for row in table.rows] == [5 * 256, 256]

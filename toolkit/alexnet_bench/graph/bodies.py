@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 20
 """Bodies nested more deeply are left out, and with them the work of the nodes that hold them."""
 
+TURNS = "turns of the loop"
+"""What is known of a Loop's turns: an attribute of two integers, the largest number, and 1 if it cannot end earlier."""
+
 
 def attach(
     graph: Graph, protos: Mapping[str, NodeProto], around: frozenset[str] = frozenset(), depth: int = 0
@@ -58,7 +61,9 @@ def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
         for attribute in proto.attribute
         if attribute.HasField("g")
     )
-    return replace(node, bodies=bodies)
+    attributes = {name: value for name, value in node.attributes.items() if name != TURNS}
+    attributes |= {item.name: tuple(item.ints) for item in proto.attribute if item.name == TURNS}
+    return replace(node, bodies=bodies, attributes=attributes)
 
 
 def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:

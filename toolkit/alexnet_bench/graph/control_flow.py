@@ -8,7 +8,8 @@ from functools import partial
 
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import plural, printable
+from alexnet_bench.graph.bodies import TURNS
 from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
 
 Count = Callable[[Graph], CostTable]
@@ -24,7 +25,8 @@ def formula_of(node: Node, count: Count) -> Formula | None:
 def work_of(count: Count, op: Operation) -> Work:
     """If counts as its larger branch; Loop and Scan count as their body times the number of turns.
 
-    A Loop whose number of turns is not a constant counts as one turn; what was assumed is said.
+    A Loop that a condition may end counts at its most turns, one without a known limit as one turn; what was assumed
+    is said.
 
     Raises:
         UnknownShape: a node of a body cannot be counted.
@@ -34,9 +36,12 @@ def work_of(count: Count, op: Operation) -> Work:
     if node.op_type == "If":
         differ = len({(work.macs, work.flop) for work in bodies}) > 1
         largest = max(bodies, key=lambda work: (work.macs, work.flop, work.bytes_read or 0))
-        return replace(largest, assumed="the larger branch is taken" if differ else "")
-    turns = _trip_count(op) if node.op_type == "Loop" else _scan_length(op)
-    return _times(bodies[0], turns) if turns is not None else replace(bodies[0], assumed="one turn of the loop")
+        return replace(largest, assumed="the larger branch is taken" if differ else largest.assumed)
+    turns, sure = _trip_count(op) if node.op_type == "Loop" else (_scan_length(op), True)
+    if turns is None:
+        return replace(bodies[0], assumed="one turn of the loop")
+    work = _times(bodies[0], turns)
+    return work if sure else replace(work, assumed=f"at most {plural(turns, 'turn')} of the loop")
 
 
 def _sum(body: Graph, count: Count) -> Work:
@@ -52,6 +57,7 @@ def _sum(body: Graph, count: Count) -> Work:
         transcendentals=sum(row.transcendentals or 0 for row in costs.rows),
         bytes_read=sum(row.bytes_read or 0 for row in costs.rows),
         bytes_written=sum(row.bytes_written or 0 for row in costs.rows),
+        assumed=next((row.assumed for row in costs.rows if row.assumed), ""),
     )
 
 
@@ -66,10 +72,13 @@ def _times(work: Work, turns: int) -> Work:
     )
 
 
-def _trip_count(op: Operation) -> int | None:
-    """The constant maximum of a Loop, None where there is none; a condition may end it earlier."""
-    values = op.graph.integers.get(op.node.inputs[0], ()) if op.has_input(0) else ()
-    return values[0] if len(values) == 1 and values[0] >= 0 else None
+def _trip_count(op: Operation) -> tuple[int | None, bool]:
+    """The most turns of a Loop, None where that is not known, and whether no condition can end it earlier."""
+    known = op.integers(TURNS, ())
+    if len(known) == 2:
+        return known[0], bool(known[1])
+    values = op.constant(0)
+    return (values[0], values[0] == 0) if len(values) == 1 and values[0] >= 0 else (None, False)
 
 
 def _scan_length(op: Operation) -> int | None:

@@ -7,18 +7,22 @@ implementation for the small arithmetic in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph import contrib
-from alexnet_bench.graph.convert import tensor_from_info
+from alexnet_bench.graph.bodies import MAX_DEPTH, TURNS
+from alexnet_bench.graph.convert import initialisers_of, tensor_from_info, tensors_of
+from alexnet_bench.graph.walk import subgraphs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto
+    from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto
 
     Array = NDArray[np.generic]
 
@@ -38,16 +42,23 @@ _GROWING = frozenset({"ConstantOfShape", "Expand", "Max", "Min", "Range", "Tile"
 """A few numbers can ask these for terabytes; the shapes that a file declares for them are no proof of the contrary."""
 
 
-def complete(model: ModelProto, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+MAX_RETRIES = 3
+"""Loops nested more deeply are not tried a second time: every level doubles the work."""
+
+
+def complete(
+    model: ModelProto, tensors: Mapping[str, Tensor], sizes: Mapping[str, int] | None = None
+) -> dict[str, Tensor]:
     """The tensors with shapes filled in wherever they follow from known shapes and small constants.
 
     Args:
-        model: its input sizes bound, without the data of large tensors, nodes in topological order.
+        model: its input sizes bound, without the data of large tensors, nodes in topological order. What is found
+            inside the bodies of its nodes is written into them.
         tensors: what is known already; it stays as it is.
+        sizes: of the symbolic dimensions.
     """
-    walk = _Walk(model, dict(tensors))
-    for node in model.graph.node:
-        walk.visit(node)
+    walk = _Walk(dict(tensors), {item.domain: item.version for item in model.opset_import}, sizes or {})
+    walk.follow(model.graph)
     return walk.tensors
 
 
@@ -58,27 +69,141 @@ _CONTRADICTIONS = (
 
 
 class _Walk:
-    """One walk over the nodes."""
+    """One walk over the nodes of a graph."""
 
-    def __init__(self, model: ModelProto, tensors: dict[str, Tensor]) -> None:
+    def __init__(
+        self, tensors: dict[str, Tensor], opsets: dict[str, int], symbols: Mapping[str, int], depth: int = 0
+    ) -> None:
         self.tensors = tensors
-        self._opsets = {item.domain: item.version for item in model.opset_import}
+        self._opsets = opsets
+        self._symbols = symbols
+        self._depth = depth
         self._values: dict[str, Array] = {}
-        for initialiser in model.graph.initializer:
+        self._declared: dict[str, Tensor] = {}
+
+    def follow(self, graph: GraphProto) -> None:
+        """Visits the nodes in their order."""
+        for initialiser in graph.initializer:
             self._keep_value(initialiser.name, _small_array(initialiser))
+        for node in graph.node:
+            self.visit(node)
 
     def visit(self, node: NodeProto) -> None:
         """Works out the shapes, then the values, of what a node makes."""
+        if not node.domain and self._depth < MAX_DEPTH:
+            self._enter(node)
         if any(self._sizes(name) is None for name in node.output if name):
             self._infer(node)
+        self._fill({name: self._declared[name] for name in node.output if name in self._declared})
         if self._can_evaluate(node):
             self._evaluate(node)
 
+    def _enter(self, node: NodeProto) -> None:
+        """Goes on inside the bodies of a node, and takes what they tell about its outputs."""
+        graphs = subgraphs(node)
+        if node.op_type == "If":
+            walks = [self._inside(graph, {}) for graph in graphs]
+            for made, *ends in zip(node.output, *(graph.output for graph in graphs), strict=False):
+                found = [walk.tensors.get(end.name, Tensor("")) for walk, end in zip(walks, ends, strict=True)]
+                if len({(tensor.dtype, tensor.shape) for tensor in found}) == 1:
+                    self._fill({made: found[0]})
+        elif len(graphs) == 1 and (node.op_type == "Loop" or (node.op_type == "Scan" and self._opsets.get("", 1) > 8)):
+            self._enter_loop(node, graphs[0])
+
+    def _enter_loop(self, node: NodeProto, body: GraphProto) -> None:
+        """Takes the shapes of the initial values for those of every turn, if a turn leaves them as they are."""
+        from onnx import GraphProto
+
+        carried = _carried(node, body)
+        starts = {inside: self.tensors[first] for first, inside, *_ in carried if self._sizes(first) is not None}
+        fixed = self._slices(node, body)
+        for seeds in (starts, {})[: 2 if self._depth < MAX_RETRIES else 1]:
+            turn = GraphProto()
+            turn.CopyFrom(body)
+            walk = self._inside(turn, fixed | seeds)
+            if all(walk.ends_as(after, seeds[inside]) for _, inside, after, _ in carried if inside in seeds):
+                body.CopyFrom(turn)
+                self._fill({made: seeds[inside] for _, inside, _, made in carried if inside in seeds})
+                if node.op_type == "Loop":
+                    self._note_turns(node, body, walk)
+                return
+
+    def ends_as(self, name: str, start: Tensor) -> bool:
+        """Whether a tensor has the type and the sizes of another."""
+        return self._sizes(name) == start.sizes and self.tensors[name].dtype == start.dtype
+
+    def _slices(self, node: NodeProto, body: GraphProto) -> dict[str, Tensor]:
+        """The inputs of a body that are the same in every turn: counter and condition, or what a Scan cuts up."""
+        if node.op_type == "Loop":
+            kinds = zip(body.input, ("int64", "bool"), strict=False)
+            return {
+                info.name: Tensor(info.name, dtype, ()) for info, dtype in kinds if tensor_from_info(info).sizes is None
+            }
+        states = len(node.input) - _scanned(node)
+        axes = next((list(item.ints) for item in node.attribute if item.name == "scan_input_axes"), [])
+        found = {}
+        for name, info, axis in zip(node.input[states:], body.input[states:], chain(axes, repeat(0)), strict=False):
+            sizes = list(self._sizes(name) or ())
+            if -len(sizes) <= axis < len(sizes):
+                del sizes[axis]
+                found[info.name] = Tensor(info.name, self.tensors[name].dtype, tuple(sizes))
+        return found
+
+    def _inside(self, graph: GraphProto, seeds: Mapping[str, Tensor]) -> _Walk:
+        """A walk over a body that sees what is around it; the shapes that it finds are written into the body."""
+        inner = tensors_of(graph)
+        own = {info.name for info in graph.input} | initialisers_of(graph)
+        made = {name for node in graph.node for name in node.output if name}
+        seen = {name: tensor for name, tensor in self.tensors.items() if name not in made}
+        seen |= {name: inner[name] for name in own}
+        walk = _Walk({**seen, **seeds}, self._opsets, self._symbols, self._depth + 1)
+        walk._values = {name: value for name, value in self._values.items() if name not in own | made}
+        walk._declared = {name: _bound(tensor, self._symbols) for name, tensor in inner.items() if name in made}
+        walk.follow(graph)
+        walk._write(graph, made)
+        return walk
+
+    def _write(self, graph: GraphProto, made: Iterable[str]) -> None:
+        known = {info.name for info in (*graph.value_info, *graph.input, *graph.output)}
+        for name in made:
+            if name not in known:
+                graph.value_info.add(name=name)
+        for info in (*graph.value_info, *graph.input, *graph.output):
+            if self._sizes(info.name) is not None:
+                info.type.CopyFrom(self._type(info.name))
+
+    def _note_turns(self, node: NodeProto, body: GraphProto, walk: _Walk) -> None:
+        """Leaves with a Loop its largest number of turns, where that is known, and whether it can end earlier."""
+        from onnx import helper
+
+        begins = self._number(node.input[1]) if len(node.input) > 1 and node.input[1] else 1
+        again = begins if _keeps_condition(body) else walk._number(body.output[0].name if body.output else "")
+        most = self._number(node.input[0]) if node.input else None
+        if begins == 0:
+            most = 0
+        elif begins is not None and again == 0 and most is not None:
+            most = min(most, 1)
+        sure = begins == 0 or (begins is not None and again is not None)
+        for position in reversed([at for at, item in enumerate(node.attribute) if item.name == TURNS]):
+            del node.attribute[position]
+        if most is not None and most >= 0:
+            node.attribute.append(helper.make_attribute(TURNS, [most, int(sure)]))
+
+    def _number(self, name: str) -> int | None:
+        value = self._values.get(name)
+        return (
+            int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iub" else None
+        )
+
     def _infer(self, node: NodeProto) -> None:
-        for name, found in self._inferred(node).items():
+        self._fill(self._inferred(node))
+
+    def _fill(self, made: Mapping[str, Tensor]) -> None:
+        """Takes what was found for tensors whose sizes are not known yet."""
+        for name, found in made.items():
             before = self.tensors.get(name)
             if self._sizes(name) is None and (found.sizes is not None or before is None or before.shape is None):
-                self.tensors[name] = found
+                self.tensors[name] = replace(found, name=name)
 
     def _inferred(self, node: NodeProto) -> dict[str, Tensor]:
         """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails."""
@@ -141,6 +266,43 @@ class _Walk:
 
         tensor = self.tensors[name]
         return helper.make_tensor_type_proto(_code(tensor.dtype), tensor.sizes)
+
+
+def _carried(node: NodeProto, body: GraphProto) -> list[tuple[str, str, str, str]]:
+    """Of each carried value: its name before the first turn, inside the body, at its end, and after the last turn."""
+    before, after = (2, 1) if node.op_type == "Loop" else (0, 0)
+    count = len(node.input) - (before if node.op_type == "Loop" else _scanned(node))
+    inside, ends = ([info.name for info in infos] for infos in (body.input, body.output))
+    rows = zip(node.input[before:], inside[before:], ends[after:], chain(node.output, repeat("")), strict=False)
+    return list(rows)[: max(count, 0)]
+
+
+def _scanned(node: NodeProto) -> int:
+    """How many of the inputs of a Scan it cuts up."""
+    found = next((int(item.i) for item in node.attribute if item.name == "num_scan_inputs"), 0)
+    return min(max(found, 0), len(node.input))
+
+
+def _keeps_condition(body: GraphProto) -> bool:
+    """Whether the body of a Loop hands on its condition as it is."""
+    if len(body.input) < 2 or not body.output:
+        return False
+    sources = {
+        node.output[0]: node.input[0]
+        for node in body.node
+        if node.op_type == "Identity" and not node.domain and node.input and node.output
+    }
+    name = body.output[0].name
+    for _ in sources:
+        name = sources.get(name, name)
+    return bool(name == body.input[1].name)
+
+
+def _bound(tensor: Tensor, symbols: Mapping[str, int]) -> Tensor:
+    """The tensor with numbers for those of its symbolic dimensions that have one."""
+    if tensor.shape is None:
+        return tensor
+    return replace(tensor, shape=tuple(symbols.get(dim, dim) if isinstance(dim, str) else dim for dim in tensor.shape))
 
 
 def _code(dtype: str) -> int:

@@ -74,7 +74,7 @@ def infer(
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
     inferred = _infer(bound, operators)
-    tensors = _completed(bound, tensors_of(inferred.graph), made)
+    tensors = _completed(inferred, tensors_of(inferred.graph), made, sizes)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -86,13 +86,15 @@ def infer(
         followed = {name: tensor for name, tensor in tensors.items() if not _unknown(name, tensors)}
         tensors = tensors_of(inferred.graph) | followed
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
-        tensors = _completed(bound, tensors, made)
+        tensors = _completed(inferred, tensors, made, sizes)
     return Inferred(tensors, tuple(inferred.graph.node))
 
 
-def _completed(model: ModelProto, tensors: dict[str, Tensor], made: Iterable[str]) -> dict[str, Tensor]:
-    has_gaps = any(_unknown(name, tensors) for name in made)
-    return folding.complete(model, tensors) if has_gaps else tensors
+def _completed(
+    model: ModelProto, tensors: dict[str, Tensor], made: Iterable[str], sizes: Mapping[str, int]
+) -> dict[str, Tensor]:
+    has_gaps = any(_unknown(name, tensors) for name in made) or any(subgraphs(node) for node in model.graph.node)
+    return folding.complete(model, tensors, sizes) if has_gaps else tensors
 
 
 def _forget_declared(graph: GraphProto, made: Container[str]) -> None:
