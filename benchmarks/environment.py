@@ -22,6 +22,7 @@ _PACKAGES = (
     "onnx-tool",
     "onnxruntime",
     "onnxscript",
+    "openvino",
     "rich",
     "thop",
     "torch",

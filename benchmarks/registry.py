@@ -9,6 +9,9 @@ from benchmarks.questions import (
     attribution,
     counting_speed,
     counts,
+    engine_commands,
+    engine_fastest,
+    engine_ort,
     latency,
     layer_run_cost,
     peers_counts,
@@ -45,4 +48,7 @@ BENCHMARKS = (
     Benchmark("start-up", "how long does --help take, against importing what it needs?", start_up.run),
     Benchmark("profile-command", "how long does `alexnet-bench profile` take?", profile_command.run),
     Benchmark("counting-speed", "how fast are large graphs counted, and in how much memory?", counting_speed.run),
+    Benchmark("engine-ort", "how fast is our engine for ONNX Runtime, against stock ONNX Runtime?", engine_ort.run),
+    Benchmark("engine-fastest", "is the fastest backend that we name as fast as the best peer?", engine_fastest.run),
+    Benchmark("engine-commands", "how long do a cached build-engine and a verify take?", engine_commands.run),
 )

@@ -14,7 +14,7 @@ class Quantity:
 
     Attributes:
         value: the estimate.
-        unit: "s", "B", "fraction", "x" (a ratio), or "of N" for counts.
+        unit: "s", "B", "fraction", "x" (a ratio), "images/s", "error" (as `verify` defines it), or "of N" for counts.
         low: lower end of the spread, None where there is none.
         high: upper end likewise.
     """

@@ -55,6 +55,8 @@ def _number(value: float, unit: str) -> str:
             return f"{value:.3f}x"
         case "fraction":
             return f"{100 * value:.2f} %"
+        case "error":
+            return f"{value:.1e}"
         case "B":
             return f"{value / 1e6:,.0f} MB"
         case "s":

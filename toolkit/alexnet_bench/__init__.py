@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from alexnet_bench.core.contest import Contest
     from alexnet_bench.core.errors import AlexnetBenchError
     from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.profile import LayerProfile, Profile, ProfileSet
     from alexnet_bench.core.verification import Verification
     from alexnet_bench.workflows.build import BuildOptions, build_engine
+    from alexnet_bench.workflows.contest import ContestOptions, contest
     from alexnet_bench.workflows.export import export
     from alexnet_bench.workflows.profile import Options, profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AlexnetBenchError": "core.errors",
     "BuildOptions": "workflows.build",
+    "Contest": "core.contest",
+    "ContestOptions": "workflows.contest",
     "LayerProfile": "core.profile",
     "Options": "workflows.profile",
     "Passport": "core.passport",
@@ -38,6 +42,7 @@ _PUBLIC = {
     "Verification": "core.verification",
     "VerifyOptions": "workflows.verify",
     "build_engine": "workflows.build",
+    "contest": "workflows.contest",
     "export": "workflows.export",
     "profile": "workflows.profile",
     "profile_set": "workflows.profile",
@@ -50,6 +55,8 @@ _PUBLIC = {
 __all__ = [
     "AlexnetBenchError",
     "BuildOptions",
+    "Contest",
+    "ContestOptions",
     "LayerProfile",
     "Options",
     "Passport",
@@ -59,6 +66,7 @@ __all__ = [
     "VerifyOptions",
     "__version__",
     "build_engine",
+    "contest",
     "export",
     "profile",
     "profile_set",

@@ -13,6 +13,8 @@ import alexnet_bench
 _PUBLIC = [
     "AlexnetBenchError",
     "BuildOptions",
+    "Contest",
+    "ContestOptions",
     "LayerProfile",
     "Options",
     "Passport",
@@ -22,6 +24,7 @@ _PUBLIC = [
     "VerifyOptions",
     "__version__",
     "build_engine",
+    "contest",
     "export",
     "profile",
     "profile_set",

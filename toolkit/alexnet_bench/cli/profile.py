@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alexnet_bench.cli import options
+from alexnet_bench.cli import contest, options
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +20,14 @@ def profile(
     ] = "alexnet-2012",
     *,
     backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Runtime; default: the first that works here.")
+        str | None,
+        typer.Option(
+            metavar="NAME|all|fastest", help="Runtime; default: the first that works here. all compares them."
+        ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="fp32|fp16|bf16", help="Build an engine of that precision, and profile it.")
+        str | None,
+        typer.Option(metavar="TYPE|all", help="Build an engine in fp32, tf32, fp16 or bf16, and profile it."),
     ] = None,
     optimize: Annotated[
         bool | None,
@@ -31,6 +35,10 @@ def profile(
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME", help="Build an engine by a recipe, or its file.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Largest error with --backend all or fastest; default: that of the precision."),
     ] = None,
     batch: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, for example 1,8,32.")] = "",
     shape: Annotated[
@@ -92,5 +100,8 @@ def profile(
         optimize=optimize,
         timeout_s=timeout,
     )
+    if contest.is_asked_for(chosen, tolerance):
+        contest.run(model, sizes, chosen, tolerance=tolerance, outputs=outputs, top=top, quiet=quiet)
+        return
     profiles = profile_set(model, batches=sizes, options=chosen, progress=options.progress(quiet=quiet))
     outputs.write(profiles if len(sizes) > 1 else profiles.profiles[0], top=top, quiet=quiet)

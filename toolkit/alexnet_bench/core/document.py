@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from alexnet_bench.core.contest import CONTEST_VERSION, Contest
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
 from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
@@ -19,7 +20,7 @@ from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 OLDEST_READ = 1
 """Documents from this version on are read; what they do not have is null."""
 
-Document = Profile | ProfileSet | SymbolicCounts | Verification
+Document = Profile | ProfileSet | SymbolicCounts | Verification | Contest
 _D = TypeVar("_D", Profile, ProfileSet)
 
 _WRITE_ONE = "write one with: alexnet-bench profile MODEL --json FILE"
@@ -32,13 +33,14 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
-_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts] | type[Verification]] = {
+_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts] | type[Verification] | type[Contest]] = {
     "alexnet-bench.profile": Profile,
     "alexnet-bench.profile-set": ProfileSet,
     "alexnet-bench.symbolic-counts": SymbolicCounts,
     "alexnet-bench.verification": Verification,
+    "alexnet-bench.contest": Contest,
 }
-_NEWEST = {SymbolicCounts: SYMBOLIC_VERSION, Verification: VERIFICATION_VERSION}
+_NEWEST = {SymbolicCounts: SYMBOLIC_VERSION, Verification: VERIFICATION_VERSION, Contest: CONTEST_VERSION}
 """Of the kinds that have a version of their own."""
 
 
@@ -69,7 +71,7 @@ def decode(content: bytes, name: str = "the document") -> Document:
         raise UsageError(
             f"{name} is not JSON, or only a part of it: {printable(str(error), 200)}", _WRITE_ONE
         ) from None
-    if isinstance(found, SymbolicCounts | Verification):
+    if isinstance(found, SymbolicCounts | Verification | Contest):
         return found
     if isinstance(found, Profile):
         return _current(found)

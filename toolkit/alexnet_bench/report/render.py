@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import IO
 
+from alexnet_bench.core.contest import Contest
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.symbolic import SymbolicCounts
 from alexnet_bench.core.verification import Verification
-from alexnet_bench.report import markdown, symbolic, verification
+from alexnet_bench.report import contest, markdown, symbolic, verification
 from alexnet_bench.report.table import print_profile
 
 
@@ -15,7 +16,7 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
     """Prints a document for people.
 
     Args:
-        document: a profile, several, counts as formulas, or a verification.
+        document: a profile, several, counts as formulas, a verification, or a contest.
         stream: where to.
         top: rows to show, 0 for all, None for a number that fits.
     """
@@ -23,6 +24,8 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
         symbolic.print_symbolic(document, stream, top=top)
     elif isinstance(document, Verification):
         verification.print_verification(document, stream)
+    elif isinstance(document, Contest):
+        contest.print_contest(document, stream)
     else:
         print_profile(document, stream, top=top)
 
@@ -33,4 +36,6 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
         return symbolic.to_markdown(document, top=top)
     if isinstance(document, Verification):
         return verification.to_markdown(document)
+    if isinstance(document, Contest):
+        return contest.to_markdown(document)
     return markdown.to_markdown(document, top=top)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alexnet_bench.core import atomic, document
+from alexnet_bench.core.contest import Contest
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Profile, ProfileSet
@@ -34,9 +35,10 @@ def read_profile(path: str | Path) -> Profile | ProfileSet:
             f"{printable(str(path), 200)} holds counts as formulas, and no profile",
             "profile the model without --symbolic",
         )
-    if isinstance(found, Verification):
+    if isinstance(found, Verification | Contest):
+        kind = "verification" if isinstance(found, Verification) else "contest"
         raise UsageError(
-            f"{printable(str(path), 200)} holds a verification, and no profile", "alexnet-bench report shows it"
+            f"{printable(str(path), 200)} holds a {kind}, and no profile", "alexnet-bench report shows it"
         )
     return found
 

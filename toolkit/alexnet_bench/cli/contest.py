@@ -1,0 +1,82 @@
+"""`alexnet-bench profile --backend all` and `--backend fastest`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alexnet_bench.cli.options import Outputs, progress
+from alexnet_bench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.contest import ContestOptions
+    from alexnet_bench.workflows.profile import Options
+
+_ALL, _FASTEST = "all", "fastest"
+
+
+def is_asked_for(options: Options, tolerance: float | None) -> bool:
+    """Whether several entries are to be compared.
+
+    Raises:
+        UsageError: options that only serve a contest, without one.
+    """
+    if options.backend in (_ALL, _FASTEST) or options.precision == _ALL:
+        return True
+    if tolerance is not None:
+        raise UsageError("--tolerance serves --backend all and fastest", "to verify one engine: alexnet-bench verify")
+    return False
+
+
+def run(
+    model: str,
+    batches: Sequence[int | None],
+    options: Options,
+    *,
+    tolerance: float | None,
+    outputs: Outputs,
+    top: int | None,
+    quiet: bool,
+) -> None:
+    """Compares the entries and shows the table, or profiles the fastest of them.
+
+    Raises:
+        UsageError: options that do not go with it.
+    """
+    from alexnet_bench.workflows.contest_choice import BRIEF_SECONDS, hold, profile_fastest
+
+    _check(options)
+    say = progress(quiet=quiet)
+    if options.backend == _FASTEST:
+        brief = _contest_options(options, tolerance, min(options.seconds, BRIEF_SECONDS))
+        profiles = profile_fastest(model, batches=batches, options=options, contest_options=brief, progress=say)
+        outputs.write(profiles if len(batches) > 1 else profiles.profiles[0], top=top, quiet=quiet)
+        return
+    found = hold(model, batches=batches, options=_contest_options(options, tolerance, options.seconds), progress=say)
+    outputs.write(found, top=top, quiet=quiet)
+
+
+def _contest_options(options: Options, tolerance: float | None, seconds: float) -> ContestOptions:
+    from alexnet_bench.workflows.contest import DEFAULT_PRECISIONS, ContestOptions
+
+    named = options.backend not in (_ALL, _FASTEST, None)
+    return ContestOptions(
+        backends=(str(options.backend),) if named else None,
+        precisions=(options.precision,) if options.precision else DEFAULT_PRECISIONS,
+        tolerance=tolerance,
+        shapes=options.shapes,
+        threads=options.threads,
+        seconds=seconds,
+        seed=options.seed,
+        timeout_s=options.timeout_s,
+    )
+
+
+def _check(options: Options) -> None:
+    if options.static:
+        raise UsageError("--static runs nothing that could be compared", "leave --static or --backend out")
+    if options.recipe is not None or options.optimize is not None:
+        raise UsageError(
+            "engines that are compared follow the usual recipe of their backend and precision",
+            "leave --recipe and --optimize out, or name one --backend",
+        )

@@ -1,0 +1,194 @@
+"""`alexnet-bench profile --backend all`: a model on everything that runs it here, error beside speed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from alexnet_bench.backends.registry import choose_backend
+from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.contest import Contest, ContestCase, Entry
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph import external
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
+from alexnet_bench.measure import environment
+from alexnet_bench.measure.inputs import generate
+from alexnet_bench.measure.latency import PROCESSES
+from alexnet_bench.verdict.samples import LEAST_INPUTS
+from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.ceilings import check_threads
+from alexnet_bench.workflows.contest_entries import Contender, check_precisions, plan, prepare
+from alexnet_bench.workflows.contest_errors import Referee, make_referee
+from alexnet_bench.workflows.contest_run import Field, run_case
+from alexnet_bench.workflows.engine_subject import is_engine
+from alexnet_bench.workflows.resolve import ResolvedModel, resolve
+from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
+
+DEFAULT_MODEL = "alexnet-2012"
+DEFAULT_SECONDS = 3.0
+DEFAULT_PRECISIONS = ("fp32",)
+_MAX_SECONDS = 3600
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ContestOptions:
+    """How to hold a contest.
+
+    Attributes:
+        backends: names in the registry; None takes all. ONNX Runtime with the model as given always takes part.
+        precisions: of the engines that are built, beside the model as given; ("all",) takes every one with a recipe.
+        tolerance: largest error of an entry; None takes that of its precision.
+        shapes: sizes by input name.
+        threads: of every entry; None takes the physical cores that this process may use.
+        seconds: timed seconds for each entry; building, judging and warming up come on top.
+        processes: rounds that the timed seconds are spread over, each in fresh processes.
+        seed: of generated inputs.
+        timeout_s: how long a runtime may take to load, and for each forward pass, before it is ended.
+    """
+
+    backends: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] = DEFAULT_PRECISIONS
+    tolerance: float | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    threads: int | None = None
+    seconds: float = DEFAULT_SECONDS
+    processes: int = PROCESSES
+    seed: int = 0
+    timeout_s: float | None = None
+
+
+def _silent(_: str) -> None:
+    """Progress for callers that show none."""
+
+
+def contest(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    batches: Sequence[int | None] = (None,),
+    options: ContestOptions | None = None,
+    progress: Progress = _silent,
+) -> Contest:
+    """Runs a model on every backend, as given and as an engine of each precision, and names the fastest.
+
+    Each entry is compared with the model on ONNX Runtime, each operator computed alone, on 16 made-up inputs; then all
+    are measured in turns, each in a worker of its own. An entry that is refused or crashes is listed with the reason.
+
+    Args:
+        model: a name that `alexnet-bench models` lists, or the path of an ONNX file.
+        batches: sizes of a lone symbolic first dimension, None for the model's own or 1; each is a contest of its own.
+        options: backends, precisions, tolerance, time.
+        progress: told what is done next; never called while something is timed.
+
+    Raises:
+        AlexnetBenchError: its subclass says what is wrong with the model, the options or the machine. What is wrong
+            with one entry is no error.
+    """
+    chosen = options or ContestOptions()
+    check(model, batches, chosen)
+    choose_backend(REFERENCE_BACKEND)  # says what to install
+    progress(f"reading {model}")
+    resolved = resolve(model)
+    file = open_model(resolved.path)
+    external.check_present(file.path, file.proto)
+    limits.check_functions(file)
+    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+        fields = [_field(resolved, file, chosen, batch, Path(scratch) / str(at)) for at, batch in enumerate(batches)]
+        able, refused = _entries(model, chosen, progress)
+        cases: list[ContestCase] = []
+        for at, shared in enumerate(fields):
+            progress(f"batch {shared.batch}: running the reference on {LEAST_INPUTS} inputs")
+            referee = _referee(resolved, shared, chosen.seed, Path(scratch) / f"referee-{at}")
+            cases.append(run_case(shared, able, refused, referee, progress))
+    low, high = resolved.pixel_range
+    return Contest(
+        model=resolved.name,
+        graph_sha256=file.sha256,
+        weights_sha256=weights_sha256(file),
+        reference=referee.described,
+        inputs=LEAST_INPUTS,
+        inputs_source=f"made up, seeds from {chosen.seed}, images in {low:g} to {high:g}",
+        precisions=chosen.precisions,
+        tolerance=chosen.tolerance,
+        threads=fields[0].threads,
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+        seed=chosen.seed,
+        cases=tuple(cases),
+        environment=environment.describe(backend=None, backend_version=None, threads=fields[0].threads),
+    )
+
+
+def check(model: str | Path, batches: Sequence[int | None], options: ContestOptions) -> None:
+    """Raises UsageError for what no contest can be held with."""
+    if is_engine(str(model)):
+        raise UsageError(f"{printable(str(model), 200)} is an engine already", "give the model that it was built from")
+    if not batches or any(batch is not None and batch < 1 for batch in batches):
+        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+    if not 0 < options.seconds <= _MAX_SECONDS:
+        raise UsageError(
+            f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
+        )
+    if options.tolerance is not None and not (isfinite(options.tolerance) and options.tolerance >= 0):
+        raise UsageError(f"{options.tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
+    if options.seed < 0 or options.processes < 1:
+        raise UsageError("the seed is from 0, and at least one process has to measure", "give --seed from 0")
+    check_precisions(options.precisions)
+    check_threads(options.threads)
+    limits.check_timeout(options.timeout_s)
+
+
+def _entries(model: str | Path, options: ContestOptions, progress: Progress) -> tuple[list[Contender], list[Entry]]:
+    able, refused = [], []
+    for planned in plan(options.backends, options.precisions):
+        found = prepare(model, planned, timeout_s=options.timeout_s, progress=progress)
+        if isinstance(found, Contender):
+            able.append(found)
+        else:
+            progress(f"{planned.name}: refused")
+            refused.append(found)
+    return able, refused
+
+
+def _field(resolved: ResolvedModel, file: ModelFile, options: ContestOptions, batch: int | None, folder: Path) -> Field:
+    graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=options.shapes)
+    costs = count(graph)
+    sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
+    images = batch or (sizes[0] if sizes and sizes[0] > 0 else 1)
+    limits.check_memory(costs, images)
+    folder.mkdir()
+    write_arrays(folder, generate(graph, seed=options.seed, pixel_range=resolved.pixel_range))
+    return Field(
+        file,
+        graph,
+        costs,
+        images,
+        folder,
+        options.threads or usable_cores(),
+        limits.deadlines(costs, options.timeout_s),
+        options.tolerance,
+        options.seconds,
+        options.processes,
+        batch,
+        options.shapes,
+    )
+
+
+def _referee(resolved: ResolvedModel, shared: Field, seed: int, folder: Path) -> Referee:
+    return make_referee(
+        resolved.name,
+        shared.file,
+        shared.graph,
+        pixel_range=resolved.pixel_range,
+        seed=seed,
+        threads=shared.threads,
+        deadlines=shared.deadlines,
+        folder=folder,
+    )

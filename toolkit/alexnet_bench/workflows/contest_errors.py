@@ -1,0 +1,114 @@
+"""How far the entries of a contest are from the reference: one run of that, and each entry against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_bench.backends.client import Deadlines
+from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.core.contest import EntryError
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.verification import OutputParity, SelfCheck, Side
+from alexnet_bench.graph.onnx_io import ModelFile
+from alexnet_bench.verdict import precision as precisions
+from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
+from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
+from alexnet_bench.verdict.model_run import Run, run_model
+from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up
+from alexnet_bench.verdict.sides import ModelSide, write_inputs
+from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND, REFERENCE_SETTINGS
+
+
+@dataclass(frozen=True)
+class Referee:
+    """The reference after its run.
+
+    Attributes:
+        graph: of the model, with the shapes of the case.
+        inputs: folders of arrays.
+        run: of the reference.
+        described: the reference, for the document.
+        biases: the last bias of each output, or why there is none.
+        folder: for the outputs of entries.
+        deadlines: how long a runtime may take.
+    """
+
+    graph: Graph
+    inputs: Sequence[Path]
+    run: Run
+    described: Side
+    biases: dict[str, LastBias | str]
+    folder: Path
+    deadlines: Deadlines
+
+    def judge(self, request: LoadRequest, precision: str, tolerance: float | None) -> EntryError:
+        """Runs an entry on all inputs, and compares its outputs.
+
+        Args:
+            request: how a worker loads it.
+            precision: that sets the tolerance.
+            tolerance: in place of that one; None takes it.
+
+        Raises:
+            BackendRefusal: the runtime does not take it.
+            BackendCrash: the worker died or hung.
+            UsageError: it lacks an output.
+        """
+        theirs = run_model(request, self.inputs, self.folder / "entry", self.deadlines)
+        names, _ = matched_outputs(self.run, theirs, self.graph.outputs)
+        values = {name: arrays[0] for name, arrays in self.run.outputs.items() if name not in names}
+        allowed = precisions.TOLERANCES[precision] if tolerance is None else tolerance
+        criterion = Criterion(allowed, biases=self.biases, bias_values=values)
+        ours = self.run.outputs
+        judged = [judge_output(name, ours[name], theirs.outputs[name], criterion) for name in names]
+        checks: list[SelfCheck] = []
+        for output in judged:
+            checks += check_itself(output, ours[output.name], theirs.outputs[output.name], criterion)
+        verdict, reasons = conclude(judged, checks, depends_on_input=bool(self.graph.live))
+        worst = max(judged, key=_how_far)
+        return EntryError(worst.name, worst.measure, worst.error, worst.tolerance, precision, verdict, reasons)
+
+
+def make_referee(
+    name: str,
+    file: ModelFile,
+    graph: Graph,
+    *,
+    pixel_range: tuple[float, float],
+    seed: int,
+    threads: int,
+    deadlines: Deadlines,
+    folder: Path,
+) -> Referee:
+    """Makes inputs up and runs the reference: the model as given, each operator computed alone.
+
+    Args:
+        name: of the model.
+        file: of it.
+        graph: of it, with the shapes of the case.
+        pixel_range: of images that are made up.
+        seed: of the first input.
+        threads: of the runtime.
+        deadlines: how long it may take.
+        folder: for inputs and outputs.
+
+    Raises:
+        UsageError: too few distinct inputs can be made up.
+        BackendRefusal: ONNX Runtime does not take the model.
+    """
+    samples = made_up(graph, count=LEAST_INPUTS, seed=seed, pixel_range=pixel_range)
+    inputs = write_inputs(samples, graph, folder / "inputs")
+    request = LoadRequest(REFERENCE_BACKEND, str(file.path.resolve()), threads, settings=dict(REFERENCE_SETTINGS))
+    side = ModelSide(name, file, graph, request, inputs, deadlines)
+    biases = {output: find_last_bias(graph, output) for output in graph.outputs}
+    run = side.run(folder / "reference", [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)])
+    return Referee(graph, inputs, run, side.described(run), biases, folder, deadlines)
+
+
+def _how_far(output: OutputParity) -> float:
+    """An output's error over what it may be; infinite where it cannot be told, or must be exact and is not."""
+    if output.error is None or (output.error and not output.tolerance):
+        return float("inf")
+    return output.error / output.tolerance if output.tolerance else 0.0
