@@ -37,9 +37,7 @@ def read_profile(path: str | Path) -> Profile | ProfileSet:
         )
     if isinstance(found, Verification | Contest):
         kind = "verification" if isinstance(found, Verification) else "contest"
-        raise UsageError(
-            f"{printable(str(path), 200)} holds a {kind}, and no profile", "alexnet-bench report shows it"
-        )
+        raise UsageError(f"{printable(str(path), 200)} holds a {kind}, and no profile", "alexnet-bench report shows it")
     return found
 
 
