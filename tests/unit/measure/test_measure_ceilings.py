@@ -230,7 +230,8 @@ def test_a_product_of_every_type_is_a_valid_model(dtype: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_every_type_that_a_backend_names_can_be_written(backend: Backend) -> None:
-    assert "float32" in backend.products
+    only_builds = backend.name.startswith("tensorrt")  # what does not run has no ceilings
+    assert ("float32" in backend.products) is not only_builds
     assert set(backend.products) <= set(PRODUCT_TYPES)
 
 
