@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from alexnet_bench.workflows.profile import Options, profile
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile
 from benchmarks import commands
 from benchmarks.op_differences import DIFFERENCES, REASONS
 

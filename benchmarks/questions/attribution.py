@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.profile import Coverage
-from alexnet_bench.workflows.profile import Options, profile
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile
 from benchmarks import models
 from benchmarks.rows import Goal, Quantity, Row
 from benchmarks.settings import Settings

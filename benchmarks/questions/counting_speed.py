@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from alexnet_bench.workflows.profile import Options, profile
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile
 from benchmarks import commands, synthetic
 from benchmarks.interleave import interleave, middle, paired_ratio
 from benchmarks.rows import Goal, Quantity, Row

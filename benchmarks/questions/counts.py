@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from alexnet_bench.core.errors import AlexnetBenchError
-from alexnet_bench.workflows.profile import Options, profile
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile
 from benchmarks import commands, models
 from benchmarks.rows import Goal, Quantity, Row
 from benchmarks.settings import Settings

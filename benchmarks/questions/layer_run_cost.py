@@ -17,7 +17,8 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.measure.layer_run import MAX_EVENTS, measure_layers
-from alexnet_bench.workflows.profile import Options, profile
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile
 from benchmarks import commands, models
 from benchmarks.interleave import interleave, middle, paired_ratio
 from benchmarks.rows import Goal, Row

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from alexnet_bench.workflows.build import BuildOptions, build_engine
     from alexnet_bench.workflows.contest import ContestOptions, contest
     from alexnet_bench.workflows.export import export
-    from alexnet_bench.workflows.profile import Options, profile, profile_set
+    from alexnet_bench.workflows.options import Options
+    from alexnet_bench.workflows.profile import profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
     from alexnet_bench.workflows.symbolic import symbolic_counts
     from alexnet_bench.workflows.verify import VerifyOptions, verify
@@ -35,7 +36,7 @@ _PUBLIC = {
     "Contest": "core.contest",
     "ContestOptions": "workflows.contest",
     "LayerProfile": "core.profile",
-    "Options": "workflows.profile",
+    "Options": "workflows.options",
     "Passport": "core.passport",
     "Profile": "core.profile",
     "ProfileSet": "core.profile",

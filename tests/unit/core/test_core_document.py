@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,15 +30,24 @@ _SCALARS: dict[type, st.SearchStrategy[Any]] = {
 }
 
 
+_FROM: dict[type, Callable[[int], st.SearchStrategy[Any]]] = {
+    int: lambda low: st.integers(low, 2**63 - 1),
+    float: lambda low: st.floats(low, allow_nan=False, allow_infinity=False),
+}
+"""Numbers of a type with a smallest value."""
+
+
 def _values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind of type
     """Values of a field's type."""
     if kind in _SCALARS:
         return _SCALARS[kind]
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+    if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct)):
+        hints = typing.get_type_hints(kind, include_extras=True)
         fixed = {"schema", "schema_version"}
         return st.builds(kind, **{name: _values(hint) for name, hint in hints.items() if name not in fixed})
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _FROM[arguments[0]](arguments[1].ge)
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin in (UnionType, typing.Union):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from alexnet_bench.core.profile import Caution, Profile, ProfileSet
@@ -84,7 +85,7 @@ def _everywhere(profile: Profile, text: str) -> Profile:
         profile,
         model=replace(profile.model, name=text),
         engine=replace(profile.engine, backend=text),
-        layers=tuple(replace(layer, name=text, op=text) for layer in profile.layers),
+        layers=tuple(msgspec.structs.replace(layer, name=text, op=text) for layer in profile.layers),
         budget=tuple(replace(line, device=text, notes=(text,)) for line in profile.budget),
         environment=replace(profile.environment, comparable={"cpu": text}),
         warnings=(Caution(text, text, text),),

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from alexnet_bench.core.profile import Profile
@@ -22,7 +23,7 @@ def with_curves(
 ) -> Profile:
     """The profile with these sizes in MiB: alive as counted, in use and requested after each layer."""
     layers = [
-        replace(
+        msgspec.structs.replace(
             layer,
             name=f"layer{index}",
             live_bytes=None if alive is None else alive * MIB,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 
@@ -39,7 +40,9 @@ def _printed(document: Profile | ProfileSet, *, top: int | None = None, width: i
 
 def hostile(profile: Profile, text: str) -> Profile:
     """The profile with that text wherever a document holds text of a stranger."""
-    layers = tuple(replace(layer, name=f"{text}{index}", op=text) for index, layer in enumerate(profile.layers))
+    layers = tuple(
+        msgspec.structs.replace(layer, name=f"{text}{index}", op=text) for index, layer in enumerate(profile.layers)
+    )
     return replace(
         profile,
         model=replace(
@@ -166,7 +169,9 @@ def test_a_set_ends_in_a_comparison(read: Read) -> None:
 def test_numbers_out_of_all_bounds_do_not_break_the_table(read: Read) -> None:
     profile = read("alexnet-2012")
     layers = tuple(
-        replace(layer, time_s=1e-30, time_fraction=fraction, flop=10**30, flop_per_s=1e300, fraction_of_ceiling=1e30)
+        msgspec.structs.replace(
+            layer, time_s=1e-30, time_fraction=fraction, flop=10**30, flop_per_s=1e300, fraction_of_ceiling=1e30
+        )
         for layer, fraction in zip(profile.layers, (1e9, -5.0, 0.0, None, *[0.1] * 99), strict=False)
     )
     text = _printed(replace(profile, layers=layers), width=120)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alexnet_bench import Profile, read_profile
@@ -72,9 +73,9 @@ def test_doubtful_ceilings(profile: Profile) -> None:
     assert best is not None
     ceilings = replace(ceilings, median_flop_per_s={"float32": 0.9 * best}, median_bytes_per_s=ceilings.bytes_per_s)
     noisy = replace(ceilings, median_flop_per_s={"float32": 0.5 * best})
-    below = [replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
+    below = [msgspec.structs.replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
     assert _codes(cautions.of_ceilings(noisy, below)) == ["noisy-ceiling"]
-    above = [replace(below[0], fraction_of_ceiling=1.2), *below[1:]]
+    above = [msgspec.structs.replace(below[0], fraction_of_ceiling=1.2), *below[1:]]
     (caution,) = cautions.of_ceilings(ceilings, above)
     assert caution.code == "above-roof"
     assert caution.message.startswith("1 layer above")
@@ -83,7 +84,7 @@ def test_doubtful_ceilings(profile: Profile) -> None:
 def test_a_ceiling_that_no_layer_needs_may_be_noisy(profile: Profile) -> None:
     ceilings = profile.ceilings
     assert ceilings is not None
-    layers = [replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
+    layers = [msgspec.structs.replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
     others = replace(
         ceilings,
         flop_per_s=ceilings.flop_per_s | {"float64": 9e11, "int8": 9e12, "float16": None},
@@ -91,7 +92,7 @@ def test_a_ceiling_that_no_layer_needs_may_be_noisy(profile: Profile) -> None:
         median_bytes_per_s=ceilings.bytes_per_s,
     )
     assert _codes(cautions.of_ceilings(others, layers)) == []
-    quantised = [replace(layers[0], compute_dtype="uint8"), *layers[1:]]
+    quantised = [msgspec.structs.replace(layers[0], compute_dtype="uint8"), *layers[1:]]
     (caution,) = cautions.of_ceilings(others, quantised)
     assert (caution.code, "int8" in caution.message) == ("noisy-ceiling", True)
 
@@ -106,15 +107,18 @@ def test_a_layer_of_a_type_without_a_ceiling_says_so(profile: Profile) -> None:
         median_bytes_per_s=ceilings.bytes_per_s,
         unavailable={"float16": "computed in float32"},
     )
-    layers = [replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
-    half = [replace(layer, compute_dtype="float16", bound=None, fraction_of_ceiling=None) for layer in layers[:2]]
-    odd = replace(layers[2], compute_dtype="float8", bound=None, fraction_of_ceiling=None)
+    layers = [msgspec.structs.replace(layer, fraction_of_ceiling=0.5) for layer in profile.layers]
+    half = [
+        msgspec.structs.replace(layer, compute_dtype="float16", bound=None, fraction_of_ceiling=None)
+        for layer in layers[:2]
+    ]
+    odd = msgspec.structs.replace(layers[2], compute_dtype="float8", bound=None, fraction_of_ceiling=None)
     first, second = cautions.of_ceilings(ceilings, [*half, odd, *layers[3:]])
     assert first.code == second.code == "no-ceiling"
     assert "2 layers computed in float16, conv1 + relu1 first" in first.message
     assert "computed in float32" in first.message
     assert "1 layer computed in float8" in second.message
-    unknown = [replace(layer, flop=None) for layer in half]
+    unknown = [msgspec.structs.replace(layer, flop=None) for layer in half]
     assert _codes(cautions.of_ceilings(ceilings, unknown)) == []
 
 

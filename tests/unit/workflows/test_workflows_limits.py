@@ -7,7 +7,7 @@ import pytest
 from alexnet_bench.backends.client import MAX_WAIT_S, Deadlines
 from alexnet_bench.core.cost import CostTable, NodeCost
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.workflows import limits
+from alexnet_bench.workflows import limits, options
 
 
 def costs(flop: int | None = 0, *, moved: int = 0, assumed: str = "") -> CostTable:
@@ -53,9 +53,9 @@ def test_what_the_user_gives_holds_for_loading_and_for_each_pass() -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 86_401.0])
 def test_a_time_that_cannot_be_waited_for(seconds: float) -> None:
     with pytest.raises(UsageError, match="no time to wait for"):
-        limits.check_timeout(seconds)
+        options.check_timeout(seconds)
 
 
 def test_none_and_a_day_are_fine() -> None:
-    limits.check_timeout(None)
-    limits.check_timeout(86_400)
+    options.check_timeout(None)
+    options.check_timeout(86_400)

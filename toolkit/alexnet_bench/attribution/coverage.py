@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from alexnet_bench.attribution.join import Attribution
 from alexnet_bench.core.cost import CostTable
-from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.profile import Coverage, LayerProfile, UnknownOp
+
+if TYPE_CHECKING:
+    from alexnet_bench.attribution.join import Attribution
+    from alexnet_bench.core.engine_layers import LayerTimes
 
 
 def counted_only(costs: CostTable) -> Coverage:
@@ -38,7 +40,7 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     return replace(
         counts,
         macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,
-        time_attributed_fraction=(owned_s + overhead_s) / kernel_s if kernel_s else None,
+        time_attributed_fraction=min(1.0, (owned_s + overhead_s) / kernel_s) if kernel_s else None,
         overhead_fraction=overhead_s / kernel_s if kernel_s else None,
         outside_kernels_fraction=_outside_kernels(times),
         unattributed_nodes=attribution.unattributed,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.roofline import place
 from alexnet_bench.core.cost import CostTable
-from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.profile import Ceilings, LayerProfile, SharedNode
 from alexnet_bench.graph import weights
+
+if TYPE_CHECKING:
+    from alexnet_bench.attribution.join import Attribution, Owned
+    from alexnet_bench.core.engine_layers import LayerTimes
 
 Stored = Mapping[str, tuple[str, ...]]
 """What the file holds of constants that are dequantised (`weights.stored`)."""

@@ -10,7 +10,7 @@ from alexnet_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.contest import ContestOptions
-    from alexnet_bench.workflows.profile import Options
+    from alexnet_bench.workflows.options import Options
 
 _ALL, _FASTEST = "all", "fastest"
 

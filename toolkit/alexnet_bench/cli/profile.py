@@ -85,7 +85,8 @@ def profile(
 
         count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
         return
-    from alexnet_bench.workflows.profile import DEFAULT_BUDGETS, Options, profile_set
+    from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options
+    from alexnet_bench.workflows.profile import profile_set
 
     chosen = Options(
         backend=backend,

@@ -11,7 +11,7 @@ NO_FORMULA = "no formula"
 """`NodeCost.why_unknown` of an operator that the registry does not know."""
 
 
-class NodeCost(msgspec.Struct, frozen=True, kw_only=True):
+class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One live node's cost for the shapes given; a Struct, as thousands of frozen dataclasses take a while to make.
 
     Attributes:

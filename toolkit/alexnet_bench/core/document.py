@@ -110,7 +110,7 @@ def _current(document: _D) -> _D:
 
 def _with_known_live_bytes(layer: LayerProfile) -> LayerProfile:
     """Version 1 wrote 0 for a layer that none of the user's nodes asked for, where it is not known."""
-    return layer if layer.onnx_nodes or layer.shared_nodes else replace(layer, live_bytes=None)
+    return layer if layer.onnx_nodes or layer.shared_nodes else msgspec.structs.replace(layer, live_bytes=None)
 
 
 def _on_one_line(found: re.Match[bytes]) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 
+import msgspec
+
 Dim = int | str | None
 """A size, the name of a symbolic dimension, or nothing known."""
 
@@ -43,9 +45,8 @@ DTYPE_BITS: Mapping[str, int] = {
 """Bits of one element, as ONNX packs it (onnx.proto, TensorProto.DataType). Strings have no fixed size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A value that flows along an edge.
+class Tensor(msgspec.Struct, frozen=True, gc=False):
+    """A value that flows along an edge; a Struct, as thousands of frozen dataclasses take a while to make.
 
     Attributes:
         name: unique in its graph.
@@ -87,8 +88,7 @@ def _size_bytes(dtype: str, shape: tuple[Dim, ...]) -> int | None:
     return None if sizes is None or bits is None else (prod(sizes) * bits + 7) // 8
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, dict=True):
     """One operator of the graph.
 
     Attributes:
@@ -113,12 +113,12 @@ class Node:
     captured: tuple[str, ...] = ()
     bodies: tuple[tuple[str, Graph], ...] = ()
 
-    @property
+    @cached_property
     def reads(self) -> tuple[str, ...]:
         """Every tensor that the node depends on, optional gaps left out."""
         return _without_gaps(self.inputs + self.captured)
 
-    @property
+    @cached_property
     def writes(self) -> tuple[str, ...]:
         """Every tensor that the node makes, optional gaps left out."""
         return _without_gaps(self.outputs)

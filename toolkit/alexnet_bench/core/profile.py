@@ -7,13 +7,18 @@ that says why; it is never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 SCHEMA_VERSION = 2
 """Raised when a field changes its meaning or goes away; once for a release."""
 
 Bound = Literal["compute", "memory", "neither", "overhead"]
 Scalar = str | int | float | bool | None
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Measure = Annotated[float, msgspec.Meta(ge=0)]
+"""Seconds, a rate, or a fraction; sums of fractions may pass 1 by a rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class InputInfo:
     """An input as it was fed."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     dtype: str
 
 
@@ -32,20 +37,20 @@ class ModelInfo:
     name: str
     graph_sha256: str
     weights_sha256: str | None
-    opset: int
+    opset: Count
     inputs: tuple[InputInfo, ...]
-    params: int
-    trainable_params: int
-    param_bytes: int
+    params: Count
+    trainable_params: Count
+    param_bytes: Count
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """What was varied: the batch, the shapes, the threads, and the seed of generated inputs."""
 
-    batch: int
-    shapes: dict[str, tuple[int, ...]]
-    threads: int | None
+    batch: Count
+    shapes: dict[str, tuple[Count, ...]]
+    threads: Count | None
     seed: int | None
 
 
@@ -56,7 +61,7 @@ class EngineInfo:
     backend: str
     backend_version: str
     requested_precision: str | None
-    compute_dtypes: dict[str, int]
+    compute_dtypes: dict[str, Count]
     device: str
     passes: tuple[str, ...] = ()
     passport_key: str | None = None
@@ -66,14 +71,14 @@ class EngineInfo:
 class Totals:
     """Sums over the nodes of the user's graph that could be counted."""
 
-    macs: int
-    mac_flop: int
-    flop: int
-    transcendentals: int
-    bytes_read: int
-    bytes_written: int
-    weight_bytes: int
-    activation_peak_bytes: int
+    macs: Count
+    mac_flop: Count
+    flop: Count
+    transcendentals: Count
+    bytes_read: Count
+    bytes_written: Count
+    weight_bytes: Count
+    activation_peak_bytes: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,13 @@ class UnknownOp:
 class Coverage:
     """How much of the graph was counted, and how much of the measured time has an owner."""
 
-    nodes: int
-    nodes_counted: int
+    nodes: Count
+    nodes_counted: Count
     unknown_ops: tuple[UnknownOp, ...]
-    macs_attributed_fraction: float | None = None
-    time_attributed_fraction: float | None = None
-    overhead_fraction: float | None = None
-    outside_kernels_fraction: float | None = None
+    macs_attributed_fraction: Measure | None = None
+    time_attributed_fraction: Measure | None = None
+    overhead_fraction: Measure | None = None
+    outside_kernels_fraction: Measure | None = None
     unattributed_nodes: tuple[str, ...] = ()
     assumptions: tuple[UnknownOp, ...] = ()
 
@@ -104,9 +109,9 @@ class Coverage:
 class LatencyParts:
     """Where the time of one run goes between host and device; None where a backend has no such part."""
 
-    h2d_s: float | None = None
-    compute_s: float | None = None
-    d2h_s: float | None = None
+    h2d_s: Measure | None = None
+    compute_s: Measure | None = None
+    d2h_s: Measure | None = None
     host_s: float | None = None
 
 
@@ -114,13 +119,13 @@ class LatencyParts:
 class Latency:
     """The run without a profiler. Statistics are derived from `samples_s`, which holds every sample by process."""
 
-    samples_s: tuple[tuple[float, ...], ...]
+    samples_s: tuple[tuple[Measure, ...], ...]
     parts: LatencyParts
-    median_s: float
-    p90_s: float
-    p99_s: float
-    ci95_s: tuple[float, float]
-    throughput_per_s: float
+    median_s: Measure
+    p90_s: Measure
+    p99_s: Measure
+    ci95_s: tuple[Measure, Measure]
+    throughput_per_s: Measure
     profiling_overhead_fraction: float | None
 
 
@@ -129,39 +134,38 @@ class SharedNode:
     """A node spread over several layers, and this layer's share of it."""
 
     name: str
-    share: float
+    share: Measure
 
 
-@dataclass(frozen=True, slots=True)
-class LayerProfile:
+class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One layer of the engine, or, when nothing was run, one node of the graph."""
 
     name: str
     op: str
     onnx_nodes: tuple[str, ...]
     shared_nodes: tuple[SharedNode, ...]
-    output_shapes: tuple[tuple[int, ...], ...]
-    params: int
-    weight_bytes: int
-    activation_bytes: int
-    live_bytes: int | None
-    macs: int | None
-    flop: int | None
-    bytes: int | None
-    time_s: float | None = None
-    samples_s: tuple[float, ...] = ()
-    time_fraction: float | None = None
-    flop_per_s: float | None = None
-    bytes_per_s: float | None = None
-    flop_per_byte: float | None = None
+    output_shapes: tuple[tuple[Count, ...], ...]
+    params: Count
+    weight_bytes: Count
+    activation_bytes: Count
+    live_bytes: Count | None
+    macs: Count | None
+    flop: Count | None
+    bytes: Count | None
+    time_s: Measure | None = None
+    samples_s: tuple[Measure, ...] = ()
+    time_fraction: Measure | None = None
+    flop_per_s: Measure | None = None
+    bytes_per_s: Measure | None = None
+    flop_per_byte: Measure | None = None
     bound: Bound | None = None
-    fraction_of_ceiling: float | None = None
-    budget_time_s: float | None = None
+    fraction_of_ceiling: Measure | None = None
+    budget_time_s: Measure | None = None
     compute_dtype: str = ""
     input_dtypes: tuple[str, ...] = ()
     output_dtypes: tuple[str, ...] = ()
-    arena_bytes: int | None = None
-    arena_requested_bytes: int | None = None
+    arena_bytes: Count | None = None
+    arena_requested_bytes: Count | None = None
     merged_nodes: tuple[str, ...] = ()
 
 
@@ -169,12 +173,12 @@ class LayerProfile:
 class Memory:
     """Memory, counted (static) and measured (the rest)."""
 
-    static_peak_bytes: int
-    arena_peak_bytes: int | None = None
-    arena_loaded_bytes: int | None = None
-    load_peak_bytes: int | None = None
-    run_peak_bytes: int | None = None
-    device_peak_bytes: int | None = None
+    static_peak_bytes: Count
+    arena_peak_bytes: Count | None = None
+    arena_loaded_bytes: Count | None = None
+    load_peak_bytes: Count | None = None
+    run_peak_bytes: Count | None = None
+    device_peak_bytes: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +195,12 @@ class Ceilings:
         unavailable: types that were tried and have no ceiling of their own, and why.
     """
 
-    flop_per_s: dict[str, float | None]
-    bytes_per_s: float
-    median_flop_per_s: dict[str, float | None]
-    median_bytes_per_s: float
+    flop_per_s: dict[str, Measure | None]
+    bytes_per_s: Measure
+    median_flop_per_s: dict[str, Measure | None]
+    median_bytes_per_s: Measure
     source: str
-    method_version: int
+    method_version: Count
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
@@ -222,16 +226,16 @@ class BudgetLine:
     """
 
     device: str
-    count: int
-    peak_flop_per_s: float
-    bytes_per_s: float
-    memory_bytes: int
-    forward_per_s_by_flop: float | None
-    forward_per_s_by_roofline: float | None
-    inference_bytes: int
-    training_bytes: int
-    training_batch: int
-    achieved_fraction: float | None
+    count: Count
+    peak_flop_per_s: Measure
+    bytes_per_s: Measure
+    memory_bytes: Count
+    forward_per_s_by_flop: Measure | None
+    forward_per_s_by_roofline: Measure | None
+    inference_bytes: Count
+    training_bytes: Count
+    training_batch: Count
+    achieved_fraction: Measure | None
     kind: Literal["predicted", "measured"]
     dtype: str = "fp32"
     notes: tuple[str, ...] = ()

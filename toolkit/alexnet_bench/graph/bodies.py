@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph import liveness, naming
 from alexnet_bench.graph.convert import (
@@ -63,7 +65,7 @@ def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
     )
     attributes = {name: value for name, value in node.attributes.items() if name != TURNS}
     attributes |= {item.name: tuple(item.ints) for item in proto.attribute if item.name == TURNS}
-    return replace(node, bodies=bodies, attributes=attributes)
+    return msgspec.structs.replace(node, bodies=bodies, attributes=attributes)
 
 
 def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:

@@ -8,10 +8,10 @@ implementation for the small arithmetic in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from alexnet_bench.core.graph import Tensor
@@ -203,7 +203,7 @@ class _Walk:
         for name, found in made.items():
             before = self.tensors.get(name)
             if self._sizes(name) is None and (found.sizes is not None or before is None or before.shape is None):
-                self.tensors[name] = replace(found, name=name)
+                self.tensors[name] = msgspec.structs.replace(found, name=name)
 
     def _inferred(self, node: NodeProto) -> dict[str, Tensor]:
         """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails."""
@@ -302,7 +302,9 @@ def _bound(tensor: Tensor, symbols: Mapping[str, int]) -> Tensor:
     """The tensor with numbers for those of its symbolic dimensions that have one."""
     if tensor.shape is None:
         return tensor
-    return replace(tensor, shape=tuple(symbols.get(dim, dim) if isinstance(dim, str) else dim for dim in tensor.shape))
+    return msgspec.structs.replace(
+        tensor, shape=tuple(symbols.get(dim, dim) if isinstance(dim, str) else dim for dim in tensor.shape)
+    )
 
 
 def _code(dtype: str) -> int:

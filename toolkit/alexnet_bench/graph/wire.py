@@ -122,6 +122,8 @@ def _fields(buffer: Bytes, start: int, end: int) -> Iterator[tuple[int, int, int
 
 def read_varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """A base-128 integer and the position behind it."""
+    if at < end and (first := buffer[at]) < 0x80:  # as nearly all are
+        return first, at + 1
     value = 0
     for index in range(_MAX_VARINT_BYTES):
         if at + index >= end:

@@ -12,8 +12,6 @@ from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.worker import Samples
 
-PROCESSES = 3
-"""Fresh processes for each case: memory layout and thread placement differ from one to the next by some percent."""
 _WARMUP_S = 0.2
 _WARMUP_CHUNKS = 5
 _STABLE_WITHIN = 0.03
@@ -63,7 +61,7 @@ class LatencyRun:
 
 
 def measure_latency(
-    cases: Sequence[LatencyCase], *, seconds: float, processes: int = PROCESSES, progress: Callable[[str], None]
+    cases: Sequence[LatencyCase], *, seconds: float, processes: int, progress: Callable[[str], None]
 ) -> list[LatencyRun]:
     """Measures each case in `processes` fresh processes, one case after the other in every round.
 

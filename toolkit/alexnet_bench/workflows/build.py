@@ -19,6 +19,7 @@ from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
+from alexnet_bench.workflows.options import check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache, resolve
 
 if TYPE_CHECKING:
@@ -96,10 +97,7 @@ def build_engine(
         AlexnetBenchError: its subclass says what is wrong with the model, the recipe or the machine.
     """
     chosen = options or BuildOptions()
-    if chosen.timeout_s is not None:
-        from alexnet_bench.workflows import limits  # what a hit has no use for takes a while to import
-
-        limits.check_timeout(chosen.timeout_s)
+    check_timeout(chosen.timeout_s)
     target = None if output is None else check_target(Path(output))
     job = _job(model, chosen)
     if target is not None:
@@ -152,7 +150,7 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
 
 
 def _fill(job: _Job, folder: Path, progress: Progress) -> None:
-    from alexnet_bench.workflows.build_steps import make  # as above
+    from alexnet_bench.workflows.build_steps import make  # what a hit has no use for takes a while to import
 
     begun = time.perf_counter()
     built = make(job.model, job.recipe, job.key, folder, timeout_s=job.timeout_s, progress=progress)

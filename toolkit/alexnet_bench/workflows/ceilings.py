@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alexnet_bench.backends.registry import availability, choose_backend
-from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.measure.ceilings import measured_ceilings
-
-_MAX_THREADS = 1024
-
-
-def check_threads(threads: int | None) -> None:
-    """Raises UsageError for a number of threads that no runtime takes; None leaves the choice to the tool."""
-    if threads is not None and not 1 <= threads <= _MAX_THREADS:
-        raise UsageError(f"{threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
+from alexnet_bench.workflows.options import check_threads
 
 
 def machine_ceilings(

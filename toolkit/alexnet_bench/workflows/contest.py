@@ -19,14 +19,13 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
 from alexnet_bench.measure import environment
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.measure.latency import PROCESSES
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.workflows import limits
-from alexnet_bench.workflows.ceilings import check_threads
 from alexnet_bench.workflows.contest_entries import Contender, check_precisions, plan, prepare
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.engine_subject import is_engine
+from alexnet_bench.workflows.options import PROCESSES, check_threads, check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
@@ -142,7 +141,7 @@ def check(model: str | Path, batches: Sequence[int | None], options: ContestOpti
         raise UsageError("the seed is from 0, and at least one process has to measure", "give --seed from 0")
     check_precisions(options.precisions)
     check_threads(options.threads)
-    limits.check_timeout(options.timeout_s)
+    check_timeout(options.timeout_s)
 
 
 def _entries(model: str | Path, options: ContestOptions, progress: Progress) -> tuple[list[Contender], list[Entry]]:

@@ -27,7 +27,8 @@ from alexnet_bench.workflows.build import BuildOptions, memo_folder
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.contest import ContestOptions, Progress, check, contest
 from alexnet_bench.workflows.contest_entries import STOCK, Planned, plan
-from alexnet_bench.workflows.profile import Options, profile_set
+from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.profile import profile_set
 from alexnet_bench.workflows.resolve import resolve
 
 BRIEF_SECONDS = 1.0

@@ -11,18 +11,9 @@ from alexnet_bench.core.units import binary_bytes
 from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.onnx_io import ModelFile
 
-MAX_TIMEOUT_S = 86_400
 _SLOW_FLOP_PER_S, _SLOW_BYTES_PER_S = 1e9, 1e9
 """Slower than any kernel of a runtime on one core that was seen so far, LRN and interpolation included."""
 _SPARE_S = 60.0
-
-
-def check_timeout(timeout_s: float | None) -> None:
-    """Raises UsageError for a time that cannot be waited for; None leaves the choice to the tool."""
-    if timeout_s is not None and not 0 < timeout_s <= MAX_TIMEOUT_S:
-        raise UsageError(
-            f"{timeout_s:g} s is no time to wait for", f"give --timeout above 0, up to {MAX_TIMEOUT_S:,} (a day)"
-        )
 
 
 def deadlines(costs: CostTable, timeout_s: float | None) -> Deadlines:

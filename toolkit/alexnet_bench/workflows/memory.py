@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from alexnet_bench.attribution.join import Attribution
 from alexnet_bench.core.cost import CostTable
@@ -32,7 +33,7 @@ def with_memory(
         name = owned.layer.name
         counted = bool(owned.nodes or owned.shared)
         found.append(
-            replace(
+            msgspec.structs.replace(
                 layer,
                 live_bytes=layer.live_bytes if counted else None,
                 arena_bytes=arena.in_use_bytes.get(name) if arena else None,

@@ -28,7 +28,7 @@ from alexnet_bench.graph.symbolic import Found, SymbolicRow, SymbolicTable, coun
 from alexnet_bench.graph.symbolic_domain import Domain
 from alexnet_bench.graph.symbolic_fit import Polynomial, add
 from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
-from alexnet_bench.workflows.profile import DEFAULT_MODEL
+from alexnet_bench.workflows.options import DEFAULT_MODEL
 from alexnet_bench.workflows.resolve import resolve
 
 

@@ -19,8 +19,7 @@ from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
-from alexnet_bench.workflows import limits
-from alexnet_bench.workflows.ceilings import check_threads
+from alexnet_bench.workflows.options import check_threads, check_timeout
 from alexnet_bench.workflows.verify_sides import Prepared, prepare
 
 MAX_INPUTS = 4096
@@ -112,7 +111,7 @@ def _check(options: VerifyOptions) -> None:
     if options.seed < 0:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     check_threads(options.threads)
-    limits.check_timeout(options.timeout_s)
+    check_timeout(options.timeout_s)
     for path in (options.save_inputs, options.save_outputs):
         if path is not None:
             atomic.check_writable(Path(path))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
+
+import msgspec
 
 from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
 from alexnet_bench.core.text import printable
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True, gc=False):
     """What one operator does for one set of shapes.
 
     Attributes:
@@ -36,8 +36,7 @@ class UnknownShape(Exception):  # noqa: N818 - not an error of the program: the 
     """A formula needs a shape that shape inference did not find."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """A node together with its graph: what a formula may ask."""
 
     node: Node

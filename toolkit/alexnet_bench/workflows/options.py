@@ -1,0 +1,95 @@
+"""What is asked of a profile, and what no machine can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from alexnet_bench.core.errors import UsageError
+
+DEFAULT_MODEL = "alexnet-2012"
+DEFAULT_BUDGETS = ("gtx-580:2",)
+DEFAULT_SECONDS = 3.0
+PROCESSES = 3
+"""Fresh processes for each case: memory layout and thread placement differ from one to the next by some percent."""
+
+MAX_TIMEOUT_S = 86_400
+_MAX_SECONDS = 3600
+_MAX_THREADS = 1024
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to profile.
+
+    Attributes:
+        backend: name in the registry, None for the first that works here.
+        shapes: sizes by input name.
+        threads: None takes the physical cores that this process may use.
+        seconds: timed seconds for each case; warming up and layer times come on top.
+        budgets: devices to compare with, as NAME:COUNT; the first also gives each layer's predicted time.
+        seed: of generated inputs.
+        static: count only.
+        processes: fresh processes that the timed seconds are spread over.
+        recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
+        precision: likewise, with the usual recipe of the backend for "fp32", "fp16" or "bf16".
+        optimize: likewise: whether to apply the passes that make a graph faster.
+        timeout_s: how long the runtime may take to load the model, and for each forward pass, before it is ended; None
+            takes ten minutes to load, and what the counted work allows for a pass.
+    """
+
+    backend: str | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    threads: int | None = None
+    seconds: float = DEFAULT_SECONDS
+    budgets: tuple[str, ...] = DEFAULT_BUDGETS
+    seed: int = 0
+    static: bool = False
+    processes: int = PROCESSES
+    recipe: str | None = None
+    precision: str | None = None
+    optimize: bool | None = None
+    timeout_s: float | None = None
+
+    @property
+    def wants_engine(self) -> bool:
+        """Whether an engine is to be built first."""
+        return (self.recipe, self.precision, self.optimize) != (None, None, None)
+
+
+def silent(_: str) -> None:
+    """Progress for callers that show none."""
+
+
+def check(options: Options, batches: Sequence[int | None]) -> None:
+    """Raises UsageError for options that cannot be meant."""
+    if not batches or any(batch is not None and batch < 1 for batch in batches):
+        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+    if not 0 < options.seconds <= _MAX_SECONDS:
+        raise UsageError(
+            f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
+        )
+    check_threads(options.threads)
+    check_timeout(options.timeout_s)
+    if options.seed < 0:
+        raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    if options.static and options.wants_engine:
+        raise UsageError("--static counts the model as it is, and builds no engine", "leave --static out")
+    if options.processes < 1:
+        raise UsageError("at least one process has to measure", "give processes from 1")
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises UsageError for a number of threads that no runtime takes; None leaves the choice to the tool."""
+    if threads is not None and not 1 <= threads <= _MAX_THREADS:
+        raise UsageError(f"{threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Raises UsageError for a time that cannot be waited for; None leaves the choice to the tool."""
+    if timeout_s is not None and not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise UsageError(
+            f"{timeout_s:g} s is no time to wait for", f"give --timeout above 0, up to {MAX_TIMEOUT_S:,} (a day)"
+        )
