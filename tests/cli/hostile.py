@@ -181,13 +181,9 @@ COUNTED: dict[str, Build] = {
     "declared shapes that contradict each other": lambda: changed(
         relu(), lambda made: made.graph.output[0].CopyFrom(value("y", (4, 4)))
     ),
-    "weights that do not fit the data": lambda: model(
-        [node("Conv", ["x", "w"], ["y"])], constants=[constant("w", np.ones((4, 9, 3, 3)))]
-    ),
     "no stride": lambda: convolution(strides=[0, 0]),
     "pads that leave nothing": lambda: convolution(pads=[-100] * 4),
     "an absurd dilation": lambda: convolution(dilations=[2**62, 2**62]),
-    "no groups": lambda: convolution(group=0),
     "a window beyond 64 bits": lambda: model([node("MaxPool", ["x"], ["y"], kernel_shape=[2**62, 2**62])]),
     "data that does not fit its dimensions": lambda: changed(
         convolution(), lambda made: setattr(made.graph.initializer[0], "raw_data", bytes(7))
@@ -253,6 +249,11 @@ COUNTED: dict[str, Build] = {
 """A stranger may learn from these what they cost, or that nobody knows."""
 
 REFUSED: dict[str, tuple[Build, str]] = {
+    "weights that do not fit the data": (
+        lambda: model([node("Conv", ["x", "w"], ["y"])], constants=[constant("w", np.ones((4, 9, 3, 3)))]),
+        r"contradict each other at node Conv:y \(Conv\): 3 channels go in, its weights are for 9",
+    ),
+    "no groups": (lambda: convolution(group=0), r"\(Conv\): 3 channels go in, its weights are for 0"),
     "a cycle": (lambda: model([node("Add", ["x", "b"], ["y"]), node("Relu", ["y"], ["b"])]), "cycle through node"),
     "a node that reads what it makes": (lambda: model([node("Add", ["x", "y"], ["y"])]), "cycle through node"),
     "a tensor made twice": (lambda: model([node("Relu", ["x"], ["y"]), node("Abs", ["x"], ["y"])]), "made twice"),

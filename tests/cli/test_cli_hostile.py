@@ -90,9 +90,11 @@ def _zipped() -> bytes:
         (b"\x1c\0\0\0TFL3" + bytes(100), "TensorFlow Lite"),
         (b"ir_version: 8\ngraph {\n}\n", "as text"),
         (b"\x80\x02}q\0." * 20, "pickle"),
+        (b"# A model\n\nThis is what it does, in plain words.\n", "(?s)a text file.*the .onnx file"),
+        ("aé".encode() * 300, "a text file"),
         (bytes(10_000), "field number 0"),
         (b"\xff" * 10_000, "10 bytes"),
-        (b"y" * 5_000_000, "not an ONNX model"),
+        (b"y" * 5_000_000, "a text file"),
     ],
     ids=lambda item: str(item)[:30] if isinstance(item, str) else "",
 )

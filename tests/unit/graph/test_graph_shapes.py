@@ -12,6 +12,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from alexnet_bench.core.errors import AlexnetBenchError, ModelError, ShapeError
+from alexnet_bench.graph import binding
 from alexnet_bench.graph import shapes as shape_inference
 from alexnet_bench.graph.counting import count
 
@@ -362,3 +363,18 @@ def test_the_model_that_was_opened_is_not_changed() -> None:
     assert model.SerializeToString(deterministic=True) == before
     with pytest.raises(AlexnetBenchError):
         shape_inference.infer(model, batch=3, given={"z": (1,)})
+
+
+@pytest.mark.parametrize(
+    ("given", "open_sizes"),
+    [
+        ({}, {"x": "L", "y": "L"}),
+        ({"y": (5, 3)}, {}),  # x goes by the same name
+        ({"z": (5,)}, {"x": "L", "y": "L"}),
+    ],
+)
+def test_which_first_dimensions_are_taken_as_one(given: dict[str, tuple[int, ...]], open_sizes: dict[str, str]) -> None:
+    graph = onnx.parser.parse_graph(
+        "g (float[L,3] x, float[L,3] y, float[4] z, float[3] w = {1.0, 2.0, 3.0}) => (float v) { v = Sum(x, y) }"
+    )
+    assert binding.taken_as_one(graph, given) == open_sizes

@@ -128,3 +128,15 @@ def test_nodes_without_an_owner() -> None:
     assert caution.code == "unattributed"
     assert caution.message.startswith("4 nodes")
     assert caution.message.endswith("a, b, c")
+
+
+def test_an_open_size_that_is_no_batch_is_said() -> None:
+    (caution,) = cautions.of_sizes({"tokens": "sequence_length"})
+    assert caution.code == "open-size"
+    assert caution.message == "the first dimension of tokens, sequence_length, is open and was taken as 1"
+    assert "--shape tokens=" in caution.hint
+
+
+@pytest.mark.parametrize("name", ["N", "batch", "batch_size", "s0", "decoder_batch", "unk__12", "None", "dim_0"])
+def test_a_batch_of_one_needs_no_word(name: str) -> None:
+    assert list(cautions.of_sizes({"x": name})) == []

@@ -45,6 +45,19 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     return sizes
 
 
+def taken_as_one(graph: GraphProto, given: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """The first dimensions that `bind_inputs` takes as 1 when no batch is asked for: their names, by input.
+
+    Args:
+        graph: as it is in the file.
+        given: sizes by input name; a dimension that goes by one of their names has a size.
+    """
+    shapes = {info.name: tensor_from_info(info).shape for info in graph.input}
+    sized = {dim for name in given for dim in shapes.get(name) or () if isinstance(dim, str)}
+    first = {name: shape[0] for name in required_inputs(graph) if name not in given and (shape := shapes[name])}
+    return {name: dim for name, dim in first.items() if isinstance(dim, str) and dim not in sized}
+
+
 def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:
     declared = tensor_from_info(info).shape
     if batch is None or not given or not declared or isinstance(declared[0], int):

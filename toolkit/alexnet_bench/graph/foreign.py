@@ -31,7 +31,9 @@ _MARKUP = (
     "a web page: the download failed, or needs a login",
     "download the file again",
 )
+_TEXT = ("a text file", "give the .onnx file, not the code or the notes beside it")
 _HEAD_BYTES = 512
+_MOST_UTF8_BYTES = 4
 
 
 def describe(path: Path) -> tuple[str, str] | None:
@@ -45,4 +47,17 @@ def describe(path: Path) -> tuple[str, str] | None:
         if head[at : at + len(mark)] == mark:
             return what, hint
     tags, what, hint = _MARKUP
-    return (what, hint) if head.lstrip().lower().startswith(tags) else None
+    if head.lstrip().lower().startswith(tags):
+        return what, hint
+    return _TEXT if _is_text(head) else None
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these bytes can be read by people; an ONNX model holds numbers below 32 in its first few."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - _MOST_UTF8_BYTES:  # a character may be cut at the end
+            return False
+        text = head[: error.start].decode()
+    return bool(text.strip()) and all(character.isprintable() or character.isspace() for character in text)

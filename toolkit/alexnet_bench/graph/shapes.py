@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import contrib, folding, old_opsets, oversize
+from alexnet_bench.graph import contradictions, contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.functions import calls_explode
@@ -54,7 +54,7 @@ def infer(
             when the file's is one.
 
     Raises:
-        ShapeError: a size is needed and not known, or one given does not fit the model.
+        ShapeError: a size is needed and not known, or one given does not fit the model, or the model itself.
         ModelError: shape inference cannot be done at all.
     """
     import onnx
@@ -75,6 +75,7 @@ def infer(
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
     inferred = _infer(bound, operators)
     tensors = _completed(inferred, tensors_of(inferred.graph), made, sizes)
+    contradictions.check(bound.graph, tensors)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)

@@ -5,7 +5,8 @@ The codes are a public contract, and described in docs/profile-json.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.core.cost import NO_FORMULA
@@ -19,6 +20,8 @@ _NOISY_CEILING = 0.7
 _COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
 _MOSTLY_OWNED = 0.98
+_BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
+"""What exporters and people call a batch."""
 _CEILING_OF = {"uint8": "int8"}
 _WHY_ABOVE = {
     "memory": "the data comes from a cache",
@@ -34,6 +37,17 @@ def not_run() -> Caution:
 def no_device() -> Caution:
     """Nulls of a backend without a device of its own."""
     return Caution("no-device", "the backend runs on the CPU: transfer times and device memory are null")
+
+
+def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
+    """First dimensions that were taken as 1, though they seem to be no batch: a text of one token costs little."""
+    for name, dimension in open_sizes.items():
+        if not _BATCH.fullmatch(dimension):
+            yield Caution(
+                "open-size",
+                f"the first dimension of {printable(name)}, {printable(dimension)}, is open and was taken as 1",
+                f"give its size: --shape {printable(name)}=..., or --batch",
+            )
 
 
 def of_counts(coverage: Coverage) -> Iterator[Caution]:

@@ -14,6 +14,7 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import BudgetLine, Case, Environment, InputInfo, Memory, ModelInfo, Profile, Totals
+from alexnet_bench.graph.binding import taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.workflows import cautions, quoted
@@ -46,6 +47,7 @@ class Counted:
         graph: the user's, with the shapes of the case.
         costs: of the graph.
         batch: images of one forward pass.
+        open_sizes: names of first dimensions that were taken as 1, by input, as nothing else was asked for.
         whole_on_one_card: layers that a budget of several cards does not split.
         engine: what is run in place of the graph, when something is.
     """
@@ -53,6 +55,7 @@ class Counted:
     graph: Graph
     costs: CostTable
     batch: int
+    open_sizes: Mapping[str, str]
     whole_on_one_card: tuple[str, ...] = ()
     engine: EngineGraph | None = None
 
@@ -78,7 +81,11 @@ def count_case(
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=given_shapes)
     sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
     return Counted(
-        graph, count(graph), batch or (sizes[0] if sizes and sizes[0] > 0 else 1), resolved.whole_on_one_card
+        graph,
+        count(graph),
+        batch or (sizes[0] if sizes and sizes[0] > 0 else 1),
+        taken_as_one(file.proto.graph, given_shapes or {}) if batch is None else {},
+        resolved.whole_on_one_card,
     )
 
 
@@ -98,7 +105,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         ceilings=None,
         budget=budget_lines(case, budgets, None),
         environment=environment,
-        warnings=(cautions.not_run(), *cautions.of_counts(coverage)),
+        warnings=(cautions.not_run(), *cautions.of_sizes(case.open_sizes), *cautions.of_counts(coverage)),
     )
 
 

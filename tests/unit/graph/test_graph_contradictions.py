@@ -1,0 +1,100 @@
+"""Sizes that no runtime takes together are refused, and nothing else is: ONNX Runtime is asked for its opinion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from alexnet_bench.core.errors import ShapeError
+from tests.unit.graph.conftest import Read
+
+Shape = Sequence[int]
+CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
+    ("Add", [(2, 3), (4, 5)], {}, "2x3 and 4x5 cannot be broadcast"),
+    ("Add", [(2, 1, 3), (4, 1)], {}, ""),
+    ("Add", [(0, 3), (1, 3)], {}, ""),
+    ("Add", [(0, 3), (2, 3)], {}, "0x3 and 2x3 cannot be broadcast"),
+    ("Mul", [(), (4, 5)], {}, ""),
+    ("Max", [(2, 3), (1, 3), (3, 3)], {}, "2x3 and 1x3 and 3x3 cannot be broadcast"),
+    ("MatMul", [(2, 3), (4, 5)], {}, "rows of 3 meet columns of 4"),
+    ("MatMul", [(7, 2, 3), (3, 5)], {}, ""),
+    ("MatMul", [(3,), (3,)], {}, ""),
+    ("MatMul", [(7, 2, 3), (6, 3, 5)], {}, "7 and 6 cannot be broadcast"),
+    ("MatMul", [(), (3, 5)], {}, "a scalar has no product of matrices"),
+    ("Gemm", [(2, 3), (4, 5)], {}, "A has 3 columns, B has 4 rows"),
+    ("Gemm", [(3, 2), (5, 3)], {"transA": 1, "transB": 1}, ""),
+    ("Conv", [(1, 4, 8, 8), (5, 3, 3, 3)], {}, "4 channels go in, its weights are for 3"),
+    ("Conv", [(1, 4, 8, 8), (6, 2, 3, 3)], {"group": 2}, ""),
+    ("ConvTranspose", [(1, 4, 8, 8), (3, 2, 3, 3)], {}, "4 channels go in, its weights are for 3"),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"group": 2}, ""),
+    ("Concat", [(2, 3), (2, 4)], {"axis": 1}, ""),
+    ("Concat", [(2, 3), (2, 4)], {"axis": -2}, "2x3 and 2x4 differ beside axis -2"),
+]
+
+
+def _model(op_type: str, shapes: Sequence[Shape], attributes: dict[str, Any]) -> onnx.ModelProto:
+    names = [f"x{index}" for index in range(len(shapes))]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in zip(names, shapes, strict=True)
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    node = helper.make_node(op_type, names, ["y"], name="it", **attributes)
+    graph = helper.make_graph([node], "g", inputs, [output])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def _runs(model: onnx.ModelProto, shapes: Sequence[Shape]) -> bool:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session.run(None, {f"x{index}": np.ones(shape, np.float32) for index, shape in enumerate(shapes)})
+    except Exception:  # noqa: BLE001 - it has no common base of its errors
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("op_type", "shapes", "attributes", "why"), CASES)
+def test_what_onnx_runtime_refuses(
+    op_type: str, shapes: list[Shape], attributes: dict[str, Any], why: str, read: Read
+) -> None:
+    model = _model(op_type, shapes, attributes)
+    assert _runs(model, shapes) is not bool(why)
+    if not why:
+        assert read(model).live == {"it"}
+        return
+    with pytest.raises(ShapeError, match=f"contradict each other at node it \\({op_type}\\): ") as caught:
+        read(model)
+    assert caught.value.message.endswith(why)
+    assert "--shape" in caught.value.hint
+
+
+def test_the_old_broadcast_by_an_axis_is_another_rule(read: Read) -> None:
+    model = _model("Add", [(2, 3, 4), (3,)], {"axis": 1, "broadcast": 1})
+    model.opset_import[0].version = 6
+    assert read(model).live == {"it"}
+
+
+def test_what_the_file_only_declares_contradicts_nothing(read: Read) -> None:
+    """The declared size of what a custom operator makes may hold the batch of the export."""
+    model = _model("Add", [(4, 3), (1, 1)], {})
+    model.graph.node.insert(0, helper.make_node("Odd", ["x1"], ["odd"], domain="com.example", name="odd"))
+    model.graph.node[1].input[1] = "odd"
+    model.opset_import.add(domain="com.example", version=1)
+    model.graph.value_info.append(helper.make_tensor_value_info("odd", TensorProto.FLOAT, (2, 3)))
+    assert read(model).tensor("odd").sizes == (2, 3)
+
+
+def test_a_size_that_the_exporter_fixed_is_refused_for_others(read: Read) -> None:
+    model = _model("Reshape", [("N", "T", 8), (3,)], {})  # type: ignore[list-item]
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 12, 8]), "x1"))
+    del model.graph.input[1]
+    assert read(model, shapes={"x0": (2, 6, 8)}).tensor("y").sizes == (1, 12, 8)
+    with pytest.raises(ShapeError, match="112 elements go in, 96 come out"):
+        read(model, shapes={"x0": (2, 7, 8)})
