@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
@@ -282,3 +283,42 @@ def test_the_flop_of_the_2012_network(read: Read) -> None:
     norms = 13 * (290_400 + 186_624)
     assert table.flop == sum(_LAYERS_2012.values()) + relus + pools + norms
     assert sum(row.transcendentals or 0 for row in table.rows) == 290_400 + 186_624
+
+
+class _Images(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+        self._left = iter([{name: np.random.default_rng(0).random(shape, np.float32)}])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._left, None)
+
+
+@pytest.mark.parametrize("form", [QuantFormat.QOperator, QuantFormat.QDQ], ids=["operators", "Q/DQ"])
+def test_quantised_weights_are_the_same_parameters(tmp_path: Path, form: QuantFormat) -> None:
+    network = architectures.get("lenet-5")
+    random = np.random.default_rng(0)
+    weights = {
+        name: random.normal(0, 0.1, shape).astype(np.float32)
+        for layer in place(network)
+        for name, shape in layer_tensors(layer).items()
+    }
+    onnx_export.export(network, weights, tmp_path / "float.onnx")
+    images = _Images(onnx_export.INPUT, (1, *network.input_shape))
+    quantize_static(
+        tmp_path / "float.onnx", tmp_path / "int8.onnx", images, quant_format=form, calibration_providers=[]
+    )
+    table = count(build_graph(open_model(tmp_path / "int8.onnx"), name="lenet-5"))
+    assert table.params == 61_706
+    assert table.param_bytes < 4 * 61_706 / 3
+
+
+def test_packed_weights_count_each_element(read: Read) -> None:
+    """64 columns of 96 rows in 4 bits: three blocks of 32 for each column, of 16 bytes."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]> g (float[2,96] x) => (float[2,64] y)'
+        "{ y = com.microsoft.MatMulNBits <K = 96, N = 64, bits = 4, block_size = 32> (x, w, s) }"
+    )
+    model.graph.initializer.add(name="w", data_type=TensorProto.UINT8, dims=[64, 3, 16])
+    model.graph.initializer.add(name="s", data_type=TensorProto.FLOAT, dims=[192])
+    table = count(read(model))
+    assert (table.params, table.param_bytes, table.weight_bytes) == (96 * 64, 64 * 48, 64 * 48 + 192 * 4)

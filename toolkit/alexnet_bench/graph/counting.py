@@ -20,9 +20,11 @@ class _Sizes:
         self._tensors = weights.tensors(graph)
         self._bytes = {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
         self._held = weights.stored(graph)
+        self._packed = weights.packed(graph)
 
     def elements(self, names: Iterable[str]) -> int:
-        return sum([self._tensors[name].elements or 0 for name in names if name in self._tensors])
+        known = [name for name in names if name in self._tensors]
+        return sum([self._packed.get(name) or self._tensors[name].elements or 0 for name in known])
 
     def bytes(self, names: Iterable[str]) -> int:
         return sum([self._bytes.get(name, 0) for name in names])

@@ -10,21 +10,50 @@ from alexnet_bench.graph.formulas.registry import MICROSOFT
 
 # Constant inputs that are settings and not weights, by operator and input index.
 _SETTINGS: dict[str, tuple[int, ...]] = {"Clip": (1, 2), "Dropout": (1, 2), "Pad": (2,), "Pow": (1,), "Resize": (1, 2)}
+# Inputs that are weights and bias, where weights are integers; the other constants are their scales and zero points.
+_QUANTISED: dict[tuple[str, str], tuple[int, ...]] = {
+    ("", "QLinearConv"): (3, 8),
+    (MICROSOFT, "QLinearConv"): (3, 8),
+    ("", "QLinearMatMul"): (0, 3),
+    (MICROSOFT, "QGemm"): (0, 3, 6),
+    ("", "ConvInteger"): (1,),
+    ("", "MatMulInteger"): (0, 1),
+    (MICROSOFT, "MatMulInteger16"): (0, 1),
+    (MICROSOFT, "MatMulIntegerToFloat"): (0, 1, 6),
+    (MICROSOFT, "DynamicQuantizeMatMul"): (1, 4),
+    (MICROSOFT, "MatMulNBits"): (1, 5),
+    (MICROSOFT, "QAttention"): (1, 2),
+    (MICROSOFT, "DynamicQuantizeLSTM"): (1, 2, 3),
+}
 _RUNNING_STATISTICS = (3, 4)
 """Inputs of BatchNormalization that training does not learn: mean and variance."""
 
 
 def parameters(graph: Graph, node: Node) -> Iterator[str]:
-    """The float weights that a node reads: constants of at least one dimension that are no settings.
+    """The weights that a node reads: constants of at least one dimension, floats that are no settings, or quantised.
 
     Weights that only a body inside the node knows are called `body/weight`.
     """
+    quantised = _QUANTISED.get((node.domain, node.op_type))
     settings = () if node.domain else _SETTINGS.get(node.op_type, ())
     for index, name in enumerate(node.inputs):
         tensor = graph.tensors.get(name)
-        if name in graph.constants and index not in settings and tensor and is_float(tensor.dtype) and tensor.shape:
+        if tensor is None or not tensor.shape or name not in graph.constants:
+            continue
+        if index in quantised if quantised is not None else index not in settings and is_float(tensor.dtype):
             yield name
     yield from _inside(graph, node, parameters)
+
+
+def packed(graph: Graph) -> dict[str, int]:
+    """Elements of weights that hold several in each byte (MatMulNBits, ContribOperators.md), where that is known."""
+    found = {}
+    for node in graph.nodes:
+        if (node.domain, node.op_type) == (MICROSOFT, "MatMulNBits") and len(node.inputs) > 1:
+            rows, columns = node.attributes.get("K"), node.attributes.get("N")
+            if isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0:
+                found[node.inputs[1]] = rows * columns
+    return found
 
 
 def statistics(graph: Graph, node: Node) -> Iterator[str]:
