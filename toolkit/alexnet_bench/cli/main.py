@@ -118,12 +118,9 @@ def _failed(error: Exception) -> int:
     """Shows an error and returns its exit code."""
     if isinstance(error, AlexnetBenchError):
         return _fail(error.message, error.hint, error.exit_code)
-    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-    if callable(show) and isinstance(code, int):  # an error in the command line itself; the parser words it
-        show()
-        if getattr(error, "ctx", None) is None:  # then the parser leaves out where help is
-            typer.echo("Try 'alexnet-bench --help' for help.", err=True)
-        return code
+    say, code = getattr(error, "format_message", None), getattr(error, "exit_code", None)
+    if callable(say) and isinstance(code, int):  # an error in the command line itself; the parser words it
+        return _misused(error, say(), code)
     if type(error).__name__ == "Abort":  # what the parser makes of the end of standard input
         return _interrupted()
     if isinstance(error, MemoryError):
@@ -132,6 +129,16 @@ def _failed(error: Exception) -> int:
         return _fail(f"nothing more can be written: {error.strerror}", "make room, or write somewhere else", 2)
     hint = "this is a bug; run again with --debug and report it"
     return _fail(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
+
+
+def _misused(error: Exception, message: str, code: int) -> int:
+    """Shows what is wrong with the command line; where nothing was given, the help."""
+    show = getattr(error, "show", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and callable(show):
+        show()
+        return code
+    command = getattr(getattr(error, "ctx", None), "command_path", "alexnet-bench")
+    return _fail(message[:1].lower() + message[1:].rstrip("."), f"{command} --help", code)
 
 
 def _ended(error: BaseException) -> int:
