@@ -10,7 +10,6 @@ import site
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import alexnet_bench
 from alexnet_bench.backends.protocol import Loaded, LoadRequest, PlanBuilt, PlanRequest
 from alexnet_bench.backends.worker import Reply, Request, Samples
 from alexnet_bench.core import errors
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Worker:
 
     def __init__(self, deadlines: Deadlines = _PATIENT) -> None:
         self._deadlines = deadlines
-        self._scratch = tempfile.TemporaryDirectory(prefix="alexnet-bench-")
+        self._scratch = ScratchFolder()
         self._stderr = (self.scratch / "stderr").open("w+b")
         try:
             self._process = subprocess.Popen(

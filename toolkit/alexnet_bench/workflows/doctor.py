@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from pathlib import Path
 
 from alexnet_bench import __version__
@@ -15,6 +14,7 @@ from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
 from alexnet_bench.core.machine import cpu_model, usable_cores
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.workspace import cache_dir, find_workspace
 
 _DRIVER = Path("/proc/driver/nvidia/version")
@@ -66,7 +66,7 @@ def _try_build(backend: Backend, here: Availability) -> BackendDiagnosis:
 def _run_small_model(backend: str) -> str:
     import numpy as np
 
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as folder, Worker() as worker:
+    with ScratchFolder() as folder, Worker() as worker:
         model = Path(folder) / "model.onnx"
         write_triad(model, 16)
         write_arrays(Path(folder), {name: np.ones(16, np.float32) for name in ("a", "b")})

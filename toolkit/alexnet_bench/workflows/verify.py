@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.verification import SelfCheck, Verification
 from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
@@ -89,7 +89,7 @@ def verify(
     """
     chosen = options or VerifyOptions()
     _check(chosen)
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+    with ScratchFolder() as scratch:
         folder = Path(scratch)
         prepared = prepare(str(engine), None if against is None else str(against), chosen, folder, progress)
         return _compare(prepared, chosen, folder, progress)
