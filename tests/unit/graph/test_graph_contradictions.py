@@ -98,3 +98,9 @@ def test_a_size_that_the_exporter_fixed_is_refused_for_others(read: Read) -> Non
     assert read(model, shapes={"x0": (2, 6, 8)}).tensor("y").sizes == (1, 12, 8)
     with pytest.raises(ShapeError, match="112 elements go in, 96 come out"):
         read(model, shapes={"x0": (2, 7, 8)})
+
+
+def test_a_node_without_inputs_contradicts_nothing(read: Read) -> None:
+    model = _model("Reshape", [(2, 3)], {})
+    del model.graph.node[0].input[:]
+    assert read(model).tensor("y").sizes is None

@@ -51,7 +51,7 @@ def _contradiction(node: NodeProto, tensors: Mapping[str, Tensor]) -> str:
         return ""
     shapes = _known(node.input, tensors)
     if look is _elements and shapes is not None:
-        shapes = _known((node.input[0], *node.output[:1]), tensors)
+        shapes = _known((*node.input[:1], *node.output[:1]), tensors)
     return look(node, shapes) if shapes and len(shapes) > 1 else ""
 
 
