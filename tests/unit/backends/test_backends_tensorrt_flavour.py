@@ -55,7 +55,7 @@ class _Module(SimpleNamespace):
 
     def __init__(self, version: str) -> None:
         super().__init__(__version__=version, flags=-1, config=_Config(), says_layers=True)
-        self.LayerInformationFormat = SimpleNamespace(ONELINE="oneline")
+        self.LayerInformationFormat = SimpleNamespace(JSON="json")
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=_TYPED)
         self.ProfilingVerbosity = SimpleNamespace(DETAILED="detailed")
@@ -123,7 +123,7 @@ def test_tf32_is_off_unless_asked_for(tmp_path: Path, install: Any, asked: bool)
 def test_the_inspector_is_asked_where_the_log_is_silent(tmp_path: Path, install: Any) -> None:
     install("10.13.3").says_layers = False
     build_plan(_request(tmp_path))
-    assert (tmp_path / "layers").read_text() == "Layers:\nName: oneline"
+    assert (tmp_path / "layers").read_text() == "Layers:\nName: json"
 
 
 def test_limits_reach_the_builder(tmp_path: Path, install: Any) -> None:
@@ -175,4 +175,6 @@ def test_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert flavour.target_of("tensorrt") == Target("cuda", "NVIDIA L4", "580.65.06")
     assert flavour.target_of("tensorrt-rtx") == Target("rtx", "NVIDIA RTX GPUs", None)
     assert flavour.cannot_build("tensorrt") == ""
-    assert "not in this version" in flavour.cannot_run(tmp_path)
+    for missing in ("neither is installed", ""):
+        monkeypatch.setattr(flavour, "missing", lambda missing=missing: missing)
+        assert flavour.cannot_run(tmp_path) == missing

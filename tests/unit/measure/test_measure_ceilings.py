@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,8 +231,7 @@ def test_a_product_of_every_type_is_a_valid_model(dtype: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_every_type_that_a_backend_names_can_be_written(backend: Backend) -> None:
-    only_builds = backend.name.startswith("tensorrt")  # what does not run has no ceilings
-    assert ("float32" in backend.products) is not only_builds
+    assert "float32" in backend.products
     assert set(backend.products) <= set(PRODUCT_TYPES)
 
 
@@ -259,7 +259,7 @@ def test_the_source_does_not_grow_with_every_measurement() -> None:
 def test_what_must_match_and_what_only_describes() -> None:
     found = environment.describe(backend="b", backend_version="1.2", threads=4)
     assert set(found.comparable) == {"cpu", "machine", "usable_cores", "backend", "backend_version", "threads"}
-    assert set(found.described) == {"date", "kernel", "python", "load_average"}
+    assert set(found.described) == {"date", "kernel", "python", "load_average", "affinity", "settings"}
     assert (found.comparable["backend"], found.comparable["threads"]) == ("b", 4)
     assert dt.datetime.fromisoformat(str(found.described["date"])).tzinfo is not None
     msgspec.json.encode(found)
@@ -268,6 +268,18 @@ def test_what_must_match_and_what_only_describes() -> None:
 def test_without_a_run_the_backend_is_null() -> None:
     found = environment.describe(backend=None, backend_version=None, threads=None)
     assert found.comparable["backend"] is found.comparable["threads"] is None
+    assert found.described["settings"] is None
+
+
+def test_affinity_and_settings_are_recorded() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        found = environment.describe(backend="b", backend_version="1", threads=1, settings={"arena": "on", "x": "1"})
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert found.described["affinity"] == str(min(allowed))
+    assert found.described["settings"] == "arena on, x 1"
 
 
 def test_a_busy_machine_never_lowers_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner
+from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, RunParts, TimesParts
 from alexnet_bench.backends.registry import import_runtime, make_plan, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
@@ -54,10 +54,11 @@ class Reply(msgspec.Struct, omit_defaults=True):
 
 
 class Samples(msgspec.Struct):
-    """Wall time of consecutive runs, and the peak of the process in them."""
+    """Wall time of consecutive runs, the peak of the process in them, and their parts where the runner tells those."""
 
     wall_s: list[float]
     peak_bytes: int | None
+    parts: list[RunParts] = []
 
 
 class Engine:
@@ -85,6 +86,8 @@ class Engine:
     def _load(self, request: Request) -> object:
         if request.load is None:
             raise ValueError("load without a model")
+        if self._runner is not None:  # what it holds, on a device perhaps, has to be free for the next one
+            self._unload()
         self._feeds = read_arrays(Path(request.inputs_dir))
         import_runtime(request.load.backend)
         self._runner = make_runner(request.load.backend)
@@ -100,8 +103,9 @@ class Engine:
     def _sample(self, request: Request) -> object:
         runner = self._active()
         reset_peak()
-        wall_s = time_runs(runner, self._feeds, request)
-        return Samples(wall_s, peak_bytes())
+        parts: list[RunParts] = []
+        wall_s = time_runs(runner, self._feeds, request, parts)
+        return Samples(wall_s, peak_bytes(), parts)
 
     def _infer(self, request: Request) -> object:
         feeds = read_arrays(Path(request.inputs_dir)) if request.inputs_dir else self._feeds
@@ -119,9 +123,19 @@ class Engine:
         return self._runner
 
 
-def time_runs(runner: Runner, feeds: dict[str, np.ndarray], request: Request) -> list[float]:
-    """Wall time in seconds of runs one after the other, for so long and at least so often, at most so often."""
+def time_runs(
+    runner: Runner, feeds: dict[str, np.ndarray], request: Request, parts: list[RunParts] | None = None
+) -> list[float]:
+    """Wall time in seconds of runs one after the other, for so long and at least so often, at most so often.
+
+    Args:
+        runner: that is active.
+        feeds: of every run.
+        request: how long and how often.
+        parts: takes those of each run, asked for after it was timed, where the runner tells them.
+    """
     clock, infer = time.perf_counter, runner.infer
+    ask = runner.last_parts if parts is not None and isinstance(runner, TimesParts) else None
     samples: list[float] = []
     gc.collect()
     gc.disable()
@@ -132,6 +146,8 @@ def time_runs(runner: Runner, feeds: dict[str, np.ndarray], request: Request) ->
             infer(feeds)
             end = clock()
             samples.append(end - start)
+            if ask is not None and parts is not None:
+                parts.append(ask())
             if end >= deadline and len(samples) >= request.min_runs:
                 break
     finally:

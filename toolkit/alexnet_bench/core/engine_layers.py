@@ -83,6 +83,7 @@ class LayerTimes:
         plain_wall_s: runs without a profiler, alternated with those, as the caller sees them.
         arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
         arena: what it had in use after each layer, None when not reported.
+        named: for runtimes that name the nodes of a layer: the same layers with those names; else empty.
     """
 
     layers: tuple[EngineLayer, ...]
@@ -92,6 +93,7 @@ class LayerTimes:
     plain_wall_s: tuple[float, ...] = ()
     arena_peak_bytes: int | None = None
     arena: ArenaUse | None = None
+    named: tuple[NamedLayer, ...] = ()
 
     @property
     def profiling_overhead_fraction(self) -> float | None:

@@ -109,11 +109,12 @@ def triad(elements: int) -> Kernel:
 
 
 def rates(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tuple[float, ...]:
-    """Amount per second of each run; the worker forgets what it ran before."""
+    """Amount per second of each run, without copies to a device; the worker forgets what it ran before."""
     request, inputs = _prepared(worker, backend, threads, kernel)
     worker.load(request, inputs)
     worker.sample(seconds=_WARMUP_S, min_runs=2)
-    return tuple(kernel.amount / wall for wall in worker.sample(seconds=_SECONDS, min_runs=5).wall_s)
+    samples = worker.sample(seconds=_SECONDS, min_runs=5)
+    return tuple(kernel.amount / time_s for time_s in [part.compute_s for part in samples.parts] or samples.wall_s)
 
 
 def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -> str:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Protocol
 
 from alexnet_bench.backends.client import Deadlines, Worker
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import Loaded, LoadRequest, RunParts
 from alexnet_bench.backends.worker import Samples
 
 _WARMUP_S = 0.2
@@ -51,6 +51,7 @@ class LatencyRun:
         load_peak_bytes: peak of the process while loading, the largest of all processes.
         run_peak_bytes: likewise while running.
         unstable_processes: how many never became stable while warming up.
+        parts: of each run, by process, in the order of `samples_s`; empty where the runtime does not tell them.
     """
 
     loaded: Loaded
@@ -58,6 +59,7 @@ class LatencyRun:
     load_peak_bytes: int | None = None
     run_peak_bytes: int | None = None
     unstable_processes: int = 0
+    parts: list[tuple[RunParts, ...]] = field(default_factory=list)
 
 
 def measure_latency(
@@ -106,6 +108,7 @@ def warm_up(sampler: Sampler) -> bool:
 
 def _add(run: LatencyRun, loaded: Loaded, samples: Samples, *, stable: bool) -> None:
     run.samples_s.append(tuple(samples.wall_s))
+    run.parts.append(tuple(samples.parts))
     run.load_peak_bytes = _larger(run.load_peak_bytes, loaded.peak_bytes)
     run.run_peak_bytes = _larger(run.run_peak_bytes, samples.peak_bytes)
     run.unstable_processes += not stable

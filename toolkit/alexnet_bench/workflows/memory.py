@@ -14,13 +14,15 @@ from alexnet_bench.measure.latency import LatencyRun
 
 
 def measured(costs: CostTable, times: LayerTimes, latency: LatencyRun) -> Memory:
-    """The peaks: of the activations as counted, of the runtime's arena, of the process."""
+    """The peaks: of the activations as counted, of the runtime's arena, of the process, of the device."""
+    use = latency.loaded.device_use
     return Memory(
         static_peak_bytes=costs.activation_peak_bytes,
         arena_peak_bytes=times.arena_peak_bytes,
         arena_loaded_bytes=times.arena.loaded_bytes if times.arena else None,
         load_peak_bytes=latency.load_peak_bytes,
         run_peak_bytes=latency.run_peak_bytes,
+        device_peak_bytes=use.used_bytes if use else None,
     )
 
 

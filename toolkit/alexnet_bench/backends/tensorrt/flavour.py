@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet_bench.backends.device.choose import missing
 from alexnet_bench.backends.protocol import Target
 from alexnet_bench.core.errors import BackendRefusal
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 _CARDS = Path("/proc/driver/nvidia/gpus")
-_NO_RUN = "running its engines is not in this version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def target_of(backend: str) -> Target:
 
 
 def cannot_run(_: Path) -> str:
-    """Why engines cannot be run here."""
-    return _NO_RUN if driver_version() else "no NVIDIA driver"
+    """Why engines cannot be run here; "" when they can."""
+    return missing() if driver_version() else "no NVIDIA driver"
 
 
 def cannot_build(backend: str) -> str:

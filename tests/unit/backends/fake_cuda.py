@@ -1,0 +1,300 @@
+"""Stand-ins for cuda-python's runtime API and for PyCUDA's driver module, both over the fake device."""
+# ruff: noqa: N802, N815 - the names of CUDA
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alexnet_bench.backends.device.cuda_python import FUNCTIONS
+from alexnet_bench.core.errors import BackendRefusal
+from tests.unit.backends.fake_device import FakeDevice, Memory
+
+
+class Code(enum.IntEnum):
+    """As many of CUDA's errors as there are here."""
+
+    cudaSuccess = 0
+    cudaErrorMemoryAllocation = 2
+    cudaErrorUnknown = 999
+
+
+class Runtime:
+    """cuda.bindings.runtime: every function gives a code first, and takes and gives plain numbers."""
+
+    def __init__(self, device: FakeDevice) -> None:
+        self.device = device
+        self.handles: dict[int, Any] = {}
+        self.pinned: dict[int, Memory] = {}
+        self.capturing: Any = None
+
+    def cudaSetDevice(self, ordinal: int) -> tuple[Any, ...]:
+        return self._done(lambda: self.device.enter("cudaSetDevice") if ordinal == 0 else None)[:1]
+
+    def cudaGetDeviceProperties(self, ordinal: int) -> tuple[Any, ...]:
+        return self._done(lambda: SimpleNamespace(name=self.device.name.encode() + b"\0" * (8 + ordinal)))
+
+    def cudaDeviceGetAttribute(self, attribute: str, ordinal: int) -> tuple[Any, ...]:
+        return self._done(lambda: ordinal + {"major": 8, "minor": 9}[attribute])
+
+    def cudaMemGetInfo(self) -> tuple[Any, ...]:
+        code, found = self._done(self.device.free_memory)
+        return (code, found.free_bytes, found.total_bytes) if found else (code, None, None)
+
+    def cudaMalloc(self, size: int) -> tuple[Any, ...]:
+        return self._done(lambda: self.device.allocate(size).address)
+
+    def cudaFree(self, address: int) -> tuple[Any, ...]:
+        return self._done(lambda: self.device.memory(address).close())[:1]
+
+    def cudaHostAlloc(self, size: int, flags: int) -> tuple[Any, ...]:
+        def allocate() -> int:
+            memory = self.device.allocate_pinned(size)
+            self.pinned[int(memory.array.ctypes.data)] = memory
+            return int(memory.array.ctypes.data) + flags
+
+        return self._done(allocate)
+
+    def cudaFreeHost(self, address: int) -> tuple[Any, ...]:
+        return self._done(self.pinned[address].close)[:1]
+
+    def cudaMemcpyAsync(self, target: int, source: int, count: int, kind: str, stream: int) -> tuple[Any, ...]:
+        def copy() -> None:
+            if kind == "h2d":
+                assert count == self.pinned[source].size_bytes
+                self.device.copy_to_device(self.device.memory(target), self.pinned[source], self.handles[stream])
+            else:
+                assert count == self.pinned[target].size_bytes
+                self.device.copy_to_host(self.pinned[target], self.device.memory(source), self.handles[stream])
+
+        return self._done(copy)[:1]
+
+    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
+        assert flags == self.cudaStreamNonBlocking
+        return self._done(lambda: self._keep(stream := self.device.create_stream(), stream.handle))
+
+    def cudaStreamSynchronize(self, stream: int) -> tuple[Any, ...]:
+        return self._done(self.handles[stream].synchronize)[:1]
+
+    def cudaStreamDestroy(self, stream: int) -> tuple[Any, ...]:
+        return self._done(self.handles[stream].close)[:1]
+
+    def cudaStreamBeginCapture(self, stream: int, mode: str) -> tuple[Any, ...]:
+        assert mode == "thread"
+
+        def begin() -> None:
+            self.device.enter("cudaStreamBeginCapture")
+            self.handles[stream].captured = []
+
+        return self._done(begin)[:1]
+
+    def cudaStreamEndCapture(self, stream: int) -> tuple[Any, ...]:
+        self.capturing, self.handles[stream].captured = self.handles[stream].captured, None
+        return Code.cudaSuccess, 4711
+
+    def cudaGraphInstantiate(self, graph: int, flags: int) -> tuple[Any, ...]:
+        assert (graph, flags) == (4711, 0)
+        work, stream = self.capturing, self.device.stand_in_stream()
+
+        def put() -> None:
+            for piece in work:
+                stream.put(piece)
+
+        def instantiate() -> int:
+            try:
+                made = self.device.capture(stream, put)
+            finally:
+                stream.is_open = False
+            return self._keep(made, 5000 + len(self.handles))
+
+        return self._done(instantiate)
+
+    def cudaGraphLaunch(self, graph: int, stream: int) -> tuple[Any, ...]:
+        return self._done(lambda: self.handles[graph].launch(self.handles[stream]))[:1]
+
+    def cudaGraphDestroy(self, graph: int) -> tuple[Any, ...]:
+        return (Code.cudaSuccess if graph == 4711 else Code.cudaErrorUnknown,)
+
+    def cudaGraphExecDestroy(self, graph: int) -> tuple[Any, ...]:
+        return self._done(self.handles[graph].close)[:1]
+
+    def cudaEventCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
+        return self._done(lambda: self._keep(self.device.create_event(), 1000 + flags + len(self.handles)))
+
+    def cudaEventRecord(self, event: int, stream: int) -> tuple[Any, ...]:
+        return self._done(lambda: self.handles[event].record(self.handles[stream]))[:1]
+
+    def cudaEventElapsedTime(self, start: int, end: int) -> tuple[Any, ...]:
+        return self._done(lambda: 1e3 * self.handles[end].seconds_since(self.handles[start]))
+
+    def cudaEventDestroy(self, event: int) -> tuple[Any, ...]:
+        return self._done(self.handles[event].close)[:1]
+
+    def cudaGetLastError(self) -> tuple[Any, ...]:
+        return (Code.cudaSuccess,)
+
+    def cudaGetErrorName(self, code: Code) -> tuple[Any, ...]:
+        return Code.cudaSuccess, code.name.encode()
+
+    def cudaGetErrorString(self, code: Code) -> tuple[Any, ...]:
+        return Code.cudaSuccess, b"out of memory" if code == Code.cudaErrorMemoryAllocation else b"unknown error"
+
+    cudaHostAllocDefault, cudaStreamNonBlocking, cudaEventDefault = 0, 1, 0
+    cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="h2d", cudaMemcpyDeviceToHost="d2h")
+    cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")
+    cudaDeviceAttr = SimpleNamespace(
+        cudaDevAttrComputeCapabilityMajor="major", cudaDevAttrComputeCapabilityMinor="minor"
+    )
+
+    def _keep(self, resource: Any, handle: int) -> int:
+        self.handles[handle] = resource
+        return handle
+
+    @staticmethod
+    def _done(call: Callable[[], Any]) -> tuple[Any, Any]:
+        try:
+            return Code.cudaSuccess, call()
+        except BackendRefusal as error:
+            return (Code.cudaErrorMemoryAllocation if error.hint else Code.cudaErrorUnknown), None
+
+
+def put_cuda_python(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Runtime:
+    """Has the stand-in imported in place of cuda-python."""
+    runtime = Runtime(device)
+    assert all(hasattr(runtime, name) for name in FUNCTIONS)
+    _put(monkeypatch, "cuda.bindings.runtime", runtime)
+    return runtime
+
+
+class Driver:
+    """pycuda.driver: what nothing refers to is destroyed, and a call needs a context that is current."""
+
+    def __init__(self, device: FakeDevice) -> None:
+        self.device = device
+        self.contexts = 0
+        self.retained = 0
+
+    class Error(Exception):
+        """The package's own."""
+
+    class MemoryError(Error):  # noqa: A001 - the package's name
+        """Likewise."""
+
+    def init(self) -> None:
+        self._do(lambda: self.device.enter("init"))
+
+    def Device(self, ordinal: int) -> SimpleNamespace:
+        assert ordinal == 0
+
+        def push() -> None:
+            self.contexts += 1
+
+        def pop() -> None:
+            self.contexts -= 1
+
+        def retain() -> SimpleNamespace:
+            self.retained += 1
+            return SimpleNamespace(push=push, pop=pop)
+
+        return SimpleNamespace(
+            name=lambda: self.device.name, compute_capability=lambda: (8, 9), retain_primary_context=retain
+        )
+
+    def mem_alloc(self, size: int) -> Any:
+        memory = self._do(lambda: self.device.allocate(size))
+        return _Allocation(memory.address, lambda: self._do(memory.close))
+
+    def pagelocked_empty(self, size: int, dtype: str) -> np.ndarray:
+        memory = self._do(lambda: self.device.allocate_pinned(size))
+        owner = SimpleNamespace(
+            free=lambda: self._do(memory.close), memory=memory, __array_interface__=memory.array.__array_interface__
+        )
+        array = np.asarray(owner)
+        assert array.dtype == dtype
+        return array
+
+    def memcpy_htod_async(self, target: int, source: np.ndarray, stream: Any) -> None:
+        base: Any = source.base
+        self._do(lambda: self.device.copy_to_device(self.device.memory(target), base.memory, stream.own))
+
+    def memcpy_dtoh_async(self, target: np.ndarray, source: int, stream: Any) -> None:
+        base: Any = target.base
+        self._do(lambda: self.device.copy_to_host(base.memory, self.device.memory(source), stream.own))
+
+    def Stream(self, flags: int) -> Any:
+        assert flags == 1
+        return _Stream(self, self._do(self.device.create_stream))
+
+    def Event(self) -> Any:
+        return _Event(self, self._do(self.device.create_event))
+
+    def mem_get_info(self) -> tuple[int, int]:
+        found = self._do(self.device.free_memory)
+        return found.free_bytes, found.total_bytes
+
+    def _do(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except BackendRefusal as error:
+            raise (self.MemoryError if error.hint else self.Error)(error.message) from None
+
+
+class _Allocation:
+    def __init__(self, address: int, free: Callable[[], None]) -> None:
+        self.address, self.free = address, free
+
+    def __int__(self) -> int:
+        return self.address
+
+
+class _Stream:
+    def __init__(self, driver: Driver, own: Any) -> None:
+        self.own, self.handle = own, own.handle
+        self._driver = driver
+
+    def synchronize(self) -> None:
+        self._driver._do(self.own.synchronize)
+
+    def __del__(self) -> None:
+        self.own.close()
+
+
+class _Event:
+    def __init__(self, driver: Driver, own: Any) -> None:
+        self.own = own
+        self._driver = driver
+
+    def record(self, stream: _Stream) -> None:
+        self._driver._do(lambda: self.own.record(stream.own))
+
+    def time_till(self, later: _Event) -> float:
+        return 1e3 * float(self._driver._do(lambda: later.own.seconds_since(self.own)))
+
+    def __del__(self) -> None:
+        self.own.close()
+
+
+def put_pycuda(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Driver:
+    """Has the stand-in imported in place of PyCUDA, whose `autoinit` is not there."""
+    driver = Driver(device)
+    _put(monkeypatch, "pycuda.driver", driver)
+    return driver
+
+
+def _put(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:
+    """Modules of that dotted name, the last of which is an object."""
+    parts = name.split(".")
+    for end in range(1, len(parts)):
+        package = ModuleType(".".join(parts[:end]))
+        package.__path__ = []
+        package.__spec__ = ModuleSpec(package.__name__, None)
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+    module.__spec__ = ModuleSpec(name, None)
+    monkeypatch.setitem(sys.modules, name, module)

@@ -1,0 +1,277 @@
+"""As much of TensorRT's Python module as running an engine takes; the engine computes y = 2 x and m = n + 1.
+
+It works on the fake device by address, as the real one does. Its weights and activations lie there too, and are freed
+when nothing refers to the object any more. Any of its calls can be made to fail: by an exception, or by saying no.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.unit.backends.fake_device import FakeDevice, Faults, Memory
+
+WEIGHTS_BYTES, ACTIVATION_BYTES, CONTEXT_BYTES = 4096, 512, 1024
+LAYERS = ("double", "double", "count")
+"""Two layers of one name, and one that reports twice."""
+OUTLIVED = (
+    "a context outlived the streams that it was given",
+    f"leaked: {WEIGHTS_BYTES} bytes, tensorrt",
+    f"leaked: {CONTEXT_BYTES} bytes, tensorrt",
+)
+"""What is wrong where TensorRT's objects live on while the device is closed."""
+_PLAN = b"ftrt" + bytes(60)
+
+
+class DataType(enum.Enum):
+    FLOAT, INT64, BF16 = range(3)
+
+
+class TensorIOMode(enum.Enum):
+    NONE, INPUT, OUTPUT = range(3)
+
+
+class TensorLocation(enum.Enum):
+    DEVICE, HOST = range(2)
+
+
+class LayerInformationFormat(enum.Enum):
+    ONELINE, JSON = range(2)
+
+
+class EngineStat(enum.Enum):
+    TOTAL_WEIGHTS_SIZE = 0
+
+
+@dataclass
+class Kind:
+    """What an engine is like.
+
+    Attributes:
+        sizes: of x and n, -1 where it is open.
+        made: sizes of y and m in place of those of x and n.
+        auxiliary: streams beside the main one.
+        dtype: of x and y.
+        place: of n and m.
+    """
+
+    sizes: tuple[int, ...] = (2, 4)
+    made: tuple[int, ...] | None = None
+    auxiliary: int = 0
+    dtype: DataType = DataType.FLOAT
+    place: TensorLocation = TensorLocation.DEVICE
+
+
+class FakeTensorRt(SimpleNamespace):
+    """The module.
+
+    Attributes:
+        called: names of its calls so far.
+        has_raised: whether a call has failed by an exception, whose frames hold on to the objects here for a while.
+    """
+
+    def __init__(self, device: FakeDevice, kind: Kind | None = None, *, raises: bool = True) -> None:
+        super().__init__(__version__="11.0.1", device=device, kind=kind or Kind(), raises=raises)
+        self.has_raised = False
+        self.called: set[str] = set()
+        self.faults: Faults = device.faults
+        self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
+        self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
+        self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
+        self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
+
+    def Runtime(self, log: Any) -> Any:  # noqa: N802 - TensorRT's name
+        """As TensorRT."""
+        return None if self.says_no("Runtime") else _Runtime(self, log)
+
+    def says_no(self, name: str) -> bool:
+        """Counts a call; where it is to fail, says no, or raises."""
+        self.called.add(name)
+        due = self.faults.due(name)
+        if due and self.raises:
+            self.has_raised = True
+            raise RuntimeError(f"{name}: made up")
+        return due
+
+    def count(self, name: str) -> None:
+        """Counts a call that has no way to say no."""
+        self.called.add(name)
+        if self.faults.due(name):
+            self.has_raised = True
+            raise RuntimeError(f"{name}: made up")
+
+    def take(self, size_bytes: int) -> Memory:
+        """Memory of the device, by TensorRT's own hand."""
+        memory = Memory(self.device, 1 << 40, size_bytes, "tensorrt")
+        memory.address += id(memory)
+        self.device._memories[memory.address] = memory
+        return memory
+
+
+class _Runtime:
+    def __init__(self, trt: FakeTensorRt, log: Any) -> None:
+        self._trt, self._log = trt, log
+
+    def deserialize_cuda_engine(self, plan: bytes) -> Any:
+        if plan != _PLAN:
+            self._log.log("Severity.ERROR", "IRuntime::deserializeCudaEngine: Error Code 1: Serialization")
+            return None
+        return None if self._trt.says_no("deserialize_cuda_engine") else _Engine(self._trt)
+
+
+class _Engine:
+    def __init__(self, trt: FakeTensorRt) -> None:
+        self._trt = trt
+        self.weights = trt.take(WEIGHTS_BYTES)
+        self.names = ("x", "n", "y", "m")
+
+    def __del__(self) -> None:
+        self.weights.is_open = False
+
+    @property
+    def num_io_tensors(self) -> int:
+        self._trt.count("num_io_tensors")
+        return len(self.names)
+
+    @property
+    def num_aux_streams(self) -> int:
+        self._trt.count("num_aux_streams")
+        return int(self._trt.kind.auxiliary)
+
+    @property
+    def device_memory_size_v2(self) -> int:
+        self._trt.count("device_memory_size_v2")
+        return ACTIVATION_BYTES
+
+    def get_engine_stat(self, stat: EngineStat) -> int:
+        self._trt.count(f"get_engine_stat {stat.value}")
+        return WEIGHTS_BYTES
+
+    def get_tensor_name(self, at: int) -> str:
+        self._trt.count("get_tensor_name")
+        return self.names[at]
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        self._trt.count("get_tensor_mode")
+        return TensorIOMode.INPUT if name in "xn" else TensorIOMode.OUTPUT
+
+    def get_tensor_location(self, name: str) -> TensorLocation:
+        self._trt.count("get_tensor_location")
+        return self._trt.kind.place if name in "nm" else TensorLocation.DEVICE
+
+    def get_tensor_dtype(self, name: str) -> DataType:
+        self._trt.count("get_tensor_dtype")
+        return self._trt.kind.dtype if name in "xy" else DataType.INT64
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        self._trt.count(f"get_tensor_shape {name}")
+        return tuple(self._trt.kind.sizes)
+
+    def create_execution_context(self) -> Any:
+        return None if self._trt.says_no("create_execution_context") else _Context(self._trt, self)
+
+    def create_engine_inspector(self) -> Any:
+        return None if self._trt.says_no("create_engine_inspector") else _Inspector(self._trt)
+
+
+class _Inspector:
+    execution_context: Any = None
+
+    def __init__(self, trt: FakeTensorRt) -> None:
+        self._trt = trt
+
+    def get_engine_information(self, form: LayerInformationFormat) -> str:
+        self._trt.count("get_engine_information")
+        assert form is LayerInformationFormat.JSON
+        assert self.execution_context is not None
+        tensor = {"Name": "t", "Dimensions": [8], "Format/Datatype": "Float"}
+        layer = {"LayerType": "gemm", "Inputs": [tensor], "Outputs": [tensor], "TacticName": "k"}
+        layers = [
+            layer | {"Name": name, "Metadata": f"[ONNX Layer: node{at}]"} for at, name in enumerate((*LAYERS, "idle"))
+        ]
+        return json.dumps({"Layers": layers, "Bindings": ["x", "n", "y", "m"]})
+
+
+class _Context:
+    def __init__(self, trt: FakeTensorRt, engine: _Engine) -> None:
+        self._trt, self._engine = trt, engine
+        self._memory = trt.take(CONTEXT_BYTES)
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._addresses: dict[str, int] = {}
+        self._streams: Sequence[int] = ()
+        self._to_report = False
+        self.enqueue_emits_profile = True
+        self.profiler: Any = None
+
+    def __del__(self) -> None:
+        for handle in self._streams:
+            if not self._trt.device.stream(handle).is_open:
+                self._trt.device.wrongs.append(OUTLIVED[0])
+        self._memory.is_open = False
+
+    def set_input_shape(self, name: str, sizes: tuple[int, ...]) -> bool:
+        if self._trt.says_no("set_input_shape"):
+            return False
+        known = self._trt.kind.sizes
+        self._shapes[name] = sizes
+        return len(sizes) == len(known) and all(
+            size in (one, size if one < 0 else one) for size, one in zip(sizes, known, strict=True)
+        )
+
+    def infer_shapes(self) -> list[str]:
+        self._trt.count("infer_shapes")
+        return [name for name in ("x", "n") if name not in self._shapes]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        self._trt.count("context.get_tensor_shape")
+        return self._trt.kind.made or self._shapes[{"y": "x", "m": "n"}.get(name, name)]
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        if self._trt.says_no("set_tensor_address"):
+            return False
+        self._addresses[name] = address
+        return True
+
+    def set_aux_streams(self, handles: Sequence[int]) -> None:
+        self._trt.count("set_aux_streams")
+        self._streams = handles
+
+    def execute_async_v3(self, handle: int) -> bool:
+        if self._trt.says_no("execute_async_v3"):
+            return False
+        device = self._trt.device
+        x, n, y, m = (device.memory(self._addresses[name]) for name in self._engine.names)
+        count = prod(self._shapes["x"])
+
+        def compute() -> None:
+            y.array[: 4 * count] = (2 * x.array[: 4 * count].view(np.float32)).view(np.uint8)
+            m.array[: 8 * count] = (1 + n.array[: 8 * count].view(np.int64)).view(np.uint8)
+
+        own = (self._memory.address, self._engine.weights.address)
+        device.launch(handle, "execute", (x.address, n.address, *own), (y.address, m.address), compute)
+        if self.profiler is not None and self.enqueue_emits_profile:
+            device.wrongs.append("the profiler slows the launch down")
+        self._to_report = True
+        return True
+
+    def report_to_profiler(self) -> bool:
+        if self._trt.says_no("report_to_profiler"):
+            return False
+        if not self._to_report:
+            self._trt.device.wrongs.append("reported without a launch")
+        for name in (*LAYERS, "count", "elsewhere"):
+            self.profiler.report_layer_time(name, 0.002)
+        self._to_report = False
+        return True
+
+
+def plan() -> bytes:
+    """An engine's file."""
+    return _PLAN

@@ -1,0 +1,397 @@
+"""The whole way of an engine, from its file to its outputs, on a device and a TensorRT that are made up."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alexnet_bench.backends.device.cuda_python import CudaPython
+from alexnet_bench.backends.device.pycuda_device import PyCuda
+from alexnet_bench.backends.protocol import DeviceUse, Loaded, LoadRequest, RunParts
+from alexnet_bench.backends.tensorrt import runner as runners
+from alexnet_bench.backends.tensorrt import session, source
+from alexnet_bench.backends.tensorrt.layer_times import read_layers
+from alexnet_bench.backends.tensorrt.runner import TensorRt
+from alexnet_bench.backends.worker import Request, time_runs
+from alexnet_bench.core.errors import BackendRefusal, EngineError, MissingRuntimeError, UsageError
+from tests.unit.backends import fake_tensorrt
+from tests.unit.backends.fake_cuda import put_cuda_python, put_pycuda
+from tests.unit.backends.fake_device import OP_S, FakeDevice, Faults
+from tests.unit.backends.fake_tensorrt import DataType, FakeTensorRt, Kind, TensorLocation
+from tests.unit.backends.tensorrt_here import needs_rtx
+from tests.unit.backends.test_backends_tensorrt_layer_times import chain
+
+Feeds = dict[str, np.ndarray]
+
+
+@dataclass
+class Bench:
+    """A runner with what is under it."""
+
+    device: FakeDevice
+    trt: FakeTensorRt
+    path: Path
+    runner: TensorRt = field(default_factory=TensorRt)
+
+    def load(self, **changes: Any) -> Loaded:
+        return self.runner.activate(LoadRequest("tensorrt", str(self.path), 1, **changes))
+
+    def check(self) -> None:
+        """Nothing is left, and nothing was done wrong."""
+        self.runner = TensorRt()
+        if self.device.open_resources():  # an error's frames may be part of a circle
+            gc.collect()
+        assert self.device.open_resources() == []
+        # An exception's frames hold on to TensorRT's objects here; the real one has no frames of Python.
+        tolerated = fake_tensorrt.OUTLIVED if self.trt.has_raised else ()
+        assert [wrong for wrong in self.device.wrongs if wrong not in tolerated] == []
+
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    path = tmp_path / "engine.plan"
+    path.write_bytes(fake_tensorrt.plan())
+    monkeypatch.setattr(runners, "cannot_run", lambda _: "")
+
+    def put(
+        kind: Kind | None = None, *, faults: Faults | None = None, captures: bool = True, raises: bool = True
+    ) -> Bench:
+        device = FakeDevice(faults, captures=captures)
+        trt = FakeTensorRt(device, kind, raises=raises)
+        monkeypatch.setitem(sys.modules, "tensorrt", trt)
+        monkeypatch.setattr(runners, "open_device", lambda _: device)
+        return Bench(device, trt, path)
+
+    gc.freeze()  # what all other tests have left need not be looked through each time
+    yield put
+    gc.unfreeze()
+
+
+def feeds(seed: int, *sizes: int) -> Feeds:
+    generator = np.random.default_rng(seed)
+    shape = sizes or (2, 4)
+    return {"x": generator.random(shape, np.float32), "n": generator.integers(0, 99, shape)}
+
+
+def right(outputs: list[np.ndarray], fed: Feeds) -> bool:
+    y, m = outputs
+    return np.array_equal(y, 2 * fed["x"]) and np.array_equal(m, fed["n"] + 1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"cuda_graph": "off"}])
+@pytest.mark.parametrize("auxiliary", [0, 3])
+def test_outputs_are_those_of_the_inputs_that_are_fed(make: Make, settings: dict[str, str], auxiliary: int) -> None:
+    bench = make(Kind(auxiliary=auxiliary))
+    loaded = bench.load(settings=settings)
+    assert (loaded.outputs, loaded.device, loaded.backend_version) == (("y", "m"), "NVIDIA Nothing", "11.0.1")
+    assert loaded.settings == {
+        "device_api": "fake",
+        "cuda_graph": settings.get("cuda_graph", "on"),
+        "tf32": "off",
+        "auxiliary_streams": str(auxiliary),
+    }
+    for seed in (1, 2, 1):
+        fed = feeds(seed)
+        assert right(bench.runner.infer(fed), fed)
+        assert right(bench.runner.infer(fed), fed)
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_addresses_are_bound_once_and_kernels_launched_as_one(make: Make) -> None:
+    bench = make()
+    bench.load()
+    for _ in range(5):
+        bench.runner.infer(feeds(0))
+    seen = bench.device.faults.seen
+    assert seen.count("set_tensor_address") == 4
+    assert seen.count("execute_async_v3") == 2  # once on zeros, once to be captured
+    assert seen.count("graph.launch") == 5
+    assert seen.count("stream.synchronize") == 1 + 5
+
+
+def test_open_sizes_are_bound_when_they_are_known_and_again_when_they_change(make: Make) -> None:
+    bench = make(Kind(sizes=(-1, 4)))
+    bench.load()
+    assert "set_input_shape" not in bench.device.faults.seen
+    for count in (1, 3, 3, 2):
+        fed = feeds(count, count, 4)
+        assert right(bench.runner.infer(fed), fed)
+    assert bench.device.faults.seen.count("capture") == 3
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_sizes_of_the_request_are_bound_before_the_first_run(make: Make) -> None:
+    bench = make(Kind(sizes=(-1, 4)))
+    bench.load(shapes={"x": (3, 4), "n": (3, 4)})
+    assert bench.device.faults.seen.count("set_tensor_address") == 4
+    bench.runner.infer(feeds(0, 3, 4))
+    assert bench.device.faults.seen.count("set_tensor_address") == 4
+
+
+def test_where_capture_does_not_work_runs_go_on_without_and_say_so(make: Make) -> None:
+    bench = make(captures=False)
+    assert bench.load().settings["cuda_graph"] == "off: the device captures nothing"
+    fed = feeds(1)
+    assert right(bench.runner.infer(fed), fed)
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_copies_and_computing_are_timed_apart(make: Make) -> None:
+    bench = make()
+    bench.load()
+    parts: list[RunParts] = []
+    wall_s = time_runs(bench.runner, feeds(0), Request(op="sample", min_runs=3, max_runs=3), parts)
+    assert len(wall_s) == len(parts) == 3
+    assert [(part.h2d_s, part.compute_s, part.d2h_s) for part in parts] == [
+        pytest.approx((2 * OP_S, OP_S, 2 * OP_S))
+    ] * 3
+
+
+def test_memory_is_told_by_tensorrt_and_by_the_devices_counter(make: Make) -> None:
+    bench = make()
+    loaded = bench.load()
+    buffers = 2 * (8 * 4 + 8 * 8)
+    assert loaded.device_use == DeviceUse(
+        fake_tensorrt.WEIGHTS_BYTES,
+        fake_tensorrt.ACTIVATION_BYTES,
+        fake_tensorrt.CONTEXT_BYTES,
+        fake_tensorrt.WEIGHTS_BYTES + fake_tensorrt.CONTEXT_BYTES + buffers,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Kind(made=(-1, 4)), r"the sizes \(-1, 4\) of output y depend on the data"),
+        (Kind(place=TensorLocation.HOST), "n holds sizes of other tensors"),
+        (Kind(dtype=DataType.BF16), "x is BF16, which numpy lacks"),
+    ],
+)
+def test_engines_that_cannot_be_run_here_are_refused(make: Make, kind: Kind, said: str) -> None:
+    bench = make(kind)
+    with pytest.raises(BackendRefusal, match=said):
+        bench.load()
+    bench.check()
+
+
+@pytest.mark.parametrize(
+    ("fed", "said"),
+    [
+        ({"x": feeds(0)["x"]}, "tensorrt is not given the input n"),
+        (feeds(0) | {"x": np.zeros((2, 4))}, "input x is float64, and the engine takes float32"),
+        (feeds(0, 3, 4), "tensorrt fails in set_input_shape"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(make: Make, fed: Feeds, said: str) -> None:
+    bench = make()
+    bench.load()
+    with pytest.raises(BackendRefusal, match=said):
+        bench.runner.infer(fed)
+    again = feeds(1)
+    assert right(bench.runner.infer(again), again)
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_an_engine_that_tensorrt_does_not_read_has_its_reason(make: Make) -> None:
+    bench = make()
+    bench.path.write_bytes(b"ftrt" + bytes(99))
+    with pytest.raises(
+        BackendRefusal, match=r"tensorrt fails in deserialize_cuda_engine: .*Error Code 1: Serialization"
+    ):
+        bench.load()
+    bench.path.write_bytes(b"vtrt" + bytes(99))
+    with pytest.raises(EngineError, match="is of tensorrt-rtx"):
+        bench.load()
+    bench.check()
+
+
+def test_settings_of_the_build_are_let_through_and_unknown_ones_are_not(make: Make) -> None:
+    bench = make()
+    bench.load(settings={"optimization_level": "5", "timing_cache": "off", "device_api": "pycuda"})
+    bench.runner.deactivate()
+    for settings in ({"cuda_grph": "on"}, {"device_api": "cupy"}):
+        with pytest.raises(UsageError):
+            bench.load(settings=settings)
+    with pytest.raises(UsageError, match="cannot be told to compute in float16"):
+        bench.load(precision="float16")
+    bench.check()
+
+
+def test_without_a_package_for_the_device_its_name_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: str) -> None:
+        raise MissingRuntimeError("neither is installed")
+
+    bench = make()
+    monkeypatch.setattr(runners, "open_device", none)
+    with pytest.raises(MissingRuntimeError, match="neither is installed"):
+        bench.load()
+
+
+def test_a_model_is_built_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def build(request: Any) -> None:
+        asked.append(request)
+        Path(request.plan_path).write_bytes(fake_tensorrt.plan())
+        Path(request.layers_path).write_text("Layers:\n")
+
+    monkeypatch.setattr(source, "build_plan", build)
+    bench = make()
+    bench.path = bench.path.with_suffix(".onnx")
+    bench.load(shapes={"x": (2, 4), "n": (2, 4)}, settings={"optimization_level": "1", "tf32": "on"})
+    fed = feeds(1)
+    assert right(bench.runner.infer(fed), fed)
+    (request,) = asked
+    assert (request.tf32, request.settings) == (True, {"optimization_level": "1"})
+    assert request.profile["x"].min == request.profile["x"].max == (2, 4)
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_layers_are_timed_in_a_run_of_their_own(make: Make, tmp_path: Path) -> None:
+    bench = make()
+    assert bench.load(layers_dir=str(tmp_path)).settings["cuda_graph"] == "off: layers are timed"
+    for seed in range(4):
+        bench.runner.infer(feeds(seed))
+    bench.runner.deactivate()
+    bench.check()
+    found = read_layers(tmp_path, chain(4), timed_runs=3, wall_s=(1.0,) * 3)
+    assert [item.nodes for item in found.named] == [("node0",), ("node1",), ("node2",), ()]
+    assert [layer.name for layer in found.layers] == ["double", "double#2", "count", "elsewhere"]
+    assert found.samples_s == {
+        "double": pytest.approx((2e-6,) * 3),
+        "double#2": pytest.approx((2e-6,) * 3),
+        "count": pytest.approx((4e-6,) * 3),
+        "elsewhere": pytest.approx((2e-6,) * 3),
+    }
+    assert found.run_s == pytest.approx((OP_S,) * 3)
+
+
+SCENES: dict[str, tuple[Kind, dict[str, Any]]] = {
+    "graph": (Kind(auxiliary=2), {}),
+    "plain": (Kind(), {"settings": {"cuda_graph": "off"}}),
+    "open sizes": (Kind(sizes=(-1, 4)), {}),
+    "layers": (Kind(), {"layers_dir": "."}),
+}
+
+
+def play(bench: Bench, changes: dict[str, Any]) -> None:
+    """A whole life. An error ends it, as a worker's parent does."""
+    bench.load(**changes)
+    for count in (2, 2, 3 if bench.trt.kind.sizes[0] < 0 else 2):
+        fed = feeds(count, count, 4)
+        assert right(bench.runner.infer(fed), fed)
+        bench.runner.last_parts()
+    bench.runner.deactivate()
+
+
+def played(bench: Bench, changes: dict[str, Any]) -> str:
+    """The one error of a life, "" when there is none; what comes after it is closing, as far as that works."""
+    try:
+        play(bench, changes)
+    except BackendRefusal as error:
+        said = error.message
+    else:
+        return ""
+    with suppress(BackendRefusal) if bench.device.faults.forever else nullcontext():
+        bench.runner.deactivate()
+    return said
+
+
+@pytest.mark.parametrize("forever", [False, True])
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_call_may_fail(
+    make: Make, scene: str, raises: bool, forever: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kind, changes = SCENES[scene]
+    whole = make(kind)
+    play(whole, changes)
+    whole.check()
+    names = whole.device.faults.seen
+    unharmed = []
+    for at, name in enumerate(names, start=1):
+        if raises and name not in whole.trt.called:
+            continue  # the device has one way to fail
+        bench = make(kind, faults=Faults(at, forever=forever), raises=raises)
+        said = played(bench, changes)
+        bench.check()
+        assert "\n" not in said
+        if not said:
+            unharmed.append(name)
+    # A capture that fails is no error: the run goes on without. All other failures are told, each once.
+    expected = [] if forever else [name for name in CAPTURE_CALLS[scene] if not raises or name in whole.trt.called]
+    assert sorted(set(unharmed)) == expected
+
+
+@pytest.mark.parametrize("package", [CudaPython, PyCuda])
+def test_both_packages_carry_a_whole_run(
+    make: Make, package: type[CudaPython | PyCuda], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make(Kind(sizes=(-1, 4), auxiliary=2))
+    put = put_cuda_python if package is CudaPython else put_pycuda
+    put(monkeypatch, bench.device)
+    monkeypatch.setattr(runners, "open_device", lambda _: package())
+    play(bench, {})
+    assert bench.device.faults.seen.count("graph.launch") == (3 if package is CudaPython else 0)
+    bench.check()
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_every_call_of_cuda_python_may_fail(make: Make, forever: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = Kind(auxiliary=2)
+
+    def bench_of(faults: Faults) -> Bench:
+        bench = make(kind, faults=faults, raises=False)
+        monkeypatch.setattr(runners, "open_device", lambda _: CudaPython())
+        put_cuda_python(monkeypatch, bench.device)
+        return bench
+
+    whole = bench_of(Faults())
+    play(whole, {})
+    whole.check()
+    for at, name in enumerate(whole.device.faults.seen, start=1):
+        bench = bench_of(Faults(at, forever=forever))
+        said = played(bench, {})
+        bench.check()
+        harmless = not forever and name in (*CAPTURE_CALLS["graph"], "cudaStreamBeginCapture")
+        assert bool(said) or harmless, name
+
+
+CAPTURE_CALLS = {
+    "graph": ["capture", "capture.end", "execute_async_v3"],
+    "plain": [],
+    "open sizes": ["capture", "capture.end", "execute_async_v3"],
+    "layers": [],
+}
+
+
+@needs_rtx
+def test_types_have_the_names_that_are_known() -> None:
+    members = importlib.import_module("tensorrt_rtx").DataType.__members__.values()
+    assert {str(member).rpartition(".")[2] for member in members} >= set(session._DTYPES)
+
+
+@needs_rtx
+def test_a_profiler_of_the_real_tensorrt_passes_on_what_it_is_told() -> None:
+    told: list[tuple[str, float]] = []
+    profiler = session._make_profiler(importlib.import_module("tensorrt_rtx"), lambda *layer: told.append(layer))
+    profiler.report_layer_time("conv1", 0.25)
+    assert told == [("conv1", 0.25)]

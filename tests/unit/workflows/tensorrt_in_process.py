@@ -1,0 +1,200 @@
+"""The tool with TensorRT in it, on a machine with neither: a builder, a runtime and a device that are made up.
+
+Workers run in this process. Engines hold what their graph says of inputs, outputs and layers; each node is a layer that
+takes the same time, and outputs are nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import Any
+
+from alexnet_bench.backends.client import Deadlines
+from alexnet_bench.backends.protocol import Loaded, LoadRequest, PlanBuilt, PlanRequest
+from alexnet_bench.backends.worker import Engine, Request, Samples
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+from tests.unit.backends.fake_device import FakeDevice
+from tests.unit.backends.fake_tensorrt import EngineStat, LayerInformationFormat, TensorIOMode, TensorLocation
+
+VERSION = "11.0.1"
+LAYER_S = 1e-8
+WEIGHTS_BYTES = 1000
+_SAID = {"float32": "Float", "float16": "Half", "bfloat16": "BFloat16", "int8": "Int8", "int32": "Int32"}
+_DATA_TYPES = {"float32": "FLOAT", "float16": "HALF", "int8": "INT8", "int32": "INT32", "int64": "INT64"}
+
+
+class InProcess:
+    """A worker without a process of its own."""
+
+    def __init__(self, deadlines: Deadlines | None = None) -> None:
+        self._engine = Engine()
+        self._folder = tempfile.TemporaryDirectory()
+        self.deadlines = deadlines
+
+    def __enter__(self) -> InProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    @property
+    def scratch(self) -> Path:
+        return Path(self._folder.name)
+
+    def load(self, request: LoadRequest, inputs_dir: Path) -> Loaded:
+        return self._ask(Request(op="load", load=request, inputs_dir=str(inputs_dir)))  # type: ignore[no-any-return]
+
+    def build(self, request: PlanRequest) -> PlanBuilt:
+        return self._ask(Request(op="plan", plan=request))  # type: ignore[no-any-return]
+
+    def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
+        request = Request(op="sample", seconds=min(seconds, 0.004), min_runs=min_runs, max_runs=max_runs)
+        return self._ask(request)  # type: ignore[no-any-return]
+
+    def unload(self) -> None:
+        self._ask(Request(op="unload"))
+
+    def kill(self) -> None:
+        """There is nothing to end."""
+
+    def _ask(self, request: Request) -> Any:
+        return self._engine.handle(request)
+
+
+class TensorRt(SimpleNamespace):
+    """The module `tensorrt`.
+
+    Attributes:
+        devices: all that were opened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(__version__=VERSION, __spec__=ModuleSpec("tensorrt", None, origin=__file__))
+        self.devices: list[FakeDevice] = []
+        self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
+        self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
+        self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
+        self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
+        self._here = threading.local()
+
+    def open_device(self, api: str) -> FakeDevice:
+        """In place of that of the runner; engines of this thread lie on it."""
+        assert api in ("auto", "pycuda")
+        device = FakeDevice()
+        self.devices.append(device)
+        self._here.device = device
+        return device
+
+    def Runtime(self, _log: Any) -> Any:  # noqa: N802 - TensorRT's name
+        """As TensorRT."""
+        device = self._here.device
+        return SimpleNamespace(deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:])))
+
+
+def build_plan(request: PlanRequest) -> PlanBuilt:
+    """In place of the builder."""
+    shapes = {name: bounds.opt for name, bounds in request.profile.items()}
+    graph = build_graph(open_model(Path(request.model_path)), name="built", given_shapes=shapes or None)
+    tensors = {
+        side: {name: [graph.tensor(name).sizes, graph.tensor(name).dtype] for name in names}
+        for side, names in (("inputs", graph.inputs), ("outputs", graph.outputs))
+    }
+    layers = [
+        {
+            "Name": f"__myl_{node.name}",
+            "LayerType": "gemm" if node.op_type in ("Conv", "Gemm", "MatMul") else "kgen",
+            "Inputs": [_said(graph.tensor(name)) for name in node.reads],
+            "Outputs": [_said(graph.tensor(name)) for name in node.writes],
+            "TacticName": "a_kernel",
+            "Metadata": f"[ONNX Layer: {node.name}]",
+        }
+        for node in graph.live_nodes
+    ]
+    layers.append({"Name": "Reformat", "LayerType": "Reformat", "Inputs": [], "Outputs": [], "Metadata": ""})
+    told = json.dumps({"Layers": layers, "Bindings": []})
+    Path(request.plan_path).write_bytes(b"ftrt" + bytes(60) + json.dumps(tensors | {"told": told}).encode())
+    Path(request.layers_path).write_text(told)
+    return PlanBuilt(VERSION, None)
+
+
+def _said(tensor: Any) -> dict[str, object]:
+    return {
+        "Name": tensor.name,
+        "Dimensions": list(tensor.sizes or ()),
+        "Format/Datatype": _SAID.get(tensor.dtype, "Int64"),
+    }
+
+
+class _Engine:
+    num_aux_streams, device_memory_size_v2 = 0, 10
+
+    def __init__(self, device: FakeDevice, content: dict[str, Any]) -> None:
+        self._device, self._content = device, content
+        self._tensors: dict[str, Any] = {**content["inputs"], **content["outputs"]}
+        self.num_io_tensors = len(self._tensors)
+
+    def get_engine_stat(self, _: object) -> int:
+        return WEIGHTS_BYTES
+
+    def get_tensor_name(self, at: int) -> str:
+        return list(self._tensors)[at]
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        return TensorIOMode.INPUT if name in self._content["inputs"] else TensorIOMode.OUTPUT
+
+    def get_tensor_location(self, _: str) -> TensorLocation:
+        return TensorLocation.DEVICE
+
+    def get_tensor_dtype(self, name: str) -> str:
+        return f"DataType.{_DATA_TYPES[self._tensors[name][1]]}"
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return tuple(self._tensors[name][0])
+
+    def create_execution_context(self) -> Any:
+        return _Context(self._device, self)
+
+    def create_engine_inspector(self) -> Any:
+        return SimpleNamespace(get_engine_information=lambda _: self._content["told"])
+
+    def layers(self) -> Sequence[str]:
+        return [layer["Name"] for layer in json.loads(self._content["told"])["Layers"]]
+
+
+class _Context:
+    profiler: Any = None
+    enqueue_emits_profile = True
+
+    def __init__(self, device: FakeDevice, engine: _Engine) -> None:
+        self._device, self._engine = device, engine
+        self._addresses: dict[str, int] = {}
+
+    def set_input_shape(self, name: str, sizes: tuple[int, ...]) -> bool:
+        return self._engine.get_tensor_shape(name) == sizes
+
+    def infer_shapes(self) -> list[str]:
+        return []
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self._engine.get_tensor_shape(name)
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self._addresses[name] = address
+        return True
+
+    def execute_async_v3(self, handle: int) -> bool:
+        self._device.launch(handle, "execute", tuple(self._addresses.values()), (), lambda: None)
+        return True
+
+    def report_to_profiler(self) -> bool:
+        for name in self._engine.layers():
+            self.profiler.report_layer_time(name, 1e3 * LAYER_S)
+        return True
