@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help profile test lint bench gpu-check clean
+.PHONY: help profile test lint bench gpu-check contract-check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and w
 
 gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes profiles/runs/gpu-check.json
 	$(BIN)/python -m tests.gpu
+
+contract-check: $(VENV)/.test  ## fetch TensorRT's bindings, 10.16 and 11.4, and hold the code against their API
+	$(BIN)/python -m tests.contract $(VENV)/contract
 
 clean:  ## remove the environment and the caches of this folder
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -157,14 +157,14 @@ def _run(*arguments: str) -> bytes:
 
 def _count(path: Path, printed: dict[str, Printed]) -> Counted:
     counted = profile(path, options=Options(static=True))
-    macs = counted.totals.macs
+    macs, flop = counted.totals.macs or 0, counted.totals.flop or 0
     findings = {
         counter.name: _judge(counter, path.stem, macs, printed[counter.name].counts[path.stem])
         for counter in COUNTERS
         if counter.name in printed
     }
     unknown = tuple(item.op for item in counted.coverage.unknown_ops)
-    return Counted(path.stem, macs, counted.totals.flop, unknown, findings)
+    return Counted(path.stem, macs, flop, unknown, findings)
 
 
 def _judge(counter: Counter, case: str, macs: int, raw: float | str) -> Finding:

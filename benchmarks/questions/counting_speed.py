@@ -59,7 +59,7 @@ def run(settings: Settings) -> Iterator[Row]:
 
 
 def _counts_row(case: _Case, path: Path) -> Row:
-    macs = profile(path, options=Options(static=True)).totals.macs
+    macs = profile(path, options=Options(static=True)).totals.macs or 0
     return Row(
         f"count {case.title}, MACs",
         ours=Quantity(macs, "MAC"),

@@ -76,7 +76,7 @@ def _difference(name: str, expected: Counts) -> str:
 
 def _ours(name: str | Path) -> Counts:
     counted = profile(name, options=Options(static=True))
-    return Counts(counted.totals.macs, counted.model.params)
+    return Counts(counted.totals.macs or 0, counted.model.params or 0)
 
 
 def _against_onnx_tool(settings: Settings) -> Row:

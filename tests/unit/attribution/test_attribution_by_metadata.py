@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from alexnet_bench.attribution.by_metadata import join_by_metadata
+from alexnet_bench.attribution.by_metadata import join_by_metadata, with_tensors
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
 from alexnet_bench.core.graph import Graph
@@ -98,3 +98,13 @@ def test_a_twin_belongs_to_the_layer_of_the_other(graph: Graph, costs: CostTable
     assert joined.owned[0].nodes == ("left", "right")
     assert joined.owned[0].merged == {"right"}
     assert joined.unattributed == ()
+
+
+def test_layers_read_and_make_what_goes_between_them(graph: Graph, costs: CostTable) -> None:
+    layers = [_layer("k", "left", "right", "add"), _layer("wait"), _layer("l", "bias")]
+    owned = with_tensors(graph, join_by_metadata(graph, costs, layers)).owned
+    assert [(item.layer.reads, item.layer.makes) for item in owned] == [
+        (("x", "w", "v"), ("s",)),
+        ((), ()),
+        (("s", "c"), ("y",)),
+    ]

@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies, named_layers
-from alexnet_bench.backends.tensorrt.plan_log import (
-    PlanLayer,
-    PlanTensor,
-    dtype_name,
-    node_names,
-    read_plan_layers,
-)
+from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
 from alexnet_bench.core.errors import BackendCrash
 
 _DATA = Path(__file__).parents[2] / "data" / "tensorrt"

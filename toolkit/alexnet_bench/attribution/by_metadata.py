@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
+from alexnet_bench.attribution.by_name import wanted_tensors
 from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
@@ -44,6 +45,22 @@ def join_by_metadata(
     return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
 
+def with_tensors(graph: Graph, attribution: Attribution) -> Attribution:
+    """The same layers with the tensors of the graph that their nodes read from outside, and make for others."""
+    of_layers = [(*owned.nodes, *dict(owned.shared)) for owned in attribution.owned]
+    wanted = wanted_tensors(graph, of_layers)
+    owned = (_in_tensors(graph, *pair, wanted) for pair in zip(attribution.owned, of_layers, strict=True))
+    return replace(attribution, owned=tuple(owned))
+
+
+def _in_tensors(graph: Graph, owned: Owned, nodes: Sequence[str], wanted: Container[str]) -> Owned:
+    members = graph.in_order(nodes)
+    inside = {name for node in members for name in node.writes}
+    reads = dict.fromkeys(name for node in members for name in node.reads if name not in inside)
+    makes = (name for node in members for name in node.writes if name in wanted and node.name not in owned.merged)
+    return replace(owned, layer=replace(owned.layer, reads=tuple(reads), makes=tuple(makes)))
+
+
 def _shares(costs: CostTable, layers: Sequence[NamedLayer], name: str, found: Sequence[int]) -> dict[int, float]:
     """By layer, its share of a node; they sum to 1."""
     row = costs.by_name.get(name)
@@ -64,7 +81,7 @@ def _owned(
     layer = replace(
         item.layer,
         is_overhead=item.layer.is_overhead or constant,
-        is_unmatched=bool(item.nodes) and not mine and not constant,
+        is_unmatched=item.layer.is_unmatched or (bool(item.nodes) and not mine and not constant),
     )
     return Owned(
         layer,

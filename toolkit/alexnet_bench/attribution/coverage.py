@@ -59,6 +59,8 @@ def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> t
 
 def _outside_kernels(times: LayerTimes) -> float | None:
     """Share of a run that no kernel accounts for: scheduling, allocation, and the profiler itself."""
+    if not times.run_s:
+        return None
     kernels = [sum(samples) for samples in zip(*times.samples_s.values(), strict=True)]
     shares = [1 - inside / run for inside, run in zip(kernels, times.run_s, strict=False) if run > 0]
     return max(0.0, median(shares)) if shares else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
-from alexnet_bench.attribution.roofline import place
+from alexnet_bench.attribution.roofline import place, work_of
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.profile import Ceilings, LayerProfile, SharedNode
@@ -37,9 +37,9 @@ class LayerCost:
 
 @dataclass(frozen=True, slots=True)
 class _Time:
-    """Typical seconds of a layer and of all layers together."""
+    """Typical seconds of a layer, None when it was not timed, and of all layers together."""
 
-    layer_s: float
+    layer_s: float | None
     total_s: float
 
 
@@ -75,18 +75,19 @@ def timed_layers(
     graph: Graph, costs: CostTable, attribution: Attribution, times: LayerTimes, ceilings: Ceilings | None
 ) -> tuple[LayerProfile, ...]:
     """One layer for each layer of the engine, in execution order, with its time and its place under the roofs."""
-    typical = {owned.layer.name: median(times.samples_s[owned.layer.name]) for owned in attribution.owned}
-    total, stored = sum(typical.values()), weights.stored(graph)
+    samples = (times.samples_s[owned.layer.name] for owned in attribution.owned)
+    typical = [median(of_layer) if of_layer else None for of_layer in samples]
+    total, stored = sum(time_s or 0.0 for time_s in typical), weights.stored(graph)
     return tuple(
         _timed(
             name,
             owned,
             layer_cost(graph, costs, owned, stored),
             times,
-            _Time(typical[owned.layer.name], total),
+            _Time(time_s, total),
             ceilings,
         )
-        for name, owned in zip(layer_names(attribution), attribution.owned, strict=True)
+        for name, owned, time_s in zip(layer_names(attribution), attribution.owned, typical, strict=True)
     )
 
 
@@ -153,10 +154,9 @@ def _timed(
     name: str, owned: Owned, cost: LayerCost, times: LayerTimes, time: _Time, ceilings: Ceilings | None
 ) -> LayerProfile:
     layer, time_s = owned.layer, time.layer_s
-    flop, moved = (0, cost.bytes) if layer.is_overhead else (cost.flop, cost.bytes)
-    idle = layer.is_overhead or (flop == 0 and moved == 0)
-    placement = None
-    if ceilings is not None and not idle and flop is not None and moved is not None:
+    work = work_of(cost.flop, cost.bytes, is_overhead=layer.is_overhead)
+    flop, moved, placement = work.flop, work.bytes, None
+    if ceilings is not None and time_s is not None and not work.is_idle and flop is not None and moved is not None:
         placement = place(flop=flop, moved_bytes=moved, time_s=time_s, dtype=layer.compute_dtype, ceilings=ceilings)
     return LayerProfile(
         name=name,
@@ -174,11 +174,11 @@ def _timed(
         bytes=moved,
         time_s=time_s,
         samples_s=times.samples_s[layer.name],
-        time_fraction=time_s / time.total_s if time.total_s else None,
+        time_fraction=_ratio(time_s, time.total_s),
         flop_per_s=_ratio(flop, time_s),
         bytes_per_s=_ratio(moved, time_s),
-        flop_per_byte=_ratio(flop, moved),
-        bound="overhead" if idle else placement.bound if placement else None,
+        flop_per_byte=work.flop_per_byte,
+        bound="overhead" if work.is_idle else placement.bound if placement else None,
         fraction_of_ceiling=placement.fraction_of_ceiling if placement else None,
         compute_dtype=layer.compute_dtype,
         input_dtypes=layer.input_dtypes,

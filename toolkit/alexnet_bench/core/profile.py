@@ -32,16 +32,16 @@ class InputInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The user's model. `weights_sha256` is None when the weights were not read."""
+    """The user's model. `weights_sha256` is None when the weights were not read, the rest when there is no model."""
 
     name: str
-    graph_sha256: str
+    graph_sha256: str | None
     weights_sha256: str | None
-    opset: Count
+    opset: Count | None
     inputs: tuple[InputInfo, ...]
-    params: Count
-    trainable_params: Count
-    param_bytes: Count
+    params: Count | None
+    trainable_params: Count | None
+    param_bytes: Count | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,16 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the nodes of the user's graph that could be counted."""
+    """Sums over the nodes of the user's graph that could be counted; None without a model."""
 
-    macs: Count
-    mac_flop: Count
-    flop: Count
-    transcendentals: Count
-    bytes_read: Count
-    bytes_written: Count
-    weight_bytes: Count
-    activation_peak_bytes: Count
+    macs: Count | None
+    mac_flop: Count | None
+    flop: Count | None
+    transcendentals: Count | None
+    bytes_read: Count | None
+    bytes_written: Count | None
+    weight_bytes: Count | None
+    activation_peak_bytes: Count | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class UnknownOp:
 class Coverage:
     """How much of the graph was counted, and how much of the measured time has an owner."""
 
-    nodes: Count
-    nodes_counted: Count
+    nodes: Count | None
+    nodes_counted: Count | None
     unknown_ops: tuple[UnknownOp, ...]
     macs_attributed_fraction: Measure | None = None
     time_attributed_fraction: Measure | None = None
@@ -145,9 +145,9 @@ class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     onnx_nodes: tuple[str, ...]
     shared_nodes: tuple[SharedNode, ...]
     output_shapes: tuple[tuple[Count, ...], ...]
-    params: Count
-    weight_bytes: Count
-    activation_bytes: Count
+    params: Count | None
+    weight_bytes: Count | None
+    activation_bytes: Count | None
     live_bytes: Count | None
     macs: Count | None
     flop: Count | None
@@ -173,7 +173,7 @@ class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Memory:
     """Memory, counted (static) and measured (the rest)."""
 
-    static_peak_bytes: Count
+    static_peak_bytes: Count | None
     arena_peak_bytes: Count | None = None
     arena_loaded_bytes: Count | None = None
     load_peak_bytes: Count | None = None

@@ -36,7 +36,7 @@ class Group:
 
 def headline(profile: Profile) -> str:
     """What to look at, as one sentence in plain text."""
-    if profile.latency is None:
+    if not is_timed(profile):
         return _static(profile)
     groups = by_operator(profile.layers)
     for find in (_distorted, _outside, _neither, _overhead, _memory, _compute):
@@ -44,9 +44,15 @@ def headline(profile: Profile) -> str:
         if sentence:
             return sentence
     if not groups:
-        return "Nothing of this model is left to run."
+        nothing_left = profile.coverage.nodes is not None and not profile.coverage.unattributed_nodes
+        return "Nothing of this model is left to run." if nothing_left else "Whole runs were timed, and no layers."
     top = groups[0]
     return f"{_called(top)} {percent(top.time_fraction)} of the time, and no other kind of layer takes more."
+
+
+def is_timed(profile: Profile) -> bool:
+    """Whether anything was measured: whole runs, or layers alone."""
+    return profile.latency is not None or any(layer.time_s is not None for layer in profile.layers)
 
 
 def by_operator(layers: Sequence[LayerProfile]) -> list[Group]:
@@ -79,7 +85,7 @@ def _group(op: str, layers: list[LayerProfile], total_time: float, total_flop: f
         flop_fraction=_sum(layers, _flop) / total_flop if total_flop else 0.0,
         bound=max(by_bound, key=by_bound.__getitem__),
         fraction_of_ceiling=at_roof / time_s if time_s else None,
-        weight_bytes=sum(layer.weight_bytes for layer in layers),
+        weight_bytes=sum(layer.weight_bytes or 0 for layer in layers),
         flop_per_s=_sum(layers, _flop) / time_s if time_s else 0.0,
     )
 
@@ -158,13 +164,15 @@ def _compute(_: Profile, groups: list[Group]) -> str:
 
 
 def _static(profile: Profile) -> str:
+    if profile.totals.flop is None:
+        return "Layers alone: nothing was timed, and nothing counted."
     layers = [layer for layer in profile.layers if layer.flop is not None]
     if not layers or not profile.totals.flop:
-        uncounted = profile.coverage.nodes - profile.coverage.nodes_counted
+        uncounted = (profile.coverage.nodes or 0) - (profile.coverage.nodes_counted or 0)
         which = f"in the nodes that could be counted, {uncounted} could not" if uncounted else "in this model"
         return f"Counted without running: there is no arithmetic {which}."
     most = max(layers, key=_flop)
-    heaviest = max(layers, key=lambda layer: layer.params)
+    heaviest = max(layers, key=lambda layer: layer.params or 0)
     share = percent((most.flop or 0) / profile.totals.flop)
     counted = "" if profile.coverage.nodes == profile.coverage.nodes_counted else " that could be counted"
     sentence = f"Counted without running: {printable(most.name)} does {share} of the FLOP{counted}"
@@ -177,7 +185,7 @@ def _static(profile: Profile) -> str:
 
 def _called(group: Group) -> str:
     layers = "" if group.layers == 1 else f" ({plural(group.layers, 'layer')})"
-    return f"{printable(group.op)}{layers} takes"
+    return f"{printable(group.op) or 'Unknown kind'}{layers} takes"
 
 
 def _sum(layers: Iterable[LayerProfile], key: Callable[[LayerProfile], float]) -> float:

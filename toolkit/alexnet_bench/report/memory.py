@@ -30,14 +30,15 @@ def memory_texts(profile: Profile) -> tuple[str, ...]:
     """The lines about memory: as counted, as measured layer by layer, and the peaks."""
     counted, measured = _counted_curve(profile), _measured(profile)
     top = max((*counted, *(measured.curve if measured else ())), default=0)
-    lines = [f"{curve(counted, top)}{_counted(profile)}"]
+    known = profile.memory.static_peak_bytes is not None
+    lines = [f"{curve(counted, top)}{_counted(profile)}"] if known else []
     if measured is not None:
         asked = f", {binary_bytes(measured.asked)} asked for" if measured.asked is not None else ""
         lines.append(
             f"{curve(measured.curve, top)}measured: {binary_bytes(measured.most)} at most in the arena, "
             f"in {measured.layer}{asked}"
         )
-        lines += _difference(profile.memory.static_peak_bytes, measured)
+        lines += _difference(profile.memory.static_peak_bytes or 0, measured)
     return (*lines, *_peaks(profile))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alexnet_bench.core.profile import BudgetLine, Caution, LayerProfile, Profile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
+from alexnet_bench.report.headline import is_timed
 from alexnet_bench.report.memory import memory_texts
 
 ALL_UP_TO = 40
@@ -65,7 +66,7 @@ TIMED_COLUMNS = (
 """`roof` is how close the layer comes to the lower of its two roofs, `bound` says which one that is."""
 COUNTED_COLUMNS = (
     Column("output", lambda row: " ".join(map(shape, row.layer.output_shapes)) or "-", NARROW, right=False),
-    Column("params", lambda row: f"{row.layer.params:,}"),
+    Column("params", lambda row: "-" if row.layer.params is None else f"{row.layer.params:,}"),
     _FLOP,
     SHARE,
     _MOVED,
@@ -99,10 +100,11 @@ def layer_rows(profile: Profile, top: int | None = None) -> Shown:
         profile: to show.
         top: how many layers at most, the slowest ones (without times, by FLOP); None for a default, 0 for all.
     """
-    rows = [Row(layer, _share(profile, layer)) for layer in profile.layers]
-    limit = _limit(len(rows), top)
+    timed = is_timed(profile)
+    rows = [Row(layer, layer.time_fraction if timed else _flop_share(profile, layer)) for layer in profile.layers]
+    limit = most_rows(len(rows), top)
     heaviest = sorted(range(len(rows)), key=lambda index: -(rows[index].share or 0.0))
-    columns = TIMED_COLUMNS if profile.latency is not None else COUNTED_COLUMNS
+    columns = TIMED_COLUMNS if timed else COUNTED_COLUMNS
     hidden = [rows[index] for index in heaviest[limit:]]
     return Shown(columns, tuple(rows[index] for index in sorted(heaviest[:limit])), _rest(profile, hidden))
 
@@ -115,16 +117,11 @@ def title(profile: Profile) -> str:
         return printable(f"{name} · counted, not run · {shapes}", 400)
     engine = profile.engine
     types = ", ".join(sorted(engine.compute_dtypes)) or "unknown type"
+    processor = profile.environment.comparable.get("cpu", "unknown processor")
     threads = plural(profile.case.threads, "thread") if profile.case.threads else "unknown threads"
-    parts = (
-        name,
-        f"{engine.backend} {engine.backend_version}",
-        types,
-        f"batch {profile.case.batch}",
-        threads,
-        str(profile.environment.comparable.get("cpu", "unknown processor")),
-    )
-    return printable(" · ".join(parts), 400)
+    where = (threads, str(processor)) if processor is not None else (engine.device or "unknown device",)
+    version = f"{engine.backend} {engine.backend_version}".strip()
+    return printable(" · ".join((name, version, types, f"batch {profile.case.batch}", *where)), 400)
 
 
 def summary(profile: Profile) -> list[Line]:
@@ -167,15 +164,14 @@ def shape(sizes: tuple[int, ...]) -> str:
     return "x".join(map(str, sizes)) or "scalar"
 
 
-def _limit(layers: int, top: int | None) -> int:
+def most_rows(layers: int, top: int | None) -> int:
+    """How many layers are shown: what was asked for, 0 for all; without that all of a few, else the heaviest."""
     if top is not None:
         return top if top > 0 else layers
     return layers if layers <= ALL_UP_TO else SLOWEST
 
 
-def _share(profile: Profile, layer: LayerProfile) -> float | None:
-    if profile.latency is not None:
-        return layer.time_fraction
+def _flop_share(profile: Profile, layer: LayerProfile) -> float | None:
     return layer.flop / profile.totals.flop if layer.flop is not None and profile.totals.flop else None
 
 
@@ -183,7 +179,7 @@ def _rest(profile: Profile, hidden: list[Row]) -> str:
     if not hidden:
         return ""
     share = percent(sum(row.share or 0.0 for row in hidden))
-    of_what = "time" if profile.latency else "FLOP"
+    of_what = "time" if is_timed(profile) else "FLOP"
     return f"{len(hidden)} more with {share} of the {of_what}; --top 0 shows all"
 
 
@@ -207,6 +203,8 @@ def _item(profile: Profile) -> str:
 
 def _work(profile: Profile) -> tuple[str, ...]:
     totals = profile.totals
+    if totals.mac_flop is None or totals.flop is None:
+        return ()
     factor, unit = (1e9, "GFLOP") if totals.mac_flop >= 1e8 else (1e6, "MFLOP")
     published, whole = (f"{value / factor:,.4f}" for value in (totals.mac_flop, totals.flop))
     return (
@@ -225,16 +223,19 @@ def _of_counted(profile: Profile) -> str:
 
 def _coverage(profile: Profile) -> tuple[str, ...]:
     coverage = profile.coverage
+    overhead = f"{percent(coverage.overhead_fraction)} of kernel time is overhead that the runtime added"
+    if coverage.nodes is None:
+        return (overhead,) if coverage.overhead_fraction is not None else ()
     counted = f"{coverage.nodes_counted:,} of {plural(coverage.nodes, 'node')} counted"
-    if coverage.time_attributed_fraction is None or profile.latency is None:
+    if coverage.time_attributed_fraction is None:
         return (counted,)
     macs, time = _exact(coverage.macs_attributed_fraction), _exact(coverage.time_attributed_fraction)
+    lines = (f"{counted}; attributed {macs} of MACs, {time} of kernel time", overhead)
     outside = percent(coverage.outside_kernels_fraction)
-    return (
-        f"{counted}; attributed {macs} of MACs, {time} of kernel time",
-        f"{percent(coverage.overhead_fraction)} of kernel time is overhead that the runtime added",
-        f"{outside} of a run is outside kernels; timing layers {_cost(profile.latency.profiling_overhead_fraction)}",
-    )
+    if profile.latency is None or coverage.outside_kernels_fraction is None:
+        return lines
+    cost = _cost(profile.latency.profiling_overhead_fraction)
+    return (*lines, f"{outside} of a run is outside kernels; timing layers {cost}")
 
 
 def _cost(fraction: float | None) -> str:
@@ -270,7 +271,8 @@ def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
             f"{devices}: {line.forward_per_s_by_flop:,.1f} {unit}/s by FLOP, "
             f"{line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
         )
-    achieved = f"this machine: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
+    machine = "the machine that ran it" if profile.environment.comparable.get("cpu", "") is None else "this machine"
+    achieved = f"{machine}: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
     memory = (
         f"training at batch {line.training_batch} takes {binary_bytes(line.training_bytes)} of a card's "
         f"{binary_bytes(line.memory_bytes)}, inference {binary_bytes(line.inference_bytes)}: {_fits(line)}"

@@ -116,7 +116,11 @@ def _print_comparison(console: Console, profiles: tuple[Profile, ...]) -> None:
                 quantity(profile.latency.median_s, "s"),
                 quantity(profile.latency.p99_s, "s"),
                 throughput(profile),
-                quantity(profile.totals.flop / profile.latency.median_s if profile.latency.median_s else None, ""),
+                quantity(_flop_per_s(profile.totals.flop, profile.latency.median_s), ""),
             )
     if table.row_count:
         console.print(table)
+
+
+def _flop_per_s(flop: int | None, median_s: float) -> float | None:
+    return flop / median_s if flop is not None and median_s else None

@@ -57,7 +57,7 @@ def _described(trt: Any, plan: Any, log: Any) -> str:
     if engine is None:
         return ""
     inspector = engine.create_engine_inspector()
-    return str(inspector.get_engine_information(trt.LayerInformationFormat.ONELINE))
+    return str(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
 
 
 def _network_flags(trt: Any, flavour: Flavour) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from alexnet_bench.backends.tensorrt.plan_log import PlanLayer, PlanTensor
+from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
 
 _PRODUCT_KINDS = re.compile("corr|conv|gemm|matrix|matmul|mha|attention|^fc$", re.IGNORECASE)

@@ -1,15 +1,18 @@
 """The layers of an engine as TensorRT describes them at the end of a verbose build.
 
 One line for each layer: `Name: ..., LayerType: ..., Inputs: [...], ..., Metadata: [ONNX Layer: a][ONNX Layer: b]`, the
-nodes of the metadata with 0x1E or 0x1F between them. Seen in TensorRT-RTX 1.7.1; the same comes from its inspector.
+nodes of the metadata with 0x1E or 0x1F between them. Seen in TensorRT-RTX 1.7.1. Where the log does not list them, the
+engine inspector is asked for its JSON.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
 from math import prod
 
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, plan_layer
+from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
 from alexnet_bench.core.errors import BackendCrash
 
 FIRST_LINE = "Layers:"
@@ -19,64 +22,19 @@ _LAYER = re.compile(
     r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: -?\d+.*?, Metadata: ?(?P<metadata>.*)"
 )
 _TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>\w+)")
-_NODE = re.compile(r"\[ONNX Layer: (.*)\]")
-_BETWEEN = re.compile("[\x1e\x1f]")
-_DTYPES = {
-    "Float": "float32",
-    "Half": "float16",
-    "BFloat16": "bfloat16",
-    "BF16": "bfloat16",
-    "FP8": "float8e4m3fn",
-    "FP4": "float4e2m1",
-    "E8M0": "float8e8m0",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PlanTensor:
-    """A tensor that a layer reads or writes.
-
-    Attributes:
-        dtype: numpy's name of its type.
-        elements: how many there are, 0 or less where a size is left open.
-    """
-
-    dtype: str
-    elements: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanLayer:
-    """One layer of an engine.
-
-    Attributes:
-        name: TensorRT's own.
-        kind: its LayerType.
-        inputs: that it reads.
-        constants: weights that lie in the engine.
-        outputs: that it writes.
-        tactic: the kernel, "" when it is chosen where the engine runs.
-        nodes: of the ONNX file that it stands for, in the order given.
-    """
-
-    name: str
-    kind: str
-    inputs: tuple[PlanTensor, ...]
-    constants: tuple[PlanTensor, ...]
-    outputs: tuple[PlanTensor, ...]
-    tactic: str
-    nodes: tuple[str, ...]
 
 
 def read_plan_layers(text: str) -> list[PlanLayer]:
     """The layers in execution order.
 
     Args:
-        text: the description, from `FIRST_LINE` on.
+        text: the description, from `FIRST_LINE` on; or the inspector's JSON.
 
     Raises:
         BackendCrash: it is not written as expected, so that layers would be missing.
     """
+    if text.lstrip().startswith("{"):
+        return _from_json(text)
     lines = text.split("\n")
     begun = lines.index(FIRST_LINE) + 1 if FIRST_LINE in lines else len(lines)
     layers = []
@@ -92,15 +50,14 @@ def read_plan_layers(text: str) -> list[PlanLayer]:
     return layers
 
 
-def dtype_name(said: str) -> str:
-    """A type of TensorRT by numpy's name."""
-    return _DTYPES.get(said, said.lower())
-
-
-def node_names(metadata: str) -> tuple[str, ...]:
-    """The nodes that a layer's metadata names, each once."""
-    found = (_NODE.fullmatch(part.strip()) for part in _BETWEEN.split(metadata))
-    return tuple(dict.fromkeys(match[1] for match in found if match is not None))
+def _from_json(text: str) -> list[PlanLayer]:
+    try:
+        found = parse_layer_info(json.loads(text, strict=False))
+    except (ValueError, RecursionError) as error:
+        raise BackendCrash(f"TensorRT describes the layers in an unknown form: {str(error)[:200]}") from None
+    if not found.layers:
+        raise BackendCrash("TensorRT does not describe the layers of the engine that it built")
+    return [plan_layer(layer) for layer in found.layers]
 
 
 def _layer(match: re.Match[str]) -> PlanLayer:

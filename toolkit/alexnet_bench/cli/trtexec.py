@@ -1,0 +1,78 @@
+"""Options of `profile` that write what trtexec writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from alexnet_bench.core.profile import Profile
+
+ExportTimes = Annotated[
+    str | None, typer.Option("--export-times", metavar="FILE", help="Write times of whole runs as trtexec does.")
+]
+ExportProfile = Annotated[
+    str | None, typer.Option("--export-profile", metavar="FILE", help="Write times of layers as trtexec does.")
+]
+ExportLayerInfo = Annotated[
+    str | None, typer.Option("--export-layer-info", metavar="FILE", help="Write what the layers are as trtexec does.")
+]
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where files in the shapes of trtexec go; None writes none."""
+
+    times: str | None
+    profile: str | None
+    layer_info: str | None
+
+    def check(self, *, batches: int, is_one_run: bool) -> None:
+        """Raises an error now rather than after minutes of measuring.
+
+        Args:
+            batches: how many are profiled.
+            is_one_run: whether one backend runs the model once.
+
+        Raises:
+            UsageError: a file could not hold what is asked for, or two want the same place.
+            OutputError: a file cannot be written.
+        """
+        files = [Path(target) for target in (self.times, self.profile, self.layer_info) if target is not None]
+        if files and (batches != 1 or not is_one_run):
+            raise UsageError(
+                "files of trtexec hold one run with one batch",
+                "leave --static, --symbolic, --backend all and further batches out, or the --export options",
+            )
+        if len({file.absolute() for file in files}) < len(files):
+            raise UsageError("two files of trtexec cannot go to one place", "give each its own")
+        for file in files:
+            if file.suffix == ".onnx":
+                raise UsageError(f"{file} is a model, and would be replaced", "give a name that ends in .json")
+            atomic.check_writable(file)
+
+    def write(self, profile: Profile) -> None:
+        """Writes what was asked for.
+
+        Raises:
+            UsageError: the profile does not have it.
+            OutputError: a file could not be written after all.
+        """
+        from alexnet_bench.report import trtexec
+
+        if self.times is not None:
+            if profile.latency is None:
+                raise UsageError("this profile has no latency to export", "leave --export-times out")
+            atomic.write_bytes(Path(self.times), trtexec.times_file(profile.latency))
+        if self.profile is not None:
+            if all(layer.time_s is None for layer in profile.layers):
+                raise UsageError("this profile has no times of layers to export", "leave --export-profile out")
+            atomic.write_bytes(Path(self.profile), trtexec.profile_file(profile.layers))
+        if self.layer_info is not None:
+            atomic.write_bytes(Path(self.layer_info), trtexec.layer_info_file(profile))
