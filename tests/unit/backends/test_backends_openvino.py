@@ -104,7 +104,7 @@ def test_float32_is_float32_and_another_type_is_seen(build: Build) -> None:
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"settings": {"spin": "on"}}, "no setting 'spin'", "hint, pinning"),
+        ({"settings": {"spin": "on"}}, "no setting 'spin'", "hint, streams, pinning"),
         ({"settings": {"pinning": "maybe"}}, "pinning of openvino cannot be 'maybe'", "YES, NO"),
         ({"precision": "int8"}, "cannot be told to compute in int8", "float32, bfloat16, float16"),
     ],
@@ -177,7 +177,7 @@ def test_no_telemetry_is_imported_and_nothing_is_written_to_the_users_home(
     with Worker() as worker:
         worker.load(LoadRequest("openvino", str(path), 1), inputs)
         worker.sample(seconds=0.0)
-        assert {file.name for file in worker.scratch.rglob("*")} <= {"stderr", "stderr.txt"}
+        assert {file.name for file in worker.scratch.rglob("*")} <= {"stderr", "stderr.txt", ".in-use"}
     assert list(home.rglob("*")) == []
 
 
@@ -201,3 +201,11 @@ def test_the_ceiling_of_int8_takes_the_form_that_is_computed_in_it() -> None:
         runs = _best_product(worker, "openvino", 1, "int8")
     assert runs.rates
     assert runs.why_none == ""
+
+
+@pytest.mark.parametrize(("streams", "in_force"), [("1", "1"), ("2", "2")])
+def test_streams_are_those_that_it_is_told(path: Path, streams: str, in_force: str) -> None:
+    runner = OpenVino()
+    loaded = runner.activate(LoadRequest("openvino", str(path), 2, settings={"streams": streams}))
+    assert (loaded.settings["streams"], loaded.settings["NUM_STREAMS"]) == (streams, in_force)
+    assert len(runner.infer(image())) == 2

@@ -55,27 +55,29 @@ def test_onnxruntime_optimises_as_far_as_it_is_told(
     layers.mkdir()
     runner = OnnxRuntimeCpu()
     request = LoadRequest("onnxruntime-cpu", path, 1, str(layers), settings={"graph_optimization": level})
-    assert runner.activate(request).settings == {"graph_optimization": level, "arena": "on", "spinning": "on"}
+    others = {"arena": "on", "memory_pattern": "on", "spinning": "on"}
+    assert runner.activate(request).settings == {"graph_optimization": level} | others
     runner.infer({"x": np.ones((1, 16, 8, 8), np.float32)})
     runner.deactivate()
     found = [node.op_type for node in onnx.load(layers / "optimised.onnx", load_external_data=False).graph.node]
     assert [name for name in found if not name.startswith("Reorder")] == operators
 
 
-def test_onnxruntime_is_told_about_arena_and_spinning(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onnxruntime_is_told_about_memory_and_spinning(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
     seen: list[Any] = []
     start = onnxruntime.InferenceSession
 
     def session(source: str, options: Any, **others: Any) -> Any:
-        seen.append((options.enable_cpu_mem_arena, options.get_session_config_entry("session.intra_op.allow_spinning")))
+        spinning = options.get_session_config_entry("session.intra_op.allow_spinning")
+        seen.append((options.enable_cpu_mem_arena, options.enable_mem_pattern, spinning))
         return start(source, options, **others)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
-    for settings in ({}, {"arena": "off", "spinning": "off"}):
+    for settings in ({}, {"arena": "off", "spinning": "off"}, {"memory_pattern": "off"}):
         OnnxRuntimeCpu().activate(LoadRequest("onnxruntime-cpu", path, 1, settings=settings))
-    assert seen == [(True, "1"), (False, "0")]
+    assert seen == [(True, True, "1"), (False, True, "0"), (True, False, "1")]
 
 
 def test_onnxruntime_computes_in_the_types_of_the_model(path: str) -> None:

@@ -44,6 +44,8 @@ def test_siblings_of_a_core_count_once(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(machine, "_sibling_group", lambda cpu: f"{cpu // 2}")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3, 6})
     assert machine.usable_cores() == 3
+    assert machine.usable_cpus() == 5
+    assert machine.affinity() == (0, 1, 2, 3, 6)
 
 
 def test_affinity_is_respected() -> None:

@@ -4,9 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.workspace import shipped_data
-from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange, find_recipe, read_recipe, recipe_files
+from alexnet_bench.engine.recipe import (
+    BatchRange,
+    Recipe,
+    ShapeRange,
+    find_recipe,
+    from_document,
+    read_recipe,
+    recipe_files,
+)
 
 _FULL = """
 name = "mine"
@@ -120,3 +128,22 @@ def test_an_unknown_recipe_gets_the_closest_name() -> None:
     with pytest.raises(UsageError) as caught:
         find_recipe("fp23", None)
     assert "did you mean fp32?" in caught.value.hint
+
+
+def test_threads_are_a_setting_that_no_backend_sees(tmp_path: Path) -> None:
+    recipe = read_recipe(_write(tmp_path, '[settings]\nthreads = 3\nstreams = "2"\n'))
+    assert recipe.settings == {"threads": "3", "streams": "2"}
+    assert (recipe.threads, recipe.backend_settings) == (3, {"streams": "2"})
+    assert Recipe(name="x").threads is None
+
+
+@pytest.mark.parametrize("value", ["0", "1025", "-1", '"two"', '""', "1.5", "true", '"12345678901234567890"', '"²"'])
+def test_threads_that_cannot_be_are_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UsageError, match=r"mine\.toml is not valid"):
+        read_recipe(_write(tmp_path, f"[settings]\nthreads = {value}\n"))
+
+
+def test_threads_of_a_passport_are_checked_too() -> None:
+    with pytest.raises(EngineError, match="threads cannot be used"):
+        from_document({"name": "x", "settings": {"threads": "many"}})
+    assert from_document({"name": "x", "settings": {"threads": "2"}}).threads == 2

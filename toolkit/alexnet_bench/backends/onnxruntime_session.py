@@ -22,6 +22,7 @@ SETTINGS: Mapping[str, Setting] = {
         "how far the graph is rewritten; below layout, channels are not kept in blocks",
     ),
     "arena": Setting(("on", "off"), "whether memory is kept between runs"),
+    "memory_pattern": Setting(("on", "off"), "whether the memory of a run is planned as one block after the first run"),
     "spinning": Setting(("on", "off"), "whether threads wait actively: session.intra_op.allow_spinning"),
 }
 _LEVELS = {
@@ -51,6 +52,7 @@ def session_options(request: LoadRequest, settings: Mapping[str, str]) -> Any:
         raise BackendRefusal(f"onnxruntime {ort.__version__} has no graph_optimization {wanted}")
     options.graph_optimization_level = level
     options.enable_cpu_mem_arena = settings["arena"] == "on"
+    options.enable_mem_pattern = settings["memory_pattern"] == "on"
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings["spinning"] == "on" else "0")
     if request.layers_dir:
         _record_layers(options, Path(request.layers_dir))

@@ -24,7 +24,11 @@ NAME = "openvino"
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """Types to compute in, and OpenVINO's words for them."""
 SETTINGS: Mapping[str, Setting] = {
-    "hint": Setting(("LATENCY", "THROUGHPUT"), "what OpenVINO tunes for; one stream either way"),
+    "hint": Setting(("LATENCY", "THROUGHPUT"), "what OpenVINO tunes for"),
+    "streams": Setting(
+        ("1", "2", "4", "8", "16", "32", "AUTO"),
+        "into how many groups the threads are split; one pass runs on one of them, and AUTO follows the hint",
+    ),
     "pinning": Setting(("YES", "NO"), "whether each thread stays on one core"),
     "hyper_threading": Setting(("NO", "YES"), "whether both threads of a core may work"),
     "shapes": Setting(("static", "dynamic"), "whether dynamic inputs get the sizes of the case before compiling"),
@@ -36,7 +40,7 @@ _READ_BACK = (
 
 
 class OpenVino:
-    """One compiled model with one stream and one inference request, whose inputs are bound without a copy."""
+    """One compiled model with one inference request, whose inputs are bound without a copy."""
 
     def __init__(self) -> None:
         self._request: Any = None
@@ -153,7 +157,7 @@ def _properties(
     return {
         "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
         "PERFORMANCE_HINT": settings["hint"],
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": settings["streams"],
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": settings["pinning"] == "YES",
         "ENABLE_HYPER_THREADING": settings["hyper_threading"] == "YES",

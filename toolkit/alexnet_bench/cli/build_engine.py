@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.core.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +46,12 @@ def build_engine(
         typer.Option("--output", "-o", metavar="FILE", help="Copy the engine there, its passport beside it."),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build again where the cache has it.")] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Search the settings that it runs fastest with on this machine.")
+    ] = False,
+    tune_seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Time for that search.  [default: 30]", show_default=False)
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -59,9 +66,12 @@ def build_engine(
     """Build an engine by a recipe, with its passport."""
     outputs = options.Outputs(json=json)
     outputs.check()
+    if tune_seconds is not None and not tune:
+        raise UsageError("--tune-seconds is the time for --tune, which is not there", "add --tune")
     shapes = options.shapes(shape or [])
     from alexnet_bench.workflows.build import BuildOptions
     from alexnet_bench.workflows.build import build_engine as build
+    from alexnet_bench.workflows.tune_check import DEFAULT_TUNE_SECONDS
 
     chosen = BuildOptions(
         recipe=recipe,
@@ -72,6 +82,7 @@ def build_engine(
         shapes=shapes,
         rebuild=rebuild,
         timeout_s=timeout,
+        tune_s=(DEFAULT_TUNE_SECONDS if tune_seconds is None else tune_seconds) if tune else None,
     )
     passport = build(model, options=chosen, output=output, progress=options.progress(quiet=quiet))
     from alexnet_bench.core.passport import encode_passport

@@ -26,13 +26,20 @@ def cpu_model() -> str:
 
 def usable_cores() -> int:
     """Physical cores that this process may use: its affinity, without SMT siblings, within the container's quota."""
+    return _within_quota(len({_sibling_group(cpu) for cpu in affinity()}))
+
+
+def usable_cpus() -> int:
+    """As `usable_cores`, but with every SMT sibling."""
+    return _within_quota(len(affinity()))
+
+
+def affinity() -> tuple[int, ...]:
+    """The processors that the system lets this process run on, by number."""
     try:
-        allowed = os.sched_getaffinity(0)
+        return tuple(sorted(os.sched_getaffinity(0)))
     except AttributeError:  # not Linux
-        return os.cpu_count() or 1
-    cores = {_sibling_group(cpu) for cpu in allowed}
-    quota = _quota()
-    return max(1, len(cores) if quota is None else min(len(cores), math.floor(quota)))
+        return tuple(range(os.cpu_count() or 1))
 
 
 def memory_bytes() -> int:
@@ -64,6 +71,11 @@ def _sibling_group(cpu: int) -> str:
         return path.read_text().strip()
     except OSError:
         return str(cpu)
+
+
+def _within_quota(count: int) -> int:
+    quota = _quota()
+    return max(1, count if quota is None else min(count, math.floor(quota)))
 
 
 def _quota() -> float | None:

@@ -13,6 +13,7 @@ import msgspec
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.profile import SharedNode
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.tuning import Tuning
 
 PASSPORT_VERSION = 1
 """Raised when a field changes its meaning or goes away; once for a release."""
@@ -72,6 +73,7 @@ class Passport:
         path: of the engine.
         created: date and time of the build, UTC, ISO 8601.
         cache_hit: whether it was in the cache already.
+        tuning: what `--tune` tried, and the settings that won; None for an engine that was not tuned.
     """
 
     key: str
@@ -95,6 +97,7 @@ class Passport:
     path: str
     created: str
     cache_hit: bool = False
+    tuning: Tuning | None = None
     schema: str = field(default=SCHEMA, kw_only=True)
     schema_version: int = field(default=PASSPORT_VERSION, kw_only=True)
 

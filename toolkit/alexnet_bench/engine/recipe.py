@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import shipped_data
@@ -17,7 +19,10 @@ from alexnet_bench.core.workspace import shipped_data
 Precision = Literal["", "fp32", "tf32", "fp16", "bf16"]
 PRECISION_PASSES = ("fp16", "bf16")
 """Passes that change types; all others leave them alone."""
+MAX_THREADS = 1024
 _SUFFIX = ".toml"
+
+_COUNT = re.compile(r"[0-9]{1,4}")
 
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 _Size = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
@@ -56,7 +61,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         precision: the type that layers with multiply-adds compute in; "" leaves every type as the model has it.
         passes: over the graph, in this order; `alexnet-bench build-engine --help` says where they are listed.
         keep_fp32: names of nodes, or operators, that a pass to a narrower type leaves alone.
-        settings: options of the backend.
+        settings: options of the backend, and `threads`.
         batch: of a lone symbolic first dimension.
         shapes: of inputs, by name.
     """
@@ -75,6 +80,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def opt_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes that the engine is tried with."""
         return {name: item.opt for name, item in self.shapes.items()}
+
+    @property
+    def threads(self) -> int | None:
+        """The number of threads that the engine is to run with, None where that is left to the tool."""
+        return int(self.settings[THREADS]) if THREADS in self.settings else None
+
+    @property
+    def backend_settings(self) -> dict[str, str]:
+        """The settings without the number of threads, which is no option of the backend."""
+        return {name: value for name, value in self.settings.items() if name != THREADS}
 
 
 _STRUCTS: Mapping[str, type[msgspec.Struct]] = {"": Recipe, "batch": BatchRange}
@@ -123,6 +138,8 @@ def _checked(fields: dict[str, Any], stem: str) -> Recipe:
     _check_fields("", fields)
     if isinstance(fields.get("batch"), dict):
         _check_fields("batch", fields["batch"])
+    if isinstance(fields.get("settings"), dict):
+        fields["settings"] = {name: _worded(value) for name, value in fields["settings"].items()}
     try:
         recipe = msgspec.convert(fields, Recipe)
     except msgspec.ValidationError as error:
@@ -146,20 +163,24 @@ def from_document(fields: Mapping[str, object]) -> Recipe:
         EngineError: another version wrote it.
     """
     try:
-        return msgspec.convert(fields, Recipe)
-    except msgspec.ValidationError as error:
+        recipe = msgspec.convert(fields, Recipe)
+        _check_threads(recipe.settings.get(THREADS))
+    except (msgspec.ValidationError, UsageError) as error:
         raise EngineError(
             f"the recipe in the passport is of another version: {printable(str(error), 200)}",
             "build the engine again: alexnet-bench build-engine MODEL --rebuild",
         ) from None
+    return recipe
 
 
 def check_recipe(recipe: Recipe) -> None:
     """What the types of the fields cannot say.
 
     Raises:
-        UsageError: ranges in the wrong order, a pass twice, or one that makes another type than the precision.
+        UsageError: ranges in the wrong order, a pass twice, or one that makes another type than the precision; threads
+            that are no number.
     """
+    _check_threads(recipe.settings.get(THREADS))
     if recipe.batch is not None and not recipe.batch.min <= recipe.batch.opt <= recipe.batch.max:
         raise UsageError("batch: min, opt and max have to be in order")
     for name, shape in recipe.shapes.items():
@@ -174,6 +195,18 @@ def check_recipe(recipe: Recipe) -> None:
         )
     if wrong := [name for name in recipe.passes if name in PRECISION_PASSES and name != recipe.precision]:
         raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")
+
+
+def _check_threads(text: str | None) -> None:
+    if text is not None and not (_COUNT.fullmatch(text) and 1 <= int(text) <= MAX_THREADS):
+        raise UsageError(
+            f"settings: {printable(text)} threads cannot be used", f"give a whole number from 1 to {MAX_THREADS}"
+        )
+
+
+def _worded(value: object) -> object:
+    """A number without a fraction as the text that settings hold."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _check_shape(name: str, shape: ShapeRange) -> None:

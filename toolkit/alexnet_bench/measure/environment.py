@@ -5,13 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import platform
 import sys
+from collections.abc import Mapping
 
-from alexnet_bench.core.machine import cpu_model, load_average, usable_cores
+from alexnet_bench.core.machine import affinity, cpu_model, load_average, usable_cores
 from alexnet_bench.core.profile import Environment, Scalar
 
 
-def describe(*, backend: str | None, backend_version: str | None, threads: int | None) -> Environment:
-    """What must match for two profiles to be comparable, and what only describes."""
+def describe(
+    *,
+    backend: str | None,
+    backend_version: str | None,
+    threads: int | None,
+    settings: Mapping[str, str] | None = None,
+) -> Environment:
+    """What must match for two profiles to be comparable, and what only describes.
+
+    Args:
+        backend: that ran, None where nothing ran.
+        backend_version: of its runtime.
+        threads: that it was given.
+        settings: what was in force, as the runtime says.
+    """
     comparable: dict[str, Scalar] = {
         "cpu": cpu_model(),
         "machine": platform.machine(),
@@ -25,5 +39,7 @@ def describe(*, backend: str | None, backend_version: str | None, threads: int |
         "kernel": platform.release(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "load_average": load_average(),
+        "affinity": ",".join(map(str, affinity())),
+        "settings": ", ".join(f"{name} {value}" for name, value in (settings or {}).items()) or None,
     }
     return Environment(comparable, described)
