@@ -60,6 +60,9 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("build-engine nothing", "neither a model's name nor a file"),
         ("build-engine lenet-5 --recipe fp23", "unknown recipe"),
         ("build-engine lenet-5 --precision fp12", "unknown precision"),
+        ("build-engine lenet-5 --tune --tune-seconds 0", "0 s is no time to tune in"),
+        ("build-engine lenet-5 --tune-seconds 5", "which is not there"),
+        ("build-engine lenet-5 --backend onnxruntime-cuda --tune", "onnxruntime-cuda"),
         ("build-engine lenet-5 --batch 0", "whole number from 1"),
         ("build-engine lenet-5 --shape x", "is not a shape"),
         ("build-engine lenet-5 -o out.txt", "not the name of an engine"),
@@ -67,7 +70,7 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("inspect nothing", "there is no engine nothing"),
         ("inspect good.onnx", "has no passport"),
         ("inspect folder.onnx", "has no passport"),
-        ("cache", "Missing argument"),
+        ("cache", "missing argument"),
         ("cache clear", "knows no 'clear'"),
         ("cache list --all", "removes nothing"),
         ("cache prune --all --max-size 1GB", "leaves nothing"),
@@ -110,16 +113,56 @@ def test_an_engine_is_shown_as_table_json_and_markdown(say: Say, tmp_path: Path)
     assert (code, err) == (0, "")
     assert "lenet-5 · onnxruntime-cpu" in out
     assert "416,520 MAC" in out
-    assert "predicted for one gtx-580" in out
+    assert "predicted   2 x gtx-580: " in out
     assert "may be used on this machine" in out
-    code, out, err = say("inspect", "out.onnx", "--json", "-", "--markdown", "out.md", "--budget", "h100")
+    shown = ("--json", "-", "--markdown", "out.md", "--budget", "h100", "--budget", "gtx-580:2")
+    code, out, err = say("inspect", "out.onnx", *shown)
     assert code == 0
     assert "416,520 MAC" in err
     inspection = json.loads(out)
-    assert (inspection["schema"], inspection["budget_device"]) == ("alexnet-bench.inspection", "h100")
+    assert inspection["schema"] == "alexnet-bench.inspection"
+    assert [(line["device"], line["count"], line["kind"]) for line in inspection["predicted"]] == [
+        ("h100", 1, "predicted"),
+        ("gtx-580", 2, "predicted"),
+    ]
+    assert {len(layer["predicted"]) for layer in inspection["layers"]} == {2}
     markdown = (tmp_path / "out.md").read_text()
-    assert markdown.count("\n| ") == len(inspection["layers"]) + 12
-    assert "conv1" in markdown
+    assert markdown.count("\n| ") == len(inspection["layers"]) + 13
+    assert "| predicted h100 | bound | predicted gtx-580:2 | bound |" in markdown
+    (tmp_path / "out.json").write_text(out)
+    code, again, _ = say("report", "out.json")
+    assert (code, again) == (0, err)
+
+
+@pytest.mark.usefixtures("here")
+def test_layers_to_show_are_those_that_take_longest(say: Say) -> None:
+    say("build-engine", "lenet-5", *_ORT, "-o", "out.onnx", "--quiet")
+    code, out, _ = say("inspect", "out.onnx", "--top", "2", "--budget", "rtx-4090")
+    assert code == 0
+    assert "more with " in out
+    assert "of the time predicted for rtx-4090; --top 0 shows all" in out
+    assert "more with " not in say("inspect", "out.onnx", "--top", "0")[1]
+
+
+@pytest.mark.usefixtures("here")
+def test_engines_stand_beside_each_other_on_each_device(say: Say, tmp_path: Path) -> None:
+    say("build-engine", "lenet-5", *_ORT, "-o", "fp32.onnx", "--quiet")
+    say("build-engine", "lenet-5", "--backend", "openvino", "--precision", "bf16", "-o", "bf16.onnx", "--quiet")
+    budgets = ("--budget", "gtx-580:2", "--budget", "rtx-4090")
+    code, out, err = say("inspect", "fp32.onnx", "bf16.onnx", *budgets, "--json", "both.json")
+    assert (code, err) == (0, "")
+    rows = [line.split()[:5] for line in out.splitlines()[1:5]]
+    assert rows == [
+        ["fp32.onnx", "float32", "2", "x", "gtx-580"],
+        ["fp32.onnx", "float32", "1", "x", "rtx-4090"],
+        ["bf16.onnx", "bfloat16", "2", "x", "gtx-580"],
+        ["bf16.onnx", "bfloat16", "1", "x", "rtx-4090"],
+    ]
+    assert "no total   bf16.onnx on 2 x gtx-580: no published peak for bfloat16" in out
+    found = json.loads((tmp_path / "both.json").read_text())
+    assert found["schema"] == "alexnet-bench.inspection-set"
+    assert [item["passport"]["requested_precision"] for item in found["inspections"]] == ["fp32", "bf16"]
+    assert say("report", "both.json")[1] == out
 
 
 @pytest.mark.usefixtures("here")
@@ -200,3 +243,25 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError):
         size_bytes(text)
+
+
+def test_a_search_that_is_killed_leaves_the_engine_untuned_and_usable(
+    environment: dict[str, str], own: dict[str, str], cli: Cli, tmp_path: Path
+) -> None:
+    assert cli("build-engine", "lenet-5", *_ORT, "--quiet", **own).returncode == 0
+    (stored,) = (tmp_path / "own").glob("**/passport.json")
+    before = stored.read_bytes()
+    line = [*COMMAND, "build-engine", "lenet-5", *_ORT, "--tune", "--tune-seconds", "60"]
+    with subprocess.Popen(
+        line, env=environment | own, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as search:
+        assert search.stderr is not None
+        assert "tuning, round 1" in search.stderr.readline()
+        time.sleep(0.5)
+        search.send_signal(signal.SIGKILL)
+    assert stored.read_bytes() == before
+    assert [path.name for path in stored.parent.iterdir() if path.name.startswith(".")] == []
+    again = cli("build-engine", "lenet-5", *_ORT, "--tune", "--tune-seconds", "3", **own)
+    assert again.returncode == 0, again.stderr
+    assert "\ntuned " in again.stdout
+    assert json.loads(stored.read_text())["tuning"]["seconds"] == 3

@@ -16,7 +16,7 @@ import typer.main
 
 from alexnet_bench.cli.main import app
 from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.workflows import cautions
+from alexnet_bench.workflows import cautions, trtexec_cautions
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _CODE = re.compile(r"Caution\(\s*\"([a-z-]+)\"")
@@ -85,7 +85,8 @@ def test_the_set_is_described() -> None:
 
 
 def test_every_code_of_a_warning_is_described() -> None:
-    codes = set(_CODE.findall(Path(cautions.__file__).read_text(encoding="utf-8")))
+    sources = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in (cautions, trtexec_cautions))
+    codes = {code for source in sources for code in _CODE.findall(source)}
     text = (_DOCS / "profile-json.md").read_text(encoding="utf-8")
     described = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", text.split("| code | when |")[1]))
     assert codes

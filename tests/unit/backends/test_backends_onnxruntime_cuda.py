@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,9 @@ def test_the_backend_says_why_it_does_not_work_here() -> None:
     with pytest.raises(MissingRuntimeError, match="backend onnxruntime-cuda does not work here") as caught:
         choose_backend("onnxruntime-cuda")
     assert here.reason in caught.value.message
-    assert "alexnet-bench[gpu]" in caught.value.hint
+    assert 'pip install "alexnet-bench[gpu]"' in caught.value.hint
+    packages = packages_distributions()["onnxruntime"]
+    assert caught.value.hint.startswith("first: pip uninstall onnxruntime ") == ("onnxruntime" in packages)
 
 
 def test_settings_reach_the_provider(path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import alexnet_bench
 from alexnet_bench.backends import registry
 from alexnet_bench.backends.protocol import Backend, LayersReader, Runner
-from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
+from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend, install_hint
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
 
 SOURCE = Path(alexnet_bench.__file__).parents[1]
@@ -102,8 +102,39 @@ def test_the_first_that_works_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None
     assert choose_backend(None).name == "onnxruntime-cpu"
     assert choose_backend("hidden") is hidden
     assert not availability(absent).works
-    with pytest.raises(MissingRuntimeError, match="absent needs no_such_runtime_of_ours"):
+    with pytest.raises(MissingRuntimeError) as caught:
         choose_backend("absent")
+    assert caught.value.message == "backend absent needs no_such_runtime_of_ours, which is not installed"
+    assert caught.value.hint.startswith('pip install "alexnet-bench[absent]"')
+
+
+def _install(folder: Path, *distributions: str) -> None:
+    """Distributions that all bring the module `one_runtime`."""
+    (folder / "one_runtime.py").touch()
+    for name in distributions:
+        info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "top_level.txt").write_text("one_runtime\n")
+
+
+@pytest.mark.parametrize(
+    ("here", "first"),
+    [
+        (["one-gpu"], ""),
+        (["one"], "first: pip uninstall one    (the two packages clash); then: "),
+        (["one", "one-gpu"], "first: pip uninstall one one-gpu    (the two packages clash); then: "),
+    ],
+)
+def test_a_package_with_the_same_module_has_to_go_first(
+    here: list[str], first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(tmp_path, *here)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gpu = Backend("gpu", "one_runtime", "x[gpu]", "", "", distribution="one-gpu")
+    assert install_hint(gpu).startswith(f'{first}pip install "x[gpu]"')
+    either = Backend("cpu", "one_runtime", "x[cpu]", "", "")
+    assert install_hint(either).startswith('pip install "x[cpu]"')
 
 
 def test_a_module_without_a_distribution_works_with_an_unknown_version(

@@ -17,6 +17,8 @@ from alexnet_bench.core.contest import Entry, EntryError, EntryLatency
 from alexnet_bench.core.document import decode, encode
 from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, UsageError
 from alexnet_bench.core.verification import Verdict
+from alexnet_bench.graph import passes
+from alexnet_bench.graph.passes import PASSES, PassResult
 from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_latency
 from alexnet_bench.workflows import contest_entries, contest_run
 from alexnet_bench.workflows.contest_entries import plan
@@ -169,6 +171,70 @@ def test_a_tolerance_holds_for_all(tmp_path: Path) -> None:
     assert all(entry.latency is not None for entry in case.entries)
     assert (case.fastest, case.winner) == (None, None)
     assert {entry.error.tolerance for entry in case.entries if entry.error} == {0.0}
+
+
+def sequences(path: Path) -> Path:
+    """A product of sequences of any number and length."""
+    weight = np.random.default_rng(5).standard_normal((8, 6)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["m"], "m"), helper.make_node("Tanh", ["m"], ["y"], "t")],
+        "sequences",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "T", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", "T", 6])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_engines_of_a_model_with_other_open_sizes_take_those_that_are_given(tmp_path: Path) -> None:
+    path = sequences(tmp_path / "s.onnx")
+    found = contest(path, batches=(1, 3), options=replace(ORT, shapes={"x": (1, 5, 8)}))
+    keys = []
+    for case, batch in zip(found.cases, (1, 3), strict=True):
+        assert case.shapes == {"x": (batch, 5, 8)}
+        ran = {named(entry): entry for entry in case.entries if entry.latency}
+        assert set(ran) == {"onnxruntime-cpu as given", "onnxruntime-cpu fp32"}
+        assert all(entry.is_within for entry in ran.values())
+        keys.append(ran["onnxruntime-cpu fp32"].passport_key)
+    asked = BuildOptions(backend="onnxruntime-cpu", precision="fp32", batch=3, shapes={"x": (1, 5, 8)})
+    assert build_engine(path, options=asked).key == keys[1] != keys[0]
+
+
+def break_pass(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Makes a pass fail that only engines for ONNX Runtime go through."""
+
+    def broken(*_: object, **__: object) -> PassResult:
+        raise error
+
+    monkeypatch.setattr(passes, "PASSES", {**PASSES, "lower-lrn": replace(PASSES["lower-lrn"], run=broken)})
+
+
+@pytest.mark.parametrize("error", [ValueError("a\x1b[1m pass"), MemoryError()])
+def test_one_whose_build_fails_is_refused_and_the_others_go_on(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where no such engine is yet
+    path = normalised(tmp_path / "m.onnx")
+    with monkeypatch.context() as patch:
+        break_pass(patch, error)
+        (case,) = contest(path, options=ORT).cases
+    ran = {named(entry) for entry in case.entries if entry.latency}
+    assert ran == {"onnxruntime-cpu as given"}
+    (refused,) = (entry.refused for entry in case.entries if entry.precision == "fp32")
+    assert refused.startswith(f"internal error while it was built: {type(error).__name__}: ")
+    assert "--debug" in refused
+    assert refused.isprintable()
+    assert build_engine(path, options=BuildOptions(backend="onnxruntime-cpu")).compute_dtypes
+
+
+def test_an_interrupt_while_an_engine_is_built_ends_the_contest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    break_pass(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        contest(normalised(tmp_path / "interrupted.onnx"), options=ORT)
 
 
 @pytest.mark.parametrize(

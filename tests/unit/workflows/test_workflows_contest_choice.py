@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from alexnet_bench import ContestOptions, Options
+from alexnet_bench import ContestOptions, Options, profile_set
 from alexnet_bench.backends.protocol import Availability
 from alexnet_bench.core.contest import ContestCase
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.workflows import contest_choice, contest_entries
 from alexnet_bench.workflows.contest_choice import choose, hold, profile_fastest
 from tests.unit.workflows.conftest import QUICK
+from tests.unit.workflows.test_workflows_contest import sequences
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
 ORT = ContestOptions(seconds=0.06, processes=2, backends=("onnxruntime-cpu",))
@@ -130,6 +131,20 @@ def test_a_damaged_choice_is_made_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert holds(path, batch=None, options=options)
 
 
+def test_the_winner_among_given_sizes_is_profiled_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, given = sequences(tmp_path / "s.onnx"), {"x": (1, 5, 8)}
+    found = hold(path, batches=(2,), options=replace(ORT, shapes=given), progress=say_nothing)
+    chosen = replace(found, cases=(named(found.cases[0], "fp32"),))
+    monkeypatch.setattr(contest_choice, "choose", lambda *_, **__: chosen)
+    options = replace(QUICK, backend="fastest", precision="fp32", shapes=given)
+    (profile,) = profile_fastest(
+        path, batches=(2,), options=options, contest_options=replace(ORT, shapes=given), progress=say_nothing
+    ).profiles
+    assert profile.case.shapes == {"x": (2, 5, 8)}
+    assert profile.engine is not None
+    assert profile.engine.passport_key == chosen.cases[0].entries[chosen.cases[0].fastest or 0].passport_key
+
+
 def test_nothing_within_the_tolerance_is_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(BackendRefusal, match="nothing that runs the model here is within the tolerance"):
         profile_fastest(
@@ -139,3 +154,10 @@ def test_nothing_within_the_tolerance_is_a_refusal(tmp_path: Path) -> None:
             contest_options=replace(ORT, tolerance=0.0),
             progress=say_nothing,
         )
+
+
+def test_one_engine_serves_several_batches_of_given_sizes(tmp_path: Path) -> None:
+    options = replace(QUICK, backend="onnxruntime-cpu", precision="fp32", shapes={"x": (1, 5, 8)})
+    found = profile_set(sequences(tmp_path / "s.onnx"), batches=(1, 3), options=options).profiles
+    assert [profile.case.shapes for profile in found] == [{"x": (1, 5, 8)}, {"x": (3, 5, 8)}]
+    assert len({profile.engine.passport_key for profile in found if profile.engine}) == 1

@@ -86,7 +86,7 @@ def test_totals_are_sums_over_the_users_graph(measured: dict[str, Profile], name
     assert profile.totals.macs == sum(layer.macs or 0 for layer in profile.layers)
     assert profile.totals.flop == sum(layer.flop or 0 for layer in counted.layers)
     assert profile.totals.mac_flop == 2 * profile.totals.macs
-    assert profile.model.params == sum(layer.params for layer in counted.layers)
+    assert profile.model.params == sum(layer.params or 0 for layer in counted.layers)
     assert profile.memory.static_peak_bytes == max(layer.live_bytes or 0 for layer in counted.layers)
     assert replace(profile.model, weights_sha256=None) == counted.model
 
@@ -145,7 +145,7 @@ def test_the_budget_is_predicted_from_published_peaks(measured: dict[str, Profil
     profile = measured["lenet-5"]
     (line,) = profile.budget
     assert (line.device, line.count, line.kind, line.dtype) == ("gtx-580", 2, "predicted", "fp32")
-    assert line.forward_per_s_by_flop == pytest.approx(_PEAK_OF_TWO_GTX_580 / profile.totals.mac_flop, rel=1e-3)
+    assert line.forward_per_s_by_flop == pytest.approx(_PEAK_OF_TWO_GTX_580 / (profile.totals.mac_flop or 0), rel=1e-3)
     assert line.forward_per_s_by_flop is not None
     assert line.forward_per_s_by_roofline is not None
     assert line.forward_per_s_by_roofline < line.forward_per_s_by_flop
@@ -158,7 +158,7 @@ def test_the_reference_network_has_the_published_budget() -> None:
     profile = alexnet_bench.profile(options=Options(static=True, budgets=("gtx-580:2", "h100")))
     line, other = profile.budget
     assert profile.model.name == "alexnet-2012"
-    assert profile.totals.mac_flop / 1e9 == pytest.approx(1.4488, abs=5e-5)
+    assert profile.totals.mac_flop == pytest.approx(1.4488e9, abs=5e4)
     assert line.forward_per_s_by_flop == pytest.approx(2182.6, rel=1e-4)
     assert line.memory_bytes == 3 << 30
     assert line.inference_bytes < line.training_bytes < line.memory_bytes
@@ -197,7 +197,7 @@ def test_several_batches_are_a_set() -> None:
     assert [profile.case.batch for profile in found.profiles] == [1, 4]
     assert [profile.model.inputs[0].shape[0] for profile in found.profiles] == [1, 4]
     small, large = found.profiles
-    assert large.totals.macs == 4 * small.totals.macs
+    assert large.totals.macs == 4 * (small.totals.macs or 0)
     assert large.totals.weight_bytes == small.totals.weight_bytes
     assert large.budget[0].forward_per_s_by_flop == pytest.approx(small.budget[0].forward_per_s_by_flop)
     assert large.budget[0].training_bytes == pytest.approx(small.budget[0].training_bytes, rel=0.01)

@@ -28,7 +28,7 @@ def join_by_name(graph: Graph, layers: Sequence[EngineLayerInfo]) -> Attribution
     for nodes in of_layers:
         for name in nodes or ():
             owners[name] = owners.get(name, 0) + 1
-    values, wanted = value_numbers(graph), _wanted(graph, of_layers)
+    values, wanted = value_numbers(graph), wanted_tensors(graph, of_layers)
     owned = tuple(
         _overhead(graph, layer) if nodes is None else _owned(graph, layer, nodes, owners, values, wanted)
         for layer, nodes in zip(layers, of_layers, strict=True)
@@ -61,7 +61,7 @@ def _split(pieces: Sequence[str], known: set[str] | frozenset[str] | dict[str, o
     return ways[-1]
 
 
-def _wanted(graph: Graph, of_layers: Sequence[Sequence[str] | None]) -> set[str]:
+def wanted_tensors(graph: Graph, of_layers: Sequence[Sequence[str] | None]) -> set[str]:
     """The tensors that go from layer to layer: read by a layer that does not compute them itself, or by the caller."""
     in_layers = {name for nodes in of_layers for name in nodes or ()}
     alone = [(node.name,) for node in graph.live_nodes if node.name not in in_layers]

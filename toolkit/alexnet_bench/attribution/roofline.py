@@ -35,6 +35,32 @@ class Placement:
     fraction_of_ceiling: float
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a layer has to do.
+
+    Attributes:
+        flop: its arithmetic; None when unknown.
+        bytes: that it has to move; None when unknown.
+        is_idle: nobody asked for it, or there is nothing to do.
+    """
+
+    flop: int | None
+    bytes: int | None
+    is_idle: bool
+
+    @property
+    def flop_per_byte(self) -> float | None:
+        """Arithmetic intensity; None when unknown, or without bytes."""
+        return self.flop / self.bytes if self.flop is not None and self.bytes else None
+
+
+def work_of(flop: int | None, moved_bytes: int | None, *, is_overhead: bool) -> Work:
+    """The work of a layer; overhead moves data, and computes nothing that anybody asked for."""
+    flop = 0 if is_overhead else flop
+    return Work(flop, moved_bytes, is_overhead or (flop == 0 and moved_bytes == 0))
+
+
 def place(*, flop: float, moved_bytes: float, time_s: float, dtype: str, ceilings: Ceilings) -> Placement | None:
     """Places a layer under the roofs of its computed type; None when there is no ceiling for that type, or no time.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,33 @@ class LoadRequest:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """Memory of a device that an engine takes, in bytes; None where it is not known.
+
+    Attributes:
+        weights_bytes: as the runtime says.
+        activation_bytes: that its layers share, as the runtime says.
+        context_bytes: by which the device's own counter fell when the engine was made ready to run; the activations are
+            among them where they are taken then.
+        used_bytes: by which the counter fell from before the engine was loaded to after its first run.
+    """
+
+    weights_bytes: int | None
+    activation_bytes: int | None
+    context_bytes: int | None
+    used_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """Where the time of one run went, by the device's own clock, in seconds."""
+
+    h2d_s: float
+    compute_s: float
+    d2h_s: float
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What a runner says after loading.
@@ -51,6 +78,7 @@ class Loaded:
         device: what it runs on.
         peak_bytes: peak of the process up to here.
         settings: what is in force, by the names of `LoadRequest.settings` and by the runtime's own.
+        device_use: memory on a device of its own, None for those that have none or do not say.
     """
 
     backend_version: str
@@ -58,6 +86,7 @@ class Loaded:
     device: str
     peak_bytes: int | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    device_use: DeviceUse | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +150,23 @@ class Runner(Protocol):
         ...
 
     def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """One forward pass on arrays by input name; outputs in the order of `Loaded.outputs`."""
+        """One forward pass on arrays by input name; outputs in the order of `Loaded.outputs`.
+
+        Outputs may lie in the runtime's own memory, which the next pass overwrites and `deactivate` ends.
+        """
         ...
 
     def deactivate(self) -> None:
         """Ends the session; with layer times on, its files are complete after this."""
+        ...
+
+
+@runtime_checkable
+class TimesParts(Protocol):
+    """A runner that tells copies from computing."""
+
+    def last_parts(self) -> RunParts:
+        """Of the last pass; not called while anything is timed."""
         ...
 
 
@@ -148,6 +189,7 @@ class Backend:
             ONNX file.
         cannot_build: for those with a planner, the function that says why engines cannot be built here, "" if they can.
         target: for those with a planner, the function that says what engines are for that are built here.
+        distribution: the package that brings the module, where others with the same module have to go first; else "".
     """
 
     name: str
@@ -163,6 +205,7 @@ class Backend:
     planner: str = ""
     cannot_build: str = ""
     target: str = ""
+    distribution: str = ""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ BACKENDS: tuple[Backend, ...] = (
         tried_by_default=False,  # until it has been run on a GPU
         products=("float32", "float64", "float16", "bfloat16", "int8"),
         missing="alexnet_bench.backends.onnxruntime_cuda:missing",
+        distribution="onnxruntime-gpu",
     ),
     Backend(
         name="torch",
@@ -68,9 +69,9 @@ BACKENDS: tuple[Backend, ...] = (
             module=name.replace("-", "_"),
             install=f"alexnet-bench[{extra}]",
             runner="alexnet_bench.backends.tensorrt.runner:TensorRt",
-            layers_reader="alexnet_bench.backends.tensorrt.runner:read_layers",
-            tried_by_default=False,  # until its engines can be run
-            products=(),
+            layers_reader="alexnet_bench.backends.tensorrt.layer_times:read_layers",
+            tried_by_default=False,  # until it has been run on a GPU
+            products=("float32", "float16", "bfloat16", "int8"),
             missing="alexnet_bench.backends.tensorrt.flavour:cannot_run",
             planner="alexnet_bench.backends.tensorrt.build:build_plan",
             cannot_build="alexnet_bench.backends.tensorrt.flavour:cannot_build",
@@ -121,13 +122,18 @@ def choose_backend(name: str | None) -> Backend:
         raise MissingRuntimeError(
             f"backend {name} builds engines here, and cannot run them: {here.reason}", RUN_ELSEWHERE
         )
-    what = "does not work here" if here.version else f"needs {candidates[0].module}, which is not installed"
-    raise MissingRuntimeError(f"backend {name} {what} ({here.reason})", install_hint(candidates[0]))
+    module = candidates[0].module
+    what = f"does not work here: {here.reason}" if here.version else f"needs {module}, which is not installed"
+    raise MissingRuntimeError(f"backend {name} {what}", install_hint(candidates[0]))
 
 
 def install_hint(backend: Backend) -> str:
-    """The exact line that installs a backend."""
-    return f'pip install "{backend.install}"    (or count without a runtime: --static)'
+    """The exact line that installs a backend, after one that makes room for it where another package is in its way."""
+    line = f'pip install "{backend.install}"    (or count without a runtime: --static)'
+    here = importlib.metadata.packages_distributions().get(backend.module, []) if backend.distribution else []
+    if not set(here) - {backend.distribution}:
+        return line
+    return f"first: pip uninstall {' '.join(sorted(set(here)))}    (the two packages clash); then: {line}"
 
 
 def availability(backend: Backend) -> Availability:

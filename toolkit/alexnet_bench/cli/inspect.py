@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -17,27 +16,32 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     engine: Annotated[
-        str,
-        typer.Argument(metavar="ENGINE", help="A folder, a file with its passport beside it, or the start of a key."),
+        list[str],
+        typer.Argument(
+            metavar="ENGINE",
+            help="A folder, a file with its passport beside it, or the start of a key; several stand side by side.",
+        ),
     ],
     *,
     budget: Annotated[
-        str, typer.Option(metavar="NAME", help="Device whose published peaks draw the roofline.")
-    ] = "gtx-580",
-    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write it as JSON; - is standard output.")] = None,
-    markdown: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:COUNT",
+            help="Device to predict times for, by its published peaks; may be repeated.  [default: gtx-580:2]",
+        ),
     ] = None,
+    top: options.Top = None,
+    json: options.Json = None,
+    markdown: options.Markdown = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
-    """Show a built engine: layers, types, your nodes, roofline."""
+    """Show built engines: layers, types, nodes, predicted times."""
     outputs = options.Outputs(json=json, markdown=markdown)
     outputs.check()
-    from alexnet_bench.core.inspection import encode_inspection
-    from alexnet_bench.report.engines import inspection_to_markdown, print_inspection
     from alexnet_bench.workflows.inspect import inspect as look
+    from alexnet_bench.workflows.inspect import inspect_all
+    from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 
-    found = look(engine, budget=budget)
-    outputs.emit(json=lambda: encode_inspection(found), markdown=lambda: inspection_to_markdown(found).encode())
-    if not quiet:
-        print_inspection(found, sys.stderr if outputs.take_stdout else sys.stdout)
+    budgets = budget or DEFAULT_BUDGETS
+    found = look(engine[0], budgets=budgets) if len(engine) == 1 else inspect_all(engine, budgets=budgets)
+    outputs.write(found, top=top, quiet=quiet)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,25 @@ from alexnet_bench.core.text import printable
 
 if TYPE_CHECKING:
     from alexnet_bench.core.document import Document
+
+Shape = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SIZES", help="Size of an input, as NAME=1x3x224x224; may be repeated."),
+]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600 or less, by the work."
+    ),
+]
+Top = Annotated[int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")]
+Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write it as JSON; - is standard output.")]
+Markdown = Annotated[str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")]
+"""Options that several commands take alike."""
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout")
 _MAX_DIGITS = 18

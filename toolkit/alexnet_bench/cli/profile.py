@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alexnet_bench.cli import contest, options
+from alexnet_bench.cli import contest, options, trtexec
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 def profile(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A name from `alexnet-bench models`, an .onnx file, or an engine.")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A name from `alexnet-bench models`, an .onnx file, an engine, or trtexec:DIR."
+        ),
     ] = "alexnet-2012",
     *,
     backend: Annotated[
@@ -41,13 +44,8 @@ def profile(
         typer.Option(metavar="X", help="Largest error with --backend all or fastest; default: that of the precision."),
     ] = None,
     batch: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, for example 1,8,32.")] = "",
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=SIZES", help="Size of an input, as NAME=1x3x224x224; may be repeated."),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
-    ] = None,
+    shape: options.Shape = None,
+    threads: options.Threads = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="Timed seconds for each batch size.")] = 3.0,
     budget: Annotated[
         list[str] | None,
@@ -58,35 +56,37 @@ def profile(
         bool, typer.Option("--symbolic", help="Count as formulas of the dynamic dimensions; implies --static.")
     ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated inputs.")] = 0,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600 or less, by the work."
-        ),
+    timeout: options.Timeout = None,
+    cuda_python: Annotated[
+        bool | None,
+        typer.Option("--cuda-python/--pycuda", help="Package for device memory; default: what is installed."),
     ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
+    top: options.Top = None,
+    onnx: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="With trtexec:DIR: what its engine was built from.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the profile as JSON; - is standard output.")
-    ] = None,
-    markdown: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
+    export_times: trtexec.ExportTimes = None,
+    export_profile: trtexec.ExportProfile = None,
+    export_layer_info: trtexec.ExportLayerInfo = None,
+    json: options.Json = None,
+    markdown: options.Markdown = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Profile a model layer by layer: time, FLOPs, bytes, roofline."""
     outputs = options.Outputs(json=json, markdown=markdown)
     outputs.check()
     sizes = options.batches(batch)
     shapes = options.shapes(shape or [])
+    exports = trtexec.Exports(export_times, export_profile, export_layer_info)
+    is_contest = backend in ("all", "fastest") or precision == "all"
+    exports.check(batches=len(sizes), is_one_run=not (symbolic or static or is_contest))
     if symbolic:
         from alexnet_bench.cli.symbolic import count_symbolically
 
         count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
         return
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options
-    from alexnet_bench.workflows.profile import profile_set
+    from alexnet_bench.workflows.profile import READ_FROM, profile_set
 
     chosen = Options(
         backend=backend,
@@ -100,9 +100,12 @@ def profile(
         precision=precision,
         optimize=optimize,
         timeout_s=timeout,
+        device_api=None if cuda_python is None else "cuda-python" if cuda_python else "pycuda",
+        model=onnx,
     )
-    if contest.is_asked_for(chosen, tolerance):
+    if contest.is_asked_for(chosen, tolerance) and not model.startswith(READ_FROM):
         contest.run(model, sizes, chosen, tolerance=tolerance, outputs=outputs, top=top, quiet=quiet)
         return
     profiles = profile_set(model, batches=sizes, options=chosen, progress=options.progress(quiet=quiet))
     outputs.write(profiles if len(sizes) > 1 else profiles.profiles[0], top=top, quiet=quiet)
+    exports.write(profiles.profiles[0])

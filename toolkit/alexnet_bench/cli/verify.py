@@ -49,17 +49,12 @@ def verify(
     ] = None,
     count: Annotated[int, typer.Option(metavar="N", help="Inputs to make up, at least 16.")] = 16,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Batch size.")] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=SIZES", help="Size of an input, as NAME=1x3x224x224; may be repeated."),
-    ] = None,
+    shape: options.Shape = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first input.")] = 0,
     pixels: Annotated[
         str | None, typer.Option(metavar="LOW:HIGH", help="Range of made-up images; default: the network's, or 0:1.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
-    ] = None,
+    threads: options.Threads = None,
     timeout: Annotated[
         float | None,
         typer.Option(metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600."),
@@ -76,13 +71,9 @@ def verify(
     save_outputs: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the outputs of both as a Polygraphy .json file.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the result as JSON; - is standard output.")
-    ] = None,
-    markdown: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
+    json: options.Json = None,
+    markdown: options.Markdown = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare the outputs of an engine with those of its reference."""
     outputs = options.Outputs(json=json, markdown=markdown)

@@ -1,4 +1,4 @@
-"""Profiles, and counts as formulas, as JSON: written and read back."""
+"""Profiles, and what other commands give, as JSON: written and read back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 
 from alexnet_bench.core.contest import CONTEST_VERSION, Contest
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.inspection import INSPECTION_VERSION, Inspection, InspectionSet
 from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
 from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
 from alexnet_bench.core.text import printable
@@ -20,7 +21,7 @@ from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 OLDEST_READ = 1
 """Documents from this version on are read; what they do not have is null."""
 
-Document = Profile | ProfileSet | SymbolicCounts | Verification | Contest
+Document = Profile | ProfileSet | SymbolicCounts | Verification | Contest | Inspection | InspectionSet
 _D = TypeVar("_D", Profile, ProfileSet)
 
 _WRITE_ONE = "write one with: alexnet-bench profile MODEL --json FILE"
@@ -33,14 +34,22 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
-_TYPES: Mapping[str, type[Profile] | type[ProfileSet] | type[SymbolicCounts] | type[Verification] | type[Contest]] = {
+_TYPES: Mapping[str, type[Document]] = {
     "alexnet-bench.profile": Profile,
     "alexnet-bench.profile-set": ProfileSet,
     "alexnet-bench.symbolic-counts": SymbolicCounts,
     "alexnet-bench.verification": Verification,
     "alexnet-bench.contest": Contest,
+    "alexnet-bench.inspection": Inspection,
+    "alexnet-bench.inspection-set": InspectionSet,
 }
-_NEWEST = {SymbolicCounts: SYMBOLIC_VERSION, Verification: VERIFICATION_VERSION, Contest: CONTEST_VERSION}
+_NEWEST: Mapping[type[Document], int] = {
+    SymbolicCounts: SYMBOLIC_VERSION,
+    Verification: VERIFICATION_VERSION,
+    Contest: CONTEST_VERSION,
+    Inspection: INSPECTION_VERSION,
+    InspectionSet: INSPECTION_VERSION,
+}
 """Of the kinds that have a version of their own."""
 
 
@@ -71,10 +80,10 @@ def decode(content: bytes, name: str = "the document") -> Document:
         raise UsageError(
             f"{name} is not JSON, or only a part of it: {printable(str(error), 200)}", _WRITE_ONE
         ) from None
-    if isinstance(found, SymbolicCounts | Verification | Contest):
-        return found
     if isinstance(found, Profile):
         return _current(found)
+    if not isinstance(found, ProfileSet):
+        return found
     for inner in found.profiles:
         _check_version(inner.schema_version, name, SCHEMA_VERSION)
     return _current(replace(found, profiles=tuple(map(_current, found.profiles))))

@@ -1,13 +1,63 @@
-"""What a stored engine consists of, as `alexnet-bench inspect` says it without running anything."""
+"""What stored engines consist of, as `alexnet-bench inspect` says it without running anything.
+
+Field names are the public contract of the JSON document. Every time in it is predicted from published peaks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import msgspec
+from dataclasses import dataclass
+from typing import Literal
 
 from alexnet_bench.core.passport import Passport
-from alexnet_bench.core.profile import Bound, SharedNode
+from alexnet_bench.core.profile import SharedNode
+
+INSPECTION_VERSION = 1
+"""Raised when a field changes its meaning or goes away; once for a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPrediction:
+    """The least time of a layer on the devices of a budget, by published peaks.
+
+    Attributes:
+        time_s: the larger of the two below; None where one of them is not known, and for overhead.
+        compute_s: FLOP at the published peak of the type that it computes in; None without such a peak, or a count.
+        memory_s: bytes at the published rate of the memory; None without a count.
+        bound: which of the two is larger.
+    """
+
+    time_s: float | None = None
+    compute_s: float | None = None
+    memory_s: float | None = None
+    bound: Literal["compute", "memory"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the published peaks of some devices allow for an engine; nothing of it is measured.
+
+    Attributes:
+        device: name of the device.
+        count: how many of them.
+        flop_per_s: published peak of one device for each type that layers compute in; None where none is published.
+        bytes_per_s: published rate of the memory of one.
+        latency_s: the sum over layers, which no run is faster than; None where a layer has no time.
+        throughput_per_s: batch / latency.
+        known_s: the sum over the layers that have a time.
+        memory_bound_fraction: share of that in layers that memory bounds; None where no layer has a time.
+        unknown: layers without a time, by reason; overhead is not among them.
+    """
+
+    device: str
+    count: int
+    flop_per_s: dict[str, float | None]
+    bytes_per_s: float
+    latency_s: float | None
+    throughput_per_s: float | None
+    known_s: float
+    memory_bound_fraction: float | None
+    unknown: dict[str, int]
+    kind: Literal["predicted"] = "predicted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +75,8 @@ class InspectedLayer:
         flop: of the engine's nodes, None when unknown.
         bytes: that it has to move, None when unknown.
         flop_per_byte: arithmetic intensity.
-        roof_time_s: the least time on the budget's device, predicted; None without a peak, and for overhead.
-        bound: by the roof that is lower there, "overhead" for what nobody asked for.
+        is_overhead: whether nobody asked for it, or it does nothing.
+        predicted: one for each prediction of the engine, in their order.
     """
 
     name: str
@@ -39,8 +89,8 @@ class InspectedLayer:
     flop: int | None
     bytes: int | None
     flop_per_byte: float | None
-    roof_time_s: float | None
-    bound: Bound | None
+    is_overhead: bool = False
+    predicted: tuple[LayerPrediction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +101,29 @@ class Inspection:
         model: what the model was called that it was built from.
         passport: of the engine.
         producer: what wrote its file.
-        shapes: of its inputs, as counted.
+        batch: images of one forward pass, as counted.
+        shapes: of its inputs, likewise.
+        predicted: one for each budget.
         layers: in execution order.
-        budget_device: whose published peaks the roofline is drawn with.
         reasons_against: why it must not be used on this machine as it is; empty when it may.
     """
 
     model: str
     passport: Passport
     producer: str
+    batch: int
     shapes: dict[str, tuple[int, ...]]
+    predicted: tuple[Prediction, ...]
     layers: tuple[InspectedLayer, ...]
-    budget_device: str
     reasons_against: tuple[str, ...]
-    schema: str = field(default="alexnet-bench.inspection", kw_only=True)
-    schema_version: int = field(default=1, kw_only=True)
+    schema: Literal["alexnet-bench.inspection"] = "alexnet-bench.inspection"
+    schema_version: int = INSPECTION_VERSION
 
 
-def encode_inspection(inspection: Inspection) -> bytes:
-    """The inspection as indented JSON in UTF-8; `schema` and `schema_version` come first."""
-    fields = {"schema": inspection.schema, "schema_version": inspection.schema_version}
-    fields |= msgspec.to_builtins(inspection)
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+@dataclass(frozen=True, slots=True)
+class InspectionSet:
+    """Several engines on the same budgets."""
+
+    inspections: tuple[Inspection, ...]
+    schema: Literal["alexnet-bench.inspection-set"] = "alexnet-bench.inspection-set"
+    schema_version: int = INSPECTION_VERSION

@@ -22,7 +22,7 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
 
     Sizes that were given come first, since they may name symbols of other inputs; what is then left open must be an
     input's first dimension, the batch. A batch that is asked for takes the place of the first size given for an input
-    whose first dimension is symbolic: one shape serves several batches.
+    whose first dimension is symbolic, or that batch: one shape serves several batches.
 
     Returns:
         the size of each symbolic dimension.
@@ -60,7 +60,7 @@ def taken_as_one(graph: GraphProto, given: Mapping[str, Sequence[int]]) -> dict[
 
 def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:
     declared = tensor_from_info(info).shape
-    if batch is None or not given or not declared or isinstance(declared[0], int):
+    if batch is None or not given or not declared or (isinstance(declared[0], int) and declared[0] != batch):
         return given
     return [batch, *given[1:]]
 

@@ -6,9 +6,10 @@ from typing import IO
 
 from alexnet_bench.core.contest import Contest
 from alexnet_bench.core.document import Document
+from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.symbolic import SymbolicCounts
 from alexnet_bench.core.verification import Verification
-from alexnet_bench.report import contest, markdown, symbolic, verification
+from alexnet_bench.report import contest, inspection, markdown, symbolic, verification
 from alexnet_bench.report.table import print_profile
 
 
@@ -16,7 +17,7 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
     """Prints a document for people.
 
     Args:
-        document: a profile, several, counts as formulas, a verification, or a contest.
+        document: a profile, several, counts as formulas, a verification, a contest, or engines.
         stream: where to.
         top: rows to show, 0 for all, None for a number that fits.
     """
@@ -26,6 +27,8 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
         verification.print_verification(document, stream)
     elif isinstance(document, Contest):
         contest.print_contest(document, stream)
+    elif isinstance(document, Inspection | InspectionSet):
+        inspection.print_inspection(document, stream, top=top)
     else:
         print_profile(document, stream, top=top)
 
@@ -38,4 +41,6 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
         return verification.to_markdown(document)
     if isinstance(document, Contest):
         return contest.to_markdown(document)
+    if isinstance(document, Inspection | InspectionSet):
+        return inspection.to_markdown(document, top=top)
     return markdown.to_markdown(document, top=top)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import msgspec
 
 from alexnet_bench.attribution import coverage as coverages
+from alexnet_bench.attribution.by_metadata import join_by_metadata, with_tensors
 from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layers import timed_layers
 from alexnet_bench.attribution.origins import user_layers
@@ -48,13 +50,13 @@ class Measured:
     ceilings: Ceilings
     threads: int
     seed: int
-    weights_sha256: str
+    weights_sha256: str | None
 
 
 def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], environment: Environment) -> Profile:
     """A profile of a case that was run."""
     run = _rounded(run)
-    attribution = join(case.run_graph, run.times.layers)
+    attribution = _attribution(case, run.times)
     timed = timed_layers(case.run_graph, case.run_costs, attribution, run.times, run.ceilings)
     layers = memory.with_memory(timed, attribution, run.times.arena)
     coverage = coverages.measured(case.run_costs, attribution, layers, run.times)
@@ -79,9 +81,17 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
             *cautions.of_ceilings(run.ceilings, layers),
-            cautions.no_device(),
+            *cautions.of_streams(run.times),
+            *cautions.of_device(latency.parts, run.latency.loaded.device_use),
         ),
     )
+
+
+def _attribution(case: Counted, times: LayerTimes) -> Attribution:
+    """The layers with their nodes: as the runtime names those, or by the tensors that they read and make."""
+    if not times.named:
+        return join(case.run_graph, times.layers)
+    return with_tensors(case.run_graph, join_by_metadata(case.run_graph, case.run_costs, times.named))
 
 
 def _of_user(
@@ -140,13 +150,28 @@ def _latency(batch: int, run: Measured) -> Latency:
     summary = summarise(run.latency.samples_s)
     return Latency(
         samples_s=tuple(run.latency.samples_s),
-        parts=LatencyParts(compute_s=summary.median),
+        parts=_parts(run.latency) or LatencyParts(compute_s=summary.median),
         median_s=summary.median,
         p90_s=summary.p90,
         p99_s=summary.p99,
         ci95_s=summary.ci95,
         throughput_per_s=batch / summary.median,
         profiling_overhead_fraction=run.times.profiling_overhead_fraction,
+    )
+
+
+def _parts(latency: LatencyRun) -> LatencyParts | None:
+    """The median of each part of a run, where the runtime tells them; what is left of the wall time is the host's."""
+    parts = [part for process in latency.parts for part in process]
+    if not parts:
+        return None
+    walls = [wall for process in latency.samples_s for wall in process]
+    host_s = [wall - part.h2d_s - part.compute_s - part.d2h_s for wall, part in zip(walls, parts, strict=True)]
+    return LatencyParts(
+        h2d_s=median(part.h2d_s for part in parts),
+        compute_s=median(part.compute_s for part in parts),
+        d2h_s=median(part.d2h_s for part in parts),
+        host_s=median(host_s),
     )
 
 

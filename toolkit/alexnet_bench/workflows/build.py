@@ -17,10 +17,12 @@ from alexnet_bench.engine import cache, loading
 from alexnet_bench.engine.hashes import Hashed, engine_hash, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
+from alexnet_bench.engine.sizes import settled
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.options import check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache, resolve
+from alexnet_bench.workflows.tune_check import check_tuning
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.build_steps import Built
@@ -38,20 +40,22 @@ class BuildOptions:
         backend: name in the registry, None for the recipe's, else the first that works here.
         precision: "fp32", "fp16" or "bf16"; None takes the recipe's.
         optimize: whether to apply the passes that make a graph faster; None as the recipe says.
-        batch: fixes the batch.
+        batch: fixes the batch; several leave it open from the smallest to the largest, and the first is tried first.
         shapes: fixes the sizes of inputs, by name.
         rebuild: build again where the cache has the engine already.
         timeout_s: how long the runtime may take to load the engine, and for each forward pass; None lets the tool say.
+        tune_s: seconds for a search for the settings that the engine runs fastest with here; None searches nothing.
     """
 
     recipe: str | None = None
     backend: str | None = None
     precision: str | None = None
     optimize: bool | None = None
-    batch: int | None = None
+    batch: int | Sequence[int] | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
     rebuild: bool = False
     timeout_s: float | None = None
+    tune_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ def build_engine(
     if target is not None:
         check_suffix(target, job.recipe.backend)
         check_other(target, job.model.path)
+    if chosen.tune_s is not None:
+        check_tuning(job.recipe, chosen.tune_s)
     passport = _obtain(job, rebuild=chosen.rebuild, progress=progress)
+    if chosen.tune_s is not None:
+        passport = _tuned(job, passport, chosen.tune_s, progress)
     return passport if target is None else copy_out(passport, target)
 
 
@@ -122,7 +130,8 @@ def _job(model: str | Path, options: BuildOptions) -> _Job:
     resolved = resolve(model)
     hashed = model_hash(resolved.path, memo_folder())
     place = this_place(recipe.backend, version)
-    return _Job(engine_key(hashed.sha256, recipe, place), resolved, hashed, recipe, place, options.timeout_s)
+    key = engine_key(hashed.sha256, settled(recipe, resolved.path), place)
+    return _Job(key, resolved, hashed, recipe, place, options.timeout_s)
 
 
 def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
@@ -141,12 +150,20 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
         path=str(file.resolve()),
         cache_hit=hit,
         recipe=as_document(job.recipe),
+        tuning=None,  # only whoever asks for it, or names the engine, gets it tuned
     )
     loading.check_whole(loading.Engine(file, passport), memo_folder())
     if not hit:
         for gone in cache.prune(root, cache.DEFAULT_MAX_BYTES, keep=job.key):
             progress(f"engine {gone.key[:12]} was used longest ago, and is removed from the cache")
     return passport
+
+
+def _tuned(job: _Job, passport: Passport, seconds: float, progress: Progress) -> Passport:
+    from alexnet_bench.workflows.tune import tune
+
+    folder = engines_root() / job.key
+    return tune(passport, folder, job.model, job.recipe, seconds=seconds, timeout_s=job.timeout_s, progress=progress)
 
 
 def _fill(job: _Job, folder: Path, progress: Progress) -> None:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from alexnet_bench.attribution.by_metadata import join_by_metadata
 from alexnet_bench.attribution.join import Attribution
 from alexnet_bench.attribution.origins import user_layers
@@ -32,7 +30,8 @@ from alexnet_bench.engine.cache import PLAN_FILE
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.plan import TF32, keep_graph, plan_request, shape_bounds, timings_file
 from alexnet_bench.engine.readback import check_types, count_types
-from alexnet_bench.engine.recipe import BatchRange, Recipe
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -84,7 +83,9 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
     with Worker(task.deadlines) as worker:
         typed = worker.scratch / "typed"
         typed.mkdir()
-        written = write_engine(task.source, task.graph, _fixed(recipe), feeds=task.feeds, folder=typed, key=task.key)
+        written = write_engine(
+            task.source, task.graph, with_plan_sizes(recipe), feeds=task.feeds, folder=typed, key=task.key
+        )
         request = plan_request(
             recipe, written.file, plan, worker.scratch, profile=_profile(task), timings=_timings(recipe.backend)
         )
@@ -133,13 +134,6 @@ def _profile(task: Task) -> dict[str, ShapeBounds]:
 
 def _timings(backend: str) -> Path:
     return timings_file(engines_cache(), this_place(backend, availability(get_backend(backend)).version))
-
-
-def _fixed(recipe: Recipe) -> Recipe:
-    """A recipe that says nothing of the sizes fixes them: such an engine takes no others than it is made for."""
-    if recipe.batch is not None or recipe.shapes:
-        return recipe
-    return msgspec.structs.replace(recipe, batch=BatchRange(1, 1, 1))
 
 
 def _batch(recipe: Recipe) -> int | None:

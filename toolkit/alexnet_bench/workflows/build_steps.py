@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.loading import is_plan
-from alexnet_bench.engine.plan import check_shapes
+from alexnet_bench.engine.plan import TF32, check_shapes
 from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, read_back, try_once
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.counting import count
@@ -85,7 +85,7 @@ def make(
     written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key)
     progress("reading back what it computes in")
     engine = open_model(written.file)
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+    with ScratchFolder() as scratch:
         write_arrays(Path(scratch), feeds)
         engine_graph = build_graph(engine, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
         request = load_request(recipe, written.file, graph)
@@ -107,6 +107,12 @@ def make(
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
     """What a worker is to load for an engine of a recipe, with the shapes of a graph.
 
+    Args:
+        recipe: with the settings to run it with.
+        file: the engine.
+        graph: with the shapes of its inputs.
+        threads: in place of the recipe's; None takes those, else the physical cores that this process may use.
+
     Raises:
         ShapeError: the engine was built for other shapes.
     """
@@ -116,9 +122,9 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
     return LoadRequest(
         recipe.backend,
         str(file.resolve()),
-        threads or usable_cores(),
+        threads or recipe.threads or usable_cores(),
         precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
-        settings=dict(recipe.settings),
+        settings={**recipe.backend_settings, **({TF32: "on"} if is_plan(file) and recipe.precision == TF32 else {})},
         shapes=shapes,
     )
 
@@ -144,7 +150,7 @@ def _try_end(
     graph = build_graph(source, name=model.name, batch=batch, given_shapes=shapes)
     costs = count(graph)
     limits.check_memory(costs, batch or 1)
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+    with ScratchFolder() as scratch:
         write_arrays(Path(scratch), generate(graph, seed=_SEED, pixel_range=model.pixel_range))
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
 

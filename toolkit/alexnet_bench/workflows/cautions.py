@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
+from alexnet_bench.backends.protocol import DeviceUse
 from alexnet_bench.core.cost import NO_FORMULA
+from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.machine import load_average, usable_cores
-from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LayerProfile, UnknownOp
+from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, UnknownOp
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
 
@@ -20,6 +23,8 @@ _NOISY_CEILING = 0.7
 _COSTLY_PROFILER = 0.25
 _MOST_LISTED = 8
 _MOSTLY_OWNED = 0.98
+_BESIDE = 1.02
+"""Times of layers are read one by one, and so may be somewhat more than the whole."""
 _BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
 """What exporters and people call a batch."""
 _CEILING_OF = {"uint8": "int8"}
@@ -34,9 +39,22 @@ def not_run() -> Caution:
     return Caution("static", "counted without running: times, rates and measured memory are null", "leave --static out")
 
 
-def no_device() -> Caution:
+def of_device(parts: LatencyParts, use: DeviceUse | None) -> Iterator[Caution]:
     """Nulls of a backend without a device of its own."""
-    return Caution("no-device", "the backend runs on the CPU: transfer times and device memory are null")
+    if parts.h2d_s is None and use is None:
+        yield Caution("no-device", "the backend runs on the CPU: transfer times and device memory are null")
+
+
+def of_streams(times: LayerTimes) -> Iterator[Caution]:
+    """Layers that ran beside each other: their times are no parts of a whole."""
+    sums = (sum(samples) for samples in zip(*times.samples_s.values(), strict=True))
+    share = median([total / run for total, run in zip(sums, times.run_s, strict=False) if run > 0] or [0.0])
+    if times.named and share > _BESIDE:
+        yield Caution(
+            "overlap",
+            f"times of layers add up to {percent(share)} of a run: some ran at the same time, on auxiliary streams",
+            "compare them with each other, and not with the latency",
+        )
 
 
 def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
@@ -110,8 +128,8 @@ def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[
     used = {_CEILING_OF.get(layer.compute_dtype, layer.compute_dtype) for layer in layers}
     medians = {**ceilings.median_flop_per_s, "memory": ceilings.median_bytes_per_s}
     for dtype, best in {**ceilings.flop_per_s, "memory": ceilings.bytes_per_s}.items():
-        median = medians.get(dtype) if dtype in {*used, "memory"} else None
-        if best is not None and median is not None and median < _NOISY_CEILING * best:
+        typical = medians.get(dtype) if dtype in {*used, "memory"} else None
+        if best is not None and typical is not None and typical < _NOISY_CEILING * best:
             yield Caution(
                 "noisy-ceiling",
                 f"the {dtype} ceiling is uncertain: its best run was far faster than its median",

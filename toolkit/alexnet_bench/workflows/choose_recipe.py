@@ -105,9 +105,10 @@ def _with_passes(recipe: Recipe, optimize: bool | None, backend: str, workspace:
 def _with_shapes(recipe: Recipe, options: BuildOptions) -> Recipe:
     """The recipe with the batch and the shapes that were given in place of its own."""
     if options.batch is not None:
-        if options.batch < 1:
+        batches = (options.batch,) if isinstance(options.batch, int) else options.batch
+        if min(batches) < 1:
             raise UsageError("a batch is a whole number from 1", "for example --batch 8")
-        recipe = msgspec.structs.replace(recipe, batch=BatchRange(options.batch, options.batch, options.batch))
+        recipe = msgspec.structs.replace(recipe, batch=BatchRange(min(batches), batches[0], max(batches)))
     given = {name: tuple(sizes) for name, sizes in (options.shapes or {}).items()}
     if given:
         shapes = recipe.shapes | {name: ShapeRange(sizes, sizes, sizes) for name, sizes in given.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -13,6 +12,7 @@ from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.contest import Contest, ContestCase, Entry
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
@@ -21,10 +21,11 @@ from alexnet_bench.measure import environment
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.workflows import limits
-from alexnet_bench.workflows.contest_entries import Contender, check_precisions, plan, prepare
+from alexnet_bench.workflows.contest_entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.engine_subject import is_engine
+from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.options import PROCESSES, check_threads, check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
@@ -98,11 +99,13 @@ def contest(
     file = open_model(resolved.path)
     external.check_present(file.path, file.proto)
     limits.check_functions(file)
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+    with ScratchFolder() as scratch:
         fields = [_field(resolved, file, chosen, batch, Path(scratch) / str(at)) for at, batch in enumerate(batches)]
-        able, refused = _entries(model, chosen, progress)
+        entries = entries_of(model, batches, chosen, progress)
         cases: list[ContestCase] = []
-        for at, shared in enumerate(fields):
+        for at, (shared, found) in enumerate(zip(fields, entries, strict=True)):
+            able = [item for item in found if isinstance(item, Contender)]
+            refused = [item for item in found if isinstance(item, Entry)]
             progress(f"batch {shared.batch}: running the reference on {LEAST_INPUTS} inputs")
             referee = _referee(resolved, shared, chosen.seed, Path(scratch) / f"referee-{at}")
             cases.append(run_case(shared, able, refused, referee, progress))
@@ -144,23 +147,9 @@ def check(model: str | Path, batches: Sequence[int | None], options: ContestOpti
     check_timeout(options.timeout_s)
 
 
-def _entries(model: str | Path, options: ContestOptions, progress: Progress) -> tuple[list[Contender], list[Entry]]:
-    able, refused = [], []
-    for planned in plan(options.backends, options.precisions):
-        found = prepare(model, planned, timeout_s=options.timeout_s, progress=progress)
-        if isinstance(found, Contender):
-            able.append(found)
-        else:
-            progress(f"{planned.name}: refused")
-            refused.append(found)
-    return able, refused
-
-
 def _field(resolved: ResolvedModel, file: ModelFile, options: ContestOptions, batch: int | None, folder: Path) -> Field:
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=options.shapes)
-    costs = count(graph)
-    sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
-    images = batch or (sizes[0] if sizes and sizes[0] > 0 else 1)
+    costs, images = count(graph), images_of(graph, batch)
     limits.check_memory(costs, images)
     folder.mkdir()
     write_arrays(folder, generate(graph, seed=options.seed, pixel_range=resolved.pixel_range))
@@ -177,6 +166,7 @@ def _field(resolved: ResolvedModel, file: ModelFile, options: ContestOptions, ba
         options.processes,
         batch,
         options.shapes,
+        options.threads,
     )
 
 

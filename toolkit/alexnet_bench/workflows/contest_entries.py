@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
@@ -13,7 +14,10 @@ from alexnet_bench.core.errors import AlexnetBenchError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.workflows.build import BuildOptions
 from alexnet_bench.workflows.choose_recipe import PRECISIONS, choose_recipe
-from alexnet_bench.workflows.engine_subject import EngineInUse, build_for
+from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, depends_on_sizes
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.contest import ContestOptions
 
 ALL = "all"
 STOCK = "onnxruntime-cpu"
@@ -36,6 +40,10 @@ class Planned:
     version: str
     precision: str | None = None
     missing: str = ""
+
+    def depends_on(self, shapes: Mapping[str, Sequence[int]] | None) -> bool:
+        """Whether its engine is built for the sizes of a case; the model as given takes any."""
+        return self.precision is not None and depends_on_sizes(self.backend.name, shapes)
 
     @property
     def name(self) -> str:
@@ -117,10 +125,41 @@ def _has_recipe(backend: str, precision: str) -> bool:
     return True
 
 
-def prepare(
-    model: str | Path, planned: Planned, *, timeout_s: float | None, progress: Callable[[str], None]
+def entries_of(
+    model: str | Path, batches: Sequence[int | None], options: ContestOptions, progress: Callable[[str], None]
+) -> list[list[Contender | Entry]]:
+    """All entries of each batch; an engine that takes any batch is built once."""
+    wanted = plan(options.backends, options.precisions)
+    prepared: dict[tuple[str, int | None], Contender | Entry] = {}
+    found: list[list[Contender | Entry]] = []
+    for batch in batches:
+        keys = [(planned, batch if planned.depends_on(options.shapes) else None) for planned in wanted]
+        for planned, size in keys:
+            if (planned.name, size) not in prepared:
+                prepared[planned.name, size] = _prepared(model, planned, size, options, progress)
+        found.append([prepared[planned.name, size] for planned, size in keys])
+    return found
+
+
+def _prepared(
+    model: str | Path, planned: Planned, batch: int | None, options: ContestOptions, progress: Callable[[str], None]
 ) -> Contender | Entry:
-    """The entry with its engine built, or, where that is refused, the entry with the reason."""
+    found = prepare(model, planned, batch=batch, shapes=options.shapes, timeout_s=options.timeout_s, progress=progress)
+    if isinstance(found, Entry):
+        progress(f"{planned.name}: refused")
+    return found
+
+
+def prepare(
+    model: str | Path,
+    planned: Planned,
+    *,
+    batch: int | None,
+    shapes: Mapping[str, Sequence[int]] | None,
+    timeout_s: float | None,
+    progress: Callable[[str], None],
+) -> Contender | Entry:
+    """The entry with its engine built, or, where that is refused or fails, the entry with the reason."""
     if planned.missing:
         return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(planned.missing))
     if planned.precision is None:
@@ -134,10 +173,19 @@ def prepare(
             optimize=None,
             timeout_s=timeout_s,
             progress=progress,
+            batches=(batch,),
+            shapes=shapes,
         )
-    except AlexnetBenchError as error:
-        return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(error.message))
+    except Exception as error:  # noqa: BLE001 - whatever a pass comes upon, the other entries go on
+        return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(_reason(error)))
     return Contender(planned, engine)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, AlexnetBenchError):
+        return error.message
+    where = "build-engine with this --backend and --precision, and --debug, shows where"
+    return f"internal error while it was built: {type(error).__name__}: {printable(str(error), 200)}; {where}"
 
 
 def shown(reason: str) -> str:

@@ -37,13 +37,14 @@ class Field:
         costs: of the graph.
         batch: images of one forward pass.
         inputs_dir: arrays that are fed while latency is measured.
-        threads: of every runtime.
+        threads: of every runtime, unless a recipe sets others.
         deadlines: how long a runtime may take.
         tolerance: in place of those of the precisions; None takes them.
         seconds: timed for each entry.
         processes: rounds.
         given_batch: as it was asked for.
         given_shapes: likewise.
+        given_threads: likewise; None leaves those of a recipe in force.
     """
 
     file: ModelFile
@@ -58,6 +59,7 @@ class Field:
     processes: int
     given_batch: int | None = None
     given_shapes: Mapping[str, Sequence[int]] | None = None
+    given_threads: int | None = None
 
 
 @dataclass
@@ -125,7 +127,7 @@ def _judged(shared: Field, contender: Contender, referee: Referee) -> _Racer | E
 
 def _request(shared: Field, contender: Contender) -> LoadRequest:
     if contender.engine is not None:
-        return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.threads)
+        return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.given_threads)
     path = str(shared.file.path.resolve())
     return LoadRequest(contender.planned.backend.name, path, shared.threads, shapes=_sizes(shared.graph))
 

@@ -38,6 +38,8 @@ class Options:
         optimize: likewise: whether to apply the passes that make a graph faster.
         timeout_s: how long the runtime may take to load the model, and for each forward pass, before it is ended; None
             takes ten minutes to load, and what the counted work allows for a pass.
+        model: what the engine was built from whose files of trtexec are read; None counts nothing.
+        device_api: the package for the memory of a device, "cuda-python" or "pycuda"; None takes what is installed.
     """
 
     backend: str | None = None
@@ -52,11 +54,18 @@ class Options:
     precision: str | None = None
     optimize: bool | None = None
     timeout_s: float | None = None
+    model: str | None = None
+    device_api: str | None = None
 
     @property
     def wants_engine(self) -> bool:
         """Whether an engine is to be built first."""
         return (self.recipe, self.precision, self.optimize) != (None, None, None)
+
+    @property
+    def run_settings(self) -> dict[str, str]:
+        """Settings of the backend that options stand for."""
+        return {"device_api": self.device_api} if self.device_api else {}
 
 
 def silent(_: str) -> None:
@@ -77,6 +86,8 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     if options.static and options.wants_engine:
         raise UsageError("--static counts the model as it is, and builds no engine", "leave --static out")
+    if options.static and options.device_api is not None:
+        raise UsageError(f"--{options.device_api} is for a run, and --static runs nothing", "leave one of them out")
     if options.processes < 1:
         raise UsageError("at least one process has to measure", "give processes from 1")
 

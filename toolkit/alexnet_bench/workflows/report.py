@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from alexnet_bench.core import atomic, document
 from alexnet_bench.core.contest import Contest
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.symbolic import SymbolicCounts
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import Verification
 
+_KINDS: Mapping[type[Document], str] = {
+    Verification: "a verification",
+    Contest: "a contest",
+    Inspection: "the inspection of an engine",
+    InspectionSet: "the inspection of engines",
+}
+
 
 def read_document(path: str | Path) -> Document:
-    """Whatever `profile --json` wrote: a profile, a set of them, counts as formulas; or what `verify --json` wrote.
+    """Whatever `profile --json` wrote; or what `verify --json` or `inspect --json` wrote.
 
     Raises:
         UsageError: not such a document, or of a version that this release does not know.
@@ -35,9 +44,9 @@ def read_profile(path: str | Path) -> Profile | ProfileSet:
             f"{printable(str(path), 200)} holds counts as formulas, and no profile",
             "profile the model without --symbolic",
         )
-    if isinstance(found, Verification | Contest):
-        kind = "verification" if isinstance(found, Verification) else "contest"
-        raise UsageError(f"{printable(str(path), 200)} holds a {kind}, and no profile", "alexnet-bench report shows it")
+    if not isinstance(found, Profile | ProfileSet):
+        holds = _KINDS[type(found)]
+        raise UsageError(f"{printable(str(path), 200)} holds {holds}, and no profile", "alexnet-bench report shows it")
     return found
 
 

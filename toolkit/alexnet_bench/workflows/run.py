@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.backends.protocol import Backend, LoadRequest
-from alexnet_bench.backends.registry import availability, choose_backend, get_backend
+from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Ceilings, Profile, ProfileSet
+from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import cache_dir
+from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
@@ -54,9 +55,9 @@ def run(
     Raises:
         AlexnetBenchError: its subclass says what is wrong with the model, the options or the machine.
     """
-    subject = _subject(model, options, progress)
+    subject = _subject(model, options, batches, progress)
     cases = [_count_subject(subject, options, batch) for batch in batches]
-    with tempfile.TemporaryDirectory(prefix="alexnet-bench-") as scratch:
+    with ScratchFolder() as scratch:
         runs = _run(subject, cases, options, Path(scratch), progress)
     profiles = _assemble(cases, runs, budgets)
     if any(map(_above_compute_roof, profiles)):
@@ -75,7 +76,7 @@ class _Subject:
         file: of the model.
         backend: that runs it.
         engine: that was built from it, or is the model itself; None when the model runs as it is.
-        run: the file that the backend loads.
+        run: the file that the backend loads, or its graph.
     """
 
     model: ResolvedModel
@@ -84,8 +85,13 @@ class _Subject:
     engine: EngineInUse | None
     run: ModelFile
 
+    @property
+    def is_plan(self) -> bool:
+        """Whether the engine is in the format of its runtime, and `run` its graph alone, without weights."""
+        return self.engine is not None and is_plan(self.engine.file)
 
-def _subject(model: str | Path, options: Options, progress: Progress) -> _Subject:
+
+def _subject(model: str | Path, options: Options, batches: Sequence[int | None], progress: Progress) -> _Subject:
     given = given_engine(str(model), backend=options.backend)
     if given is not None:
         if options.wants_engine:
@@ -93,13 +99,15 @@ def _subject(model: str | Path, options: Options, progress: Progress) -> _Subjec
                 f"{printable(str(model), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
             )
         engine, resolved = given
+        if engine.tuned:
+            progress(engine.tuned)
         file = open_model(resolved.path)
         return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file)
     backend = choose_backend(options.backend)
     progress(f"reading {model}")
     resolved = resolve(model)
     file = open_model(resolved.path)
-    if not options.wants_engine:
+    if not (options.wants_engine or backend.planner):  # those run nothing but engines
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")
         return _Subject(resolved, file, backend, None, file)
@@ -111,15 +119,19 @@ def _subject(model: str | Path, options: Options, progress: Progress) -> _Subjec
         optimize=options.optimize,
         timeout_s=options.timeout_s,
         progress=progress,
+        batches=batches,
+        shapes=options.shapes,
     )
-    return _Subject(resolved, file, get_backend(built.recipe.backend), built, open_model(built.file))
+    return _Subject(resolved, file, get_backend(built.recipe.backend), built, open_model(graph_file(built.file)))
 
 
 def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Sequence[Budget]) -> tuple[Profile, ...]:
     profiles = []
     for case, run in zip(cases, runs, strict=True):
-        version = run.latency.loaded.backend_version
-        here = environment.describe(backend=run.backend, backend_version=version, threads=run.threads)
+        loaded = run.latency.loaded
+        here = environment.describe(
+            backend=run.backend, backend_version=loaded.backend_version, threads=run.threads, settings=loaded.settings
+        )
         profiles.append(measured_profile(case, run, budgets, here))
     return tuple(profiles)
 
@@ -140,14 +152,17 @@ def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Co
 def _run(
     subject: _Subject, cases: Sequence[Counted], options: Options, scratch: Path, progress: Progress
 ) -> list[Measured]:
-    external.check_present(subject.file.path, subject.file.proto)
+    _check_device_api(subject.backend, options)
+    has_weights = not (subject.is_plan and subject.file is subject.run)
+    if has_weights:
+        external.check_present(subject.file.path, subject.file.proto)
     limits.check_functions(subject.file)
     for case in cases:
         limits.check_memory(case.costs, case.batch)
-    threads = options.threads or usable_cores()
+    threads = options.threads or (subject.engine and subject.engine.recipe.threads) or usable_cores()
     to_run = [
         LatencyCase(
-            _request(subject, case, threads),
+            _request(subject, case, threads, options),
             _write_inputs(case, subject.model, options.seed, scratch / str(index)),
             limits.deadlines(case.costs, options.timeout_s),
         )
@@ -155,25 +170,36 @@ def _run(
     ]
     latencies = measure_latency(to_run, seconds=options.seconds, processes=options.processes, progress=progress)
     progress("layer times")
-    named = named_copy(subject.run)
+    named = None if subject.is_plan else named_copy(subject.run)
     times = [
         measure_layers(case, counted.run_graph, seconds=options.seconds / 3, named_model=named)
         for case, counted in zip(to_run, cases, strict=True)
     ]
     progress("ceilings of this machine")
     ceilings = _ceilings(subject.backend.name, threads)
-    weights = weights_sha256(subject.file)
+    weights = weights_sha256(subject.file) if has_weights else None
     return [
         Measured(subject.backend.name, latency, layer_times, ceilings, threads, options.seed, weights)
         for latency, layer_times in zip(latencies, times, strict=True)
     ]
 
 
-def _request(subject: _Subject, case: Counted, threads: int) -> LoadRequest:
+def _check_device_api(backend: Backend, options: Options) -> None:
+    """Raises UsageError where a package for a device is named, and the backend does not ask for any."""
+    if options.device_api is not None and not backend.planner:
+        having = " and ".join(item.name for item in BACKENDS if item.planner)
+        raise UsageError(
+            f"--{options.device_api} is for {having}, and {backend.name} manages its own memory",
+            f"leave it out, or name another --backend than {backend.name}",
+        )
+
+
+def _request(subject: _Subject, case: Counted, threads: int, options: Options) -> LoadRequest:
     if subject.engine is not None:
-        return load_request(subject.engine.recipe, subject.engine.file, case.graph, threads)
+        request = load_request(subject.engine.recipe, subject.engine.file, case.graph, threads)
+        return replace(request, settings=request.settings | options.run_settings)
     path = str(subject.model.path.resolve())
-    return LoadRequest(subject.backend.name, path, threads, shapes=_input_shapes(case))
+    return LoadRequest(subject.backend.name, path, threads, settings=options.run_settings, shapes=_input_shapes(case))
 
 
 def _ceilings(backend: str, threads: int, *, refresh: bool = False) -> Ceilings:

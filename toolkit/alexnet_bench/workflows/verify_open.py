@@ -6,15 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from alexnet_bench.backends.registry import availability, choose_backend
-from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.loading import BESIDE, Engine, check_usable, check_whole, find_engine, graph_file
 from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.tuned import recipe_in_force
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
@@ -34,7 +33,7 @@ class Opened:
         pixel_range: of images, where it is known.
         stored: outputs from elsewhere.
         built: the engine with its passport.
-        recipe: that it was built by.
+        recipe: that it was built by, with the settings that it is to run with.
     """
 
     name: str
@@ -99,13 +98,8 @@ def _is_engine(text: str) -> bool:
 
 def _built(text: str) -> Opened:
     engine = find_engine(text, engines_root())
-    try:
-        recipe = msgspec.convert(engine.passport.recipe, Recipe)
-    except msgspec.ValidationError as error:
-        raise EngineError(
-            f"the passport of {printable(text, 200)} holds no recipe to follow: {printable(str(error), 200)}",
-            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
-        ) from None
+    check_whole(engine, memo_folder())  # before its graph is looked at, of which nothing could be believed
+    recipe = recipe_in_force(engine.passport)
     return Opened(printable(text, 200), open_model(graph_file(engine.file)), built=engine, recipe=recipe)
 
 

@@ -181,8 +181,9 @@ def _engine(
     else:
         backend = choose_backend(options.backend)
         named, how = _precision(options, graph, "")
-        request = LoadRequest(backend.name, _path(side), 1, precision=precision.asked_of_backend(named, graph, backend))
-    request = replace(request, threads=options.threads or usable_cores(), shapes=dict(shapes) if fixed else {})
+        told = precision.asked_of_backend(named, graph, backend)
+        request = LoadRequest(backend.name, _path(side), usable_cores(), precision=told)
+    request = replace(request, threads=options.threads or request.threads, shapes=dict(shapes) if fixed else {})
     get_backend(request.backend)
     return _model_side(side, graph, request, write_inputs(feeds, graph, folder), options), named, how
 

@@ -1,0 +1,128 @@
+"""However sizes are given, one engine has one key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange
+from alexnet_bench.engine.sizes import settled
+from tests.unit.backends.tensorrt_here import needs_rtx
+
+_ORT = Recipe(name="fp32", backend="onnxruntime-cpu", precision="fp32")
+_PLAN = Recipe(name="fp32", backend="tensorrt-rtx", precision="fp32")
+
+
+def _model(path: Path, **inputs: list[int | str | None]) -> Path:
+    """The sum of the inputs over all their elements."""
+    nodes = [helper.make_node("ReduceSum", [name], [f"{name}_sum"], keepdims=0) for name in inputs]
+    nodes.append(helper.make_node("Sum", [f"{name}_sum" for name in inputs], ["y"]))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+    graph = helper.make_graph(nodes, "g", values, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.fixture
+def any_batch(tmp_path: Path) -> Path:
+    return _model(tmp_path / "any.onnx", x=["N", 4])
+
+
+@pytest.fixture
+def of_one(tmp_path: Path) -> Path:
+    return _model(tmp_path / "one.onnx", x=[1, 4])
+
+
+@pytest.fixture
+def of_text(tmp_path: Path) -> Path:
+    """Two inputs with the same open sizes."""
+    return _model(tmp_path / "text.onnx", ids=["N", "T"], mask=["N", "T"])
+
+
+def _batch(recipe: Recipe, *sizes: int) -> Recipe:
+    low, usual, high = sizes if len(sizes) == 3 else sizes * 3
+    return msgspec.structs.replace(recipe, batch=BatchRange(low, usual, high))
+
+
+def _shapes(recipe: Recipe, **shapes: tuple[int, ...]) -> Recipe:
+    return msgspec.structs.replace(recipe, shapes={name: ShapeRange(*[shape] * 3) for name, shape in shapes.items()})
+
+
+def test_nothing_said_is_left_alone_and_the_model_is_not_read(tmp_path: Path) -> None:
+    for recipe in (_ORT, _PLAN):
+        assert settled(recipe, tmp_path / "none.onnx") is recipe
+
+
+@pytest.mark.parametrize("recipe", [_ORT, _PLAN], ids=lambda recipe: recipe.backend)
+def test_a_batch_that_is_the_models_own_is_nothing_said(recipe: Recipe, of_one: Path) -> None:
+    assert settled(_batch(recipe, 1), of_one) == recipe
+    assert settled(_shapes(recipe, x=(1, 4)), of_one) == recipe
+
+
+def test_a_runtime_that_fixes_the_batch_at_1_does_so_when_told_to(any_batch: Path) -> None:
+    assert settled(_batch(_PLAN, 1), any_batch) == _PLAN
+    assert settled(_shapes(_PLAN, x=(1, 4)), any_batch) == _PLAN
+    assert settled(_batch(_PLAN, 2), any_batch) != _PLAN
+
+
+def test_an_engine_for_any_batch_is_not_one_for_batch_1(any_batch: Path) -> None:
+    assert settled(_batch(_ORT, 1), any_batch) == _shapes(_ORT, x=(1, 4))
+    assert settled(_batch(_ORT, 1), any_batch) != _ORT
+
+
+@pytest.mark.parametrize("recipe", [_ORT, _PLAN], ids=lambda recipe: recipe.backend)
+def test_a_batch_and_a_shape_that_say_the_same_are_one(recipe: Recipe, any_batch: Path, of_text: Path) -> None:
+    assert settled(_batch(recipe, 3), any_batch) == settled(_shapes(recipe, x=(3, 4)), any_batch)
+    one, both = _shapes(recipe, ids=(2, 7)), _shapes(recipe, ids=(2, 7), mask=(2, 7))
+    assert settled(one, of_text) == settled(both, of_text) == both
+    assert settled(_batch(_shapes(recipe, ids=(1, 7)), 2), of_text) == both
+
+
+@pytest.mark.parametrize("recipe", [_ORT, _PLAN], ids=lambda recipe: recipe.backend)
+def test_other_sizes_are_another_engine(recipe: Recipe, any_batch: Path) -> None:
+    made = [recipe, *(_batch(recipe, *sizes) for sizes in ((2,), (3,), (1, 2, 3), (1, 3, 3), (2, 2, 3)))]
+    assert len({str(settled(item, any_batch)) for item in made}) == len(made)
+
+
+def test_an_input_that_is_left_open_is_not_one_that_is_given(tmp_path: Path) -> None:
+    path = _model(tmp_path / "two.onnx", x=["N", 4], y=["M", 5], z=[None, 2])
+    one, all_three = _shapes(_ORT, x=(1, 4)), _shapes(_ORT, x=(1, 4), y=(1, 5), z=(1, 2))
+    assert settled(one, path) == one
+    assert settled(all_three, path) == all_three
+    assert settled(_batch(_ORT, 1), path) == all_three
+
+
+def test_sizes_that_do_not_fit_are_left_to_the_build(of_one: Path, of_text: Path) -> None:
+    for recipe, path in ((_batch(_ORT, 2), of_one), (_shapes(_ORT, q=(1,)), of_one), (_batch(_ORT, 1), of_text)):
+        assert settled(recipe, path) is recipe
+    with pytest.raises(ShapeError, match="fixed at batch 1"):
+        build_engine(of_one, options=BuildOptions(backend="onnxruntime-cpu", batch=2))
+
+
+def test_the_cache_finds_an_engine_however_its_sizes_are_given(any_batch: Path, of_one: Path) -> None:
+    first = build_engine(any_batch, options=BuildOptions(backend="onnxruntime-cpu", batch=3))
+    again = build_engine(any_batch, options=BuildOptions(backend="onnxruntime-cpu", shapes={"x": (3, 4)}))
+    assert (again.cache_hit, again.key) == (True, first.key)
+    plain = build_engine(of_one, options=BuildOptions(backend="onnxruntime-cpu"))
+    asked = build_engine(of_one, options=BuildOptions(backend="onnxruntime-cpu", batch=1))
+    assert (asked.cache_hit, asked.key) == (True, plain.key)
+
+
+@needs_rtx
+def test_a_plan_for_batch_1_is_the_one_for_no_batch() -> None:
+    plain = build_engine("lenet-5", options=BuildOptions(backend="tensorrt-rtx", precision="fp32"))
+    asked = build_engine("lenet-5", options=BuildOptions(backend="tensorrt-rtx", precision="fp32", batch=1))
+    assert (asked.cache_hit, asked.key, asked.engine_sha256) == (True, plain.key, plain.engine_sha256)
+
+
+def test_several_batches_leave_it_open_between_them(any_batch: Path) -> None:
+    built = build_engine(any_batch, options=BuildOptions(backend="onnxruntime-cpu", batch=(2, 8, 4)))
+    assert built.recipe["batch"] == {"min": 2, "opt": 2, "max": 8}
+    (info,) = onnx.load(built.path).graph.input
+    assert info.type.tensor_type.shape.dim[0].dim_param == "N"

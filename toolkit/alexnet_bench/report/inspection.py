@@ -1,0 +1,129 @@
+"""Inspected engines as text: every layer of one, or several on the same devices beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import IO
+
+from rich.console import Console
+from rich.text import Text
+
+from alexnet_bench.core.inspection import Inspection, InspectionSet
+from alexnet_bench.core.text import printable
+from alexnet_bench.core.units import quantity
+from alexnet_bench.report.console import Name, page, plain_table, safe
+from alexnet_bench.report.engines import passport_lines, print_lines
+from alexnet_bench.report.inspected_layers import Column, Row, columns_of, fitting, rows_of
+from alexnet_bench.report.markdown import escape
+from alexnet_bench.report.predicted import COMPARED, compared, prediction_lines, without_total
+
+_WIDTH_OF_FILES = 140
+
+
+def print_inspection(found: Inspection | InspectionSet, stream: IO[str], *, top: int | None = None) -> None:
+    """Prints every layer of an engine, then what it was built from; or several engines, a line for each device.
+
+    Args:
+        found: what to print.
+        stream: where to.
+        top: layers at most, those that take longest; None for a default, 0 for all. Layers of several engines are only
+            shown when it is given.
+    """
+    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+        if isinstance(found, Inspection):
+            _print_one(console, found, top)
+            return
+        for inspection in found.inspections if top is not None else ():
+            _print_one(console, inspection, top)
+            console.print()
+        _print_compared(console, found)
+
+
+def to_markdown(found: Inspection | InspectionSet, *, top: int | None = None) -> str:
+    """The same as Markdown for a pull request."""
+    if isinstance(found, Inspection):
+        return "\n".join(_section(found, top))
+    sections = [line for inspection in found.inspections for line in _section(inspection, top)]
+    return "\n".join([*_compared_section(found), *(sections if top is not None else [])])
+
+
+def _print_one(console: Console, inspection: Inspection, top: int | None) -> None:
+    console.print(safe(_title(inspection), "bold"))
+    console.print()
+    rows, rest = rows_of(inspection, top)
+    columns = fitting(columns_of(inspection), rows, console.width)
+    table = plain_table(*(column.heading for column in columns), gap=2 if console.width >= 110 else 1)
+    for row in rows:
+        table.add_row(*(_cell(column, row) for column in columns), style="dim" if row.layer.is_overhead else "")
+    for place, column in enumerate(columns):
+        table.columns[place].no_wrap = not column.is_name
+    console.print(table)
+    if rest:
+        console.print(safe(rest, "dim"))
+    console.print()
+    print_lines(console, _lines(inspection))
+
+
+def _cell(column: Column, row: Row) -> Name | Text:
+    return Name(column.text(row)) if column.is_name else safe(column.text(row))
+
+
+def _print_compared(console: Console, found: InspectionSet) -> None:
+    table = plain_table(*(heading for heading, _ in COMPARED))
+    for row in compared(found):
+        table.add_row(Name(row[0]), *map(safe, row[1:]))
+    table.columns[0].no_wrap = False
+    console.print(table)
+    console.print()
+    print_lines(console, without_total(found))
+
+
+def _section(inspection: Inspection, top: int | None) -> list[str]:
+    lines = [f"### {escape(_title(inspection))}", "", "| | |", "|---|---|"]
+    lines += [f"| {label} | {escape(text)} |" for label, text in _lines(inspection)]
+    columns, (rows, rest) = columns_of(inspection), rows_of(inspection, top)
+    headings = [column.heading.removeprefix(">").replace("\n", " ").strip() for column in columns]
+    lines += [
+        "",
+        "<details><summary>Layers</summary>",
+        "",
+        _row(headings),
+        _rule([column.heading for column in columns]),
+    ]
+    lines += [_row([escape(column.text(row)) for column in columns]) for row in rows]
+    return [*lines, *(["", escape(rest)] if rest else []), "", "</details>", ""]
+
+
+def _compared_section(found: InspectionSet) -> list[str]:
+    headings = [heading for heading, _ in COMPARED]
+    lines = [_row([heading.removeprefix(">") for heading in headings]), _rule(headings)]
+    lines += [_row([escape(cell) for cell in row]) for row in compared(found)]
+    return [*lines, "", *(f"{label}: {escape(text)}  " for label, text in without_total(found)), ""]
+
+
+def _title(inspection: Inspection) -> str:
+    passport = inspection.passport
+    shapes = ", ".join(f"{name} {'x'.join(map(str, sizes))}" for name, sizes in inspection.shapes.items())
+    return printable(f"{inspection.model} · {passport.backend} {passport.backend_version} · {shapes}", 300)
+
+
+def _lines(inspection: Inspection) -> list[tuple[str, str]]:
+    layers = inspection.layers
+    flop, moved = (sum(getattr(layer, name) or 0 for layer in layers) for name in ("flop", "bytes"))
+    macs = sum(layer.macs or 0 for layer in layers)
+    return [
+        *passport_lines(replace(inspection.passport, cache_hit=False)),
+        ("work", f"{macs:,} MAC; {quantity(flop, 'FLOP')} and {quantity(moved, 'B')} moved in the engine's own graph"),
+        *prediction_lines(inspection),
+        ("written by", inspection.producer or "-"),
+        ("here", "; ".join(inspection.reasons_against) or "may be used on this machine"),
+    ]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(headings: Iterable[str]) -> str:
+    return f"|{'|'.join('--:' if heading.startswith('>') else '---' for heading in headings)}|"
