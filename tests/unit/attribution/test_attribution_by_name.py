@@ -51,7 +51,9 @@ def test_fused_layers_and_overhead(hand: Hand) -> None:
         hand.layer("reorder", "b", "b", is_overhead=True),
         hand.layer("two", "b", "y"),
     ]
-    _check(_graph(hand), layers)
+    found = _check(_graph(hand), layers)
+    assert [owned.nodes for owned in found.owned[1:2]] == [()]
+    assert found.unattributed == ()
 
 
 def test_a_node_of_several_layers_is_shared(hand: Hand) -> None:

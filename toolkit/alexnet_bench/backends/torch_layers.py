@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from alexnet_bench.backends.run_record import check_runs, read_record
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
-from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 
 _FILE = "torch.json"
@@ -58,12 +58,8 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
     """
-    try:
-        record = msgspec.json.decode((folder / _FILE).read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BackendCrash(f"torch's layer times cannot be read: {error}", "is the disk full?") from None
-    if len(record.run_s) < timed_runs:
-        raise BackendCrash(f"torch's layer times hold {len(record.run_s)} runs of {timed_runs}")
+    record = read_record(folder / _FILE, Record, "torch")
+    check_runs(len(record.run_s), timed_runs, "torch")
     first = len(record.run_s) - timed_runs
     return LayerTimes(
         layers=tuple(_layer(call, graph) for call in record.calls),

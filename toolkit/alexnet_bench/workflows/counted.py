@@ -18,6 +18,7 @@ from alexnet_bench.graph.binding import taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.workflows import cautions, quoted
+from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.resolve import ResolvedModel
 
 if TYPE_CHECKING:
@@ -79,11 +80,10 @@ def count_case(
         AlexnetBenchError: its subclass says what is wrong with the model or the shapes.
     """
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=given_shapes)
-    sizes = graph.tensor(graph.inputs[0]).sizes if graph.inputs else None
     return Counted(
         graph,
         count(graph),
-        batch or (sizes[0] if sizes and sizes[0] > 0 else 1),
+        images_of(graph, batch),
         taken_as_one(file.proto.graph, given_shapes or {}) if batch is None else {},
         resolved.whole_on_one_card,
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from alexnet_bench.backends.run_record import check_runs, read_record
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes, NamedLayer
-from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 
 _FILE = "tensorrt.json"
@@ -58,12 +58,8 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
     """
-    try:
-        record = msgspec.json.decode((folder / _FILE).read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BackendCrash(f"TensorRT's layer times cannot be read: {error}", "is the disk full?") from None
-    if min(len(record.runs), len(record.run_s)) < timed_runs:
-        raise BackendCrash(f"TensorRT's layer times hold {len(record.runs)} runs of {timed_runs}")
+    record = read_record(folder / _FILE, Record, "TensorRT")
+    check_runs(min(len(record.runs), len(record.run_s)), timed_runs, "TensorRT")
     described = dict(_numbered(named_layers(read_plan_layers(record.layers), tf32=record.tf32)))
     runs = [_times(run, described) for run in record.runs[len(record.runs) - timed_runs :]]
     told = dict.fromkeys(key for run in runs for key in run)
