@@ -378,3 +378,21 @@ def test_which_first_dimensions_are_taken_as_one(given: dict[str, tuple[int, ...
         "g (float[L,3] x, float[L,3] y, float[4] z, float[3] w = {1.0, 2.0, 3.0}) => (float v) { v = Sum(x, y) }"
     )
     assert binding.taken_as_one(graph, given) == open_sizes
+
+
+@pytest.mark.parametrize(
+    ("declared", "batch", "found"),
+    [
+        ("N,3", 8, {}),
+        ("1,3", 1, {}),
+        ("1,3", 8, {"y": ("1x3", "8x3")}),
+        ("N,4", 1, {"y": ("Nx4", "1x3")}),
+        ("N", 1, {"y": ("N", "1x3")}),
+        ("M,3", 8, {}),  # a name is no number, and may be of anybody's choice
+    ],
+)
+def test_outputs_that_are_declared_otherwise(declared: str, batch: int, found: dict[str, tuple[str, str]]) -> None:
+    graph = onnx.parser.parse_graph(f"g (float[N,3] x) => (float[{declared}] y) {{ y = Relu(x) }}")
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    tensors = shape_inference.infer(model, batch=batch, given={}).tensors
+    assert binding.declared_otherwise(model.graph, tensors) == found

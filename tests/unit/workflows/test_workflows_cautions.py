@@ -140,3 +140,9 @@ def test_an_open_size_that_is_no_batch_is_said() -> None:
 @pytest.mark.parametrize("name", ["N", "batch", "batch_size", "s0", "decoder_batch", "unk__12", "None", "dim_0"])
 def test_a_batch_of_one_needs_no_word(name: str) -> None:
     assert list(cautions.of_sizes({"x": name})) == []
+
+
+def test_an_output_of_other_sizes_than_declared_is_said() -> None:
+    (caution,) = cautions.of_outputs({"y\x1b": ("1x10", "8x10")})
+    assert caution.code == "declared-size"
+    assert caution.message == "the file declares the output y\\x1b as 1x10, and 8x10 follows from the inputs"

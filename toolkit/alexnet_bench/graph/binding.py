@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ShapeError
-from alexnet_bench.core.graph import Dim
+from alexnet_bench.core.graph import Dim, Tensor
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.convert import MAX_ELEMENTS, MAX_RANK, required_inputs, tensor_from_info
 
@@ -56,6 +56,25 @@ def taken_as_one(graph: GraphProto, given: Mapping[str, Sequence[int]]) -> dict[
     sized = {dim for name in given for dim in shapes.get(name) or () if isinstance(dim, str)}
     first = {name: shape[0] for name in required_inputs(graph) if name not in given and (shape := shapes[name])}
     return {name: dim for name, dim in first.items() if isinstance(dim, str) and dim not in sized}
+
+
+def declared_otherwise(graph: GraphProto, tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, str]]:
+    """The outputs whose declared sizes are not those that follow from the inputs: both, written out, by output.
+
+    Args:
+        graph: as it is in the file.
+        tensors: with the sizes of the case.
+    """
+    found = {}
+    for info in graph.output:
+        declared, tensor = tensor_from_info(info).shape, tensors.get(info.name)
+        sizes = tensor.sizes if tensor else None
+        if declared is None or sizes is None:
+            continue
+        pairs = zip(declared, sizes, strict=False)
+        if len(declared) != len(sizes) or any(isinstance(dim, int) and dim != size for dim, size in pairs):
+            found[info.name] = (_written(declared), _written(sizes))
+    return found
 
 
 def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:

@@ -77,7 +77,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         environment=environment,
         warnings=(
             *cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes),
-            *cautions.of_sizes(case.open_sizes),
+            *case.cautions,
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
             *cautions.of_ceilings(run.ceilings, layers),

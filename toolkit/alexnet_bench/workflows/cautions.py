@@ -68,6 +68,16 @@ def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
             )
 
 
+def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Caution]:
+    """Outputs of other sizes than the file declares: ONNX Runtime runs such a model, and warns at each run."""
+    for name, (declared, sizes) in declared_otherwise.items():
+        yield Caution(
+            "declared-size",
+            f"the file declares the output {printable(name)} as {declared}, and {sizes} follows from the inputs",
+            "what follows is counted; export the model with the sizes that it has, or with a dynamic batch",
+        )
+
+
 def of_counts(coverage: Coverage) -> Iterator[Caution]:
     """What is not in the totals: operators without a formula, and operators whose shapes are unknown."""
     without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]

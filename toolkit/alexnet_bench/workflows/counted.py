@@ -13,8 +13,18 @@ from alexnet_bench.attribution.roofline import roof_time_s
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.core.profile import BudgetLine, Case, Environment, InputInfo, Memory, ModelInfo, Profile, Totals
-from alexnet_bench.graph.binding import taken_as_one
+from alexnet_bench.core.profile import (
+    BudgetLine,
+    Case,
+    Caution,
+    Environment,
+    InputInfo,
+    Memory,
+    ModelInfo,
+    Profile,
+    Totals,
+)
+from alexnet_bench.graph.binding import declared_otherwise, taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.workflows import cautions, quoted
@@ -48,7 +58,7 @@ class Counted:
         graph: the user's, with the shapes of the case.
         costs: of the graph.
         batch: images of one forward pass.
-        open_sizes: names of first dimensions that were taken as 1, by input, as nothing else was asked for.
+        cautions: of the sizes of its inputs and outputs.
         whole_on_one_card: layers that a budget of several cards does not split.
         engine: what is run in place of the graph, when something is.
     """
@@ -56,7 +66,7 @@ class Counted:
     graph: Graph
     costs: CostTable
     batch: int
-    open_sizes: Mapping[str, str]
+    cautions: tuple[Caution, ...] = ()
     whole_on_one_card: tuple[str, ...] = ()
     engine: EngineGraph | None = None
 
@@ -80,11 +90,13 @@ def count_case(
         AlexnetBenchError: its subclass says what is wrong with the model or the shapes.
     """
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=given_shapes)
+    proto = file.proto.graph
+    open_sizes = taken_as_one(proto, given_shapes or {}) if batch is None else {}
     return Counted(
         graph,
         count(graph),
         images_of(graph, batch),
-        taken_as_one(file.proto.graph, given_shapes or {}) if batch is None else {},
+        (*cautions.of_sizes(open_sizes), *cautions.of_outputs(declared_otherwise(proto, graph.tensors))),
         resolved.whole_on_one_card,
     )
 
@@ -105,7 +117,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         ceilings=None,
         budget=budget_lines(case, budgets, None),
         environment=environment,
-        warnings=(cautions.not_run(), *cautions.of_sizes(case.open_sizes), *cautions.of_counts(coverage)),
+        warnings=(cautions.not_run(), *case.cautions, *cautions.of_counts(coverage)),
     )
 
 
