@@ -12,6 +12,7 @@ from benchmarks.questions import (
     engine_commands,
     engine_fastest,
     engine_ort,
+    engine_tensorrt,
     latency,
     layer_run_cost,
     peers_counts,
@@ -51,4 +52,5 @@ BENCHMARKS = (
     Benchmark("engine-ort", "how fast is our engine for ONNX Runtime, against stock ONNX Runtime?", engine_ort.run),
     Benchmark("engine-fastest", "is the fastest backend that we name as fast as the best peer?", engine_fastest.run),
     Benchmark("engine-commands", "how long do a cached build-engine and a verify take?", engine_commands.run),
+    Benchmark("engine-tensorrt", "how large are TensorRT-RTX's engines, and whose their layers?", engine_tensorrt.run),
 )
