@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ShapeError
-from alexnet_bench.core.graph import Tensor
+from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import naming
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
 
 Shape = tuple[int, ...]
-Check = Callable[["NodeProto", Sequence[Shape]], str]
+Check = Callable[[Node, Sequence[Shape]], str]
 """Why the inputs of a node cannot be together, "" if they can; all their sizes are known."""
 
 _HINT = (
@@ -26,32 +21,30 @@ _HINT = (
 )
 
 
-def check(graph: GraphProto, tensors: Mapping[str, Tensor]) -> None:
+def check(nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> None:
     """Looks at every node of the main graph whose inputs are all known.
 
     Args:
-        graph: with the sizes of the case bound.
+        nodes: of the main graph.
         tensors: what follows from its inputs and weights, and nothing that the file only declares.
 
     Raises:
         ShapeError: the inputs of a node do not fit each other; the message names the first.
     """
-    for position, node in enumerate(graph.node):
-        why = _contradiction(node, tensors)
+    for node in nodes:
+        look = None if node.domain else _CHECKS.get(node.op_type)
+        why = look and _contradiction(node, look, tensors)
         if why:
-            name = printable(naming.identities(graph)[position])
             raise ShapeError(
-                f"the shapes contradict each other at node {name} ({printable(node.op_type)}): {why}", _HINT
+                f"the shapes contradict each other at node {printable(node.name)} ({printable(node.op_type)}): {why}",
+                _HINT,
             )
 
 
-def _contradiction(node: NodeProto, tensors: Mapping[str, Tensor]) -> str:
-    look = _CHECKS.get(node.op_type)
-    if look is None or node.domain:
-        return ""
-    shapes = _known(node.input, tensors)
+def _contradiction(node: Node, look: Check, tensors: Mapping[str, Tensor]) -> str:
+    shapes = _known(node.inputs, tensors)
     if look is _elements and shapes is not None:
-        shapes = _known((*node.input[:1], *node.output[:1]), tensors)
+        shapes = _known((*node.inputs[:1], *node.outputs[:1]), tensors)
     return look(node, shapes) if shapes and len(shapes) > 1 else ""
 
 
@@ -67,12 +60,12 @@ def _known(names: Iterable[str], tensors: Mapping[str, Tensor]) -> list[Shape] |
     return found
 
 
-def _broadcast(node: NodeProto, shapes: Sequence[Shape]) -> str:
+def _broadcast(node: Node, shapes: Sequence[Shape]) -> str:
     """As numpy. Before opset 7 an attribute says which axes meet, which is another rule."""
     first = shapes[0]
     if all(shape == first for shape in shapes):
         return ""
-    if any(item.name in ("axis", "broadcast") for item in node.attribute):
+    if not node.attributes.keys().isdisjoint(("axis", "broadcast")):
         return ""
     return "" if _can_broadcast(shapes) else f"{_written(shapes)} cannot be broadcast"
 
@@ -84,7 +77,7 @@ def _can_broadcast(shapes: Sequence[Shape]) -> bool:
     return True
 
 
-def _matmul(_: NodeProto, shapes: Sequence[Shape]) -> str:
+def _matmul(_: Node, shapes: Sequence[Shape]) -> str:
     left, right = shapes[:2]
     if not left or not right:
         return "a scalar has no product of matrices"
@@ -95,7 +88,7 @@ def _matmul(_: NodeProto, shapes: Sequence[Shape]) -> str:
     return "" if _can_broadcast(batches) else f"{_written(batches)} cannot be broadcast"
 
 
-def _gemm(node: NodeProto, shapes: Sequence[Shape]) -> str:
+def _gemm(node: Node, shapes: Sequence[Shape]) -> str:
     left, right = shapes[:2]
     if len(left) != 2 or len(right) != 2:
         return ""
@@ -103,7 +96,7 @@ def _gemm(node: NodeProto, shapes: Sequence[Shape]) -> str:
     return "" if inner == inner_too else f"A has {inner:,} columns, B has {inner_too:,} rows"
 
 
-def _conv(node: NodeProto, shapes: Sequence[Shape]) -> str:
+def _conv(node: Node, shapes: Sequence[Shape]) -> str:
     data, weights = shapes[:2]
     if len(data) < 3 or len(weights) != len(data):
         return ""
@@ -112,7 +105,7 @@ def _conv(node: NodeProto, shapes: Sequence[Shape]) -> str:
     return "" if data[1] == wanted else f"{data[1]:,} channels go in, its weights are for {wanted:,}"
 
 
-def _concat(node: NodeProto, shapes: Sequence[Shape]) -> str:
+def _concat(node: Node, shapes: Sequence[Shape]) -> str:
     ranks = {len(shape) for shape in shapes}
     axis = _integer(node, "axis", 1)
     rank = min(ranks)
@@ -122,13 +115,14 @@ def _concat(node: NodeProto, shapes: Sequence[Shape]) -> str:
     return "" if len(others) == 1 else f"{_written(shapes)} differ beside axis {axis}"
 
 
-def _elements(_: NodeProto, shapes: Sequence[Shape]) -> str:
+def _elements(_: Node, shapes: Sequence[Shape]) -> str:
     before, after = map(prod, shapes)
     return "" if before == after else f"{before:,} elements go in, {after:,} come out"
 
 
-def _integer(node: NodeProto, name: str, default: int) -> int:
-    return next((item.i for item in node.attribute if item.name == name), default)
+def _integer(node: Node, name: str, default: int) -> int:
+    found = node.attributes.get(name, default)
+    return found if isinstance(found, int) else default
 
 
 def _written(shapes: Iterable[Shape]) -> str:

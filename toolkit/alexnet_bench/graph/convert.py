@@ -25,14 +25,15 @@ MAX_RANK = 64
 
 def node_from_proto(proto: NodeProto, identity: str) -> Node:
     """One operator as plain data; its subgraphs only as the names that they capture."""
-    inner, domain = subgraphs(proto), proto.domain
+    attributes, domain = proto.attribute, proto.domain
+    inner = subgraphs(proto) if attributes else []
     return Node(
         name=identity,
         op_type=proto.op_type,
         domain="" if domain == "ai.onnx" else domain,
         inputs=tuple(proto.input),
         outputs=tuple(proto.output),
-        attributes={item.name: attribute_value(item) for item in proto.attribute},
+        attributes={item.name: attribute_value(item) for item in attributes},
         has_subgraph=bool(inner),
         captured=tuple(sorted({name for graph in inner for name in _captured(graph)})) if inner else (),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError, ShapeError
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import bodies, external, foreign, functions, liveness, naming, shapes, wire
+from alexnet_bench.graph import bodies, contradictions, external, foreign, functions, liveness, naming, shapes, wire
 from alexnet_bench.graph.convert import (
     graph_outputs,
     initialisers_of,
@@ -20,7 +20,7 @@ from alexnet_bench.graph.convert import (
     required_inputs,
 )
 from alexnet_bench.graph.file_bytes import Blocks, blocks, mapped, shown
-from alexnet_bench.graph.walk import all_names
+from alexnet_bench.graph.walk import names_are_text
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -89,7 +89,7 @@ def build_graph(
         given_shapes: sizes by input name, where the user gave them.
 
     Raises:
-        ShapeError: a dimension is needed and not known, or the shapes given do not fit.
+        ShapeError: a dimension is needed and not known, the shapes given do not fit, or those of a node do not.
         ModelError: the graph has a cycle, or a node reads what nothing makes.
     """
     try:
@@ -99,6 +99,7 @@ def build_graph(
         positions = {identity: position for position, identity in enumerate(names)}
         order = [positions[node.name] for node in nodes]
         inferred = shapes.infer(model.proto, order=order, batch=batch, given=given_shapes or {})
+        contradictions.check(nodes, inferred.followed)
         constants = liveness.constant_tensors(nodes, initialisers_of(proto))
         outputs = graph_outputs(proto)
         graph = Graph(
@@ -185,7 +186,7 @@ def _decode(path: Path, content: bytes) -> ModelProto:
             f"{shown(path)}: the graph has no outputs, so no node of it does anything", "export the model again"
         )
     # Protobuf hands over a name that is not UTF-8 as bytes.
-    if not set(map(type, all_names(proto))) <= {str}:
+    if not names_are_text(proto):
         raise ModelError(f"{shown(path)} is damaged: a name in it is not UTF-8", "copy or export the model again")
     return proto
 

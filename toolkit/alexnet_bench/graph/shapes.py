@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import contradictions, contrib, folding, old_opsets, oversize
+from alexnet_bench.graph import contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.functions import calls_explode
@@ -31,10 +31,12 @@ class Inferred:
 
     Attributes:
         tensors: of the main graph, by name.
+        followed: those of them that follow from its inputs and weights, and are not only declared.
         nodes: of the main graph in topological order, the graphs inside them with their own shapes.
     """
 
     tensors: dict[str, Tensor]
+    followed: dict[str, Tensor]
     nodes: tuple[NodeProto, ...]
 
 
@@ -54,7 +56,7 @@ def infer(
             when the file's is one.
 
     Raises:
-        ShapeError: a size is needed and not known, or one given does not fit the model, or the model itself.
+        ShapeError: a size is needed and not known, or one given does not fit the model.
         ModelError: shape inference cannot be done at all.
     """
     import onnx
@@ -74,8 +76,7 @@ def infer(
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
     inferred = _infer(bound, operators)
-    tensors = _completed(inferred, tensors_of(inferred.graph), made, sizes)
-    contradictions.check(bound.graph, tensors)
+    followed = tensors = _completed(inferred, tensors_of(inferred.graph), made, sizes)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -84,11 +85,11 @@ def infer(
     if gaps:
         bound.graph.value_info.extend(gaps)
         inferred = _infer(bound, operators)
-        followed = {name: tensor for name, tensor in tensors.items() if not _unknown(name, tensors)}
-        tensors = tensors_of(inferred.graph) | followed
+        known = {name: tensor for name, tensor in followed.items() if not _unknown(name, followed)}
+        tensors = tensors_of(inferred.graph) | known
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
         tensors = _completed(inferred, tensors, made, sizes)
-    return Inferred(tensors, tuple(inferred.graph.node))
+    return Inferred(tensors, followed, tuple(inferred.graph.node))
 
 
 def _completed(
