@@ -11,8 +11,7 @@ from pathlib import Path
 
 from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import cache_dir, find_workspace
-from alexnet_bench.network import architectures
+from alexnet_bench.core.workspace import engines_cache
 
 ONNX_PREFIX = "onnx:"
 _LONGEST_NAME = 64
@@ -47,15 +46,16 @@ def resolve(model: str | Path) -> ResolvedModel:
         ModelError: a model of the onnx package that is not there.
     """
     text = str(model)
-    if text in architectures.names():
+    path = Path(text)
+    is_path = bool(path.suffix) or len(path.parts) > 1
+    if not is_path and text in _reference_names():
         return _reference(text)
     if text.startswith(ONNX_PREFIX):
         return _inside_onnx(text)
-    path = Path(text)
     # os.path, because Path.exists() raises where a name is too long or a folder may not be entered.
-    if os.path.exists(path) or ((path.suffix or len(path.parts) > 1) and _may_be_opened(path)):  # noqa: PTH110
+    if os.path.exists(path) or (is_path and _may_be_opened(path)):  # noqa: PTH110
         return ResolvedModel(printable(path.stem or text), path)
-    close = _closest(text, [*architectures.names(), *onnx_package_models()])
+    close = _closest(text, [*_reference_names(), *onnx_package_models()])
     raise UsageError(
         f"{printable(text)} is neither a model's name nor a file",
         f"{_did_you_mean(close)}`alexnet-bench models` lists the names",
@@ -71,13 +71,14 @@ def onnx_package_models() -> dict[str, Path]:
     return {ONNX_PREFIX + path.stem.removeprefix("light_"): path for path in sorted(folder.glob("light_*.onnx"))}
 
 
-def engines_cache() -> Path:
-    """Where exported networks are kept: the workspace's `engines/cache`, else the user's cache folder."""
-    workspace = find_workspace(Path.cwd())
-    return workspace / "engines" / "cache" if workspace else cache_dir()
+def _reference_names() -> Sequence[str]:
+    from alexnet_bench.network import architectures  # files do without, and are counted sooner
+
+    return architectures.names()
 
 
 def _reference(name: str) -> ResolvedModel:
+    from alexnet_bench.network import architectures
     from alexnet_bench.workflows.export import reference_file
 
     network = architectures.get(name)
