@@ -44,7 +44,7 @@ class Exports:
             UsageError: a file could not hold what is asked for, or two want the same place.
             OutputError: a file cannot be written.
         """
-        files = [Path(target) for target in (self.times, self.profile, self.layer_info) if target is not None]
+        files = self._files
         if files and (batches != 1 or not is_one_run):
             raise UsageError(
                 "files of trtexec hold one run with one batch",
@@ -57,6 +57,10 @@ class Exports:
                 raise UsageError(f"{file} is a model, and would be replaced", "give a name that ends in .json")
             atomic.check_writable(file)
 
+    @property
+    def _files(self) -> list[Path]:
+        return [Path(target) for target in (self.times, self.profile, self.layer_info) if target is not None]
+
     def write(self, profile: Profile) -> None:
         """Writes what was asked for.
 
@@ -64,6 +68,8 @@ class Exports:
             UsageError: the profile does not have it.
             OutputError: a file could not be written after all.
         """
+        if not self._files:
+            return
         from alexnet_bench.report import trtexec
 
         if self.times is not None:
