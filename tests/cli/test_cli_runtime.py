@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 
+from alexnet_bench.backends.registry import availability, get_backend
 from tests.cli.hostile import INT64, assert_one_message, constant, loop, model, node, save, scan, value
 
 if TYPE_CHECKING:
@@ -143,8 +144,12 @@ print(availability(BACKENDS[0]).works)
 """
 
 
-@pytest.mark.parametrize("name", ["onnxruntime-tensorrt"])
-def test_a_backend_to_come_is_said_to_be_planned(name: str, say: Say) -> None:
-    code, _, err = say("profile", "lenet-5", "--backend", name)
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_provider_that_is_not_here_is_refused_with_what_to_install(name: str, say: Say) -> None:
+    here = availability(get_backend(name))
+    if here.works:
+        pytest.skip("it works here")
+    code, _, err = say("profile", "onnx:squeezenet", "--backend", name)
     assert code == 2
-    assert_one_message(err, f"backend {name} is planned, and not in this version")
+    assert_one_message(err, f"backend {name} does not work here: {here.reason}")
+    assert get_backend(name).install in err

@@ -28,10 +28,10 @@ def gpu() -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture
-def cuda_provider() -> str:
-    """The name of the backend, where its runtime is installed."""
-    here = availability(get_backend("onnxruntime-cuda"))
+@pytest.fixture(params=["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def cuda_provider(request: pytest.FixtureRequest) -> str:
+    """The name of a backend, where its runtime is installed."""
+    here = availability(get_backend(request.param))
     if not here.works:
         pytest.skip(here.reason)
     return here.backend

@@ -1,7 +1,8 @@
-"""ONNX Runtime's CUDA provider: attributed, right, and never the CPU in disguise."""
+"""ONNX Runtime's CUDA and TensorRT providers: attributed, right, and never the CPU in disguise."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -11,12 +12,12 @@ from onnx import TensorProto, helper
 from alexnet_bench import Options, VerifyOptions, profile, verify
 from alexnet_bench.core.errors import BackendRefusal
 
-QUICK = Options(backend="onnxruntime-cuda", seconds=1.0, processes=2)
+QUICK = Options(seconds=1.0, processes=2)
 
 
 @pytest.mark.parametrize("name", ["lenet-5", "alexnet-2012", "onnx:resnet50"])
 def test_layers_belong_to_the_nodes_of_the_model(name: str, cuda_provider: str) -> None:
-    found = profile(name, options=QUICK)
+    found = profile(name, options=replace(QUICK, backend=cuda_provider))
     assert found.engine is not None
     assert found.engine.backend == cuda_provider
     assert found.coverage.macs_attributed_fraction == 1.0

@@ -19,9 +19,10 @@ from alexnet_bench.backends.worker import Samples
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.profile import Ceilings
-from alexnet_bench.measure import ceiling_runs, environment
+from alexnet_bench.measure import ceiling_runs, ceiling_sizes, environment
 from alexnet_bench.measure import ceilings as measured
 from alexnet_bench.measure.ceiling_runs import Kernel, measure_ceilings
+from alexnet_bench.measure.ceiling_sizes import sizes_for
 from alexnet_bench.measure.ceilings import higher, measured_ceilings
 
 KNOWN = Ceilings({"float32": 2e11}, 3e10, {"float32": 1e11}, 2e10, "by hand", ceiling_runs.METHOD_VERSION)
@@ -66,7 +67,7 @@ def test_another_backend_version_or_thread_count_is_another_measurement(
     assert len(counted) == 4
 
 
-@pytest.mark.parametrize("what", ["METHOD_VERSION", "cpu_model", "usable_cores"])
+@pytest.mark.parametrize("what", ["METHOD_VERSION", "cpu_model", "usable_cores", "nvidia_cards"])
 def test_another_machine_or_method_is_another_measurement(
     what: str, tmp_path: Path, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,17 +201,21 @@ def test_what_the_real_runtime_computes_each_product_in() -> None:
         assert refused.rates or "MatMul" in refused.why_none, "the product is refused, not what stands around it"
 
 
+class Silent:
+    """A worker that runs nothing."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+
+    def load(self, *_: object) -> None: ...
+
+    def sample(self, **_: object) -> Samples:
+        return Samples([1.0], None)
+
+    def unload(self) -> None: ...
+
+
 def test_the_casts_around_a_product_do_not_say_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Silent:
-        scratch = tmp_path
-
-        def load(self, *_: object) -> None: ...
-
-        def sample(self, **_: object) -> Samples:
-            return Samples([1.0], None)
-
-        def unload(self) -> None: ...
-
     layers = (
         EngineLayer("before", "Cast", ("x",), ("x",), is_overhead=True, compute_dtype="float16"),
         EngineLayer("also", "Cast", ("x",), (PRODUCT,), is_overhead=True, compute_dtype="float16"),
@@ -219,7 +224,7 @@ def test_the_casts_around_a_product_do_not_say_its_type(tmp_path: Path, monkeypa
     )
     monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _: lambda *_, **__: LayerTimes(layers, {}, (), ()))
     kernel = ceiling_runs.product("float16", 8, 8, 8)
-    assert ceiling_runs.computed_dtype(Silent(), "b", 1, kernel) == "int8"  # type: ignore[arg-type]
+    assert ceiling_runs.computed_dtype(Silent(tmp_path), "b", 1, kernel) == "int8"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dtype", PRODUCT_TYPES)
@@ -235,10 +240,66 @@ def test_every_type_that_a_backend_names_can_be_written(backend: Backend) -> Non
     assert set(backend.products) <= set(PRODUCT_TYPES)
 
 
-def test_a_stream_is_larger_than_the_cache_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_on_the_processor_is_larger_than_its_cache_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for cache, stream in ((1 << 20, 256 << 20), (64 << 20, 512 << 20), (1 << 30, 1 << 30)):
-        monkeypatch.setattr(ceiling_runs, "last_level_cache_bytes", lambda size=cache: size)
-        assert ceiling_runs._stream_bytes() == stream
+        monkeypatch.setattr(ceiling_sizes, "last_level_cache_bytes", lambda size=cache: size)
+        assert sizes_for("cpu").stream_bytes == stream
+        assert sizes_for("cuda").stream_bytes == 1 << 30
+
+
+def test_products_on_a_gpu_are_larger_than_on_the_processor() -> None:
+    assert {dtype: sizes_for("cpu").of(dtype) for dtype in ("float32", "float64", "int8")} == {
+        "float32": (512, 2048),
+        "float64": (512,),
+        "int8": (512,),
+    }
+    assert {dtype: sizes_for("cuda").of(dtype) for dtype in ("float32", "float64", "int8")} == {
+        "float32": (4096, 8192),
+        "float64": (2048, 4096),
+        "int8": (4096, 8192),
+    }
+
+
+def test_the_registry_says_what_each_backend_runs_on() -> None:
+    on_gpu = {backend.name for backend in BACKENDS if backend.device == "cuda"}
+    assert on_gpu == {"onnxruntime-cuda", "onnxruntime-tensorrt", "tensorrt", "tensorrt-rtx"}
+
+
+@pytest.fixture
+def on_gpu(pretended: None, monkeypatch: pytest.MonkeyPatch) -> list[int]:  # noqa: ARG001
+    """What is multiplied on a backend for GPUs; the larger matrices do not fit."""
+    sides: list[int] = []
+
+    def rates(_: Worker, __: str, ___: int, kernel: Kernel) -> tuple[float, ...]:
+        sides.append(next(iter(kernel.inputs.values()))[-1])
+        if sides[-1] == 8192:
+            raise BackendRefusal("no memory")
+        return (1.0, 3.0, 2.0)
+
+    monkeypatch.setattr(ceiling_runs, "rates", rates)
+    monkeypatch.setattr(ceiling_runs, "get_backend", lambda _: replace(BACKEND, products=("float32",), device="cuda"))
+    return sides
+
+
+def test_what_does_not_fit_the_memory_of_a_gpu_leaves_the_rest(on_gpu: list[int]) -> None:
+    found = measure_ceilings("b", 2)
+    assert on_gpu == [4096, 8192, 16384, (1 << 30) // 12]
+    assert found.flop_per_s == {"float32": 3.0}
+    assert "products of 4096x4096" in found.source
+    assert "over 1024 MiB" in found.source
+
+
+def test_of_a_runtime_that_makes_one_layer_of_all_that_layer_is_the_product(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = EngineLayer("all", "TRTKernel", ("x",), ("y",), compute_dtype="float16")
+    copy = EngineLayer("copy", "MemcpyToHost", ("y",), ("y",), is_overhead=True, compute_dtype="float32")
+    other = replace(whole, name="more")
+    for layers, dtype in (((whole, copy), "float16"), ((whole, other), "")):
+        reads = lambda *_, layers=layers, **__: LayerTimes(layers, {}, (), ())  # noqa: E731
+        monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _, reads=reads: reads)
+        kernel = ceiling_runs.product("float16", 8, 8, 8)
+        assert ceiling_runs.computed_dtype(Silent(tmp_path), "b", 1, kernel) == dtype  # type: ignore[arg-type]
 
 
 def test_a_ceiling_is_higher_than_none() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -19,11 +19,13 @@ from typing import TypeVar
 import msgspec
 
 import alexnet_bench
-from alexnet_bench.backends.protocol import Loaded, LoadRequest, PlanBuilt, PlanRequest
+from alexnet_bench.backends.protocol import Described, Loaded, LoadRequest, PlanBuilt, PlanRequest
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.worker import Reply, Request, Samples
 from alexnet_bench.core import errors
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import runtimes_cache
 
 T = TypeVar("T")
 
@@ -37,6 +39,7 @@ _STDERR_TAIL = 400
 _DOING = {
     "load": "loading the model",
     "plan": "building the engine",
+    "describe": "loading the engine",
     "sample": "running it",
     "infer": "running it",
     "unload": "closing it",
@@ -117,7 +120,7 @@ class Worker:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
         """
-        asked = Request(op="load", load=request, inputs_dir=str(inputs_dir))
+        asked = Request(op="load", load=_with_engines(request), inputs_dir=str(inputs_dir))
         return self._ask(asked, self._deadlines.load_s, Loaded)
 
     def build(self, request: PlanRequest) -> PlanBuilt:
@@ -128,6 +131,16 @@ class Worker:
             BackendCrash: the worker died or hung.
         """
         return self._ask(Request(op="plan", plan=request), self._deadlines.load_s, PlanBuilt)
+
+    def describe(self, request: LoadRequest) -> Described:
+        """Loads an engine in the runtime's own format to ask it what it is; nothing is run.
+
+        Raises:
+            EngineError: the engine is damaged, or of another flavour, version or card.
+            BackendRefusal: the runtime does not take the engine.
+            BackendCrash: the worker died or hung.
+        """
+        return self._ask(Request(op="describe", load=request), self._deadlines.load_s, Described)
 
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
         """Wall times of consecutive runs.
@@ -229,6 +242,13 @@ class Worker:
         kind = getattr(errors, reply.error, errors.BackendCrash)
         error: errors.AlexnetBenchError = kind(reply.message, reply.hint)
         return error
+
+
+def _with_engines(request: LoadRequest) -> LoadRequest:
+    """Tells a runtime that builds engines for itself where to keep them; a worker's own folders go with it."""
+    if request.engines_dir is not None or not get_backend(request.backend).keeps_engines:
+        return request
+    return replace(request, engines_dir=str(runtimes_cache() / request.backend))
 
 
 def _how(code: int) -> str:

@@ -11,22 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from alexnet_bench.backends import onnxruntime_layers
+from alexnet_bench.backends.elf import needed_libraries
+from alexnet_bench.backends.onnxruntime_fallback import floats_on, refusal
 from alexnet_bench.backends.onnxruntime_session import (
     SETTINGS as SESSION_SETTINGS,
 )
-from alexnet_bench.backends.onnxruntime_session import (
-    TRACE_PREFIX,
-    open_session,
-    session_options,
-)
+from alexnet_bench.backends.onnxruntime_session import open_session, session_options
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.core.engine_layers import LayerTimes
-from alexnet_bench.core.errors import BackendCrash, BackendRefusal
-from alexnet_bench.core.graph import Graph, is_float
+from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
 
 if TYPE_CHECKING:
@@ -40,13 +36,14 @@ SETTINGS: Mapping[str, Setting] = {
 }
 _CPU = "CPUExecutionProvider"
 _LIBRARY = Path("capi", "libonnxruntime_providers_cuda.so")
-_DTYPES = {"float": "float32", "double": "float64"}
-_SHOWN = 5
+_NO_KERNEL = "they have no CUDA kernel for their type or attributes; --backend onnxruntime-cpu runs all of them"
 
 
 class OnnxRuntimeCuda:
     """A session whose inputs and outputs lie on the device; a run includes the copy of the outputs to the host."""
 
+    name = NAME
+    settings = SETTINGS
     provider = "CUDAExecutionProvider"
     device = "cuda"
 
@@ -64,8 +61,8 @@ class OnnxRuntimeCuda:
             BackendRefusal: ONNX Runtime does not take the model, or would run it on the CPU.
             UsageError: a setting that it does not have, or a type other than the model's own.
         """
-        settings = chosen(NAME, SETTINGS, request.settings)
-        check_precision(NAME, request.precision, ("float32",))
+        settings = chosen(self.name, self.settings, request.settings)
+        check_precision(self.name, request.precision, ("float32",))
         self._profiling = bool(request.layers_dir)
         self._graph = settings["cuda_graph"] == "on" and not self._profiling
         if self._profiling:
@@ -74,8 +71,9 @@ class OnnxRuntimeCuda:
         import onnxruntime as ort
 
         ort.disable_telemetry_events()
-        options = session_options(request, {name: settings[name] for name in SESSION_SETTINGS})
-        self._session = open_session(request, options, self._providers(settings))
+        if hasattr(ort, "preload_dlls"):  # the loader does not find CUDA and cuDNN inside NVIDIA's wheels
+            ort.preload_dlls(directory="")
+        self._session = self._open(request, settings)
         if self._session.get_providers()[0] != self.provider:
             raise BackendRefusal(
                 f"onnxruntime {ort.__version__} cannot use {self.provider}, and would run the model on the CPU",
@@ -105,9 +103,14 @@ class OnnxRuntimeCuda:
             self._session.end_profiling()
         self._session = self._binding = None
 
+    def _open(self, request: LoadRequest, settings: Mapping[str, str]) -> Any:
+        """A session of the request's model with those settings."""
+        check_linked(_LIBRARY)
+        options = session_options(request, {name: settings[name] for name in SESSION_SETTINGS})
+        return open_session(request, options, self._providers(settings))
+
     def _providers(self, settings: Mapping[str, str]) -> list[object]:
-        asked = {"enable_cuda_graph": str(int(self._graph)), "use_tf32": str(int(settings["tf32"] == "on"))}
-        return [(self.provider, asked), _CPU]
+        return [cuda_provider(settings, captures=self._graph), _CPU]
 
     def _bind(self, feeds: Mapping[str, np.ndarray]) -> None:
         import onnxruntime as ort
@@ -130,6 +133,41 @@ class OnnxRuntimeCuda:
             self._binding.bind_ortvalue_output(name, value)
 
 
+def cuda_provider(settings: Mapping[str, str], *, captures: bool) -> tuple[str, dict[str, str]]:
+    """The CUDA provider with its options.
+
+    Args:
+        settings: as `SETTINGS` has them.
+        captures: whether runs are captured and replayed by this provider.
+    """
+    asked = {"enable_cuda_graph": str(int(captures)), "use_tf32": str(int(settings["tf32"] == "on"))}
+    return OnnxRuntimeCuda.provider, asked
+
+
+def check_linked(library: Path) -> None:
+    """Loads what a provider is linked to; ONNX Runtime would say no more than that it cannot use it.
+
+    Args:
+        library: of the provider, within the folder of onnxruntime; where it is not there, nothing happens.
+
+    Raises:
+        BackendRefusal: a library is not there, or cannot be loaded.
+    """
+    import onnxruntime as ort
+
+    path = Path(ort.__file__).parent / library
+    if not path.is_file():
+        return
+    for name in needed_libraries(path):
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:
+            raise BackendRefusal(
+                f"{library.name} is linked to {printable(name)}, which cannot be loaded: {printable(str(error), 400)}",
+                'of CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]", or NVIDIA\'s packages for the system',
+            ) from None
+
+
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
     """As `onnxruntime_layers.read_layers`; that a kernel was left to the CPU is an error.
 
@@ -137,47 +175,9 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         BackendRefusal: kernels that compute floating-point numbers ran on the CPU.
         BackendCrash: the files are not there, or not what ONNX Runtime writes.
     """
-    fallen = kernels_on_cpu(folder)
-    if fallen:
-        more = f" and {len(fallen) - _SHOWN} more" if len(fallen) > _SHOWN else ""
-        names = ", ".join(printable(name) for name in fallen[:_SHOWN])
-        raise BackendRefusal(
-            f"onnxruntime runs {len(fallen)} layers on the CPU, not on the GPU: {names}{more}",
-            "they have no CUDA kernel for their type or attributes; --backend onnxruntime-cpu runs all of them",
-        )
+    if fallen := floats_on(_CPU, folder):
+        raise refusal(fallen, "the GPU", _NO_KERNEL)
     return onnxruntime_layers.read_layers(folder, graph, timed_runs=timed_runs, wall_s=wall_s)
-
-
-class _Args(msgspec.Struct):
-    provider: str = ""
-    output_type_shape: list[dict[str, list[int]]] = []
-
-
-class _Event(msgspec.Struct):
-    name: str
-    args: _Args = msgspec.field(default_factory=_Args)
-
-
-def kernels_on_cpu(folder: Path) -> list[str]:
-    """Kernels in a trace that ran on the CPU provider and made floating-point numbers; shapes belong there.
-
-    Raises:
-        BackendCrash: there is no trace, or it is damaged.
-    """
-    traces = sorted(folder.glob(f"{TRACE_PREFIX}*.json"))
-    try:
-        events = msgspec.json.decode(traces[-1].read_bytes(), type=list[_Event]) if traces else []
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BackendCrash(f"onnxruntime's trace cannot be read: {error}", "is the disk full?") from None
-    names = (
-        event.name.removesuffix("_kernel_time") for event in events if event.args.provider == _CPU and _floats(event)
-    )
-    return list(dict.fromkeys(names))
-
-
-def _floats(event: _Event) -> bool:
-    made = (name for item in event.args.output_type_shape for name in item)
-    return any(is_float(_DTYPES.get(name, name)) or name == "MLFloat16" for name in made)
 
 
 def missing(package: Path) -> str:
@@ -188,6 +188,11 @@ def missing(package: Path) -> str:
     """
     if not (package / _LIBRARY).is_file():
         return "the installed onnxruntime has no CUDA provider: it is not onnxruntime-gpu"
+    return no_driver()
+
+
+def no_driver() -> str:
+    """That there is no driver, "" when there is one."""
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:

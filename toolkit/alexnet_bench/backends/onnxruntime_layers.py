@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_names import UserNames
-from alexnet_bench.backends.onnxruntime_tensors import Meanings
+from alexnet_bench.backends.onnxruntime_tensors import COPIES, Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
@@ -41,17 +41,25 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     nested = set(_nested_names(optimised.graph)) - {node.name for node in optimised.graph.node}
     trace = read_trace(folder, timed_runs=timed_runs, nested=nested)
     _name_like(optimised.graph.node, trace)
+    return layer_times(optimised, trace, graph, wall_s)
+
+
+def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[float, ...]) -> LayerTimes:
+    """The kernels of a trace in terms of the user's tensors.
+
+    Args:
+        executed: the nodes that ran, under the names that the trace has for them; kernels that it lacks are unmatched.
+        trace: with the times.
+        graph: the user's graph.
+        wall_s: wall time of the timed runs as the caller saw it.
+    """
     layers = tuple(
         _with_types(layer, trace.shown[layer.name])
-        for layer in engine_layers(optimised, graph)
+        for layer in engine_layers(executed, graph)
         if layer.name in trace.samples_s
     )
     known = {layer.name for layer in layers}
-    strangers = tuple(
-        _with_types(EngineLayer(name, shown.op_name, (), (), is_unmatched=True), shown)
-        for name, shown in trace.shown.items()
-        if name not in known
-    )
+    strangers = tuple(_stranger(name, shown) for name, shown in trace.shown.items() if name not in known)
     return LayerTimes(
         layers=layers + strangers,
         samples_s=trace.samples_s,
@@ -60,6 +68,12 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         arena_peak_bytes=trace.arena_peak_bytes,
         arena=trace.arena,
     )
+
+
+def _stranger(name: str, shown: Args) -> EngineLayer:
+    """A kernel that stands for no known node; what copies to and from a device was asked for by none."""
+    is_copy = shown.op_name in COPIES
+    return _with_types(EngineLayer(name, shown.op_name, (), (), is_overhead=is_copy, is_unmatched=not is_copy), shown)
 
 
 def _name_like(nodes: Sequence[NodeProto], trace: Trace) -> None:

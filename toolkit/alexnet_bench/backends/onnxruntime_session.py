@@ -34,8 +34,14 @@ _LEVELS = {
 }
 
 
-def session_options(request: LoadRequest, settings: Mapping[str, str]) -> Any:
-    """Options of a session, with one that records its layers where layer times are asked for.
+def session_options(request: LoadRequest, settings: Mapping[str, str], *, writes_model: bool = True) -> Any:
+    """Options of a session that records its layers where layer times are asked for.
+
+    Args:
+        request: what is to be loaded.
+        settings: the values of `SETTINGS`.
+        writes_model: whether the optimised model is recorded too; a session with a provider that compiles parts of the
+            model fails when it is asked to ("Unable to serialize model as it contains compiled nodes").
 
     Raises:
         BackendRefusal: this release lacks an optimisation level.
@@ -55,12 +61,18 @@ def session_options(request: LoadRequest, settings: Mapping[str, str]) -> Any:
     options.enable_mem_pattern = settings["memory_pattern"] == "on"
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings["spinning"] == "on" else "0")
     if request.layers_dir:
-        _record_layers(options, Path(request.layers_dir))
+        folder = Path(request.layers_dir)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(folder / TRACE_PREFIX)
+        if writes_model:
+            _record_model(options, folder)
     return options
 
 
 def open_session(request: LoadRequest, options: Any, providers: Sequence[object]) -> Any:
-    """A new session on the request's model.
+    """A new session on the request's model, with those providers or not at all.
+
+    The Python module would otherwise try again without a provider that fails, and only print the reason.
 
     Raises:
         BackendRefusal: ONNX Runtime does not take it; the message is its own.
@@ -68,7 +80,7 @@ def open_session(request: LoadRequest, options: Any, providers: Sequence[object]
     import onnxruntime as ort
 
     try:
-        return ort.InferenceSession(_source(request, options), options, providers=list(providers))
+        return ort.InferenceSession(_source(request, options), options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
         raise BackendRefusal(
             f"onnxruntime {ort.__version__} refuses the model: {printable(str(error), 600)}",
@@ -89,10 +101,8 @@ def run_session(session: Any, outputs: Sequence[str], feeds: Mapping[str, np.nda
     return made
 
 
-def _record_layers(options: Any, folder: Path) -> None:
+def _record_model(options: Any, folder: Path) -> None:
     """Trace and optimised model come from one session: the names it makes up differ from session to session."""
-    options.enable_profiling = True
-    options.profile_file_prefix = str(folder / TRACE_PREFIX)
     options.optimized_model_filepath = str(folder / OPTIMISED_MODEL)
     # Without these two, every weight is embedded in the optimised model.
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")

@@ -29,10 +29,12 @@ _QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _NHWC = "Nhwc"
 """In front of operators of com.microsoft whose channels come last."""
 _CONV_SUM_INPUT = 3
-_CONVERSIONS = frozenset(
+COPIES = frozenset({"MemcpyFromHost", "MemcpyToHost"})
+"""Operators that ONNX Runtime puts between the host and a device."""
+_CONVERSIONS = COPIES | frozenset(
     {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReorderInput", "ReorderOutput"}
 )
-"""Operators that change a tensor's type, shape or layout and not its values."""
+"""Operators that change a tensor's type, shape, layout or place and not its values."""
 
 
 class Meanings:

@@ -20,13 +20,14 @@ _DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16"}
 
 
 class Args(msgspec.Struct):
-    """What the trace says of a kernel: its operator, the types and shapes, and what the allocator holds as it ends.
+    """What the trace says of a kernel: what runs it, the types and shapes, and what the allocator holds as it ends.
 
     `mem_in_use_peak` is the allocator's peak up to then, `mem_in_use_delta` what the kernel added. Not every release
     says something of memory.
     """
 
     op_name: str = ""
+    provider: str = ""
     input_type_shape: list[dict[str, list[int]]] = []
     output_type_shape: list[dict[str, list[int]]] = []
     mem_in_use_peak: str = ""
@@ -87,7 +88,7 @@ def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Tra
     Raises:
         BackendCrash: the trace is not there, damaged, or lacks runs.
     """
-    events = _read(folder)
+    events = read_events(folder)
     runs = sorted((event for event in events if event.name == _RUN and event.cat != _KERNEL), key=_start)
     if len(runs) < timed_runs:
         # ONNX Runtime stops recording at a million events.
@@ -99,14 +100,19 @@ def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Tra
     return Trace(
         run_s=tuple(run.dur * 1e-6 for run in timed),
         samples_s=_samples(by_run),
-        shown={_name(kernel): kernel.args for kernels in by_run for kernel in kernels},
-        order=tuple(_name(kernel) for kernel in by_run[-1]) if by_run else (),
+        shown={kernel_name(kernel): kernel.args for kernels in by_run for kernel in kernels},
+        order=tuple(kernel_name(kernel) for kernel in by_run[-1]) if by_run else (),
         arena_peak_bytes=max(peaks, default=None),
         arena=_arena(events, _within(kernels, runs[0])) if runs else None,
     )
 
 
-def _read(folder: Path) -> list[Event]:
+def read_events(folder: Path) -> list[Event]:
+    """All events of the trace in a folder.
+
+    Raises:
+        BackendCrash: the trace is not there, or damaged.
+    """
     traces = sorted(folder.glob(f"{TRACE_PREFIX}*.json"))
     if not traces:
         raise BackendCrash("onnxruntime left no trace of the layer run", "is the disk full?")
@@ -116,13 +122,18 @@ def _read(folder: Path) -> list[Event]:
         raise BackendCrash(f"onnxruntime's trace cannot be read: {error}", "is the disk full?") from None
 
 
+def kernel_name(kernel: Event) -> str:
+    """The name of the node that a kernel runs."""
+    return kernel.name.removesuffix(_KERNEL_SUFFIX)
+
+
 def _kernels(events: Sequence[Event], nested: Collection[str]) -> list[Event]:
     """Kernels that run inside no other, in order: a node with a subgraph contains the time of that subgraph's nodes."""
     kept: list[Event] = []
     end = -1
     for event in sorted(filter(_is_kernel, events), key=lambda event: (event.ts, -event.dur)):
         # By name as well, because times are rounded: a nested kernel may seem to start as the node around it ends.
-        if event.ts >= end and _name(event) not in nested:
+        if event.ts >= end and kernel_name(event) not in nested:
             kept.append(event)
             end = event.ts + event.dur
     return kept
@@ -139,7 +150,7 @@ def _samples(by_run: Sequence[Sequence[Event]]) -> dict[str, tuple[float, ...]]:
     totals: dict[str, list[int]] = {}
     for index, kernels in enumerate(by_run):
         for kernel in kernels:
-            totals.setdefault(_name(kernel), [0] * len(by_run))[index] += kernel.dur
+            totals.setdefault(kernel_name(kernel), [0] * len(by_run))[index] += kernel.dur
     return {name: tuple(value * 1e-6 for value in values) for name, values in totals.items()}
 
 
@@ -156,7 +167,7 @@ def _arena(events: Sequence[Event], first_run: Sequence[Event]) -> ArenaUse | No
     for event in filter(_is_kernel, events):
         index = bisect_right(first_run, event.ts, key=_start) - 1
         if index >= 0 and event.ts <= end and _says_memory(event.args):
-            name = _name(first_run[index])
+            name = kernel_name(first_run[index])
             in_use[name] = max(in_use.get(name, 0), int(event.args.mem_bytes_in_use))
             requested[name] = max(requested.get(name, 0), int(event.args.mem_bytes_requested_in_use))
     before = first_run[0].args
@@ -174,10 +185,6 @@ def _is_kernel(event: Event) -> bool:
 
 def _start(event: Event) -> int:
     return event.ts
-
-
-def _name(kernel: Event) -> str:
-    return kernel.name.removesuffix(_KERNEL_SUFFIX)
 
 
 def _types(described: list[dict[str, list[int]]]) -> Iterator[str]:

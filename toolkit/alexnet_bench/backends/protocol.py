@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from alexnet_bench.core.graph import Graph
 
 
+DeviceKind = Literal["cpu", "cuda"]
+"""Of devices that differ in what measures them well: the processor, and NVIDIA's GPUs."""
 NAMED_MODEL = "named.onnx"
 """In `LoadRequest.layers_dir`: a copy of the model in which every node has a unique name, when the file lacks that."""
 
@@ -30,6 +32,10 @@ class LoadRequest:
         precision: the type to compute in, as numpy names it ("bfloat16", "float16"); "" is float32.
         settings: options of this backend, by name; docs/backends.md lists them.
         shapes: sizes by input name, for runtimes that build an engine for fixed shapes; without it, those of the file.
+        weights_path: an ONNX file with the weights of an engine that is kept without them; "" for all others.
+        plugins: libraries that the engine needs.
+        engines_dir: where a runtime that builds engines for itself keeps them; "" keeps none, None is for the client to
+            fill in.
     """
 
     backend: str
@@ -39,6 +45,9 @@ class LoadRequest:
     precision: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    weights_path: str = ""
+    plugins: tuple[str, ...] = ()
+    engines_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,40 @@ class ShapeBounds:
     max: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EngineInput:
+    """An input of an engine in the format of its runtime.
+
+    Attributes:
+        name: of the input.
+        dtype: numpy's name of its type.
+        shape: by axis, -1 where the engine leaves a size open.
+        ranges: the sizes that it may have, by optimisation profile; empty where none is open.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    ranges: tuple[ShapeBounds, ...] = ()
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a runtime says of an engine that it has loaded and not run.
+
+    Attributes:
+        backend_version: of the runtime.
+        device: that it was loaded on.
+        inputs: in the engine's order.
+        layers: the runtime's own description of them, for the sizes that it is made for.
+    """
+
+    backend_version: str
+    device: str
+    inputs: tuple[EngineInput, ...]
+    layers: str
+
+
 @dataclass(frozen=True)
 class PlanRequest:
     """What a runtime is to build that has an engine format of its own.
@@ -111,8 +154,9 @@ class PlanRequest:
         progress_path: where one line goes for each phase of the build.
         tf32: whether products of float32 may round their factors to TF32.
         settings: options of this backend, by name; docs/tensorrt.md lists them.
-        profile: by input name, for sizes that the model leaves open.
+        profiles: by input name, for sizes that the model leaves open; one for each optimisation profile.
         timing_cache_path: of timings from earlier builds, used and added to where the runtime has any use for them.
+        plugins: libraries of operators that the runtime does not have itself.
     """
 
     backend: str
@@ -123,8 +167,9 @@ class PlanRequest:
     progress_path: str
     tf32: bool = False
     settings: dict[str, str] = field(default_factory=dict)
-    profile: dict[str, ShapeBounds] = field(default_factory=dict)
+    profiles: tuple[dict[str, ShapeBounds], ...] = ()
     timing_cache_path: str = ""
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,9 +232,12 @@ class Backend:
         precisions: types that it can be told to compute in, whatever the model's; the first is what it does untold.
         planner: the function that builds its engines inside a worker, as "module:function"; "" where an engine is an
             ONNX file.
+        describer: for those with a planner, the function that asks an engine what it is, as "module:function".
         cannot_build: for those with a planner, the function that says why engines cannot be built here, "" if they can.
         target: for those with a planner, the function that says what engines are for that are built here.
         distribution: the package that brings the module, where others with the same module have to go first; else "".
+        device: the kind of device that it runs on untold.
+        keeps_engines: whether it builds engines for itself from an ONNX file, and can keep them.
     """
 
     name: str
@@ -203,9 +251,12 @@ class Backend:
     kept_out: tuple[str, ...] = ()
     missing: str = ""
     planner: str = ""
+    describer: str = ""
     cannot_build: str = ""
     target: str = ""
     distribution: str = ""
+    device: DeviceKind = "cpu"
+    keeps_engines: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from typing import Any
 from alexnet_bench.backends.protocol import (
     Availability,
     Backend,
+    Described,
     LayersReader,
+    LoadRequest,
     PlanBuilt,
     PlanRequest,
     Runner,
@@ -52,6 +54,20 @@ BACKENDS: tuple[Backend, ...] = (
         products=("float32", "float64", "float16", "bfloat16", "int8"),
         missing="alexnet_bench.backends.onnxruntime_cuda:missing",
         distribution="onnxruntime-gpu",
+        device="cuda",
+    ),
+    Backend(
+        name="onnxruntime-tensorrt",
+        module="onnxruntime",
+        install="alexnet-bench[ort-tensorrt]",
+        runner="alexnet_bench.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRt",
+        layers_reader="alexnet_bench.backends.onnxruntime_tensorrt:read_layers",
+        tried_by_default=False,
+        products=("float32", "float16", "bfloat16", "int8"),
+        missing="alexnet_bench.backends.onnxruntime_tensorrt:missing",
+        distribution="onnxruntime-gpu",
+        device="cuda",
+        keeps_engines=True,
     ),
     Backend(
         name="torch",
@@ -74,16 +90,15 @@ BACKENDS: tuple[Backend, ...] = (
             products=("float32", "float16", "bfloat16", "int8"),
             missing="alexnet_bench.backends.tensorrt.flavour:cannot_run",
             planner="alexnet_bench.backends.tensorrt.build:build_plan",
+            describer="alexnet_bench.backends.tensorrt.describe:describe_plan",
             cannot_build="alexnet_bench.backends.tensorrt.flavour:cannot_build",
             target="alexnet_bench.backends.tensorrt.flavour:target_of",
+            device="cuda",
         )
         for name, extra in (("tensorrt", "tensorrt"), ("tensorrt-rtx", "rtx"))
     ),
 )
 
-
-PLANNED = ("onnxruntime-tensorrt",)
-"""Names that later versions will take."""
 RUN_ELSEWHERE = "alexnet-bench build-engine works here; run the engine where there is an NVIDIA GPU"
 
 
@@ -97,8 +112,6 @@ def get_backend(name: str) -> Backend:
         if backend.name == name:
             return backend
     names = [backend.name for backend in BACKENDS]
-    if name in PLANNED:
-        raise UsageError(f"backend {name} is planned, and not in this version", f"there are: {', '.join(names)}")
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
     raise UsageError(f"unknown backend {printable(name)!r}", hint)
@@ -175,6 +188,12 @@ def make_plan(request: PlanRequest) -> PlanBuilt:
     """Builds an engine in a format of the runtime's own; inside a worker. Raises as the backend's planner."""
     built: PlanBuilt = _load(get_backend(request.backend).planner)(request)
     return built
+
+
+def describe(request: LoadRequest) -> Described:
+    """Asks an engine in a format of the runtime's own what it is; inside a worker. Raises as its describer."""
+    described: Described = _load(get_backend(request.backend).describer)(request)
+    return described
 
 
 def target_here(backend: Backend) -> Target | None:

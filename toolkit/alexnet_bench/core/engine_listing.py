@@ -11,8 +11,8 @@ class CacheEntry:
     """A file or folder of the cache that can be made again.
 
     Attributes:
-        kind: an engine, or a reference network that was exported.
-        name: key of the engine, or name of the file.
+        kind: an engine, a reference network that was exported, or a folder of engines that a runtime keeps for itself.
+        name: key of the engine, or name of the file or folder.
         model: what the engine was built from.
         recipe: that it was built by.
         backend: name and version.
@@ -22,7 +22,7 @@ class CacheEntry:
         path: where it lies.
     """
 
-    kind: Literal["engine", "network"]
+    kind: Literal["engine", "network", "runtime"]
     name: str
     model: str
     recipe: str

@@ -51,6 +51,21 @@ def cache_dir() -> Path:
         raise UsageError("there is no home folder for the cache", "set XDG_CACHE_HOME to a writable folder") from error
 
 
+def engines_cache() -> Path:
+    """Where engines and exported networks are kept: the workspace's `engines/cache`, else the user's cache folder.
+
+    Raises:
+        UsageError: as `cache_dir`.
+    """
+    workspace = find_workspace(Path.cwd())
+    return workspace / "engines" / "cache" if workspace else cache_dir()
+
+
+def runtimes_cache() -> Path:
+    """Where runtimes that build engines for themselves keep them: a folder by backend, in it one for each model."""
+    return engines_cache() / "runtimes"
+
+
 def shipped_data(kind: DataKind) -> Path:
     """Returns the folder of the files of one kind that the package ships.
 

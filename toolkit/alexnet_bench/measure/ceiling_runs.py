@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,19 +18,15 @@ from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import BackendRefusal
-from alexnet_bench.core.machine import last_level_cache_bytes
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.measure.ceiling_sizes import sizes_for
 
-METHOD_VERSION = 7
+METHOD_VERSION = 8
 """Raised when anything below changes what the numbers mean."""
-_SIZES = {"float32": (512, 2048)}
-"""Sides of the matrices, because the size that suits a processor's caches differs; the fastest one counts."""
-_OTHER_SIZES = (512,)
 _SECONDS, _WARMUP_S = 0.25, 0.05
 _FLOAT_BYTES = 4
 _TRIAD_ARRAYS = 3
-_MIN_STREAM_BYTES, _MAX_STREAM_BYTES = 256 << 20, 1 << 30
 _SAME_KIND = {"uint8": "int8"}
 """Products of bytes run at one rate, signed or not."""
 
@@ -59,7 +56,7 @@ def measure_ceilings(backend: str, threads: int) -> Ceilings:
 
     A type that the backend refuses, or in truth computes in another one, has none, and the reason is kept.
     """
-    stream_bytes = _stream_bytes()
+    stream_bytes = sizes_for(get_backend(backend).device).stream_bytes
     side = isqrt(stream_bytes // _FLOAT_BYTES)
     with Worker() as worker:
         products = {dtype: _best_product(worker, backend, threads, dtype) for dtype in get_backend(backend).products}
@@ -130,8 +127,10 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
     worker.unload()
     graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
     times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
-    computing = (layer.compute_dtype for layer in times.layers if PRODUCT in layer.makes and not layer.is_overhead)
-    dtype = next(computing, "")
+    working = [layer for layer in times.layers if not layer.is_overhead]
+    # Of a runtime that makes one layer of the whole model, that is the product too.
+    computing = [layer for layer in working if PRODUCT in layer.makes] or (working if len(working) == 1 else [])
+    dtype = computing[0].compute_dtype if computing else ""
     return _SAME_KIND.get(dtype, dtype)
 
 
@@ -148,7 +147,7 @@ def _best_product(worker: Worker, backend: str, threads: int, dtype: str) -> _Ru
 
 def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: str) -> _Runs:
     """The type is asked for first: casts around a product would be measured as one."""
-    sizes = _SIZES.get(dtype, _OTHER_SIZES)
+    sizes = sizes_for(get_backend(backend).device).of(dtype)
     precision = dtype if dtype in get_backend(backend).precisions else ""
     kernels = {size: replace(product(form, *[size] * 3), precision=precision) for size in sizes}
     try:
@@ -157,7 +156,9 @@ def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: 
         return _Runs(why_none=error.message)
     if computed != dtype:
         return _Runs(why_none=f"{backend} computes its matrix product in {computed or 'a type that it does not say'}")
-    found = (_Runs(rates(worker, backend, threads, kernel), size) for size, kernel in kernels.items())
+    found = [_Runs(rates(worker, backend, threads, kernels.pop(sizes[0])), sizes[0])]
+    with contextlib.suppress(BackendRefusal):  # larger ones may not fit into the memory of a device
+        found += (_Runs(rates(worker, backend, threads, kernel), size) for size, kernel in kernels.items())
     return max(found, key=lambda runs: max(runs.rates))
 
 
@@ -175,12 +176,4 @@ def _prepared(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tup
     inputs.mkdir(exist_ok=True)
     kernel.write(model)
     write_arrays(inputs, {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()})
-    return LoadRequest(backend, str(model), threads, precision=kernel.precision), inputs
-
-
-def _stream_bytes() -> int:
-    """Eight times the last-level cache, so that a stream has to come from memory.
-
-    Four times would do for the cache that is there; virtual machines report less than the host has.
-    """
-    return min(_MAX_STREAM_BYTES, max(_MIN_STREAM_BYTES, 8 * last_level_cache_bytes()))
+    return LoadRequest(backend, str(model), threads, precision=kernel.precision, engines_dir=""), inputs

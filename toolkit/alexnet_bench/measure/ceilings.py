@@ -11,7 +11,7 @@ import msgspec
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError
-from alexnet_bench.core.machine import cpu_model, usable_cores
+from alexnet_bench.core.machine import cpu_model, nvidia_cards, usable_cores
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.measure.ceiling_runs import METHOD_VERSION, measure_ceilings
 
@@ -68,5 +68,5 @@ def _kept(path: Path) -> Ceilings | None:
 
 
 def _fingerprint(backend: str, backend_version: str, threads: int) -> str:
-    described = (METHOD_VERSION, cpu_model(), usable_cores(), threads, backend, backend_version)
+    described = (METHOD_VERSION, cpu_model(), usable_cores(), threads, backend, backend_version, nvidia_cards())
     return hashlib.sha256(repr(described).encode()).hexdigest()[:16]

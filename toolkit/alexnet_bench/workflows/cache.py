@@ -9,20 +9,20 @@ from pathlib import Path
 from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.passport import read_passport
+from alexnet_bench.core.workspace import engines_cache, runtimes_cache
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import engine_in, graph_file
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.build import engines_root, memo_folder
 from alexnet_bench.workflows.inspect import reasons_here
-from alexnet_bench.workflows.resolve import engines_cache
 
 DEFAULT_MAX_BYTES = cache.DEFAULT_MAX_BYTES
 
 
 def list_cache() -> CacheListing:
-    """Engines and exported networks in the cache."""
-    entries = [_engine(kept) for kept in cache.kept_engines(engines_root())] + _networks()
+    """Engines, exported networks, and what runtimes keep for themselves in the cache."""
+    entries = [_engine(kept) for kept in cache.kept_engines(engines_root())] + _networks() + _runtimes()
     return CacheListing(str(engines_cache()), DEFAULT_MAX_BYTES, _by_use(entries))
 
 
@@ -32,7 +32,7 @@ def prune_cache(max_bytes: int = DEFAULT_MAX_BYTES) -> CacheListing:
     What a killed build left behind goes in any case. An engine that is being built is left alone.
 
     Args:
-        max_bytes: for engines and networks together.
+        max_bytes: for all together.
     """
     if engines_root().is_dir():
         cache.sweep(engines_root())
@@ -55,7 +55,10 @@ def _remove(entry: CacheEntry, engines: dict[str, cache.Kept]) -> bool:
     if entry.kind == "engine":
         return entry.name in engines and cache.remove(engines_root(), engines[entry.name])
     try:
-        Path(entry.path).unlink(missing_ok=True)
+        if entry.kind == "runtime":
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink(missing_ok=True)
     except OSError:
         return False
     return True
@@ -84,6 +87,20 @@ def _networks() -> list[CacheEntry]:
             continue
         when = _date(max(found.st_mtime, found.st_atime))
         entries.append(CacheEntry("network", path.name, path.stem, "", "", found.st_size, when, (), str(path)))
+    return entries
+
+
+def _runtimes() -> list[CacheEntry]:
+    """Folders that a runtime fills by itself; the name of each begins with that of a model's file."""
+    entries = []
+    for folder in runtimes_cache().glob("[!.]*/[!.]*/"):
+        try:
+            size_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            when = _date(folder.stat().st_mtime)
+        except OSError:  # removed meanwhile
+            continue
+        model, backend = folder.name.rpartition("-")[0], folder.parent.name
+        entries.append(CacheEntry("runtime", folder.name, model, "", backend, size_bytes, when, (), str(folder)))
     return entries
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
-from alexnet_bench.backends.protocol import DeviceUse
 from alexnet_bench.core.cost import NO_FORMULA
-from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.machine import load_average, usable_cores
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, UnknownOp
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
+
+if TYPE_CHECKING:
+    from alexnet_bench.backends.protocol import DeviceUse
+    from alexnet_bench.core.engine_layers import LayerTimes
 
 _WIDE_INTERVAL = 0.05
 _NOISY_CEILING = 0.7
@@ -171,15 +174,20 @@ def _without_ceiling(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iter
         )
 
 
-def of_attribution(coverage: Coverage) -> Iterator[Caution]:
-    """Nodes whose time is not known."""
-    if coverage.unattributed_nodes:
-        names = ", ".join(printable(name) for name in coverage.unattributed_nodes[:3])
+def of_nodes(unattributed: Sequence[str], hint: str = "") -> Iterator[Caution]:
+    """Nodes of which no layer is known."""
+    if unattributed:
+        names = ", ".join(printable(name) for name in unattributed[:3])
         yield Caution(
             "unattributed",
-            f"{plural(len(coverage.unattributed_nodes), 'node')} could not be joined to a layer of the engine: {names}",
-            "their time is not shown as theirs",
+            f"{plural(len(unattributed), 'node')} could not be joined to a layer of the engine: {names}",
+            hint,
         )
+
+
+def of_attribution(coverage: Coverage) -> Iterator[Caution]:
+    """Nodes whose time is not known."""
+    yield from of_nodes(coverage.unattributed_nodes, "their time is not shown as theirs")
     owned = coverage.time_attributed_fraction
     if owned is not None and owned < _MOSTLY_OWNED:
         yield Caution(

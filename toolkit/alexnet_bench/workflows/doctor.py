@@ -70,7 +70,7 @@ def _run_small_model(backend: str) -> str:
         model = Path(folder) / "model.onnx"
         write_triad(model, 16)
         write_arrays(Path(folder), {name: np.ones(16, np.float32) for name in ("a", "b")})
-        loaded = worker.load(LoadRequest(backend, str(model), threads=1), Path(folder))
+        loaded = worker.load(LoadRequest(backend, str(model), threads=1, engines_dir=""), Path(folder))
         worker.sample(seconds=0.0)
         return loaded.device
 
