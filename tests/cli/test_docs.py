@@ -16,9 +16,10 @@ import typer.main
 
 from alexnet_bench.cli.main import app
 from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.workflows import cautions, trtexec_cautions
+from alexnet_bench.workflows import cautions, plan_cautions, trtexec_cautions, uncounted
 
 _DOCS = Path(__file__).parents[2] / "docs"
+_CAUTIONS = (cautions, plan_cautions, trtexec_cautions, uncounted)
 _CODE = re.compile(r"Caution\(\s*\"([a-z-]+)\"")
 
 
@@ -85,9 +86,17 @@ def test_the_set_is_described() -> None:
 
 
 def test_every_code_of_a_warning_is_described() -> None:
-    sources = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in (cautions, trtexec_cautions))
+    sources = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in _CAUTIONS)
     codes = {code for source in sources for code in _CODE.findall(source)}
     text = (_DOCS / "profile-json.md").read_text(encoding="utf-8")
     described = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", text.split("| code | when |")[1]))
     assert codes
     assert codes == described
+
+
+@pytest.mark.parametrize("page", sorted(_DOCS.glob("*.md")), ids=lambda path: path.stem)
+def test_tests_that_a_page_names_are_there(page: Path) -> None:
+    names = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
+    files = {path.stem for path in _DOCS.parent.glob("tests/**/test_*.py")}
+    assert names <= files
+    assert names or page.stem != "tensorrt"

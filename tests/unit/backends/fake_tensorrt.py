@@ -60,6 +60,9 @@ class Kind:
         auxiliary: streams beside the main one.
         dtype: of x and y.
         place: of n and m.
+        profiles: the least and the largest sizes of x and n by optimisation profile, where sizes are open.
+        is_stripped: it has no weights until it is refitted.
+        has_host_code: it is not read unless its code may run.
     """
 
     sizes: tuple[int, ...] = (2, 4)
@@ -67,6 +70,9 @@ class Kind:
     auxiliary: int = 0
     dtype: DataType = DataType.FLOAT
     place: TensorLocation = TensorLocation.DEVICE
+    profiles: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((1, 4), (8, 4)),)
+    is_stripped: bool = False
+    has_host_code: bool = False
 
 
 class FakeTensorRt(SimpleNamespace):
@@ -74,6 +80,9 @@ class FakeTensorRt(SimpleNamespace):
 
     Attributes:
         called: names of its calls so far.
+        budgets: of weights on the device, that were set.
+        plugins: that were there when an engine was read last.
+        chosen: optimisation profiles that were changed to.
         has_raised: whether a call has failed by an exception, whose frames hold on to the objects here for a while.
     """
 
@@ -81,6 +90,9 @@ class FakeTensorRt(SimpleNamespace):
         super().__init__(__version__="11.0.1", device=device, kind=kind or Kind(), raises=raises)
         self.has_raised = False
         self.called: set[str] = set()
+        self.budgets: list[int] = []
+        self.chosen: list[int] = []
+        self.plugins: tuple[str, ...] = ()
         self.faults: Faults = device.faults
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
@@ -90,6 +102,24 @@ class FakeTensorRt(SimpleNamespace):
     def Runtime(self, log: Any) -> Any:  # noqa: N802 - TensorRT's name
         """As TensorRT."""
         return None if self.says_no("Runtime") else _Runtime(self, log)
+
+    def init_libnvinfer_plugins(self, log: Any, namespace: str) -> bool:
+        """As TensorRT."""
+        assert (log is None, namespace) == (False, "")
+        self.count("init_libnvinfer_plugins")
+        return True
+
+    def Refitter(self, engine: Any, log: Any) -> Any:  # noqa: N802 - as above
+        """As TensorRT."""
+        assert log is not None
+        self.count("Refitter")
+        return _Refitter(self, engine)
+
+    def OnnxParserRefitter(self, refitter: Any, log: Any) -> Any:  # noqa: N802 - as above
+        """As TensorRT."""
+        assert log is not None
+        self.count("OnnxParserRefitter")
+        return _ParserRefitter(self, refitter)
 
     def says_no(self, name: str) -> bool:
         """Counts a call; where it is to fail, says no, or raises."""
@@ -115,13 +145,51 @@ class FakeTensorRt(SimpleNamespace):
         return memory
 
 
+class _Refitter:
+    def __init__(self, trt: FakeTensorRt, engine: _Engine) -> None:
+        self._trt, self._engine = trt, engine
+        self.is_given = False
+
+    def refit_cuda_engine(self) -> bool:
+        if self._trt.says_no("refit_cuda_engine") or not self.is_given:
+            return False
+        self._engine.has_weights = True
+        return True
+
+
+class _ParserRefitter:
+    def __init__(self, trt: FakeTensorRt, refitter: _Refitter) -> None:
+        self._trt, self._refitter = trt, refitter
+
+    def refit_from_file(self, model: str) -> bool:
+        if self._trt.says_no("refit_from_file"):
+            return False
+        self._refitter.is_given = model.endswith(".onnx")
+        return self._refitter.is_given
+
+
 class _Runtime:
+    engine_host_code_allowed = False
+
     def __init__(self, trt: FakeTensorRt, log: Any) -> None:
         self._trt, self._log = trt, log
+        self._plugins: list[str] = []
+
+    def get_plugin_registry(self) -> Any:
+        self._trt.count("get_plugin_registry")
+        return SimpleNamespace(load_library=self._load_library)
+
+    def _load_library(self, path: str) -> object | None:
+        self._plugins.append(path)
+        return None if self._trt.says_no("load_library") else object()
 
     def deserialize_cuda_engine(self, plan: bytes) -> Any:
+        self._trt.plugins = tuple(self._plugins)
         if plan != _PLAN:
             self._log.log("Severity.ERROR", "IRuntime::deserializeCudaEngine: Error Code 1: Serialization")
+            return None
+        if self._trt.kind.has_host_code and not self.engine_host_code_allowed:
+            self._log.log("Severity.ERROR", "the engine has host code")
             return None
         return None if self._trt.says_no("deserialize_cuda_engine") else _Engine(self._trt)
 
@@ -131,6 +199,8 @@ class _Engine:
         self._trt = trt
         self.weights = trt.take(WEIGHTS_BYTES)
         self.names = ("x", "n", "y", "m")
+        self.has_weights = not trt.kind.is_stripped
+        self._has_contexts = False
 
     def __del__(self) -> None:
         self.weights.is_open = False
@@ -154,6 +224,16 @@ class _Engine:
         self._trt.count(f"get_engine_stat {stat.value}")
         return WEIGHTS_BYTES
 
+    @property
+    def num_optimization_profiles(self) -> int:
+        self._trt.count("num_optimization_profiles")
+        return len(self._trt.kind.profiles)
+
+    def get_tensor_profile_shape(self, name: str, at: int) -> list[tuple[int, ...]]:
+        self._trt.count(f"get_tensor_profile_shape {name}")
+        low, high = self._trt.kind.profiles[at]
+        return [low, low, high]
+
     def get_tensor_name(self, at: int) -> str:
         self._trt.count("get_tensor_name")
         return self.names[at]
@@ -174,7 +254,25 @@ class _Engine:
         self._trt.count(f"get_tensor_shape {name}")
         return tuple(self._trt.kind.sizes)
 
+    def get_weight_streaming_automatic_budget(self) -> int:
+        self._trt.count("get_weight_streaming_automatic_budget")
+        return WEIGHTS_BYTES // 2
+
+    @property
+    def weight_streaming_budget_v2(self) -> int:
+        raise NotImplementedError
+
+    @weight_streaming_budget_v2.setter
+    def weight_streaming_budget_v2(self, budget: int) -> None:
+        self._trt.count("weight_streaming_budget_v2")
+        self._trt.budgets.append(budget)
+        if self._has_contexts:
+            self._trt.device.wrongs.append("the budget of weights was set with a context there")
+
     def create_execution_context(self) -> Any:
+        if not self.has_weights:
+            self._trt.device.wrongs.append("an engine without weights was made ready to run")
+        self._has_contexts = True
         return None if self._trt.says_no("create_execution_context") else _Context(self._trt, self)
 
     def create_engine_inspector(self) -> Any:
@@ -207,6 +305,7 @@ class _Context:
         self._addresses: dict[str, int] = {}
         self._streams: Sequence[int] = ()
         self._to_report = False
+        self._profile = 0
         self.enqueue_emits_profile = True
         self.profiler: Any = None
 
@@ -216,10 +315,28 @@ class _Context:
                 self._trt.device.wrongs.append(OUTLIVED[0])
         self._memory.is_open = False
 
+    @property
+    def active_optimization_profile(self) -> int:
+        self._trt.count("active_optimization_profile")
+        return self._profile
+
+    def set_optimization_profile_async(self, at: int, handle: int) -> bool:
+        if self._trt.says_no("set_optimization_profile_async"):
+            return False
+        assert self._trt.device.stream(handle).is_open
+        self._profile = at
+        self._trt.chosen.append(at)
+        self._shapes.clear()
+        self._addresses.clear()
+        return True
+
     def set_input_shape(self, name: str, sizes: tuple[int, ...]) -> bool:
         if self._trt.says_no("set_input_shape"):
             return False
         known = self._trt.kind.sizes
+        if min(known) < 0:
+            low, high = self._trt.kind.profiles[self._profile]
+            assert all(one <= size <= most for one, size, most in zip(low, sizes, high, strict=True))
         self._shapes[name] = sizes
         return len(sizes) == len(known) and all(
             size in (one, size if one < 0 else one) for size, one in zip(sizes, known, strict=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +20,19 @@ needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None,
     reason="tensorrt_rtx is not installed: pip install tensorrt-rtx",
 )
+
+
+PLUGIN = Path(__file__).with_name("plugin.cpp")
+
+
+def plugin_library(folder: Path, source: Path = PLUGIN) -> Path:
+    """Compiles a library of plugins; skips the test where there is no compiler."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("there is no g++ to compile a library of plugins with")
+    library = folder / "libplugin.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True, timeout=120)
+    return library
 
 
 def write_node(
@@ -39,7 +54,11 @@ def write_node(
 
 
 def build(
-    model: Path, *, settings: dict[str, str] | None = None, profile: dict[str, ShapeBounds] | None = None
+    model: Path,
+    *,
+    settings: dict[str, str] | None = None,
+    profiles: tuple[dict[str, ShapeBounds], ...] = (),
+    plugins: tuple[str, ...] = (),
 ) -> PlanBuilt:
     """Builds beside the model: engine.plan and layers.txt."""
     folder = model.parent
@@ -51,7 +70,8 @@ def build(
         str(folder / "layers.txt"),
         str(folder / "progress.txt"),
         settings=settings or {},
-        profile=profile or {},
+        profiles=profiles,
+        plugins=plugins,
     )
     with Worker() as worker:
         return worker.build(request)

@@ -13,16 +13,21 @@ import onnx
 import pytest
 from onnx import helper
 
-from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, kernels_on_cpu, missing, read_layers
+from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, missing, read_layers
+from alexnet_bench.backends.onnxruntime_fallback import floats_on
+from alexnet_bench.backends.onnxruntime_layers import engine_layers
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, MissingRuntimeError, UsageError
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from tests.unit.backends.made_elf import elf
 
 if TYPE_CHECKING:
     from tests.unit.backends.conftest import Build
 
 SHAPE = (1, 16, 8, 8)
+CPU = "CPUExecutionProvider"
+NOW = {"ts": 0, "dur": 1}
 
 
 class OnCpu(OnnxRuntimeCuda):
@@ -97,17 +102,17 @@ def test_kernels_that_fell_back_are_named_and_shapes_are_not(path: Path, tmp_pat
     assert os.environ["CUDA_LAUNCH_BLOCKING"] == "1"
     runner.infer(image(0))
     runner.deactivate()
-    fallen = kernels_on_cpu(layers)
-    assert fallen == ["conv", "relu"]
+    assert [fallen.node for fallen in floats_on(CPU, layers)] == ["conv", "relu"]
     graph = build_graph(open_model(path), name="model")
-    with pytest.raises(BackendRefusal, match="runs 2 layers on the CPU, not on the GPU: conv, relu"):
+    with pytest.raises(BackendRefusal, match=r"on the CPU, not on the GPU: conv \(Conv\), relu \(Relu\)$"):
         read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
 
 
 def event(name: str, provider: str, dtype: str) -> dict[str, object]:
     return {
         "name": f"{name}_kernel_time",
-        "args": {"provider": provider, "output_type_shape": [{dtype: [1]}]},
+        **NOW,
+        "args": {"op_name": name[0].upper(), "provider": provider, "output_type_shape": [{dtype: [1]}]},
     }
 
 
@@ -115,16 +120,18 @@ def test_only_floats_on_the_cpu_count(tmp_path: Path) -> None:
     events = [
         *(event("a", "CUDAExecutionProvider", "float"), event("b", "CPUExecutionProvider", "int64")),
         *(event(f"c{number}", "CPUExecutionProvider", "MLFloat16") for number in range(7)),
-        *(event("c0", "CPUExecutionProvider", "float"), {"name": "model_run", "args": {}}),
+        *(event("c0", "CPUExecutionProvider", "float"), {"name": "model_run", **NOW, "args": {}}),
     ]
     (tmp_path / "trace_1.json").write_text(json.dumps(events))
-    assert kernels_on_cpu(tmp_path) == [f"c{number}" for number in range(7)]
+    assert [fallen.node for fallen in floats_on(CPU, tmp_path)] == [f"c{number}" for number in range(7)]
     graph = None
-    with pytest.raises(BackendRefusal, match=r"runs 7 layers on the CPU.*c0, c1, c2, c3, c4 and 2 more"):
+    with pytest.raises(
+        BackendRefusal, match=r"runs 7 layers on the CPU.*c0 .C., c1 .C., c2 .C., c3 .C., c4 .C. and 2 more"
+    ):
         read_layers(tmp_path, graph, timed_runs=1, wall_s=())  # type: ignore[arg-type]
     (tmp_path / "trace_1.json").write_text("[{")
     with pytest.raises(BackendCrash, match="cannot be read"):
-        kernels_on_cpu(tmp_path)
+        floats_on(CPU, tmp_path)
 
 
 def test_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +161,57 @@ def test_the_backend_says_why_it_does_not_work_here() -> None:
     assert 'pip install "alexnet-bench[gpu]"' in caught.value.hint
     packages = packages_distributions()["onnxruntime"]
     assert caught.value.hint.startswith("first: pip uninstall onnxruntime ") == ("onnxruntime" in packages)
+
+
+def test_copies_between_host_and_device_are_overhead(path: Path) -> None:
+    """The optimised model is made by hand: onnxruntime makes such nodes for devices alone."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
+        helper.make_node("MemcpyToHost", ["c"], ["c_on_host"], name="Memcpy"),
+        helper.make_node("Relu", ["c_on_host"], ["y"], name="another relu"),
+        helper.make_node("MemcpyFromHost", ["y"], ["y_on_device"], name="Memcpy_token_1"),
+        helper.make_node("Shape", ["y_on_device"], ["s"], name="shape"),
+    ]
+    optimised = helper.make_model(helper.make_graph(nodes, "g", [], []))
+    layers = engine_layers(optimised, build_graph(open_model(path), name="model"))
+    assert [layer.name for layer in layers if layer.is_overhead] == ["Memcpy", "Memcpy_token_1"]
+    assert [(layer.reads, layer.makes) for layer in layers if not layer.is_overhead] == [
+        (("x",), ("c",)),
+        (("c",), ("y",)),
+        (("y",), ("s",)),
+    ]
+
+
+def test_a_library_that_the_provider_is_linked_to_is_named_when_it_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "__file__", str(tmp_path / "__init__.py"))
+    library = Path("libprovider.so")
+    check_linked(library)  # it is not there: the session says so
+    (tmp_path / library).write_bytes(elf(["libc.so.6"]))
+    check_linked(library)
+    (tmp_path / library).write_bytes(elf(["libc.so.6", "libcublas.so.1313"]))
+    with pytest.raises(BackendRefusal, match=r"libprovider.so is linked to libcublas.so.1313, which cannot be loaded"):
+        check_linked(library)
+
+
+def test_a_session_that_fails_is_not_tried_again_without_its_provider(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    tried: list[object] = []
+
+    def fail(_: object, providers: object, *__: object) -> None:
+        tried.append(providers)
+        raise RuntimeError("no such card")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", fail)
+    with pytest.raises(BackendRefusal, match="refuses the model: no such card"):
+        active(path)
+    assert len(tried) == 1
 
 
 def test_settings_reach_the_provider(path: Path) -> None:

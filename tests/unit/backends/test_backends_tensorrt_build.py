@@ -8,14 +8,14 @@ import pytest
 from onnx import helper
 
 from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.device.driver import driver_version
 from alexnet_bench.backends.protocol import LoadRequest, ShapeBounds
 from alexnet_bench.backends.registry import availability, get_backend
-from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, EngineError, UsageError
-from tests.unit.backends.tensorrt_here import build, needs_rtx, write_node
+from tests.unit.backends.tensorrt_here import build, needs_rtx, plugin_library, write_node
 
 pytestmark = needs_rtx
 _RELU = helper.make_node("Relu", ["x"], ["y"], "relu")
@@ -44,6 +44,34 @@ def test_an_operator_that_is_refused_is_named(tmp_path: Path, node: object, size
         build(write_node(tmp_path, node, *sizes))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("domain", ["", "elsewhere"])
+def test_an_operator_that_is_not_there_may_be_in_a_library_of_plugins(tmp_path: Path, domain: str) -> None:
+    op = "Nothing" if domain else "Det"
+    with pytest.raises(BackendRefusal) as refused:
+        build(write_node(tmp_path, helper.make_node(op, ["x"], ["y"], "odd", domain=domain), 3, 3))
+    assert "--plugins FILE" in refused.value.hint
+
+
+def test_the_operators_of_a_library_of_plugins_are_there(tmp_path: Path) -> None:
+    """The library has a creator for the operator, which creates nothing."""
+    library = plugin_library(tmp_path)
+    model = write_node(tmp_path, helper.make_node("Nothing", ["x"], ["y"], "odd", domain="elsewhere"), 3)
+    with pytest.raises(BackendRefusal, match=r"node odd \(Nothing\): Plugin not found"):
+        build(model)
+    with pytest.raises(BackendRefusal, match=r"node odd \(Nothing\): .*Could not create the plugin"):
+        build(model, plugins=(str(library),))
+    write_node(tmp_path, _RELU, 2)
+    build(model, plugins=(str(library),))
+
+
+def test_a_library_without_plugins_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "empty.cpp").write_text("int nothing;\n")
+    library = plugin_library(tmp_path, tmp_path / "empty.cpp")
+    said = r"tensorrt-rtx does not load the plugin library .*libplugin\.so: .*getCreators could not be loaded"
+    with pytest.raises(BackendRefusal, match=said):
+        build(write_node(tmp_path, _RELU, 2), plugins=(str(library),))
+
+
 def test_a_pass_is_proposed_that_would_help(tmp_path: Path) -> None:
     model = write_node(tmp_path, helper.make_node("LRN", ["x"], ["y"], "norm", size=4), 1, 4, 5, 5)
     with pytest.raises(BackendRefusal) as refused:
@@ -62,7 +90,7 @@ def test_open_sizes_need_a_range(tmp_path: Path) -> None:
     model = write_node(tmp_path, _RELU, "N", 3)
     with pytest.raises(BackendRefusal, match=r"the input x has open sizes \(-1, 3\)"):
         build(model)
-    build(model, profile={"x": ShapeBounds((1, 3), (8, 3), (32, 3))})
+    build(model, profiles=({"x": ShapeBounds((1, 3), (8, 3), (32, 3))},))
     assert "MinShape: [1,3], OptShape: [8,3], MaxShape: [32,3]" in (tmp_path / "layers.txt").read_text()
 
 
@@ -74,6 +102,10 @@ def test_open_sizes_need_a_range(tmp_path: Path) -> None:
         ({"workspace": "much"}, "workspace cannot be 'much'"),
         ({"compute_capability": "sm89"}, "compute_capability cannot be 'sm89'"),
         ({"compute_capability": "90"}, "does not build for SM90"),
+        ({"version_compatible": "on"}, "has no setting 'version_compatible': it has no lean runtime"),
+        ({"hardware_compatibility": "ampere_plus"}, "has no setting 'hardware_compatibility': its engines are for"),
+        ({"strip": "yes"}, "strip of tensorrt-rtx cannot be 'yes'"),
+        ({"weight_streaming": "much"}, "weight_streaming cannot be 'much'"),
     ],
 )
 def test_settings_that_are_not_known_are_refused(tmp_path: Path, settings: dict[str, str], said: str) -> None:
@@ -87,6 +119,28 @@ def test_settings_are_followed(tmp_path: Path) -> None:
     assert read_plan_header(tmp_path / "engine.plan").capabilities == (86, 120)
 
 
+def test_settings_that_a_flavour_lacks_may_have_their_default(tmp_path: Path) -> None:
+    build(write_node(tmp_path, _RELU, 2), settings={"version_compatible": "off", "hardware_compatibility": "none"})
+
+
+def test_streaming_of_weights_makes_another_engine_of_the_same_model(tmp_path: Path) -> None:
+    model, contents = write_node(tmp_path, _GEMM, 2, 4, weights=[("w", (4, 3))]), []
+    for streaming in ("off", "off", "on", "1MiB"):
+        build(model, settings={"weight_streaming": streaming})
+        contents.append((tmp_path / "engine.plan").read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[2] == contents[3] != contents[0]
+
+
+@pytest.mark.skipif(driver_version() is not None, reason="there is an NVIDIA driver here")
+@pytest.mark.parametrize("settings", [{"strip": "on"}, {"refit": "on"}, {"refit": "identical"}])
+def test_engines_to_be_refitted_are_not_built_without_a_driver(tmp_path: Path, settings: dict[str, str]) -> None:
+    model = write_node(tmp_path, _GEMM, 2, 4, weights=[("w", (4, 3))])
+    with pytest.raises(BackendRefusal, match="CUDA_SUCCESS") as refused:
+        build(model, settings=settings)
+    assert "asks for an NVIDIA driver" in refused.value.hint
+
+
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(b"\x08\x08nonsense")
@@ -95,7 +149,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     assert refused.value.exit_code == 2
 
 
-@pytest.mark.skipif(flavour.driver_version() is not None, reason="there is an NVIDIA driver here")
+@pytest.mark.skipif(driver_version() is not None, reason="there is an NVIDIA driver here")
 def test_it_builds_and_does_not_run_here(tmp_path: Path) -> None:
     model = write_node(tmp_path, _RELU, 2)
     build(model)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.protocol import PlanRequest, Target
 from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.backends.tensorrt.build import build_plan
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 
 _TF32, _TYPED = 7, 1
+_FLAGS = {"REFIT": 2, "REFIT_IDENTICAL": 3, "STRIP_PLAN": 4, "VERSION_COMPATIBLE": 5, "WEIGHT_STREAMING": 6}
 
 
 class _Tensor(SimpleNamespace):
@@ -54,12 +56,13 @@ class _Module(SimpleNamespace):
     """As much of TensorRT as a build calls; remembers what it was told."""
 
     def __init__(self, version: str) -> None:
-        super().__init__(__version__=version, flags=-1, config=_Config(), says_layers=True)
+        super().__init__(__version__=version, flags=-1, config=_Config(), says_layers=True, loaded=[])
         self.LayerInformationFormat = SimpleNamespace(JSON="json")
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=_TYPED)
         self.ProfilingVerbosity = SimpleNamespace(DETAILED="detailed")
-        self.BuilderFlag = SimpleNamespace(TF32=_TF32)
+        self.BuilderFlag = SimpleNamespace(TF32=_TF32, **_FLAGS)
+        self.HardwareCompatibilityLevel = SimpleNamespace(AMPERE_PLUS="8+", SAME_COMPUTE_CAPABILITY="same")
         self.MemoryPoolType = SimpleNamespace(WORKSPACE="workspace")
 
     def Builder(self, log: Any) -> SimpleNamespace:  # noqa: N802 - TensorRT's name
@@ -74,13 +77,26 @@ class _Module(SimpleNamespace):
             return b"plan"
 
         return SimpleNamespace(
-            create_network=network, create_builder_config=lambda: self.config, build_serialized_network=build
+            create_network=network,
+            create_builder_config=lambda: self.config,
+            build_serialized_network=build,
+            get_plugin_registry=self._registry,
         )
+
+    def init_libnvinfer_plugins(self, _log: object, _namespace: str) -> bool:
+        self.loaded.append("its own")
+        return True
+
+    def _registry(self) -> SimpleNamespace:
+        return SimpleNamespace(load_library=lambda path: self.loaded.append(path) or object())
 
     def Runtime(self, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
         inspector = SimpleNamespace(get_engine_information=lambda form: f"Layers:\nName: {form}")
         engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
-        return SimpleNamespace(deserialize_cuda_engine=lambda plan: engine if plan == b"plan" else None)
+        return SimpleNamespace(
+            deserialize_cuda_engine=lambda plan: engine if plan == b"plan" else None,
+            get_plugin_registry=self._registry,
+        )
 
     def OnnxParser(self, _network: object, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
         return SimpleNamespace(parse_from_file=lambda _: True)
@@ -134,6 +150,49 @@ def test_limits_reach_the_builder(tmp_path: Path, install: Any) -> None:
     assert module.config.profiling_verbosity == "detailed"
 
 
+@pytest.mark.parametrize(
+    ("settings", "flags"),
+    [
+        ({}, []),
+        ({"version_compatible": "on"}, ["VERSION_COMPATIBLE"]),
+        ({"refit": "on"}, ["REFIT"]),
+        ({"refit": "identical"}, ["REFIT_IDENTICAL"]),
+        ({"strip": "on"}, ["REFIT_IDENTICAL", "STRIP_PLAN"]),
+        ({"strip": "on", "refit": "on"}, ["REFIT", "STRIP_PLAN"]),
+        ({"weight_streaming": "on"}, ["WEIGHT_STREAMING"]),
+        ({"weight_streaming": "512MiB"}, ["WEIGHT_STREAMING"]),
+        ({"weight_streaming": "off", "strip": "off", "refit": "off", "version_compatible": "off"}, []),
+    ],
+)
+def test_settings_become_flags(tmp_path: Path, install: Any, settings: dict[str, str], flags: list[str]) -> None:
+    module = install("11.0.1")
+    build_plan(_request(tmp_path, settings=settings))
+    assert [name for name, flag in _FLAGS.items() if module.config.on.get(flag)] == flags
+
+
+def test_other_cards_that_run_the_engine_are_told(tmp_path: Path, install: Any) -> None:
+    for level, told in (("ampere_plus", "8+"), ("same_compute_capability", "same")):
+        module = install("11.0.1")
+        build_plan(_request(tmp_path, settings={"hardware_compatibility": level}))
+        assert module.config.hardware_compatibility_level == told
+
+
+def test_an_early_version_says_what_it_does_not_have(tmp_path: Path, install: Any) -> None:
+    del install("10.0.0").BuilderFlag.WEIGHT_STREAMING
+    with pytest.raises(UsageError, match=r"tensorrt 10\.0\.0 has no WEIGHT_STREAMING, which a setting asks for"):
+        build_plan(_request(tmp_path, settings={"weight_streaming": "on"}))
+
+
+@pytest.mark.parametrize("says_layers", [True, False])
+def test_libraries_of_plugins_are_loaded_wherever_the_engine_is_read(
+    tmp_path: Path, install: Any, says_layers: bool
+) -> None:
+    module = install("11.0.1")
+    module.says_layers = says_layers
+    build_plan(_request(tmp_path, plugins=("a.so", "b.so")))
+    assert module.loaded == ["its own", "a.so", "b.so", *(() if says_layers else ("a.so", "b.so"))]
+
+
 def test_timings_are_kept_and_used_again(tmp_path: Path, install: Any) -> None:
     timings = tmp_path / "timings" / "card.cache"
     for content in (b"+", b"++"):
@@ -157,6 +216,30 @@ def test_an_unknown_version_is_refused(tmp_path: Path, install: Any) -> None:
     assert refused.value.hint == "install one of: 10.x, 11.x"
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("CUDA initialization failure with error: 35. Please check", "the NVIDIA driver 535.54.03 is too old"),
+        ("CUDA initialization failure with error: 2. Please check", "tensorrt fails in Builder: pybind11.*error: 2"),
+    ],
+)
+def test_a_builder_that_does_not_start_has_the_reason_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Any, said: str, message: str
+) -> None:
+    """As TensorRT's bindings do: https://github.com/NVIDIA/TensorRT/issues/2913."""
+
+    def start(log: Any) -> None:
+        log.log("Severity.WARNING", said)
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun 6\n")
+    monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
+    install("11.0.1").Builder = start
+    with pytest.raises(BackendRefusal, match=f"^{message}") as refused:
+        build_plan(_request(tmp_path))
+    assert ("update the driver" in refused.value.hint) is ("too old" in message)
+
+
 def test_only_rtx_builds_for_cards_that_are_not_here(tmp_path: Path, install: Any) -> None:
     install("11.0.1")
     with pytest.raises(UsageError, match="builds for the card at hand"):
@@ -164,7 +247,7 @@ def test_only_rtx_builds_for_cards_that_are_not_here(tmp_path: Path, install: An
 
 
 def test_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flavour, "_DRIVER", tmp_path / "version")
+    monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
     monkeypatch.setattr(flavour, "_CARDS", tmp_path / "gpus")
     assert flavour.cannot_build("tensorrt") == flavour.cannot_run(tmp_path) == "no NVIDIA driver"
     assert flavour.cannot_build("tensorrt-rtx") == ""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.backends.tensorrt.layer_info import InfoTensor, LayerInfo, parse_layer_info, plan_layer
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
 from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies
-from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
-from alexnet_bench.backends.tensorrt.plan_tensors import PlanTensor
+from alexnet_bench.backends.tensorrt.plan_log import read_description, read_plan_layers
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanTensor
 from alexnet_bench.core.errors import BackendCrash
 
 _DATA = Path(__file__).parents[2] / "data" / "trtexec"
@@ -31,8 +31,8 @@ def test_metadata_with_both_separators_gives_the_nodes() -> None:
 def test_tensors_weights_and_kernels_are_read() -> None:
     first = _read("mnist-metadata").layers[0]
     assert (first.name, first.kind) == ("node_conv2d + node_relu", "CaskConvolution")
-    assert first.inputs == (InfoTensor("x", (1, 1, 28, 28), "float32"),)
-    assert first.constants == (PlanTensor("float32", 800), PlanTensor("float32", 32))
+    assert first.inputs == (PlanTensor("x", "float32", (1, 1, 28, 28)),)
+    assert first.constants == (PlanTensor("", "float32", (800,)), PlanTensor("", "float32", (32,)))
     assert first.tactic.startswith("sm80_xmma_fprop")
 
 
@@ -41,8 +41,8 @@ def test_without_metadata_no_nodes_are_told_and_types_stand_in_a_sentence() -> N
     assert len(layers) == 36
     assert {layer.nodes for layer in layers} == {None}
     assert [tensor.dtype for tensor in (*layers[0].inputs, *layers[0].outputs)] == ["float32", "float16"]
-    assert {compute_dtype(plan_layer(layer)) for layer in layers if layer.kind == "CaskConvolution"} == {"float16"}
-    assert sum(multiplies(plan_layer(layer)) for layer in layers) == 21
+    assert {compute_dtype(layer) for layer in layers if layer.kind == "CaskConvolution"} == {"float16"}
+    assert sum(multiplies(layer) for layer in layers) == 21
 
 
 def test_an_engine_without_details_has_names_alone() -> None:
@@ -89,10 +89,21 @@ def test_a_build_may_be_described_by_the_inspector() -> None:
     layers = read_plan_layers((_DATA / "mnist-metadata" / "layers.json").read_text())
     assert len(layers) == 9
     assert layers[0].nodes == ("node_conv2d", "node_relu")
-    assert layers[0].outputs == (PlanTensor("float32", 32 * 28 * 28),)
+    assert layers[0].outputs == (PlanTensor("relu", "float32", (1, 32, 28, 28)),)
 
 
 @pytest.mark.parametrize("text", ["{", '{"Layers": []}', '{"Layers": [{}]}', '{"a": ' * 100_000])
 def test_a_description_in_another_form_is_an_error(text: str) -> None:
     with pytest.raises(BackendCrash, match="TensorRT"):
         read_plan_layers(text)
+
+
+def test_an_engine_that_describes_no_layers_is_no_fault_of_the_inspector() -> None:
+    assert read_description('{"Layers": [], "Bindings": ["x"]}') == LayerInfo((), ("x",))
+
+
+def test_sizes_of_outputs_are_told_where_they_are_known() -> None:
+    outputs = [{"Name": "a", "Dimensions": [2, 3]}, {"Name": "b", "Dimensions": [-1, 3]}, {"Name": "c"}]
+    (layer,) = parse_layer_info({"Layers": [{"Name": "l", "Outputs": outputs}]}).layers
+    assert layer.told_shapes == ((2, 3),)
+    assert [tensor.elements for tensor in layer.outputs] == [6, -3, 0]

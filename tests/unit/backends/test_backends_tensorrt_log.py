@@ -7,24 +7,26 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies, named_layers
-from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.backends.tensorrt.plan_log import parse_layer_log, read_plan_layers
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
 from alexnet_bench.core.errors import BackendCrash
+from alexnet_bench.core.graph import Graph, Node
 
 _DATA = Path(__file__).parents[2] / "data" / "tensorrt"
 
 
 @pytest.fixture(scope="module")
-def alexnet() -> list[PlanLayer]:
+def alexnet() -> tuple[PlanLayer, ...]:
     return read_plan_layers((_DATA / "alexnet-2012-fp32.layers.txt").read_text())
 
 
 def _layer(kind: str, reads: tuple[str, ...], weights: tuple[tuple[str, int], ...], name: str = "n") -> PlanLayer:
-    inputs = tuple(PlanTensor(dtype, 8) for dtype in reads)
-    return PlanLayer(name, kind, inputs, tuple(PlanTensor(*weight) for weight in weights), inputs, "", ("n",))
+    inputs = tuple(PlanTensor("x", dtype, (8,)) for dtype in reads)
+    held = tuple(PlanTensor("w", dtype, (count,)) for dtype, count in weights)
+    return PlanLayer(name, kind, inputs, held, inputs, "", ("n",))
 
 
-def test_every_layer_is_read_with_its_nodes(alexnet: list[PlanLayer]) -> None:
+def test_every_layer_is_read_with_its_nodes(alexnet: tuple[PlanLayer, ...]) -> None:
     assert len(alexnet) == 19
     assert alexnet[0].nodes == ()
     assert alexnet[1].nodes == ("conv1", "relu1")
@@ -32,25 +34,25 @@ def test_every_layer_is_read_with_its_nodes(alexnet: list[PlanLayer]) -> None:
     assert [layer.kind for layer in alexnet].count("runtime_fusion") == 5
 
 
-def test_tensors_have_types_and_sizes_and_kernels_names(alexnet: list[PlanLayer]) -> None:
+def test_tensors_have_types_and_sizes_and_kernels_names(alexnet: tuple[PlanLayer, ...]) -> None:
     conv1 = alexnet[1]
-    assert conv1.inputs == (PlanTensor("float32", 3 * 224 * 224),)
-    assert conv1.constants[0] == PlanTensor("float32", 96 * 3 * 11 * 11)
-    assert conv1.outputs == (PlanTensor("float32", 96 * 55 * 55),)
+    assert [(tensor.dtype, tensor.sizes) for tensor in conv1.inputs] == [("float32", (1, 3, 224, 224))]
+    assert (conv1.constants[0].dtype, conv1.constants[0].elements) == ("float32", 96 * 3 * 11 * 11)
+    assert conv1.told_shapes == ((1, 96, 55, 55),)
     assert alexnet[0].tactic == "__myl_Move_0x733456e95614425c5538778f2180caae"
 
 
-def test_products_are_told_from_all_else(alexnet: list[PlanLayer]) -> None:
-    products = {layer.nodes[0] for layer in alexnet if multiplies(layer)}
+def test_products_are_told_from_all_else(alexnet: tuple[PlanLayer, ...]) -> None:
+    products = {layer.nodes[0] for layer in alexnet if layer.nodes and multiplies(layer)}
     assert products == {"conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"}
 
 
-def test_a_layer_without_nodes_is_overhead(alexnet: list[PlanLayer]) -> None:
+def test_a_layer_without_nodes_is_overhead(alexnet: tuple[PlanLayer, ...]) -> None:
     named = named_layers(alexnet, tf32=False)
     assert [item.layer.is_overhead for item in named] == [True] + [False] * 18
 
 
-def test_tf32_is_said_of_products_alone(alexnet: list[PlanLayer]) -> None:
+def test_tf32_is_said_of_products_alone(alexnet: tuple[PlanLayer, ...]) -> None:
     named = named_layers(alexnet, tf32=True)
     assert {item.layer.compute_dtype for item in named if item.multiplies} == {"tf32"}
     assert {item.layer.compute_dtype for item in named if not item.multiplies} == {"float32"}
@@ -98,5 +100,49 @@ def test_a_description_of_another_form_is_an_error(text: str) -> None:
 def test_a_layer_in_another_form_among_others_is_not_skipped() -> None:
     lines = (_DATA / "alexnet-2012-fp32.layers.txt").read_text().split("\n")
     lines[3] = lines[3].replace(", LayerType: ", ", Kind: ")
-    with pytest.raises(BackendCrash, match="describes a layer in an unknown form: 'Name: __myl_ReshMul"):
+    with pytest.raises(BackendCrash, match="describes the layers in an unknown form: 'Name: __myl_ReshMul"):
         read_plan_layers("\n".join(lines))
+
+
+def test_layers_are_found_in_the_log_of_another_program(alexnet: tuple[PlanLayer, ...]) -> None:
+    """As TensorRT's own logger writes it."""
+    lines = (_DATA / "alexnet-2012-fp32.layers.txt").read_text().rstrip().split("\n")
+    lines[0] = "[11/21/2026-06:59:22] [TRT] [V] " + lines[0]
+    end = lines.index("")
+    below = [
+        "",
+        "I/O Tensors:",
+        " Name: x, y, IOMode: Input, DataType: Float, Dimensions: [1,3]",
+        "[11/21] [TRT] [I] done",
+    ]
+    found = parse_layer_log("\n".join(["[11/21] [TRT] [I] begun", *lines[:end], *below]))
+    assert found.layers == alexnet
+    assert found.bindings == ("x, y",)
+
+
+@pytest.mark.parametrize(
+    ("layer", "nodes", "is_by_name", "is_overhead", "is_unmatched"),
+    [
+        (PlanLayer("k", nodes=("conv", "elsewhere")), ("conv", "elsewhere"), False, False, False),
+        (PlanLayer("k", nodes=("node_of_r",)), ("relu",), False, False, False),
+        (PlanLayer("k", nodes=()), (), False, True, False),
+        (PlanLayer("conv + PWN(PWN(relu, add), other)"), ("conv", "relu", "add"), True, False, False),
+        (PlanLayer("Reformatting CopyNode for Input Tensor 0 to conv"), (), False, True, False),
+        (PlanLayer("k", "Reformat"), (), False, True, False),
+        (PlanLayer("ForeignNode[conv...add]", "Myelin"), (), False, False, True),
+    ],
+)
+def test_nodes_are_told_by_metadata_or_by_the_name(
+    layer: PlanLayer, nodes: tuple[str, ...], is_by_name: bool, is_overhead: bool, is_unmatched: bool
+) -> None:
+    (found,) = named_layers([layer], tf32=False, graph=_graph())
+    assert (found.nodes, found.is_by_name) == (nodes, is_by_name)
+    assert (found.layer.is_overhead, found.layer.is_unmatched) == (is_overhead, is_unmatched)
+
+
+def _graph() -> Graph:
+    nodes = tuple(
+        Node(name, op, "", (), (output,), {}) for name, op, output in (("conv", "Conv", "c"), ("relu", "Relu", "r"))
+    )
+    nodes = (*nodes, Node("add", "Add", "", (), ("a",), {}))
+    return Graph("g", nodes, (), (), {}, frozenset(), {}, frozenset(), 17, 8, "")

@@ -20,6 +20,7 @@ from alexnet_bench.backends.protocol import DeviceUse, Loaded, LoadRequest, RunP
 from alexnet_bench.backends.tensorrt import runner as runners
 from alexnet_bench.backends.tensorrt import session, source
 from alexnet_bench.backends.tensorrt.layer_times import read_layers
+from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.runner import TensorRt
 from alexnet_bench.backends.worker import Request, time_runs
 from alexnet_bench.core.errors import BackendRefusal, EngineError, MissingRuntimeError, UsageError
@@ -134,6 +135,33 @@ def test_open_sizes_are_bound_when_they_are_known_and_again_when_they_change(mak
     bench.check()
 
 
+_TWO = (((1, 4), (2, 4)), ((4, 4), (8, 4)))
+
+
+def test_the_first_profile_that_holds_the_sizes_is_taken(make: Make) -> None:
+    bench = make(Kind(sizes=(-1, 4), profiles=(*_TWO, ((1, 4), (99, 4)))))
+    bench.load()
+    for count in (1, 2, 4, 8, 5, 2, 50, 6):
+        fed = feeds(count, count, 4)
+        assert right(bench.runner.infer(fed), fed)
+    assert bench.trt.chosen == [1, 0, 2, 1]
+    bench.runner.deactivate()
+    bench.check()
+
+
+def test_sizes_outside_of_all_profiles_are_refused_with_their_ranges_before_a_run(make: Make) -> None:
+    bench = make(Kind(sizes=(-1, 4), profiles=_TWO))
+    bench.load()
+    for sizes in ((3, 4), (4, 4, 1)):
+        shown = "x".join(map(str, sizes))
+        said = f"does not take x {shown}, n {shown}; it takes x 1x4 to 2x4, n 1x4 to 2x4; or x 4x4 to 8x4, n 4x4 to 8x4"
+        with pytest.raises(BackendRefusal, match=said):
+            bench.runner.infer(feeds(0, *sizes))
+    assert "execute_async_v3" not in bench.device.faults.seen
+    bench.runner.deactivate()
+    bench.check()
+
+
 def test_sizes_of_the_request_are_bound_before_the_first_run(make: Make) -> None:
     bench = make(Kind(sizes=(-1, 4)))
     bench.load(shapes={"x": (3, 4), "n": (3, 4)})
@@ -233,6 +261,51 @@ def test_settings_of_the_build_are_let_through_and_unknown_ones_are_not(make: Ma
     bench.check()
 
 
+def test_an_engine_without_weights_is_refitted_before_it_is_made_ready(make: Make) -> None:
+    bench = make(Kind(is_stripped=True))
+    loaded = bench.load(settings={"strip": "on"}, weights_path="weights.onnx")
+    assert loaded.settings["refitted"] == "on"
+    fed = feeds(1)
+    assert right(bench.runner.infer(fed), fed)
+    bench.runner.deactivate()
+    bench.check()
+    other = make(Kind(is_stripped=True))
+    with pytest.raises(BackendRefusal, match="tensorrt fails in refit_from_file"):
+        other.load(settings={"strip": "on"}, weights_path="no_model")
+    other.check()
+
+
+def test_code_of_an_engine_runs_only_where_it_was_built_with_some(make: Make) -> None:
+    bench = make(Kind(has_host_code=True))
+    with pytest.raises(BackendRefusal, match="the engine has host code"):
+        bench.load()
+    bench.check()
+    other = make(Kind(has_host_code=True))
+    other.load(settings={"version_compatible": "on"})
+    other.runner.deactivate()
+    other.check()
+
+
+def test_libraries_of_plugins_are_there_when_the_engine_is_read(make: Make) -> None:
+    bench = make()
+    bench.load(plugins=("a.so", "b.so"))
+    assert bench.trt.plugins == ("a.so", "b.so")
+    bench.runner.deactivate()
+    bench.check()
+
+
+@pytest.mark.parametrize(
+    ("streaming", "budget"), [("on", fake_tensorrt.WEIGHTS_BYTES // 2), ("1KiB", 1024), ("off", None)]
+)
+def test_weights_are_streamed_within_a_budget(make: Make, streaming: str, budget: int | None) -> None:
+    bench = make()
+    settings = bench.load(settings={"weight_streaming": streaming}).settings
+    assert bench.trt.budgets == ([] if budget is None else [budget])
+    assert settings.get("weight_budget_bytes") == (None if budget is None else str(budget))
+    bench.runner.deactivate()
+    bench.check()
+
+
 def test_without_a_package_for_the_device_its_name_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(_: str) -> None:
         raise MissingRuntimeError("neither is installed")
@@ -259,7 +332,7 @@ def test_a_model_is_built_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert right(bench.runner.infer(fed), fed)
     (request,) = asked
     assert (request.tf32, request.settings) == (True, {"optimization_level": "1"})
-    assert request.profile["x"].min == request.profile["x"].max == (2, 4)
+    assert request.profiles[0]["x"].min == request.profiles[0]["x"].max == (2, 4)
     bench.runner.deactivate()
     bench.check()
 
@@ -287,7 +360,19 @@ SCENES: dict[str, tuple[Kind, dict[str, Any]]] = {
     "graph": (Kind(auxiliary=2), {}),
     "plain": (Kind(), {"settings": {"cuda_graph": "off"}}),
     "open sizes": (Kind(sizes=(-1, 4)), {}),
+    "profiles": (
+        Kind(sizes=(-1, 4), profiles=(((3, 4), (3, 4)), ((1, 4), (2, 4)))),
+        {"settings": {"cuda_graph": "off"}},
+    ),
     "layers": (Kind(), {"layers_dir": "."}),
+    "weights": (
+        Kind(is_stripped=True, has_host_code=True),
+        {
+            "settings": {"strip": "on", "version_compatible": "on", "weight_streaming": "on", "cuda_graph": "off"},
+            "weights_path": "weights.onnx",
+            "plugins": ("a.so",),
+        },
+    ),
 }
 
 
@@ -379,7 +464,9 @@ CAPTURE_CALLS = {
     "graph": ["capture", "capture.end", "execute_async_v3"],
     "plain": [],
     "open sizes": ["capture", "capture.end", "execute_async_v3"],
+    "profiles": [],
     "layers": [],
+    "weights": [],
 }
 
 
@@ -392,6 +479,6 @@ def test_types_have_the_names_that_are_known() -> None:
 @needs_rtx
 def test_a_profiler_of_the_real_tensorrt_passes_on_what_it_is_told() -> None:
     told: list[tuple[str, float]] = []
-    profiler = session._make_profiler(importlib.import_module("tensorrt_rtx"), lambda *layer: told.append(layer))
-    profiler.report_layer_time("conv1", 0.25)
+    made = make_profiler(importlib.import_module("tensorrt_rtx"), lambda *layer: told.append(layer))
+    made.report_layer_time("conv1", 0.25)
     assert told == [("conv1", 0.25)]

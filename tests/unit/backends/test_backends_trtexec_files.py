@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.backends.tensorrt.layer_info import LayerInfo, parse_layer_info
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo
 from alexnet_bench.backends.tensorrt.trtexec_files import LayerRun, LayerTime, read_trtexec_files
 from alexnet_bench.backends.tensorrt.trtexec_layers import timed_infos
 from alexnet_bench.core.errors import UsageError

@@ -71,6 +71,17 @@ def test_real_profiles_survive_byte_for_byte(path: Path) -> None:
     assert document.encode(document.read(path)) == path.read_bytes()
 
 
+def test_memory_that_an_older_document_does_not_have_is_null() -> None:
+    content = json.loads((_FOLDER / "lenet-5.json").read_bytes())
+    later = [name for name in content["memory"] if name.startswith("device_") and name != "device_peak_bytes"]
+    assert len(later) == 3
+    for name in later:
+        del content["memory"][name]
+    found = document.decode(json.dumps(content).encode())
+    assert isinstance(found, Profile)
+    assert found == _read(_FOLDER / "lenet-5.json")
+
+
 def test_a_set_survives_the_round_trip() -> None:
     profiles = tuple(_read(path) for path in _PROFILES)
     both = ProfileSet(profiles)

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_bench.core.inspection import InspectedLayer, Inspection, InspectionSet, LayerPrediction, Prediction
-from alexnet_bench.core.profile import SharedNode
+from alexnet_bench.core.inspection import (
+    InspectedLayer,
+    Inspection,
+    InspectionSet,
+    LayerPrediction,
+    PlanFile,
+    Prediction,
+)
+from alexnet_bench.core.profile import Caution, SharedNode
 from alexnet_bench.report.inspection import print_inspection, to_markdown
 from tests.unit.report.test_report_engines import _PASSPORT
 
@@ -189,3 +196,61 @@ def test_markdown_and_tables_are_safe() -> None:
     for found in (inspection, several):
         assert all("\x1b" not in line for line in _printed(found, 0))
         assert "\x1b" not in to_markdown(found)
+
+
+_PLAN = PlanFile("/x/theirs.plan", "tensorrt-rtx", "1.7.1.116", 200, 201, (89, 120))
+_BARE = replace(
+    _SHARED, name="conv1_U0", shared_nodes=(), op="correlation", macs=None, compute_dtype="float16", predicted=()
+)
+_FOREIGN = Inspection(
+    model="theirs",
+    passport=None,
+    producer="",
+    batch=None,
+    shapes={},
+    predicted=(),
+    layers=(),
+    reasons_against=("no NVIDIA driver",),
+    plan=_PLAN,
+    layers_from="",
+    warnings=(Caution("no-layers", "its layers are not known", "give --layer-info"), Caution("x", "and so on")),
+)
+
+
+def test_without_a_passport_the_header_is_told() -> None:
+    lines = _printed(_FOREIGN)
+    assert lines[0] == "theirs · tensorrt-rtx 1.7.1.116"
+    assert _line(lines, "header") == "header tensorrt-rtx 1.7.1.116; for SM 8.9, 12.0; CUT SHORT: 200 bytes of 201"
+    assert _line(lines, "engine") == "engine /x/theirs.plan"
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("note")] == [
+        "its layers are not known (give --layer-info)",
+        "and so on",
+    ]
+    assert not any(line.startswith(("layers", "work", "layer ", "written")) for line in lines)
+    whole = replace(_FOREIGN, plan=replace(_PLAN, told_bytes=200))
+    assert _line(_printed(whole), "header").endswith("200 bytes, all there")
+    unknown = replace(_FOREIGN, plan=PlanFile("/x/y", "tensorrt", "", 200, None, ()))
+    assert _line(_printed(unknown), "header") == "header tensorrt (version not told); cards not told; 200 bytes"
+    assert "### theirs · tensorrt-rtx" in to_markdown(_FOREIGN)
+    assert "Layers" not in to_markdown(_FOREIGN)
+
+
+def test_columns_that_say_nothing_are_left_out() -> None:
+    moved = replace(_REORDER, macs=None, predicted=())
+    found = replace(_FOREIGN, layers=(_BARE, moved), layers_from="l.json")
+    lines = _printed(found)
+    assert lines[2].split() == ["layer", "kind", "type", "FLOP", "moved"]
+    assert _line(lines, "conv1_U0") == "conv1_U0 correlation float16 - -"
+    assert _line(lines, "layers") == "layers 2 layers (1 in float16), told by l.json"
+    asked = replace(found, layers=(_BARE,), layers_from="runtime")
+    assert _printed(asked)[2].split() == ["layer", "kind", "type"]
+    assert _line(_printed(asked), "layers").endswith("told by the runtime, which was asked")
+    assert "| layer | kind | type |" in to_markdown(asked)
+    assert "kind" not in " ".join(_printed(_INSPECTION))
+
+
+def test_an_engine_of_which_nothing_is_counted_has_a_row_beside_others() -> None:
+    lines = _printed(InspectionSet((_ALONE, _FOREIGN)))
+    assert " ".join(lines[2].split()) == "theirs.plan - - - - -"
+    assert "theirs.plan: nothing is counted" in " ".join(lines)
+    assert "theirs.plan" in to_markdown(InspectionSet((_ALONE, _FOREIGN)))

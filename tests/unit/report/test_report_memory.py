@@ -94,6 +94,26 @@ def test_a_document_of_version_1_says_what_it_knows(read: Read) -> None:
     assert texts[1:] == ("arena 230 MiB", "process 457 MiB while loading, 314 MiB while running")
 
 
+def test_what_an_engine_takes_on_its_device_is_said_as_far_as_it_is_known(read: Read) -> None:
+    found = read("lenet-5")
+    whole = replace(
+        found.memory,
+        device_peak_bytes=4 << 20,
+        device_weight_bytes=2 << 20,
+        device_activation_bytes=1 << 20,
+        device_context_bytes=3 << 20,
+    )
+    texts = memory_texts(replace(found, memory=whole))
+    assert texts[-2].endswith("device 4.00 MiB")
+    assert texts[-1] == (
+        "on the device: 2.00 MiB of weights, 1.00 MiB of activations, "
+        "3.00 MiB by which its free memory fell for the context"
+    )
+    part = replace(whole, device_weight_bytes=None, device_context_bytes=None)
+    assert memory_texts(replace(found, memory=part))[-1] == "on the device: 1.00 MiB of activations"
+    assert not any("on the device" in text for text in memory_texts(found))
+
+
 @pytest.mark.parametrize("name", ["version-1/alexnet-2012", "alexnet-2012", "lenet-5-static"])
 def test_every_document_renders(read: Read, name: str) -> None:
     stream = io.StringIO()

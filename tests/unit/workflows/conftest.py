@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from alexnet_bench import Options, Profile, profile
+from alexnet_bench.backends.device import driver
+from alexnet_bench.backends.tensorrt import build, describe, flavour, runner, source
+from alexnet_bench.measure import ceiling_runs, latency, layer_run
+from alexnet_bench.measure.ceiling_sizes import Sizes
+from alexnet_bench.workflows import build_plan as build_plans
+from alexnet_bench.workflows import doctor, inspect_plan, run_plan
+from tests.unit.workflows import tensorrt_in_process
+from tests.unit.workflows.tensorrt_in_process import InProcess, TensorRt
 
 QUICK = Options(seconds=0.06, processes=2)
 
@@ -28,3 +38,25 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def measured(cache: Path) -> dict[str, Profile]:  # noqa: ARG001 - the cache has to be set first
     """One profile of each kind of model: ours, and one from elsewhere."""
     return {name: profile(name, options=QUICK) for name in ("lenet-5", "onnx:squeezenet")}
+
+
+@pytest.fixture
+def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TensorRt]:
+    """The tool with TensorRT in it, as `tensorrt_in_process` makes it up."""
+    module = TensorRt()
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\n")
+    monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
+    monkeypatch.setattr(flavour, "missing", lambda: "")
+    for opener in (runner, describe):
+        monkeypatch.setattr(opener, "open_device", module.open_device)
+    for builder in (build, source):
+        monkeypatch.setattr(builder, "build_plan", tensorrt_in_process.build_plan)
+    for user in (ceiling_runs, latency, layer_run, build_plans, doctor, run_plan, inspect_plan):
+        monkeypatch.setattr(user, "Worker", InProcess)
+    monkeypatch.setattr(ceiling_runs, "sizes_for", lambda _: Sizes({}, (32,), 1 << 16))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    gc.freeze()  # workers collect garbage before they time anything, and here that of all tests
+    yield module
+    gc.unfreeze()
+    assert [wrong for device in module.devices for wrong in device.wrongs] == []

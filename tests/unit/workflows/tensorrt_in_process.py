@@ -16,7 +16,7 @@ from types import SimpleNamespace, TracebackType
 from typing import Any
 
 from alexnet_bench.backends.client import Deadlines
-from alexnet_bench.backends.protocol import Loaded, LoadRequest, PlanBuilt, PlanRequest
+from alexnet_bench.backends.protocol import Described, Loaded, LoadRequest, PlanBuilt, PlanRequest
 from alexnet_bench.backends.worker import Engine, Request, Samples
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.fake_device import FakeDevice
@@ -55,6 +55,9 @@ class InProcess:
     def build(self, request: PlanRequest) -> PlanBuilt:
         return self._ask(Request(op="plan", plan=request))  # type: ignore[no-any-return]
 
+    def describe(self, request: LoadRequest) -> Described:
+        return self._ask(Request(op="describe", load=request))  # type: ignore[no-any-return]
+
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
         request = Request(op="sample", seconds=min(seconds, 0.004), min_runs=min_runs, max_runs=max_runs)
         return self._ask(request)  # type: ignore[no-any-return]
@@ -74,11 +77,15 @@ class TensorRt(SimpleNamespace):
 
     Attributes:
         devices: all that were opened.
+        refitted_from: files that engines took weights from.
+        plugins: libraries that were loaded.
     """
 
     def __init__(self) -> None:
         super().__init__(__version__=VERSION, __spec__=ModuleSpec("tensorrt", None, origin=__file__))
         self.devices: list[FakeDevice] = []
+        self.refitted_from: list[str] = []
+        self.plugins: list[str] = []
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
@@ -96,12 +103,37 @@ class TensorRt(SimpleNamespace):
     def Runtime(self, _log: Any) -> Any:  # noqa: N802 - TensorRT's name
         """As TensorRT."""
         device = self._here.device
-        return SimpleNamespace(deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:])))
+        return SimpleNamespace(
+            deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:])),
+            get_plugin_registry=lambda: SimpleNamespace(load_library=self._load_library),
+        )
+
+    def _load_library(self, path: str) -> object:
+        self.plugins.append(path)
+        return object()
+
+    def init_libnvinfer_plugins(self, _log: Any, _namespace: str) -> bool:
+        """As TensorRT."""
+        return True
+
+    def Refitter(self, engine: Any, _log: Any) -> Any:  # noqa: N802 - as above
+        """As TensorRT."""
+        return SimpleNamespace(engine=engine, refit_cuda_engine=lambda: bool(engine.weights_from))
+
+    def OnnxParserRefitter(self, refitter: Any, _log: Any) -> Any:  # noqa: N802 - as above
+        """As TensorRT."""
+
+        def refit(model: str) -> bool:
+            self.refitted_from.append(model)
+            refitter.engine.weights_from = model
+            return bool(open_model(Path(model)).proto.graph.initializer)
+
+        return SimpleNamespace(refit_from_file=refit)
 
 
 def build_plan(request: PlanRequest) -> PlanBuilt:
     """In place of the builder."""
-    shapes = {name: bounds.opt for name, bounds in request.profile.items()}
+    shapes = {name: bounds.opt for profile in request.profiles[:1] for name, bounds in profile.items()}
     graph = build_graph(open_model(Path(request.model_path)), name="built", given_shapes=shapes or None)
     tensors = {
         side: {name: [graph.tensor(name).sizes, graph.tensor(name).dtype] for name in names}
@@ -120,7 +152,8 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
     ]
     layers.append({"Name": "Reformat", "LayerType": "Reformat", "Inputs": [], "Outputs": [], "Metadata": ""})
     told = json.dumps({"Layers": layers, "Bindings": []})
-    Path(request.plan_path).write_bytes(b"ftrt" + bytes(60) + json.dumps(tensors | {"told": told}).encode())
+    content = tensors | {"told": told, "stripped": request.settings.get("strip") == "on"}
+    Path(request.plan_path).write_bytes(b"ftrt" + bytes(60) + json.dumps(content).encode())
     Path(request.layers_path).write_text(told)
     return PlanBuilt(VERSION, None)
 
@@ -139,10 +172,18 @@ class _Engine:
     def __init__(self, device: FakeDevice, content: dict[str, Any]) -> None:
         self._device, self._content = device, content
         self._tensors: dict[str, Any] = {**content["inputs"], **content["outputs"]}
+        self.weights_from = "" if content["stripped"] else "itself"
         self.num_io_tensors = len(self._tensors)
 
     def get_engine_stat(self, _: object) -> int:
         return WEIGHTS_BYTES
+
+    @property
+    def num_optimization_profiles(self) -> int:
+        return max((len(found) for found in self._content.get("ranges", {}).values()), default=1)
+
+    def get_tensor_profile_shape(self, name: str, at: int) -> list[list[int]]:
+        return self._content["ranges"][name][at]  # type: ignore[no-any-return]
 
     def get_tensor_name(self, at: int) -> str:
         return list(self._tensors)[at]
@@ -160,13 +201,15 @@ class _Engine:
         return tuple(self._tensors[name][0])
 
     def create_execution_context(self) -> Any:
+        assert self.weights_from
         return _Context(self._device, self)
 
     def create_engine_inspector(self) -> Any:
         return SimpleNamespace(get_engine_information=lambda _: self._content["told"])
 
     def layers(self) -> Sequence[str]:
-        return [layer["Name"] for layer in json.loads(self._content["told"])["Layers"]]
+        layers = json.loads(self._content["told"])["Layers"]
+        return [layer if isinstance(layer, str) else layer["Name"] for layer in layers]
 
 
 class _Context:
@@ -176,15 +219,23 @@ class _Context:
     def __init__(self, device: FakeDevice, engine: _Engine) -> None:
         self._device, self._engine = device, engine
         self._addresses: dict[str, int] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.active_optimization_profile = 0
+
+    def set_optimization_profile_async(self, at: int, _handle: int) -> bool:
+        self.active_optimization_profile = at
+        return True
 
     def set_input_shape(self, name: str, sizes: tuple[int, ...]) -> bool:
-        return self._engine.get_tensor_shape(name) == sizes
+        self._shapes[name] = sizes
+        own = self._engine.get_tensor_shape(name)
+        return len(own) == len(sizes) and all(one in (-1, size) for one, size in zip(own, sizes, strict=True))
 
     def infer_shapes(self) -> list[str]:
         return []
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return self._engine.get_tensor_shape(name)
+        return self._shapes.get(name) or self._engine.get_tensor_shape(name)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address

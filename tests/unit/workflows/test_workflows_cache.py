@@ -56,6 +56,24 @@ def test_pruning_takes_what_was_used_longest_ago_first(own_cache: Path) -> None:
     assert own_cache.is_dir()
 
 
+def test_what_runtimes_keep_is_listed_and_pruned(own_cache: Path) -> None:
+    folder = own_cache / "runtimes" / "onnxruntime-tensorrt" / "a-model-0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "part.engine").write_bytes(bytes(1000))
+    (folder / "sm90.timing").write_bytes(bytes(24))
+    os.utime(folder, (500, 500))
+    engine, network, kept = list_cache().entries
+    assert (kept.kind, kept.model, kept.backend, kept.size_bytes) == (
+        "runtime",
+        "a-model",
+        "onnxruntime-tensorrt",
+        1024,
+    )
+    assert kept.last_used.startswith("1970-01-01T00:08:20")
+    assert prune_cache(engine.size_bytes + network.size_bytes).removed == (kept,)
+    assert not folder.exists()
+
+
 def test_an_empty_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert list_cache().entries == ()

@@ -155,7 +155,7 @@ def test_a_copy_and_a_folder_say_the_same(built: Passport, found: Inspection, co
     for place in (copy, Path(built.path).parent, Path(built.path)):
         again = inspect(place)
         assert again.layers == found.layers
-        assert again.passport.path == str(place if place.is_file() else place / "engine.onnx")
+        assert again.path == str(place if place.is_file() else place / "engine.onnx")
 
 
 def test_it_may_be_used_here_unless_something_is_different(found: Inspection, copy: Path, built: Passport) -> None:

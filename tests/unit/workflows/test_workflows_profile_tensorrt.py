@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Iterator
+import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
 from alexnet_bench import BuildOptions, Options, build_engine, profile
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
-from alexnet_bench.backends.tensorrt import build, flavour, runner, source
 from alexnet_bench.backends.worker import write_arrays
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.profile import Profile
-from alexnet_bench.measure import ceiling_runs, latency, layer_run
-from alexnet_bench.workflows import build_plan as build_plans
+from alexnet_bench.engine.loading import find_engine
 from alexnet_bench.workflows import doctor
+from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.ceilings import machine_ceilings
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.workflows import tensorrt_in_process
 from tests.unit.workflows.tensorrt_in_process import LAYER_S, VERSION, InProcess, TensorRt
 
 QUICK = Options(backend="tensorrt", seconds=0.05, processes=2)
-
-
-@pytest.fixture
-def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TensorRt]:
-    module = TensorRt()
-    monkeypatch.setitem(sys.modules, "tensorrt", module)
-    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\n")
-    monkeypatch.setattr(flavour, "_DRIVER", tmp_path / "version")
-    monkeypatch.setattr(flavour, "missing", lambda: "")
-    monkeypatch.setattr(runner, "open_device", module.open_device)
-    for builder in (build, source):
-        monkeypatch.setattr(builder, "build_plan", tensorrt_in_process.build_plan)
-    for user in (ceiling_runs, latency, layer_run, build_plans, doctor):
-        monkeypatch.setattr(user, "Worker", InProcess)
-    for name, value in {"_SIZES": {"float32": (32,)}, "_OTHER_SIZES": (32,), "_stream_bytes": lambda: 1 << 16}.items():
-        monkeypatch.setattr(ceiling_runs, name, value)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    gc.freeze()  # workers collect garbage before they time anything, and here that of all tests
-    yield module
-    gc.unfreeze()
-    assert [wrong for device in module.devices for wrong in device.wrongs] == []
 
 
 def check_profile(found: Profile) -> None:
@@ -92,6 +70,77 @@ def test_an_engine_is_profiled_from_its_file(trt: TensorRt, tmp_path: Path) -> N
     check_profile(found)
     assert found.model.weights_sha256 is None
     assert trt.devices
+
+
+@pytest.fixture
+def stripped(trt: TensorRt, tmp_path: Path) -> tuple[TensorRt, Path]:
+    """An engine without weights, outside of the cache."""
+    plan = tmp_path / "lenet.plan"
+    build_engine(
+        "lenet-5",
+        options=BuildOptions(backend="tensorrt", precision="fp16", settings={"strip": "on"}),
+        output=plan,
+    )
+    return trt, plan
+
+
+def test_a_stripped_engine_takes_its_weights_from_the_cache(stripped: tuple[TensorRt, Path]) -> None:
+    trt, plan = stripped
+    passport = find_engine(str(plan), engines_root()).passport
+    folder = engines_root() / passport.key
+    assert passport.refit_sha256 is not None
+    assert passport.size_bytes == plan.stat().st_size == (folder / "engine.plan").stat().st_size
+    for engine in (plan, folder):
+        check_profile(profile(engine, options=Options(seconds=0.05, processes=2)))
+    assert set(trt.refitted_from) == {str(folder / "engine.onnx")}
+    types = {item.data_type for item in onnx.load(folder / "engine.onnx").graph.initializer}
+    assert TensorProto.FLOAT16 in types  # the graph after its passes, and not the model
+
+
+def test_a_stripped_engine_whose_weights_are_gone_says_how_to_get_them(stripped: tuple[TensorRt, Path]) -> None:
+    _, plan = stripped
+    folder = engines_root() / find_engine(str(plan), engines_root()).passport.key
+    with (folder / "engine.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(EngineError, match="are damaged, or others") as error:
+        profile(plan, options=Options(seconds=0.05))
+    assert "--rebuild" in error.value.hint
+    (folder / "engine.onnx").unlink()
+    with pytest.raises(EngineError, match="is kept without its weights, and the cache here does not have them"):
+        profile(plan, options=Options(seconds=0.05))
+
+
+def test_an_engine_runs_with_the_plugins_that_it_was_built_with_and_no_others(trt: TensorRt, tmp_path: Path) -> None:
+    library, plan = tmp_path / "lib.so", tmp_path / "lenet.plan"
+    library.write_bytes(b"\x7fELF one")
+    options = BuildOptions(backend="tensorrt", precision="fp32", plugins=[library])
+    passport = build_engine("lenet-5", options=options, output=plan)
+    assert passport.recipe["plugins"] == [
+        {"path": str(library), "sha256": hashlib.sha256(b"\x7fELF one").hexdigest()},
+    ]
+    check_profile(profile(plan, options=Options(seconds=0.05, processes=2)))
+    assert set(trt.plugins) == {str(library)}
+    library.write_bytes(b"\x7fELF two")
+    with pytest.raises(EngineError, match="is not the one that the engine was built with"):
+        profile(plan, options=Options(seconds=0.05))
+    assert build_engine("lenet-5", options=options).key != passport.key
+    library.unlink()
+    with pytest.raises(EngineError, match="cannot be read: No such file"):
+        profile(plan, options=Options(seconds=0.05))
+
+
+@pytest.mark.usefixtures("trt")
+def test_an_engine_with_weights_keeps_no_model_beside_it() -> None:
+    passport = build_engine("lenet-5", options=BuildOptions(backend="tensorrt", precision="fp16"))
+    assert passport.refit_sha256 is None
+    assert not Path(passport.path).with_name("engine.onnx").exists()
+
+
+@pytest.mark.usefixtures("trt")
+def test_a_setting_that_is_not_of_the_flavour_is_refused_before_the_build() -> None:
+    for name, said in (("compute_capability", "builds for the card at hand"), ("odd", "has no setting 'odd'")):
+        with pytest.raises(UsageError, match=said):
+            build_engine("lenet-5", options=BuildOptions(backend="tensorrt", settings={name: "89"}))
 
 
 @pytest.mark.usefixtures("trt")

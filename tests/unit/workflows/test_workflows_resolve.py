@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.network import architectures
-from alexnet_bench.workflows.resolve import engines_cache, onnx_package_models, resolve
+from alexnet_bench.workflows.resolve import onnx_package_models, resolve
 
 
 def test_a_reference_network_is_written_to_the_cache_once(cache: Path) -> None:

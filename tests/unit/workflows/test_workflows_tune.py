@@ -93,7 +93,8 @@ def tuned(model: Path, slow_recipe: Path, tmp_path_factory: pytest.TempPathFacto
         return build_engine(model, options=BuildOptions(recipe=str(slow_recipe), tune_s=60), output=target)
 
 
-def _tuning(passport: Passport) -> Tuning:
+def _tuning(passport: Passport | None) -> Tuning:
+    assert passport is not None
     assert passport.tuning is not None
     return passport.tuning
 

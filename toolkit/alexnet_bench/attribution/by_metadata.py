@@ -45,6 +45,11 @@ def join_by_metadata(
     return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
 
+def attribute(graph: Graph, costs: CostTable, layers: Sequence[NamedLayer]) -> Attribution:
+    """`join_by_metadata`, with the tensors of the layers."""
+    return with_tensors(graph, join_by_metadata(graph, costs, layers))
+
+
 def with_tensors(graph: Graph, attribution: Attribution) -> Attribution:
     """The same layers with the tensors of the graph that their nodes read from outside, and make for others."""
     of_layers = [(*owned.nodes, *dict(owned.shared)) for owned in attribution.owned]

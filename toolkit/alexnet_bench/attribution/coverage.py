@@ -42,7 +42,7 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
         macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,
         time_attributed_fraction=min(1.0, (owned_s + overhead_s) / kernel_s) if kernel_s else None,
         overhead_fraction=overhead_s / kernel_s if kernel_s else None,
-        outside_kernels_fraction=_outside_kernels(times),
+        outside_kernels_fraction=outside_kernels(times),
         unattributed_nodes=attribution.unattributed,
     )
 
@@ -57,7 +57,7 @@ def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> t
     return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in sorted(found.items()))
 
 
-def _outside_kernels(times: LayerTimes) -> float | None:
+def outside_kernels(times: LayerTimes) -> float | None:
     """Share of a run that no kernel accounts for: scheduling, allocation, and the profiler itself."""
     if not times.run_s:
         return None

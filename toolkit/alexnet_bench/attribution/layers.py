@@ -164,7 +164,7 @@ def _timed(
         onnx_nodes=owned.nodes,
         shared_nodes=tuple(SharedNode(name, share) for name, share in owned.shared),
         merged_nodes=tuple(name for name in (*owned.nodes, *dict(owned.shared)) if name in owned.merged),
-        output_shapes=cost.output_shapes,
+        output_shapes=cost.output_shapes or layer.output_shapes,
         params=cost.params,
         weight_bytes=cost.weight_bytes,
         activation_bytes=cost.activation_bytes,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, RunParts, TimesParts
-from alexnet_bench.backends.registry import import_runtime, make_plan, make_runner
+from alexnet_bench.backends.registry import describe, import_runtime, make_plan, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
 
@@ -79,6 +79,8 @@ class Engine:
                 return self._infer(request)
             case "plan":
                 return self._plan(request)
+            case "describe":
+                return self._describe(request)
             case "unload":
                 return self._unload()
         raise ValueError(f"unknown request {request.op!r}")
@@ -99,6 +101,12 @@ class Engine:
             raise ValueError("build without a model")
         import_runtime(request.plan.backend)
         return make_plan(request.plan)
+
+    def _describe(self, request: Request) -> object:
+        if request.load is None:
+            raise ValueError("describe without an engine")
+        import_runtime(request.load.backend)
+        return describe(request.load)
 
     def _sample(self, request: Request) -> object:
         runner = self._active()

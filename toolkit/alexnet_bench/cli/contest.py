@@ -48,11 +48,11 @@ def run(
     _check(options)
     say = progress(quiet=quiet)
     if options.backend == _FASTEST:
-        brief = _contest_options(options, tolerance, min(options.seconds, BRIEF_SECONDS))
+        brief = _contest_options(options, tolerance, min(options.timed_s, BRIEF_SECONDS))
         profiles = profile_fastest(model, batches=batches, options=options, contest_options=brief, progress=say)
         outputs.write(profiles if len(batches) > 1 else profiles.profiles[0], top=top, quiet=quiet)
         return
-    found = hold(model, batches=batches, options=_contest_options(options, tolerance, options.seconds), progress=say)
+    found = hold(model, batches=batches, options=_contest_options(options, tolerance, options.timed_s), progress=say)
     outputs.write(found, top=top, quiet=quiet)
 
 
@@ -67,7 +67,7 @@ def _contest_options(options: Options, tolerance: float | None, seconds: float) 
         shapes=options.shapes,
         threads=options.threads,
         seconds=seconds,
-        seed=options.seed,
+        seed=options.input_seed,
         timeout_s=options.timeout_s,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def inspect(
         list[str],
         typer.Argument(
             metavar="ENGINE",
-            help="A folder, a file with its passport beside it, or the start of a key; several stand side by side.",
+            help="A folder, a file, or the start of a key; several stand side by side.",
         ),
     ],
     *,
@@ -30,6 +31,18 @@ def inspect(
             help="Device to predict times for, by its published peaks; may be repeated.  [default: gtx-580:2]",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="What an engine without a passport was built from; counts its layers."),
+    ] = None,
+    layer_info: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Its layers: of trtexec --exportLayerInfo, or the log of its build; default: ENGINE.layers.json.",
+        ),
+    ] = None,
+    shape: options.Shape = None,
     top: options.Top = None,
     json: options.Json = None,
     markdown: options.Markdown = None,
@@ -38,10 +51,16 @@ def inspect(
     """Show built engines: layers, types, nodes, predicted times."""
     outputs = options.Outputs(json=json, markdown=markdown)
     outputs.check()
+    shapes = options.shapes(shape or [])
     from alexnet_bench.workflows.inspect import inspect as look
     from alexnet_bench.workflows.inspect import inspect_all
+    from alexnet_bench.workflows.inspect_plan import Known
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 
     budgets = budget or DEFAULT_BUDGETS
-    found = look(engine[0], budgets=budgets) if len(engine) == 1 else inspect_all(engine, budgets=budgets)
+    known = Known(model, Path(layer_info) if layer_info else None, shapes or None)
+    several = len(engine) > 1
+    found = (
+        inspect_all(engine, budgets=budgets, known=known) if several else look(engine[0], budgets=budgets, known=known)
+    )
     outputs.write(found, top=top, quiet=quiet)

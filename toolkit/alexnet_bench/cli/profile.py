@@ -46,7 +46,9 @@ def profile(
     batch: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, for example 1,8,32.")] = "",
     shape: options.Shape = None,
     threads: options.Threads = None,
-    seconds: Annotated[float, typer.Option(metavar="S", help="Timed seconds for each batch size.")] = 3.0,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Timed seconds for each batch size.  [default: 3]")
+    ] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME:COUNT", help="Devices to compare with; may be repeated.  [default: gtx-580:2]"),
@@ -55,7 +57,7 @@ def profile(
     symbolic: Annotated[
         bool, typer.Option("--symbolic", help="Count as formulas of the dynamic dimensions; implies --static.")
     ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated inputs.")] = 0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of generated inputs.  [default: 0]")] = None,
     timeout: options.Timeout = None,
     cuda_python: Annotated[
         bool | None,
@@ -63,7 +65,10 @@ def profile(
     ] = None,
     top: options.Top = None,
     onnx: Annotated[
-        str | None, typer.Option("--model", metavar="MODEL", help="With trtexec:DIR: what its engine was built from.")
+        str | None,
+        typer.Option(
+            "--model", metavar="MODEL", help="What an engine without a passport, or of trtexec:DIR, was built from."
+        ),
     ] = None,
     export_times: trtexec.ExportTimes = None,
     export_profile: trtexec.ExportProfile = None,

@@ -22,6 +22,7 @@ class EngineLayer:
         compute_dtype: type of its arithmetic, "" when not reported.
         input_dtypes: types it reads.
         output_dtypes: types it writes.
+        output_shapes: sizes of what it writes, where the backend says; attribution knows those of `makes`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class EngineLayer:
     output_dtypes: tuple[str, ...] = ()
     equals: tuple[str, ...] = ()
     tactic: str = ""
+    output_shapes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class NamedLayer:
         nodes: names of nodes of the engine's graph; one that several layers name is computed by them together.
         multiplies: whether it is a convolution or a product of matrices: of the layers that compute such a node
             together, those that do its multiply-adds.
+        is_by_name: the runtime does not name them, and they are those that the layer's own name is made of.
     """
 
     layer: EngineLayer
     nodes: tuple[str, ...]
     multiplies: bool
+    is_by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from alexnet_bench.core.builds import Builds
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.profile import SharedNode
 from alexnet_bench.core.text import printable
@@ -73,7 +74,9 @@ class Passport:
         path: of the engine.
         created: date and time of the build, UTC, ISO 8601.
         cache_hit: whether it was in the cache already.
+        refit_sha256: of the ONNX file that a stripped engine takes its weights from, None for one that has its own.
         tuning: what `--tune` tried, and the settings that won; None for an engine that was not tuned.
+        builds: what differs between the builds of `--builds`; None for a single one.
     """
 
     key: str
@@ -97,7 +100,9 @@ class Passport:
     path: str
     created: str
     cache_hit: bool = False
+    refit_sha256: str | None = None
     tuning: Tuning | None = None
+    builds: Builds | None = None
     schema: str = field(default=SCHEMA, kw_only=True)
     schema_version: int = field(default=PASSPORT_VERSION, kw_only=True)
 

@@ -179,6 +179,9 @@ class Memory:
     load_peak_bytes: Count | None = None
     run_peak_bytes: Count | None = None
     device_peak_bytes: Count | None = None
+    device_weight_bytes: Count | None = None
+    device_activation_bytes: Count | None = None
+    device_context_bytes: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

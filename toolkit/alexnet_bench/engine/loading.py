@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.tensorrt.plan_header import check_plan
+from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan, check_plan
 from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
@@ -17,7 +17,7 @@ from alexnet_bench.engine.key import Place
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
-PLAN_SUFFIXES = (".plan", ".engine")
+PLAN_SUFFIXES = (".plan", ".engine", ".trt")
 _GRAPH = ".graph.onnx"
 _KEY = re.compile(r"[0-9a-f]{4,64}")
 _BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
@@ -60,7 +60,36 @@ def graph_file(file: Path) -> Path:
 def engine_files(file: Path, key: str) -> list[Path]:
     """The files of an engine: itself, and its data where it has some."""
     data = file.with_name(data_file(key))
-    return [file, *([data] if data.is_file() else [])]
+    return [file, *([data] if data.is_file() and not is_plan(file) else [])]
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The ONNX file that a stripped engine in a folder of the cache takes its weights from; None for all others."""
+    file = folder / ENGINE_FILE
+    return file if file.is_file() and engine_in(folder) != file else None
+
+
+def has_passport(text: str) -> bool:
+    """Whether a path is that of an engine with its passport: its folder, or its file."""
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return (path / PASSPORT_FILE).is_file()
+        beside = (path.name + BESIDE, *([PASSPORT_FILE] if path.name in (ENGINE_FILE, PLAN_FILE) else []))
+        return path.is_file() and any(path.with_name(name).is_file() for name in beside)
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def foreign_plan(text: str) -> Path | None:
+    """The file of an engine that somebody else built: in the format of TensorRT, and without a passport; else None.
+
+    A file that is called like one is taken for one, too: its reader says what is wrong with it.
+    """
+    path = Path(text)
+    if has_passport(text) or not (begins_like_a_plan(path) or _is_called_a_plan(path)):
+        return None
+    return path
 
 
 def find_engine(text: str, root: Path) -> Engine:
@@ -175,4 +204,11 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):  # a name that is too long, a folder that may not be entered, a null
+        return False
+
+
+def _is_called_a_plan(path: Path) -> bool:
+    try:
+        return is_plan(path) and path.is_file()
+    except (OSError, ValueError):
         return False

@@ -10,9 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
+from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, percent
+from alexnet_bench.engine.recipe import from_document
+from alexnet_bench.report.builds import builds_lines, print_builds
 from alexnet_bench.report.console import page, plain_table, safe
 from alexnet_bench.report.tuning import print_candidates, tuning_lines
 
@@ -20,6 +23,16 @@ _KEY_DIGITS = 12
 _PATH = "engine"
 """Label of the line that holds a path."""
 _WIDTH_OF_FILES = 140
+_NO_WEIGHTS = "not in the engine; put in from this machine's cache when it is loaded"
+
+
+def _sizes(passport: Passport) -> list[tuple[str, str]]:
+    """The ranges of sizes that it takes, where its recipe says any."""
+    try:
+        ranges = [str(item) for item in from_document(passport.recipe).sizes]
+    except EngineError:  # of a later version
+        return []
+    return [("sizes", "; or ".join(ranges))] if any(ranges) else []
 
 
 def print_passport(passport: Passport, stream: IO[str]) -> None:
@@ -27,6 +40,7 @@ def print_passport(passport: Passport, stream: IO[str]) -> None:
     with page(stream) as console:
         print_lines(console, passport_lines(passport))
         print_candidates(console, passport.tuning)
+        print_builds(console, passport.builds)
 
 
 def print_cache(listing: CacheListing, stream: IO[str]) -> None:
@@ -89,5 +103,8 @@ def passport_lines(passport: Passport) -> list[tuple[str, str]]:
         ("recipe", f"{passport.recipe.get('name', '-')}: {', '.join(passport.passes) or 'no passes'}"),
         ("types", f"asked for {asked}; computed: {counts or 'not reported'}"),
         ("attributed", f"{percent(passport.macs_attributed_fraction)} of MACs"),
+        *_sizes(passport),
+        *([("weights", _NO_WEIGHTS)] if passport.refit_sha256 else []),
         *tuning_lines(passport.tuning),
+        *builds_lines(passport.builds),
     ]

@@ -45,6 +45,7 @@ class Column:
 _COLUMNS = (
     Column("layer", lambda row: printable(row.layer.name), is_name=True),
     Column("your nodes", lambda row: printable(_nodes(row.layer)), 1, is_name=True),
+    Column("kind", lambda row: printable(row.layer.op) or "-", 1),
     Column("type", lambda row: row.layer.compute_dtype or "-", 7),
     Column(">MAC", lambda row: "-" if row.layer.macs is None else f"{row.layer.macs:,}", 2),
     Column(">FLOP", lambda row: quantity(row.layer.flop, ""), 4),
@@ -54,8 +55,9 @@ _COLUMNS = (
 
 
 def columns_of(inspection: Inspection) -> list[Column]:
-    """All columns; two for each device that times are predicted for."""
-    columns = list(_COLUMNS)
+    """The columns that say anything; two for each device that times are predicted for."""
+    rows = [Row(layer, 0.0) for layer in inspection.layers]
+    columns = [column for column in _COLUMNS if any(column.text(row) != "-" for row in rows)]
     for place, line in enumerate(inspection.predicted):
         columns.append(Column(f">predicted\n{short(line)}", _time(place)))
         columns.append(Column("\nbound", _bound(place), 6))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO
 
 from rich.console import Console
 from rich.text import Text
 
-from alexnet_bench.core.inspection import Inspection, InspectionSet
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.inspection import Inspection, InspectionSet, PlanFile
+from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import quantity
 from alexnet_bench.report.console import Name, page, plain_table, safe
 from alexnet_bench.report.engines import passport_lines, print_lines
@@ -51,6 +51,12 @@ def to_markdown(found: Inspection | InspectionSet, *, top: int | None = None) ->
 def _print_one(console: Console, inspection: Inspection, top: int | None) -> None:
     console.print(safe(_title(inspection), "bold"))
     console.print()
+    if inspection.layers:
+        _print_layers(console, inspection, top)
+    print_lines(console, _lines(inspection))
+
+
+def _print_layers(console: Console, inspection: Inspection, top: int | None) -> None:
     rows, rest = rows_of(inspection, top)
     columns = fitting(columns_of(inspection), rows, console.width)
     table = plain_table(*(column.heading for column in columns), gap=2 if console.width >= 110 else 1)
@@ -62,7 +68,6 @@ def _print_one(console: Console, inspection: Inspection, top: int | None) -> Non
     if rest:
         console.print(safe(rest, "dim"))
     console.print()
-    print_lines(console, _lines(inspection))
 
 
 def _cell(column: Column, row: Row) -> Name | Text:
@@ -82,9 +87,13 @@ def _print_compared(console: Console, found: InspectionSet) -> None:
 def _section(inspection: Inspection, top: int | None) -> list[str]:
     lines = [f"### {escape(_title(inspection))}", "", "| | |", "|---|---|"]
     lines += [f"| {label} | {escape(text)} |" for label, text in _lines(inspection)]
+    return [*lines, *(_layers_section(inspection, top) if inspection.layers else [""])]
+
+
+def _layers_section(inspection: Inspection, top: int | None) -> list[str]:
     columns, (rows, rest) = columns_of(inspection), rows_of(inspection, top)
     headings = [column.heading.removeprefix(">").replace("\n", " ").strip() for column in columns]
-    lines += [
+    lines = [
         "",
         "<details><summary>Layers</summary>",
         "",
@@ -103,22 +112,47 @@ def _compared_section(found: InspectionSet) -> list[str]:
 
 
 def _title(inspection: Inspection) -> str:
-    passport = inspection.passport
+    of = inspection.passport or inspection.plan
+    runtime = f"{of.backend} {of.backend_version}".strip() if of else "-"
     shapes = ", ".join(f"{name} {'x'.join(map(str, sizes))}" for name, sizes in inspection.shapes.items())
-    return printable(f"{inspection.model} · {passport.backend} {passport.backend_version} · {shapes}", 300)
+    return printable(" · ".join(part for part in (inspection.model, runtime, shapes) if part), 300)
 
 
 def _lines(inspection: Inspection) -> list[tuple[str, str]]:
-    layers = inspection.layers
-    flop, moved = (sum(getattr(layer, name) or 0 for layer in layers) for name in ("flop", "bytes"))
-    macs = sum(layer.macs or 0 for layer in layers)
+    passport, plan = inspection.passport, inspection.plan
     return [
-        *passport_lines(replace(inspection.passport, cache_hit=False)),
-        ("work", f"{macs:,} MAC; {quantity(flop, 'FLOP')} and {quantity(moved, 'B')} moved in the engine's own graph"),
+        *(passport_lines(replace(passport, cache_hit=False)) if passport else [("engine", inspection.path)]),
+        *([("header", _header(plan))] if plan else []),
+        *_told(inspection),
         *prediction_lines(inspection),
-        ("written by", inspection.producer or "-"),
+        *([("written by", inspection.producer or "-")] if passport else []),
         ("here", "; ".join(inspection.reasons_against) or "may be used on this machine"),
+        *(("note", f"{note.message} ({note.hint})" if note.hint else note.message) for note in inspection.warnings),
     ]
+
+
+def _header(plan: PlanFile) -> str:
+    """What the first bytes of a plan tell."""
+    version = plan.backend_version or "(version not told)"
+    numbers = ", ".join(f"{number // 10}.{number % 10}" for number in plan.compute_capabilities)
+    length = f"{plan.size_bytes:,} bytes"
+    if plan.told_bytes is not None:
+        length = f"{length}, all there" if plan.is_whole else f"CUT SHORT: {length} of {plan.told_bytes:,}"
+    return f"{plan.backend} {version}; {f'for SM {numbers}' if numbers else 'cards not told'}; {length}"
+
+
+def _told(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    """What the layers add up to, and who tells those of an engine without a passport."""
+    layers = inspection.layers
+    if inspection.passport is None and layers:
+        counts = ", ".join(f"{count} in {dtype}" for dtype, count in inspection.compute_dtypes.items())
+        source = "the runtime, which was asked" if inspection.layers_from == "runtime" else inspection.layers_from
+        yield "layers", f"{plural(len(layers), 'layer')} ({counts or 'types not told'}), told by {source}"
+    if inspection.passport is not None or inspection.predicted:
+        flop, moved = (sum(getattr(layer, name) or 0 for layer in layers) for name in ("flop", "bytes"))
+        macs = sum(layer.macs or 0 for layer in layers)
+        whose = "the engine's own graph" if inspection.passport else "the nodes of the model that have a layer"
+        yield "work", f"{macs:,} MAC; {quantity(flop, 'FLOP')} and {quantity(moved, 'B')} moved in {whose}"
 
 
 def _row(cells: Iterable[str]) -> str:

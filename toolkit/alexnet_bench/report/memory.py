@@ -125,4 +125,16 @@ def _peaks(profile: Profile) -> list[str]:
         ("device {}", memory.device_peak_bytes),
     )
     known = [text.format(binary_bytes(value)) for text, value in process if value is not None]
-    return [*parts, *([", ".join(known)] if known else [])]
+    return [*parts, *([", ".join(known)] if known else []), *_engine(profile)]
+
+
+def _engine(profile: Profile) -> list[str]:
+    """What an engine takes on its device, as far as the runtime and the device's counter say."""
+    memory = profile.memory
+    of_device = (
+        ("{} of weights", memory.device_weight_bytes),
+        ("{} of activations", memory.device_activation_bytes),
+        ("{} by which its free memory fell for the context", memory.device_context_bytes),
+    )
+    known = [text.format(binary_bytes(value)) for text, value in of_device if value is not None]
+    return [f"on the device: {', '.join(known)}"] if known else []

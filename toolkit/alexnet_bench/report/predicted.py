@@ -12,13 +12,13 @@ from alexnet_bench.engine.cache import ENGINE_FILE, PLAN_FILE
 
 _KEY_DIGITS = 12
 
-COMPARED: tuple[tuple[str, Callable[[Inspection, Prediction], str]], ...] = (
+COMPARED: tuple[tuple[str, Callable[[Inspection, Prediction | None], str]], ...] = (
     ("engine", lambda found, _: _engine(found)),
     ("computes in", lambda found, _: _types(found)),
-    ("device", lambda _, line: long(line)),
-    (">predicted", lambda _, line: quantity(line.latency_s, "s")),
-    (">per second", lambda _, line: _rate(line)),
-    (">by memory", lambda _, line: "-" if line.latency_s is None else percent(line.memory_bound_fraction)),
+    ("device", lambda _, line: long(line) if line else "-"),
+    (">predicted", lambda _, line: quantity(line.latency_s if line else None, "s")),
+    (">per second", lambda _, line: _rate(line) if line else "-"),
+    (">by memory", lambda _, line: _by_memory(line)),
 )
 """Headings and cells of the table of several engines."""
 
@@ -40,8 +40,8 @@ def prediction_lines(inspection: Inspection) -> Iterator[tuple[str, str]]:
 
 
 def compared(found: InspectionSet) -> list[list[str]]:
-    """A row for each engine and budget."""
-    pairs = [(inspection, line) for inspection in found.inspections for line in inspection.predicted]
+    """A row for each engine and budget; one for an engine of which nothing is counted."""
+    pairs = [(inspection, line) for inspection in found.inspections for line in inspection.predicted or (None,)]
     return [[cell(inspection, line) for _, cell in COMPARED] for inspection, line in pairs]
 
 
@@ -54,10 +54,12 @@ def without_total(found: InspectionSet) -> list[tuple[str, str]]:
             for line in inspection.predicted
             if line.latency_s is None
         ]
+        if not inspection.predicted:
+            lines.append(("no total", f"{_engine(inspection)}: nothing is counted"))
     return lines
 
 
-def _total(line: Prediction, batch: int) -> str:
+def _total(line: Prediction, batch: int | None) -> str:
     if line.latency_s is None:
         rest = f"; the others take {quantity(line.known_s, 's')} at least" if line.known_s else ""
         return f"no total: {_why(line)}{rest}"
@@ -79,15 +81,19 @@ def _rate(line: Prediction) -> str:
     return "-" if line.throughput_per_s is None else digits(line.throughput_per_s)
 
 
+def _by_memory(line: Prediction | None) -> str:
+    return "-" if line is None or line.latency_s is None else percent(line.memory_bound_fraction)
+
+
 def _engine(found: Inspection) -> str:
     """The name of its file; of one in the cache, the model and the beginning of the key."""
-    name = Path(found.passport.path).name
-    if name not in (ENGINE_FILE, PLAN_FILE):
+    name = Path(found.path).name
+    if found.passport is None or name not in (ENGINE_FILE, PLAN_FILE):
         return printable(name)
     return f"{printable(found.model)} {found.passport.key[:_KEY_DIGITS]}"
 
 
 def _types(found: Inspection) -> str:
     """The type that most layers compute in, and that there are others."""
-    ordered = sorted(found.passport.compute_dtypes.items(), key=lambda item: -item[1])
+    ordered = sorted(found.compute_dtypes.items(), key=lambda item: -item[1])
     return "-" if not ordered else printable(ordered[0][0]) + (", …" if len(ordered) > 1 else "")

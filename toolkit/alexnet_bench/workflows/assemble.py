@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 import msgspec
 
 from alexnet_bench.attribution import coverage as coverages
-from alexnet_bench.attribution.by_metadata import join_by_metadata, with_tensors
+from alexnet_bench.attribution.by_metadata import attribute
 from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layers import timed_layers
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
+from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.profile import (
     Case,
+    Caution,
     Ceilings,
     Coverage,
     EngineInfo,
     Environment,
+    InputInfo,
     Latency,
     LatencyParts,
     LayerProfile,
@@ -37,6 +40,14 @@ from alexnet_bench.workflows.counted import (
     predictor,
     shapes,
     totals,
+)
+from alexnet_bench.workflows.uncounted import (
+    NO_COUNTS,
+    bare_coverage,
+    bare_layers,
+    computed_in,
+    no_model,
+    uncounted_model,
 )
 
 
@@ -66,32 +77,69 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
     return Profile(
         model=model_info(case, run.weights_sha256),
         case=Case(case.batch, shapes(case.graph), run.threads, run.seed),
-        engine=_engine(case, run, layers),
+        engine=_engine(run, layers, case.engine.passport if case.engine else None),
         totals=totals(case.costs),
         coverage=coverage,
         latency=latency,
         layers=_with_budget_times(case, layers, budgets),
-        memory=memory.measured(case.run_costs, run.times, run.latency),
+        memory=memory.measured(case.run_costs.activation_peak_bytes, run.times, run.latency),
         ceilings=run.ceilings,
         budget=budget_lines(case, budgets, latency.throughput_per_s),
         environment=environment,
         warnings=(
-            *cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes),
+            *_of_run(latency, run),
             *case.cautions,
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
             *cautions.of_ceilings(run.ceilings, layers),
-            *cautions.of_streams(run.times),
-            *cautions.of_device(latency.parts, run.latency.loaded.device_use),
         ),
     )
+
+
+def uncounted_profile(
+    name: str, inputs: Sequence[InputInfo], batch: int, run: Measured, environment: Environment
+) -> Profile:
+    """A profile of an engine that was run, and whose model is not known: nothing is counted, and nothing attributed.
+
+    Args:
+        name: of the engine.
+        inputs: as they were fed.
+        batch: images of one forward pass.
+        run: of it.
+        environment: that it ran in.
+    """
+    run = _rounded(run)
+    times = run.times
+    samples = [times.samples_s[layer.name] for layer in times.layers]
+    layers = bare_layers(times.layers, [median(found) if found else None for found in samples], times.samples_s)
+    latency = _latency(batch, run)
+    return Profile(
+        model=uncounted_model(name, inputs),
+        case=Case(batch, {item.name: item.shape for item in inputs}, run.threads, run.seed),
+        engine=_engine(run, layers, None),
+        totals=NO_COUNTS,
+        coverage=bare_coverage(layers, times),
+        latency=latency,
+        layers=layers,
+        memory=memory.measured(None, times, run.latency),
+        ceilings=run.ceilings,
+        budget=(),
+        environment=environment,
+        warnings=(*_of_run(latency, run), no_model()),
+    )
+
+
+def _of_run(latency: Latency, run: Measured) -> Iterator[Caution]:
+    yield from cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes)
+    yield from cautions.of_streams(run.times)
+    yield from cautions.of_device(latency.parts, run.latency.loaded.device_use)
 
 
 def _attribution(case: Counted, times: LayerTimes) -> Attribution:
     """The layers with their nodes: as the runtime names those, or by the tensors that they read and make."""
     if not times.named:
         return join(case.run_graph, times.layers)
-    return with_tensors(case.run_graph, join_by_metadata(case.run_graph, case.run_costs, times.named))
+    return attribute(case.run_graph, case.run_costs, times.named)
 
 
 def _of_user(
@@ -129,17 +177,13 @@ def _nanoseconds(seconds: Iterable[float]) -> tuple[float, ...]:
     return tuple(round(value, 9) for value in seconds)
 
 
-def _engine(case: Counted, run: Measured, layers: Sequence[LayerProfile]) -> EngineInfo:
-    computed: dict[str, int] = {}
-    for layer in layers:
-        if layer.compute_dtype and layer.bound != "overhead":
-            computed[layer.compute_dtype] = computed.get(layer.compute_dtype, 0) + 1
-    loaded, passport = run.latency.loaded, case.engine.passport if case.engine else None
+def _engine(run: Measured, layers: Sequence[LayerProfile], passport: Passport | None) -> EngineInfo:
+    loaded = run.latency.loaded
     return EngineInfo(
         run.backend,
         loaded.backend_version,
         passport.requested_precision if passport else None,
-        computed,
+        computed_in(layers),
         loaded.device,
         passport.passes if passport else (),
         passport.key if passport else None,

@@ -14,6 +14,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.loading import foreign_plan, has_passport
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
@@ -24,7 +25,6 @@ from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.contest_entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
-from alexnet_bench.workflows.engine_subject import is_engine
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.options import PROCESSES, check_threads, check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
@@ -130,7 +130,7 @@ def contest(
 
 def check(model: str | Path, batches: Sequence[int | None], options: ContestOptions) -> None:
     """Raises UsageError for what no contest can be held with."""
-    if is_engine(str(model)):
+    if has_passport(str(model)) or foreign_plan(str(model)) is not None:
         raise UsageError(f"{printable(str(model), 200)} is an engine already", "give the model that it was built from")
     if not batches or any(batch is not None and batch < 1 for batch in batches):
         raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")

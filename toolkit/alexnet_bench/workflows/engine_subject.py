@@ -11,7 +11,6 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine import loading
-from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import recipe_in_force, why_untuned
@@ -84,7 +83,7 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
         EngineError: it is damaged, stale or of another machine.
         UsageError: it is for another backend than the one asked for.
     """
-    if not is_engine(text):
+    if not loading.has_passport(text):
         return None
     engine = loading.find_engine(text, engines_root())
     passport = engine.passport
@@ -100,15 +99,3 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
     model = ResolvedModel(printable(Path(text).stem or text), loading.graph_file(engine.file))
     return EngineInUse(engine.file, as_it_is, recipe_in_force(passport)), model
-
-
-def is_engine(text: str) -> bool:
-    """Whether a path is an engine: it has a passport."""
-    path = Path(text)
-    try:
-        if path.is_dir():
-            return (path / PASSPORT_FILE).is_file()
-        beside = (path.name + loading.BESIDE, *([PASSPORT_FILE] if path.name in (ENGINE_FILE, PLAN_FILE) else []))
-        return path.is_file() and any(path.with_name(name).is_file() for name in beside)
-    except (OSError, ValueError):  # a name that no file can have
-        return False

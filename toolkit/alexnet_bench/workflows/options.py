@@ -17,6 +17,19 @@ MAX_TIMEOUT_S = 86_400
 _MAX_SECONDS = 3600
 _MAX_THREADS = 1024
 
+_STEERING = {
+    "backend": "--backend",
+    "threads": "--threads",
+    "seconds": "--seconds",
+    "seed": "--seed",
+    "static": "--static",
+    "recipe": "--recipe",
+    "precision": "--precision",
+    "optimize": "--[no-]optimize",
+    "timeout_s": "--timeout",
+}
+"""Options that steer a run or a build, by what they are called here."""
+
 Progress = Callable[[str], None]
 
 
@@ -28,9 +41,9 @@ class Options:
         backend: name in the registry, None for the first that works here.
         shapes: sizes by input name.
         threads: None takes the physical cores that this process may use.
-        seconds: timed seconds for each case; warming up and layer times come on top.
+        seconds: timed seconds for each case, warming up and layer times come on top; None takes DEFAULT_SECONDS.
         budgets: devices to compare with, as NAME:COUNT; the first also gives each layer's predicted time.
-        seed: of generated inputs.
+        seed: of generated inputs; None takes 0.
         static: count only.
         processes: fresh processes that the timed seconds are spread over.
         recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
@@ -38,16 +51,17 @@ class Options:
         optimize: likewise: whether to apply the passes that make a graph faster.
         timeout_s: how long the runtime may take to load the model, and for each forward pass, before it is ended; None
             takes ten minutes to load, and what the counted work allows for a pass.
-        model: what the engine was built from whose files of trtexec are read; None counts nothing.
+        model: what an engine was built from that has no passport, or whose files of trtexec are read; None counts
+            nothing.
         device_api: the package for the memory of a device, "cuda-python" or "pycuda"; None takes what is installed.
     """
 
     backend: str | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
     threads: int | None = None
-    seconds: float = DEFAULT_SECONDS
+    seconds: float | None = None
     budgets: tuple[str, ...] = DEFAULT_BUDGETS
-    seed: int = 0
+    seed: int | None = None
     static: bool = False
     processes: int = PROCESSES
     recipe: str | None = None
@@ -56,6 +70,22 @@ class Options:
     timeout_s: float | None = None
     model: str | None = None
     device_api: str | None = None
+
+    @property
+    def timed_s(self) -> float:
+        """Timed seconds for each case."""
+        return DEFAULT_SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def input_seed(self) -> int:
+        """Seed of generated inputs."""
+        return self.seed or 0
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Those that were given and steer a run or a build, as they are typed."""
+        given = [typed for name, typed in _STEERING.items() if getattr(self, name) != getattr(Options, name)]
+        return (*given, *([f"--{self.device_api}"] if self.device_api else []))
 
     @property
     def wants_engine(self) -> bool:
@@ -76,13 +106,13 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
     """Raises UsageError for options that cannot be meant."""
     if not batches or any(batch is not None and batch < 1 for batch in batches):
         raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
-    if not 0 < options.seconds <= _MAX_SECONDS:
+    if not 0 < options.timed_s <= _MAX_SECONDS:
         raise UsageError(
-            f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
+            f"{options.timed_s:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
         )
     check_threads(options.threads)
     check_timeout(options.timeout_s)
-    if options.seed < 0:
+    if options.input_seed < 0:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     if options.static and options.wants_engine:
         raise UsageError("--static counts the model as it is, and builds no engine", "leave --static out")

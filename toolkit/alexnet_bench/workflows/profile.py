@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def profile(
     """Profiles one model at one batch size.
 
     Args:
-        model: a name that `alexnet-bench models` lists, the path of an ONNX file, or "trtexec:" and the folder of files
-            that trtexec wrote.
+        model: a name that `alexnet-bench models` lists, the path of an ONNX file or an engine, or "trtexec:" and the
+            folder of files that trtexec wrote.
         batch: size of a lone symbolic first dimension; None takes 1.
         options: backend, threads, time, budgets.
         progress: told what is done next; never called while something is timed.
@@ -57,9 +58,11 @@ def profile_set(
     chosen = options or Options()
     check(chosen, batches)
     is_read = str(model).startswith(READ_FROM)
-    if chosen.model is not None and not is_read:
+    foreign = None if is_read else _foreign_plan(str(model))
+    if chosen.model is not None and not is_read and foreign is None:
         raise UsageError(
-            f"--model {printable(chosen.model)} is for files of trtexec", "profile trtexec:DIR --model MODEL"
+            f"--model {printable(chosen.model)} is for files of trtexec, and for engines without a passport",
+            "profile trtexec:DIR --model MODEL, or profile FILE.plan --model MODEL",
         )
     budgets = tuple(parse_budget(text, find_workspace(Path.cwd())) for text in chosen.budgets)
     if is_read:
@@ -70,11 +73,35 @@ def profile_set(
         from alexnet_bench.backends.registry import get_backend
 
         get_backend(chosen.backend)  # a name that is not known is wrong even where nothing is run
+    if foreign is not None:
+        return _run_foreign(foreign, batches, chosen, budgets, progress)
     if chosen.static:
         return _static(model, batches, chosen, budgets, progress)
     from alexnet_bench.workflows.run import run  # counting does not need what runs a model, and starts faster without
 
     return run(model, batches=batches, options=chosen, budgets=budgets, progress=progress)
+
+
+def _foreign_plan(text: str) -> Path | None:
+    """The file of an engine without a passport; what tells one is only imported for files that may be one."""
+    if text.endswith(".onnx") or not os.path.isfile(text):  # noqa: PTH113 - odd names raise nothing
+        return None
+    from alexnet_bench.engine.loading import foreign_plan
+
+    return foreign_plan(text)
+
+
+def _run_foreign(
+    path: Path, batches: Sequence[int | None], options: Options, budgets: Sequence[Budget], progress: Progress
+) -> ProfileSet:
+    if options.static:
+        raise UsageError(
+            f"{printable(str(path), 200)} is an engine without a graph to count",
+            "alexnet-bench inspect shows its layers; --static counts the model that it was built from",
+        )
+    from alexnet_bench.workflows.run_plan import run_plan
+
+    return run_plan(path, batches=batches, options=options, budgets=budgets, progress=progress)
 
 
 def _static(

@@ -6,31 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
 from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
-from alexnet_bench.core.profile import Ceilings, Profile, ProfileSet
+from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
-from alexnet_bench.measure import environment
-from alexnet_bench.measure.ceilings import measured_ceilings
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.measure.latency import LatencyCase, measure_latency
-from alexnet_bench.measure.layer_run import measure_layers
+from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
+from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 
@@ -59,12 +55,7 @@ def run(
     cases = [_count_subject(subject, options, batch) for batch in batches]
     with ScratchFolder() as scratch:
         runs = _run(subject, cases, options, Path(scratch), progress)
-    profiles = _assemble(cases, runs, budgets)
-    if any(map(_above_compute_roof, profiles)):
-        progress("layers are faster than the ceilings of this machine, which are measured again")
-        ceilings = _ceilings(subject.backend.name, runs[0].threads, refresh=True)
-        profiles = _assemble(cases, [replace(run, ceilings=ceilings) for run in runs], budgets)
-    return ProfileSet(profiles)
+    return profiled(runs, lambda found: _assemble(cases, found, budgets), progress)
 
 
 @dataclass(frozen=True)
@@ -126,19 +117,7 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
 
 
 def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Sequence[Budget]) -> tuple[Profile, ...]:
-    profiles = []
-    for case, run in zip(cases, runs, strict=True):
-        loaded = run.latency.loaded
-        here = environment.describe(
-            backend=run.backend, backend_version=loaded.backend_version, threads=run.threads, settings=loaded.settings
-        )
-        profiles.append(measured_profile(case, run, budgets, here))
-    return tuple(profiles)
-
-
-def _above_compute_roof(profile: Profile) -> bool:
-    """Whether the arithmetic ceiling must be wrong: measured on a busy machine, and kept."""
-    return any(layer.bound == "compute" and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF for layer in profile.layers)
+    return tuple(measured_profile(case, run, budgets, here(run)) for case, run in zip(cases, runs, strict=True))
 
 
 def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Counted:
@@ -160,28 +139,24 @@ def _run(
     for case in cases:
         limits.check_memory(case.costs, case.batch)
     threads = options.threads or (subject.engine and subject.engine.recipe.threads) or usable_cores()
-    to_run = [
-        LatencyCase(
-            _request(subject, case, threads, options),
-            _write_inputs(case, subject.model, options.seed, scratch / str(index)),
-            limits.deadlines(case.costs, options.timeout_s),
+    prepared = [
+        Prepared(
+            LatencyCase(
+                _request(subject, case, threads, options),
+                _write_inputs(case, subject.model, options.input_seed, scratch / str(index)),
+                limits.deadlines(case.costs, options.timeout_s),
+            ),
+            case.run_graph,
         )
         for index, case in enumerate(cases)
     ]
-    latencies = measure_latency(to_run, seconds=options.seconds, processes=options.processes, progress=progress)
-    progress("layer times")
-    named = None if subject.is_plan else named_copy(subject.run)
-    times = [
-        measure_layers(case, counted.run_graph, seconds=options.seconds / 3, named_model=named)
-        for case, counted in zip(to_run, cases, strict=True)
-    ]
-    progress("ceilings of this machine")
-    ceilings = _ceilings(subject.backend.name, threads)
-    weights = weights_sha256(subject.file) if has_weights else None
-    return [
-        Measured(subject.backend.name, latency, layer_times, ceilings, threads, options.seed, weights)
-        for latency, layer_times in zip(latencies, times, strict=True)
-    ]
+    return measure(
+        prepared,
+        options=options,
+        named_model=lambda: None if subject.is_plan else named_copy(subject.run),
+        weights_sha256=lambda: weights_sha256(subject.file) if has_weights else None,
+        progress=progress,
+    )
 
 
 def _check_device_api(backend: Backend, options: Options) -> None:
@@ -200,11 +175,6 @@ def _request(subject: _Subject, case: Counted, threads: int, options: Options) -
         return replace(request, settings=request.settings | options.run_settings)
     path = str(subject.model.path.resolve())
     return LoadRequest(subject.backend.name, path, threads, settings=options.run_settings, shapes=_input_shapes(case))
-
-
-def _ceilings(backend: str, threads: int, *, refresh: bool = False) -> Ceilings:
-    version = availability(get_backend(backend)).version
-    return measured_ceilings(backend, version, threads, cache=cache_dir() / "ceilings", refresh=refresh)
 
 
 def _input_shapes(case: Counted) -> dict[str, tuple[int, ...]]:

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from alexnet_bench.attribution import coverage as coverages
-from alexnet_bench.attribution.by_metadata import join_by_metadata, with_tensors
+from alexnet_bench.attribution.by_metadata import attribute
 from alexnet_bench.attribution.layers import timed_layers
 from alexnet_bench.backends.tensorrt.trtexec_files import TrtexecFiles, read_trtexec_files
 from alexnet_bench.backends.tensorrt.trtexec_layers import TimedInfo, name_nodes, timed_infos
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
-from alexnet_bench.core.profile import Coverage, LayerProfile, Profile, ProfileSet
-from alexnet_bench.graph.onnx_io import ModelFile, open_model
-from alexnet_bench.workflows import cautions, trtexec_cautions
-from alexnet_bench.workflows.counted import (
-    Counted,
-    budget_lines,
-    count_case,
-    model_info,
-    predictor,
-    shapes,
-    totals,
-)
+from alexnet_bench.core.profile import Coverage, InputInfo, LayerProfile, Profile, ProfileSet
+from alexnet_bench.workflows import cautions, plan_cautions, trtexec_cautions
+from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, predictor, shapes, totals
 from alexnet_bench.workflows.options import Options, Progress
-from alexnet_bench.workflows.resolve import resolve
-from alexnet_bench.workflows.trtexec_parts import (
-    Sizes,
+from alexnet_bench.workflows.told_layers import Sizes, count_told, sizes_of
+from alexnet_bench.workflows.trtexec_parts import check, engine_info, environment, latency_of, memory_of
+from alexnet_bench.workflows.uncounted import (
+    NO_COUNTS,
+    bare_case,
+    bare_coverage,
     bare_layers,
-    case_of,
-    check,
-    engine_info,
-    environment,
-    latency_of,
-    memory_of,
-    sizes_of,
-    told_shapes,
-    uncounted,
+    by_own_names,
+    no_model,
     uncounted_model,
 )
 
@@ -69,12 +56,8 @@ def read_run(
     sizes = sizes_of(files.layer_info, options.shapes, batches[0])
     if options.model is None:
         return ProfileSet((_bare(folder, files, infos, sizes),))
-    resolved = resolve(options.model)
     progress(f"reading {options.model}")
-    file = open_model(resolved.path)
-    told = _of_model(file, sizes.given) if not options.shapes else options.shapes
-    case = count_case(file, resolved, batches[0], told)
-    batch_is_known = batches[0] is not None or bool(told) or _is_fixed(file)
+    case, batch_is_known = count_told(options.model, sizes)
     return ProfileSet((_counted(case, files, infos, budgets, batch_is_known=batch_is_known),))
 
 
@@ -82,8 +65,8 @@ def _counted(
     case: Counted, files: TrtexecFiles, infos: Sequence[TimedInfo], budgets: Sequence[Budget], *, batch_is_known: bool
 ) -> Profile:
     """A profile in terms of the model's own nodes."""
-    named, by_name = name_nodes(infos, case.graph)
-    attribution = with_tensors(case.graph, join_by_metadata(case.graph, case.costs, named))
+    named = name_nodes(infos, case.graph)
+    attribution = attribute(case.graph, case.costs, named)
     samples_s: dict[str, tuple[float, ...]] = {}
     for info in infos:
         samples_s[info.key] = () if info.time_s is None else (info.time_s,)
@@ -92,16 +75,16 @@ def _counted(
     predict = predictor(case, budgets)
     layers = tuple(
         msgspec.structs.replace(
-            _as_told(layer, info),
+            _as_told(layer),
             budget_time_s=None if layer.bound == "overhead" else predict(layer.onnx_nodes, layer.flop, layer.bytes),
         )
-        for layer, info in zip(timed, infos, strict=True)
+        for layer in by_own_names(timed, [info.key for info in infos])
     )
     coverage = coverages.measured(case.costs, attribution, layers, times)
     latency = latency_of(files.times, case.batch)
     return Profile(
         model=model_info(case, None),
-        case=case_of(case.batch, shapes(case.graph)),
+        case=bare_case(case.batch, shapes(case.graph)),
         engine=engine_info(layers),
         totals=totals(case.costs),
         coverage=coverage if any(info.time_s is not None for info in infos) else _without_times(coverage),
@@ -113,7 +96,8 @@ def _counted(
         environment=environment(),
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
-            *trtexec_cautions.of_names(layers, by_name=by_name),
+            *plan_cautions.of_names(named),
+            *plan_cautions.of_types(layers),
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
         ),
@@ -122,14 +106,15 @@ def _counted(
 
 def _bare(folder: Path, files: TrtexecFiles, infos: Sequence[TimedInfo], sizes: Sizes) -> Profile:
     """A profile of layers and times alone: there is no model to count, and no node to attribute anything to."""
-    named, _ = name_nodes(infos, None)
-    layers, batch = bare_layers(infos, [item.layer.is_overhead for item in named]), sizes.batch or 1
+    named = name_nodes(infos, None)
+    layers, batch = bare_layers([item.layer for item in named], [info.time_s for info in infos]), sizes.batch or 1
+    inputs = [InputInfo(tensor.name, sizes.inputs.get(tensor.name, ()), tensor.dtype) for tensor in sizes.tensors]
     return Profile(
-        model=uncounted_model(folder, sizes),
-        case=case_of(batch, sizes.inputs),
+        model=uncounted_model(folder.resolve().name or "trtexec", inputs),
+        case=bare_case(batch, sizes.inputs),
         engine=engine_info(layers),
-        totals=uncounted(),
-        coverage=_uncounted_coverage(layers),
+        totals=NO_COUNTS,
+        coverage=bare_coverage(layers),
         latency=latency_of(files.times, batch),
         layers=layers,
         memory=memory_of(None),
@@ -138,46 +123,24 @@ def _bare(folder: Path, files: TrtexecFiles, infos: Sequence[TimedInfo], sizes: 
         environment=environment(),
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=sizes.batch is not None),
-            trtexec_cautions.no_model(),
+            *plan_cautions.of_names(named),
+            no_model(),
         ),
     )
 
 
-def _of_model(file: ModelFile, told: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
-    """The sizes of inputs that the model has too."""
-    names = {item.name for item in file.proto.graph.input}
-    return {name: sizes for name, sizes in told.items() if name in names}
-
-
-def _is_fixed(file: ModelFile) -> bool:
-    """Whether the model itself says how large the first axis of its inputs is."""
-    shapes = (item.type.tensor_type.shape for item in file.proto.graph.input)
-    return all(shape.dim[0].dim_value > 0 for shape in shapes if shape.dim)
-
-
-def _as_told(layer: LayerProfile, info: TimedInfo) -> LayerProfile:
-    """The layer without what its files do not tell: single times, and the bytes of what no node asked for.
-
-    One without nodes goes by TensorRT's own name.
-    """
+def _as_told(layer: LayerProfile) -> LayerProfile:
+    """The layer without what its files do not tell: single times, and the bytes of what no node asked for."""
     known = layer.onnx_nodes or layer.shared_nodes
     return msgspec.structs.replace(
         layer,
-        name=layer.name if known else info.key,
         samples_s=(),
         live_bytes=layer.live_bytes if known else None,
         bytes=layer.bytes if known else None,
         bytes_per_s=layer.bytes_per_s if known else None,
         activation_bytes=layer.activation_bytes if known else None,
-        output_shapes=layer.output_shapes or told_shapes(info.info),
     )
 
 
 def _without_times(coverage: Coverage) -> Coverage:
     return replace(coverage, time_attributed_fraction=None, overhead_fraction=None)
-
-
-def _uncounted_coverage(layers: Sequence[LayerProfile]) -> Coverage:
-    total_s = sum(layer.time_s or 0.0 for layer in layers)
-    overhead_s = sum(layer.time_s or 0.0 for layer in layers if layer.bound == "overhead")
-    return Coverage(None, None, (), overhead_fraction=overhead_s / total_s if total_s else None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from alexnet_bench.backends.tensorrt.trtexec_files import LayerRun, QueryTimes, TrtexecFiles
 from alexnet_bench.backends.tensorrt.trtexec_layers import TimedInfo
-from alexnet_bench.core.profile import Caution, LayerProfile
+from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.text import plural, printable
 
 
@@ -29,28 +29,6 @@ def of_files(files: TrtexecFiles, infos: Sequence[TimedInfo], *, batch_is_known:
         yield Caution("not-in-files", "the batch is not told, and taken as 1", "give it by --batch")
 
 
-def of_names(layers: Sequence[LayerProfile], *, by_name: bool) -> Iterator[Caution]:
-    """How the nodes of layers were found, and what the counts of layers are of."""
-    if by_name:
-        yield Caution(
-            "by-name",
-            "there is no metadata, and layers have those nodes that their names are made of",
-            "TensorRT 8.6 and later write metadata with --profilingVerbosity=detailed",
-        )
-    low = [layer for layer in layers if layer.compute_dtype not in ("", "float32", "tf32") and layer.bytes]
-    if low:
-        yield Caution(
-            "trtexec",
-            f"bytes are counted at the types of the model; {plural(len(low), 'layer')} of the engine, "
-            f"{printable(low[0].name)} first, compute in others",
-        )
-
-
-def no_model() -> Caution:
-    """Every count is null."""
-    return Caution("no-model", "without the model there are no counts, and no nodes to attribute to", "give --model")
-
-
 def _what_numbers_are(times: QueryTimes | None, profile: LayerRun | None) -> str:
     parts = []
     if times is not None:
@@ -66,10 +44,4 @@ def _of_layers(files: TrtexecFiles, infos: Sequence[TimedInfo]) -> Iterator[Caut
         yield Caution(
             "not-in-files",
             f"{plural(len(untimed), 'layer')} of the layer info, {printable(untimed[0].key)} first, not in the profile",
-        )
-    if files.layer_info is not None and not any(layer.kind for layer in files.layer_info.layers):
-        yield Caution(
-            "not-in-files",
-            "the layer info holds names alone",
-            "build the engine with trtexec --profilingVerbosity=detailed",
         )

@@ -9,11 +9,9 @@ engine was built with detailed profiling verbosity, else only its name. The type
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Mapping
 
-from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, dtype_name, node_names
 
 _DATATYPE = re.compile(
     r"\b(FP32|FP16|BF16|BFloat16|FP8|FP4|E8M0|Float|Half|U?Int(?:4|8|16|32|64)|Bool|Double)\b", re.IGNORECASE
@@ -21,52 +19,6 @@ _DATATYPE = re.compile(
 _SPELLED = {"fp32": "float32", "fp16": "float16", "double": "float64"}
 _HELD = ("Weights", "Bias")
 """What a convolution says of its constants, as type and count."""
-
-
-@dataclass(frozen=True, slots=True)
-class InfoTensor:
-    """A tensor that a layer reads or writes.
-
-    Attributes:
-        name: TensorRT's own.
-        sizes: by axis, -1 where one is left open; None when they are not told.
-        dtype: numpy's name of its type, "" when it is not told.
-    """
-
-    name: str
-    sizes: tuple[int, ...] | None
-    dtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class InfoLayer:
-    """One layer.
-
-    Attributes:
-        name: TensorRT's own; several layers may have the same.
-        kind: its LayerType, "" when only names are told.
-        inputs: that it reads.
-        outputs: that it writes.
-        constants: weights that lie in the engine, as far as they are told.
-        tactic: the kernel, "" when it is not told.
-        nodes: of the ONNX file, by its metadata; None when it has no metadata.
-    """
-
-    name: str
-    kind: str = ""
-    inputs: tuple[InfoTensor, ...] = ()
-    outputs: tuple[InfoTensor, ...] = ()
-    constants: tuple[PlanTensor, ...] = ()
-    tactic: str = ""
-    nodes: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LayerInfo:
-    """All layers in execution order, and the names of the engine's inputs and outputs."""
-
-    layers: tuple[InfoLayer, ...]
-    bindings: tuple[str, ...]
 
 
 def parse_layer_info(found: object) -> LayerInfo:
@@ -84,49 +36,36 @@ def parse_layer_info(found: object) -> LayerInfo:
     return LayerInfo(layers, tuple(bindings))
 
 
-def plan_layer(layer: InfoLayer) -> PlanLayer:
-    """The layer as a verbose build would have described it."""
-    return PlanLayer(
-        layer.name,
-        layer.kind,
-        tuple(map(_plan_tensor, layer.inputs)),
-        layer.constants,
-        tuple(map(_plan_tensor, layer.outputs)),
-        layer.tactic,
-        layer.nodes or (),
-    )
-
-
-def _layer(item: object, where: str) -> InfoLayer:
+def _layer(item: object, where: str) -> PlanLayer:
     if isinstance(item, str):
-        return InfoLayer(item)
+        return PlanLayer(item)
     if not isinstance(item, dict):
         raise ValueError(f"{where} is neither an object nor a name")
     metadata = _text(item, "Metadata", where) if "Metadata" in item else None
-    return InfoLayer(
+    return PlanLayer(
         _text(item, "Name", where),
         _text(item, "LayerType", where, default=""),
         _tensors(item, "Inputs", where),
+        (*_held(item, where), *_tensors(item, "Constants", where)),
         _tensors(item, "Outputs", where),
-        (*_held(item, where), *map(_plan_tensor, _tensors(item, "Constants", where))),
         _text(item, "TacticName", where, default=""),
         None if metadata is None else node_names(metadata),
     )
 
 
-def _tensors(item: Mapping[str, object], key: str, where: str) -> tuple[InfoTensor, ...]:
+def _tensors(item: Mapping[str, object], key: str, where: str) -> tuple[PlanTensor, ...]:
     found = item.get(key, [])
     if not isinstance(found, list) or not all(isinstance(tensor, dict) for tensor in found):
         raise ValueError(f"{where}.{key} is no list of tensors")
     return tuple(_tensor(tensor, f"{where}.{key}[{index}]") for index, tensor in enumerate(found))
 
 
-def _tensor(item: Mapping[str, object], where: str) -> InfoTensor:
+def _tensor(item: Mapping[str, object], where: str) -> PlanTensor:
     sizes = item.get("Dimensions")
     if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
         raise ValueError(f"{where}.Dimensions is no list of whole numbers")
     said = _text(item, "Datatype", where, default="") or _text(item, "Format/Datatype", where, default="")
-    return InfoTensor(_text(item, "Name", where), None if sizes is None else tuple(sizes), _dtype(said))
+    return PlanTensor(_text(item, "Name", where), _dtype(said), None if sizes is None else tuple(sizes))
 
 
 def _held(item: Mapping[str, object], where: str) -> tuple[PlanTensor, ...]:
@@ -137,7 +76,7 @@ def _held(item: Mapping[str, object], where: str) -> tuple[PlanTensor, ...]:
             count = found.get("Count")
             if not _is_whole(count) or not isinstance(count, int):
                 raise ValueError(f"{where}.{key}.Count is no whole number")
-            tensors.append(PlanTensor(_dtype(_text(found, "Type", f"{where}.{key}")), count))
+            tensors.append(PlanTensor("", _dtype(_text(found, "Type", f"{where}.{key}")), (count,)))
     return tuple(tensors)
 
 
@@ -154,11 +93,6 @@ def _dtype(said: str) -> str:
         return ""
     word = match[1]
     return _SPELLED.get(word.lower()) or dtype_name(word)
-
-
-def _plan_tensor(tensor: InfoTensor) -> PlanTensor:
-    sizes: Sequence[int] = tensor.sizes if tensor.sizes is not None else (0,)
-    return PlanTensor(tensor.dtype, prod(sizes))
 
 
 def _is_whole(value: object) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from alexnet_bench.backends.run_record import check_runs, read_record
 from alexnet_bench.backends.tensorrt.layers import named_layers
-from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.backends.tensorrt.plan_log import read_description
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes, NamedLayer
 from alexnet_bench.core.graph import Graph
 
@@ -60,22 +60,23 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     """
     record = read_record(folder / _FILE, Record, "TensorRT")
     check_runs(min(len(record.runs), len(record.run_s)), timed_runs, "TensorRT")
-    described = dict(_numbered(named_layers(read_plan_layers(record.layers), tf32=record.tf32)))
+    layers = read_description(record.layers).layers
+    described = dict(_numbered(named_layers(layers, tf32=record.tf32, graph=graph)))
     runs = [_times(run, described) for run in record.runs[len(record.runs) - timed_runs :]]
     told = dict.fromkeys(key for run in runs for key in run)
     keys = [key for key in described if key in told] + [key for key in told if key not in described]
     named = [_in_tensors(graph, described.get(key) or _unknown(key[0])) for key in keys]
-    layers = [
+    found = [
         replace(item, layer=replace(item.layer, name=name)) for item, name in zip(named, _unique(keys), strict=True)
     ]
     return LayerTimes(
-        layers=tuple(item.layer for item in layers),
+        layers=tuple(item.layer for item in found),
         samples_s={
-            item.layer.name: tuple(run.get(key, 0.0) for run in runs) for item, key in zip(layers, keys, strict=True)
+            item.layer.name: tuple(run.get(key, 0.0) for run in runs) for item, key in zip(found, keys, strict=True)
         },
         run_s=tuple(record.run_s[len(record.run_s) - timed_runs :]),
         wall_s=wall_s,
-        named=tuple(layers),
+        named=tuple(found),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from alexnet_bench.backends.tensorrt.layer_nodes import is_nobodys, known_names, nodes_of
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
+from alexnet_bench.core.graph import Graph
 
 _PRODUCT_KINDS = re.compile("corr|conv|gemm|matrix|matmul|mha|attention|^fc$", re.IGNORECASE)
 _PRODUCT_NAMES = re.compile("__myl_[A-Za-z]*(Corr|Conv|Fc|Gemm|Dot|Matm|Mha)")
@@ -17,16 +19,20 @@ _FLOATS = ("float64", "float32", "float16", "bfloat16", "float8e4m3fn", "float4e
 _BYTES = ("int8", "uint8")
 
 
-def named_layers(layers: Sequence[PlanLayer], *, tf32: bool) -> list[NamedLayer]:
+def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None = None) -> list[NamedLayer]:
     """Layers with the nodes that TensorRT names for them.
 
-    A layer without nodes is overhead: a change of layout, or two streams that wait for each other.
+    One that its metadata names no node for, or that only moves data, is overhead: a change of layout, or two streams
+    that wait for each other. Of all others without a node it is not known what they stand for.
 
     Args:
         layers: as TensorRT describes them.
         tf32: whether products of float32 may round their factors.
+        graph: that the engine was built from, for engines without metadata, and nodes without names; None where all
+            layers have the one, and all nodes the other.
     """
-    return [_named(layer, tf32=tf32) for layer in layers]
+    known = known_names(graph)
+    return [_named(layer, known, tf32=tf32) for layer in layers]
 
 
 def compute_dtype(layer: PlanLayer) -> str:
@@ -53,22 +59,25 @@ def _has_kernel(layer: PlanLayer) -> bool:
     return bool(_PRODUCT_KINDS.search(layer.kind) or _PRODUCT_NAMES.match(layer.name))
 
 
-def _named(layer: PlanLayer, *, tf32: bool) -> NamedLayer:
-    dtype = compute_dtype(layer)
+def _named(layer: PlanLayer, known: Mapping[str, str], *, tf32: bool) -> NamedLayer:
+    dtype, nodes = compute_dtype(layer), nodes_of(layer, known)
     return NamedLayer(
         EngineLayer(
             name=layer.name,
             op=layer.kind,
             reads=(),
             makes=(),
-            is_overhead=not layer.nodes,
+            is_overhead=not nodes and is_nobodys(layer),
+            is_unmatched=not nodes and not is_nobodys(layer),
             compute_dtype="tf32" if tf32 and _has_kernel(layer) and dtype == "float32" else dtype,
             input_dtypes=_unique(layer.inputs),
             output_dtypes=_unique(layer.outputs),
             tactic=layer.tactic,
+            output_shapes=layer.told_shapes,
         ),
-        layer.nodes,
+        nodes,
         multiplies=multiplies(layer),
+        is_by_name=bool(nodes) and layer.nodes is None,
     )
 
 

@@ -41,6 +41,18 @@ class PlanHeader:
     capabilities: tuple[int, ...] = ()
 
 
+def begins_like_a_plan(path: Path) -> bool:
+    """Whether a file begins like an engine of any flavour; False for what is no file, or cannot be read."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except (OSError, ValueError):
+        return False
+    return any(head.startswith(row.plan_tag) for row in FLAVOURS)
+
+
 def read_plan_header(path: Path) -> PlanHeader:
     """The header of an engine's file.
 
@@ -55,7 +67,10 @@ def read_plan_header(path: Path) -> PlanHeader:
         raise EngineError(f"the engine {shown} cannot be read: {error.strerror}") from None
     backend = next((row.backend for row in FLAVOURS if head[:4] == row.plan_tag), None)
     if backend is None:
-        raise EngineError(f"{shown} is no engine of TensorRT: it begins with {printable(repr(head[:4]))}")
+        raise EngineError(
+            f"{shown} is no engine of TensorRT: it begins with {printable(repr(head[:4]))}",
+            "alexnet-bench build-engine MODEL --backend NAME -o FILE.plan writes one",
+        )
     if len(head) < _HEAD_BYTES:
         raise EngineError(f"the engine {shown} is cut short: {len(head)} bytes", _BUILD_AGAIN + backend)
     if head[:4] not in _FULL_HEADER:
@@ -65,13 +80,13 @@ def read_plan_header(path: Path) -> PlanHeader:
     return PlanHeader(backend, version, int.from_bytes(head[_LENGTH], "little"), targets)
 
 
-def check_plan(path: Path, backend: str, version: str, capability: int | None = None) -> None:
+def check_plan(path: Path, backend: str, version: str | None, capability: int | None = None) -> None:
     """Refuses an engine that this library would not load.
 
     Args:
         path: of the engine.
         backend: that is to run it.
-        version: of its library.
+        version: of its library, None where there is none.
         capability: of the card that is to run it, 89 for SM 8.9; None where there is none.
 
     Raises:
@@ -81,7 +96,7 @@ def check_plan(path: Path, backend: str, version: str, capability: int | None = 
     hint = _BUILD_AGAIN + backend
     if header.backend != backend:
         raise EngineError(f"the engine {shown} is of {header.backend}, and cannot be run by {backend}", hint)
-    if header.version and header.version != version:
+    if version is not None and header.version and header.version != version:
         raise EngineError(
             f"the engine {shown} was written by {backend} {header.version}, and here is {printable(version)}", hint
         )

@@ -1,18 +1,18 @@
 """The layers of an engine as TensorRT describes them at the end of a verbose build.
 
 One line for each layer: `Name: ..., LayerType: ..., Inputs: [...], ..., Metadata: [ONNX Layer: a][ONNX Layer: b]`, the
-nodes of the metadata with 0x1E or 0x1F between them. Seen in TensorRT-RTX 1.7.1. Where the log does not list them, the
-engine inspector is asked for its JSON.
+nodes of the metadata with 0x1E or 0x1F between them. Seen in TensorRT-RTX 1.7.1, whose own logger writes
+`[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does not list them, the engine inspector is asked
+for its JSON.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from math import prod
 
-from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, plan_layer
-from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, dtype_name, node_names
 from alexnet_bench.core.errors import BackendCrash
 
 FIRST_LINE = "Layers:"
@@ -22,42 +22,60 @@ _LAYER = re.compile(
     r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: -?\d+.*?, Metadata: ?(?P<metadata>.*)"
 )
 _TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>\w+)")
+_BINDING = re.compile(r" Name: (?P<name>.*?), IOMode: (?:Input|Output), ")
+"""Below the layers, under `I/O Tensors:`."""
 
 
-def read_plan_layers(text: str) -> list[PlanLayer]:
-    """The layers in execution order.
+def read_plan_layers(text: str) -> tuple[PlanLayer, ...]:
+    """The layers of an engine that was built with all details, in execution order.
 
     Args:
         text: the description, from `FIRST_LINE` on; or the inspector's JSON.
 
     Raises:
-        BackendCrash: it is not written as expected, so that layers would be missing.
+        BackendCrash: it is not written as expected, so that layers would be missing; or there are none.
     """
-    if text.lstrip().startswith("{"):
-        return _from_json(text)
-    lines = text.split("\n")
-    begun = lines.index(FIRST_LINE) + 1 if FIRST_LINE in lines else len(lines)
-    layers = []
-    for line in lines[begun:]:
-        if not line.strip():
-            break
-        match = _LAYER.fullmatch(line)
-        if match is None:
-            raise BackendCrash(f"TensorRT describes a layer in an unknown form: {line[:200]!r}")
-        layers.append(_layer(match))
+    layers = read_description(text).layers
     if not layers:
         raise BackendCrash("TensorRT does not describe the layers of the engine that it built")
     return layers
 
 
-def _from_json(text: str) -> list[PlanLayer]:
+def read_description(text: str) -> LayerInfo:
+    """What the inspector says of an engine, which may list no layers; or its description at the end of a build.
+
+    Raises:
+        BackendCrash: it is not written as expected, so that layers would be missing.
+    """
     try:
-        found = parse_layer_info(json.loads(text, strict=False))
+        if text.lstrip().startswith("{"):
+            return parse_layer_info(json.loads(text, strict=False))
+        return parse_layer_log(text)
     except (ValueError, RecursionError) as error:
         raise BackendCrash(f"TensorRT describes the layers in an unknown form: {str(error)[:200]}") from None
-    if not found.layers:
-        raise BackendCrash("TensorRT does not describe the layers of the engine that it built")
-    return [plan_layer(layer) for layer in found.layers]
+
+
+def parse_layer_log(text: str) -> LayerInfo:
+    """The layers that a verbose log lists, whatever stands before and after them.
+
+    Raises:
+        ValueError: it lists none, or one in another form.
+    """
+    lines = iter(text.split("\n"))  # splitlines() would split at what stands between the nodes of a layer
+    if not any(line == FIRST_LINE or line.endswith(f" {FIRST_LINE}") for line in lines):
+        raise ValueError(f"there is no line {FIRST_LINE!r}")
+    layers = []
+    for line in lines:
+        if not line.strip():
+            break
+        match = _LAYER.fullmatch(line)
+        if match is None:
+            raise ValueError(repr(line[:180]))
+        layers.append(_layer(match))
+    if not layers:
+        raise ValueError(f"nothing follows the line {FIRST_LINE!r}")
+    bindings = (match for match in map(_BINDING.match, lines) if match is not None)
+    return LayerInfo(tuple(layers), tuple(match["name"] for match in bindings))
 
 
 def _layer(match: re.Match[str]) -> PlanLayer:
@@ -74,6 +92,8 @@ def _layer(match: re.Match[str]) -> PlanLayer:
 
 def _tensors(text: str) -> tuple[PlanTensor, ...]:
     return tuple(
-        PlanTensor(dtype_name(match["type"]), prod(int(size) for size in match["dims"].split(",") if size))
+        PlanTensor(
+            match["name"], dtype_name(match["type"]), tuple(int(size) for size in match["dims"].split(",") if size)
+        )
         for match in _TENSOR.finditer(text)
     )

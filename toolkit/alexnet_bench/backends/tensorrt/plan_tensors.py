@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import prod
 
 _NODE = re.compile(r"\[ONNX Layer: (.*)\]")
 _BETWEEN = re.compile("[\x1e\x1f]")
@@ -20,15 +21,22 @@ _DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class PlanTensor:
-    """A tensor that a layer reads or writes.
+    """A tensor that a layer reads, holds or writes.
 
     Attributes:
-        dtype: numpy's name of its type.
-        elements: how many there are, 0 or less where a size is left open.
+        name: TensorRT's own, "" when it is not told.
+        dtype: numpy's name of its type, "" when it is not told.
+        sizes: by axis, -1 where one is left open; None when they are not told.
     """
 
+    name: str
     dtype: str
-    elements: int
+    sizes: tuple[int, ...] | None
+
+    @property
+    def elements(self) -> int:
+        """How many there are, 0 or less where a size is left open or not told."""
+        return 0 if self.sizes is None else prod(self.sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +44,35 @@ class PlanLayer:
     """One layer of an engine.
 
     Attributes:
-        name: TensorRT's own.
-        kind: its LayerType.
+        name: TensorRT's own; several layers may have the same.
+        kind: its LayerType, "" when only names are told.
         inputs: that it reads.
-        constants: weights that lie in the engine.
+        constants: weights that lie in the engine, as far as they are told.
         outputs: that it writes.
-        tactic: the kernel, "" when it is chosen where the engine runs.
-        nodes: of the ONNX file that it stands for, in the order given.
+        tactic: the kernel, "" when it is chosen where the engine runs, or not told.
+        nodes: of the ONNX file that it stands for by its metadata, in the order given; None when it has no metadata.
     """
 
     name: str
-    kind: str
-    inputs: tuple[PlanTensor, ...]
-    constants: tuple[PlanTensor, ...]
-    outputs: tuple[PlanTensor, ...]
-    tactic: str
-    nodes: tuple[str, ...]
+    kind: str = ""
+    inputs: tuple[PlanTensor, ...] = ()
+    constants: tuple[PlanTensor, ...] = ()
+    outputs: tuple[PlanTensor, ...] = ()
+    tactic: str = ""
+    nodes: tuple[str, ...] | None = None
+
+    @property
+    def told_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The sizes of what it writes, as far as they are told."""
+        return tuple(out.sizes for out in self.outputs if out.sizes is not None and min(out.sizes, default=0) >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """All layers in execution order, and the names of the engine's inputs and outputs, where they are told."""
+
+    layers: tuple[PlanLayer, ...]
+    bindings: tuple[str, ...] = ()
 
 
 def dtype_name(said: str) -> str:

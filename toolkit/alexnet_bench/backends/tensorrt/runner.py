@@ -19,6 +19,7 @@ from alexnet_bench.backends.tensorrt import layer_times
 from alexnet_bench.backends.tensorrt.binding import Binding
 from alexnet_bench.backends.tensorrt.flavour import cannot_run
 from alexnet_bench.backends.tensorrt.layer_times import Record
+from alexnet_bench.backends.tensorrt.options import BuildSettings, build_settings
 from alexnet_bench.backends.tensorrt.plan_header import check_plan
 from alexnet_bench.backends.tensorrt.run_settings import CUDA_GRAPH, DEVICE_API, TF32, run_settings
 from alexnet_bench.backends.tensorrt.session import EngineTensor, Session
@@ -29,7 +30,7 @@ from alexnet_bench.core.text import printable
 if TYPE_CHECKING:
     import numpy as np
 
-_AUXILIARY = "auxiliary_streams"
+_AUXILIARY, _REFITTED, _BUDGET = "auxiliary_streams", "refitted", "weight_budget_bytes"
 
 
 class TensorRt:
@@ -107,7 +108,8 @@ class TensorRt:
         tf32 = self._settings[TF32] == "on"
         plan = read_plan(request, backend, version, device.capability, building, tf32=tf32)
         before = device.free_memory().free_bytes
-        context_bytes = self._load(device, Session(backend.name, trt), plan)
+        told = build_settings(backend.name, building)
+        context_bytes = self._load(device, Session(backend.name, trt), plan, told, request)
         session = self._open_session()
         self._folder = Path(request.layers_dir) if request.layers_dir else None
         self._bind_early(request)
@@ -119,12 +121,17 @@ class TensorRt:
         outputs = tuple(tensor.name for tensor in self._tensors if not tensor.is_input)
         return Loaded(version, outputs, device.name, settings=dict(self._settings), device_use=use)
 
-    def _load(self, device: Device, session: Session, plan: Plan) -> int:
+    def _load(self, device: Device, session: Session, plan: Plan, told: BuildSettings, request: LoadRequest) -> int:
         """Makes the engine ready to run; gives the bytes by which free memory fell for its context."""
         self._stream = self._held.add(device.create_stream())
         auxiliary = self._held.add(Resources())
         self._session = self._held.add(session)  # last: it has to be gone before the streams that it was given
-        session.load(plan.content)
+        session.load(plan.content, runs_host_code=told.version_compatible, plugins=request.plugins)
+        if request.weights_path:
+            session.refit(request.weights_path)
+            self._settings[_REFITTED] = "on"
+        if told.weight_streaming:
+            self._settings[_BUDGET] = str(session.stream_weights(told.weight_budget_bytes))
         loaded = device.free_memory().free_bytes
         session.prepare()
         self._tensors = session.tensors()

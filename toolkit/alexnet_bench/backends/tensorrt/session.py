@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alexnet_bench.backends.tensorrt.build_log import make_log
+from alexnet_bench.backends.protocol import ShapeBounds
+from alexnet_bench.backends.tensorrt.checked import Checked
+from alexnet_bench.backends.tensorrt.profiler import make_profiler
+from alexnet_bench.backends.tensorrt.profiles import holding_profile
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
@@ -39,8 +41,13 @@ class EngineTensor:
     shape: tuple[int, ...]
     is_input: bool
 
+    @property
+    def is_open_input(self) -> bool:
+        """Whether it is an input whose sizes are the caller's choice."""
+        return self.is_input and min(self.shape, default=0) < 0
 
-class Session:
+
+class Session(Checked):
     """Holds TensorRT's objects, which are never handed out: they have to be gone before the device is.
 
     Args:
@@ -49,23 +56,66 @@ class Session:
     """
 
     def __init__(self, backend: str, trt: Any) -> None:
-        self.backend = backend
-        self._trt = trt
-        self._log = make_log(trt)
+        super().__init__(backend, trt)
         self._runtime: Any = None
+        self._registry: Any = None
         self._engine: Any = None
         self._context: Any = None
         self._inspector: Any = None
         self._profiler: Any = None
+        self._refitter: Any = None
+        self._parser_refitter: Any = None
 
-    def load(self, plan: bytes) -> None:
+    def load(self, plan: bytes, *, runs_host_code: bool = False, plugins: Sequence[str] = ()) -> None:
         """Reads an engine; its weights lie on the device then.
+
+        Args:
+            plan: the engine.
+            runs_host_code: lets it run code that it carries itself: version compatible engines do.
+            plugins: libraries that it needs.
 
         Raises:
             BackendRefusal: TensorRT does not take it, with its reason; so do all methods here.
         """
         self._runtime = self._must("trt", "Runtime", self._log)
+        self._call("trt", "init_libnvinfer_plugins", self._log, "")
+        self._registry = self._must("runtime", "get_plugin_registry")
+        for path in plugins:
+            self._must("registry", "load_library", path)
+        if runs_host_code:
+            self._set("runtime", "engine_host_code_allowed", value=True)
         self._engine = self._must("runtime", "deserialize_cuda_engine", plan)
+
+    def refit(self, model: str) -> None:
+        """Puts weights into an engine, before its context is made.
+
+        Args:
+            model: the ONNX file that the engine was built from, with its weights.
+        """
+        try:
+            with self._told("Refitter"):  # not by name: a frame that is passed an engine would hold on to it
+                self._refitter = self._trt.Refitter(self._engine, self._log)
+            with self._told("OnnxParserRefitter"):
+                self._parser_refitter = self._trt.OnnxParserRefitter(self._refitter, self._log)
+            self._must("parser_refitter", "refit_from_file", model)
+            self._must("refitter", "refit_cuda_engine")
+        finally:
+            self._parser_refitter = None
+            self._refitter = None
+
+    def stream_weights(self, budget_bytes: int | None) -> int:
+        """Keeps weights on the host that are over a budget, before the context is made.
+
+        Args:
+            budget_bytes: the most of them that lie on the device; None takes what TensorRT proposes for this device.
+
+        Returns:
+            the budget.
+        """
+        if budget_bytes is None:
+            budget_bytes = int(self._must("engine", "get_weight_streaming_automatic_budget"))
+        self._set("engine", "weight_streaming_budget_v2", value=budget_bytes)
+        return budget_bytes
 
     def prepare(self) -> None:
         """Makes the execution context, whose activations lie on the device."""
@@ -76,6 +126,29 @@ class Session:
         count = self._get("engine", "num_io_tensors")
         names = [self._must("engine", "get_tensor_name", at) for at in range(count)]
         return tuple(self._tensor(name) for name in names)
+
+    def ranges(self, name: str) -> tuple[ShapeBounds, ...]:
+        """The sizes that an input may have, by optimisation profile."""
+        count = self._get("engine", "num_optimization_profiles")
+        bounds = [self._must("engine", "get_tensor_profile_shape", name, at) for at in range(count)]
+        return tuple(ShapeBounds(*(tuple(sizes) for sizes in of_profile)) for of_profile in bounds)
+
+    def use_profile(
+        self, tensors: Sequence[EngineTensor], shapes: Mapping[str, Sequence[int]], stream_handle: int
+    ) -> None:
+        """Takes the first optimisation profile that holds the sizes of all inputs that the engine leaves open.
+
+        Args:
+            tensors: of the engine.
+            shapes: of its inputs.
+            stream_handle: that the change of profile goes into.
+        """
+        ranges = {tensor.name: self.ranges(tensor.name) for tensor in tensors if tensor.is_open_input}
+        if not ranges:
+            return
+        chosen = holding_profile(ranges, shapes)
+        if chosen != self._get("context", "active_optimization_profile"):
+            self._must("context", "set_optimization_profile_async", chosen, stream_handle)
 
     def set_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Says how large each input is."""
@@ -118,7 +191,7 @@ class Session:
         Args:
             report: told the layer's name and its time in milliseconds.
         """
-        self._profiler = _make_profiler(self._trt, report)
+        self._profiler = make_profiler(self._trt, report)
         self._set("context", "enqueue_emits_profile", value=False)
         self._set("context", "profiler", value=self._profiler)
 
@@ -153,6 +226,7 @@ class Session:
         self._context = None
         self._profiler = None
         self._engine = None
+        self._registry = None
         self._runtime = None
 
     def _tensor(self, name: str) -> EngineTensor:
@@ -164,52 +238,3 @@ class Session:
             raise BackendRefusal(f"{self.backend} cannot run this engine here: {shown} is {dtype}, which numpy lacks")
         is_input = self._must("engine", "get_tensor_mode", name) == trt.TensorIOMode.INPUT
         return EngineTensor(name, _DTYPES[dtype], tuple(self._must("engine", "get_tensor_shape", name)), is_input)
-
-    def _must(self, owner: str, function: str, *arguments: object) -> Any:
-        """What a call gives, which is an error when it is nothing, or no."""
-        answer = self._call(owner, function, *arguments)
-        if answer is None or answer is False:
-            raise self._refusal(function, "")
-        return answer
-
-    def _call(self, owner: str, function: str, *arguments: object) -> Any:
-        """A call; its owner goes by name, so that an error on its way holds on to nothing of TensorRT."""
-        with self._told(function):
-            return getattr(getattr(self, f"_{owner}"), function)(*arguments)
-
-    def _get(self, owner: str, name: str) -> Any:
-        with self._told(name):
-            return getattr(getattr(self, f"_{owner}"), name)
-
-    def _set(self, owner: str, name: str, *, value: object) -> None:
-        with self._told(name):
-            setattr(getattr(self, f"_{owner}"), name, value)
-
-    @contextmanager
-    def _told(self, function: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the bindings raise classes of several modules
-            raise self._refusal(function, f"{type(error).__name__}: {error}") from None
-
-    def _refusal(self, function: str, reason: str) -> BackendRefusal:
-        """The refusal, with what TensorRT last said in its log."""
-        said = self._log.errors[-1] if self._log.errors else ""
-        why = printable(
-            "; ".join(" ".join(part.split()) for part in (reason, said) if part) or "it gives no reason", 600
-        )
-        return BackendRefusal(f"{self.backend} fails in {function}: {why}")
-
-
-def _make_profiler(trt: Any, report: Callable[[str, float], None]) -> Any:
-    class Profiler(trt.IProfiler):  # type: ignore[misc]  # the base class is only known here
-        """Passes on what it is told."""
-
-        def __init__(self) -> None:
-            trt.IProfiler.__init__(self)
-
-        def report_layer_time(self, layer_name: str, ms: float) -> None:
-            """Called by TensorRT for each layer."""
-            report(layer_name, ms)
-
-    return Profiler()

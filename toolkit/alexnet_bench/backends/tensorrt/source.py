@@ -63,7 +63,8 @@ def read_plan(
                 str(progress),
                 tf32=tf32,
                 settings=dict(settings),
-                profile={name: ShapeBounds(sizes, sizes, sizes) for name, sizes in request.shapes.items()},
+                profiles=({name: ShapeBounds(sizes, sizes, sizes) for name, sizes in request.shapes.items()},),
+                plugins=request.plugins,
             )
         )
         return Plan(plan.read_bytes(), layers.read_text(encoding="utf-8"))

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_bench.backends.tensorrt.layer_info import LayerInfo, parse_layer_info
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo
 from alexnet_bench.backends.tensorrt.trtexec_json import read_json
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable

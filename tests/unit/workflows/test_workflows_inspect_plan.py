@@ -1,0 +1,190 @@
+"""Engines that somebody else built, inspected: by their first bytes, by files of others, and by asking them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.backends.tensorrt import describe
+from alexnet_bench.core.document import encode
+from alexnet_bench.core.errors import BackendRefusal, EngineError, UsageError
+from alexnet_bench.core.inspection import Inspection
+from alexnet_bench.workflows.inspect import inspect, inspect_all
+from alexnet_bench.workflows.inspect_plan import FROM_RUNTIME, Known
+from alexnet_bench.workflows.report import read_document
+from tests.unit.workflows.foreign_plans import leave_open, rtx_head, without_metadata, write_plan
+from tests.unit.workflows.tensorrt_in_process import TensorRt
+from tests.unit.workflows.trtexec_models import mnist, resnet18
+
+_DATA = Path(__file__).parents[2] / "data"
+_LOG = _DATA / "tensorrt" / "lenet-5.build.log"
+_LENET_MACS = 416_520
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """An engine of TensorRT-RTX, of which there are the first bytes alone."""
+    return rtx_head(tmp_path / "lenet.plan")
+
+
+def _codes(found: Inspection) -> list[str]:
+    return [warning.code for warning in found.warnings]
+
+
+@pytest.mark.parametrize("name", ["x.plan", "x.engine", "x.trt", "x", "x.bin"])
+def test_the_header_is_told_of_any_file_that_begins_like_an_engine(tmp_path: Path, name: str) -> None:
+    found = inspect(rtx_head(tmp_path / name))
+    assert found.passport is None
+    assert found.plan is not None
+    assert (found.plan.backend, found.plan.backend_version) == ("tensorrt-rtx", "1.7.1.116")
+    assert (found.plan.size_bytes, found.plan.told_bytes, found.plan.is_whole) == (200, 200, True)
+    assert found.plan.compute_capabilities == (80, 86, 89)
+    assert (found.layers, found.predicted, found.layers_from, found.batch) == ((), (), "", None)
+    assert _codes(found) == ["no-passport", "no-layers"]
+    assert found.path == str(tmp_path / name)
+
+
+def test_an_engine_that_is_cut_short_is_told_so_and_not_refused(plan: Path) -> None:
+    found = inspect(rtx_head(plan, told=201))
+    assert found.plan is not None
+    assert not found.plan.is_whole
+    assert "200 bytes of 201" in found.reasons_against[0]
+
+
+def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
+    for name, content, why in (("a.trt", b"none", "is no engine"), ("b.plan", b"vtrt" + bytes(9), "cut short")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(EngineError, match=why):
+            inspect(tmp_path / name)
+    (tmp_path / "c.onnx").write_bytes(b"none")
+    with pytest.raises(EngineError, match="has no passport"):
+        inspect(tmp_path / "c.onnx")
+
+
+def test_the_log_of_its_build_tells_the_layers(plan: Path) -> None:
+    """As TensorRT-RTX 1.7.1.116 wrote it, with a logger of its own, on a machine without a GPU."""
+    found = inspect(plan, known=Known(layer_info=_LOG))
+    assert len(found.layers) == 9
+    conv1 = found.layers[2]
+    assert (conv1.name, conv1.op, conv1.compute_dtype) == ("conv1_U0_myl0_2", "correlation", "float32")
+    assert (conv1.macs, conv1.flop, conv1.bytes, conv1.onnx_nodes, conv1.predicted) == (None, None, None, (), ())
+    assert [layer.is_overhead for layer in found.layers] == [True, True, *[False] * 7]
+    assert found.layers_from == str(_LOG)
+    assert _codes(found) == ["no-passport", "tf32-not-told", "no-model"]
+    assert found.compute_dtypes == {"float32": 7}
+
+
+def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
+    known = Known(model="lenet-5", layer_info=_LOG)
+    found = inspect(plan, known=known, budgets=("rtx-4090", "gtx-580:2"))
+    assert sum(layer.macs or 0 for layer in found.layers) == _LENET_MACS
+    assert (found.layers[2].name, found.layers[2].onnx_nodes) == ("conv1 + tanh1", ("conv1", "tanh1"))
+    assert (found.layers[1].name, found.layers[1].bytes) == ("__myl_Move_myl0_1", None)
+    assert (found.model, found.batch, found.shapes) == ("lenet-5", 1, {"input": (1, 1, 32, 32)})
+    assert [line.device for line in found.predicted] == ["rtx-4090", "gtx-580"]
+    assert found.predicted[0].latency_s == pytest.approx(sum(layer.predicted[0].time_s or 0 for layer in found.layers))
+    assert {"not-in-files", "unattributed"} <= set(_codes(found))  # the batch is open in the log; flatten is no layer
+    given = inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
+    assert sum(layer.macs or 0 for layer in given.layers) == 8 * _LENET_MACS
+    assert (given.batch, "not-in-files" in _codes(given)) == (8, False)
+
+
+@pytest.mark.parametrize("ending", [".layers.json", ".graph.json"])
+def test_layer_info_beside_it_is_found(plan: Path, tmp_path: Path, ending: str) -> None:
+    beside = plan.with_name(plan.name + ending)
+    shutil.copy(_DATA / "trtexec" / "resnet18-fp16" / "layers.json", beside)
+    bare = inspect(plan)
+    assert (len(bare.layers), bare.layers_from, bare.batch) == (36, str(beside), 32)
+    assert bare.shapes == {"input.1": (32, 3, 224, 224)}
+    assert bare.layers[1].output_shapes == ((32, 64, 112, 112),)
+    counted = inspect(plan, known=Known(model=str(resnet18(tmp_path / "resnet18.onnx"))))
+    assert sum(layer.macs or 0 for layer in counted.layers) == 32 * 1_814_073_344
+    assert counted.compute_dtypes == {"float16": 23}
+    assert {"by-name", "model-types"} <= set(_codes(counted))
+
+
+def test_layers_of_one_optimisation_profile_are_shown(plan: Path, tmp_path: Path) -> None:
+    second = {"Name": "k_myl1_0", "LayerType": "gemm", "Inputs": [{"Name": "x [profile 1]"}]}
+    layers = [{"Name": "k_myl0_0", "LayerType": "gemm"}, second, {"Name": "l_myl1_1", "LayerType": "gemm"}]
+    (tmp_path / "l.json").write_text(json.dumps({"Layers": layers}))
+    found = inspect(plan, known=Known(layer_info=tmp_path / "l.json"))
+    assert [layer.name for layer in found.layers] == ["k_myl0_0"]
+
+
+def test_layers_of_another_model_are_not_attributed(plan: Path, tmp_path: Path) -> None:
+    known = Known(model=str(mnist(tmp_path / "m.onnx")), layer_info=_LOG)
+    found = inspect(plan, known=known)
+    assert {layer.onnx_nodes for layer in found.layers} == {()}
+    assert found.predicted[0].latency_s is None
+    assert "unattributed" in _codes(found)
+
+
+def test_an_inspection_is_shown_again(plan: Path, tmp_path: Path) -> None:
+    for number, known in enumerate((Known(), Known(layer_info=_LOG), Known(model="lenet-5", layer_info=_LOG))):
+        found = inspect(plan, known=known)
+        (tmp_path / f"{number}.json").write_bytes(encode(found))
+        assert read_document(tmp_path / f"{number}.json") == found
+
+
+def test_what_does_not_fit_is_refused(plan: Path, tmp_path: Path) -> None:
+    (tmp_path / "times.json").write_text('[{"computeMs": 1}]')
+    (tmp_path / "text.txt").write_text("no layers here")
+    for name, why in (
+        ("times.json", "no list Layers"),
+        ("text.txt", "no line 'Layers:'"),
+        ("none.json", "No such file"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            inspect(plan, known=Known(layer_info=tmp_path / name))
+    with pytest.raises(UsageError, match="the layers of one engine"):
+        inspect_all([plan, plan], known=Known(layer_info=_LOG))
+    ours = build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"))
+    with pytest.raises(UsageError, match="has a passport"):
+        inspect(ours.path, known=Known(model="lenet-5"))
+
+
+def test_with_a_driver_the_engine_is_asked(trt: TensorRt, tmp_path: Path) -> None:
+    plan = write_plan(tmp_path)
+    found = inspect(plan, known=Known(model="lenet-5"))
+    assert (found.layers_from, found.reasons_against) == (FROM_RUNTIME, ())
+    assert sum(layer.macs or 0 for layer in found.layers) == _LENET_MACS
+    assert found.layers[0].tactic == "a_kernel"
+    assert len(trt.devices) == 1
+    bare = inspect(plan)
+    assert [layer.op for layer in bare.layers] == [layer.op for layer in found.layers]
+    assert "names-only" in _codes(inspect(without_metadata(plan)))
+
+
+def test_what_the_runtime_says_of_open_sizes_is_of_the_profile_that_takes_them(trt: TensorRt, tmp_path: Path) -> None:
+    image = [1, 32, 32]
+    plan = leave_open(write_plan(tmp_path), {"input": [[[1, *image], [4, *image], [8, *image]]]})
+    assert inspect(plan, known=Known(shapes={"input": (2, 1, 32, 32)})).layers
+    refused = inspect(plan, known=Known(shapes={"input": (9, 1, 32, 32)}))
+    assert (refused.layers, _codes(refused)) == ((), ["no-passport", "no-layers"])
+    assert trt.devices
+
+
+@pytest.mark.usefixtures("trt")
+def test_an_engine_that_does_not_load_has_its_header_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise BackendRefusal("the device is gone")
+
+    monkeypatch.setattr(describe, "open_device", refuse)
+    found = inspect(write_plan(tmp_path))
+    assert found.plan is not None
+    assert "the device is gone" in found.warnings[-1].message
+    assert found.layers == ()
+
+
+def test_engines_with_and_without_a_passport_stand_side_by_side(plan: Path) -> None:
+    ours = build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"))
+    first, second = inspect_all([ours.path, plan]).inspections
+    assert (first.passport is None, second.passport is None) == (False, True)
+    assert (first.plan, first.layers_from, first.warnings) == (None, "passport", ())
