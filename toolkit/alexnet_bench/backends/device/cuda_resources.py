@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alexnet_bench.backends.device.driver import call_refusal
 from alexnet_bench.backends.device.protocol import Event as AnyEvent
 from alexnet_bench.backends.device.protocol import Resources
 from alexnet_bench.backends.device.protocol import Stream as AnyStream
-from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check(cuda: Any, function: str, answer: Sequence[Any]) -> Any:
         return results[0] if len(results) == 1 else tuple(results)
     name, text = (_text(ask(code)) for ask in (cuda.cudaGetErrorName, cuda.cudaGetErrorString))
     hint = "give a smaller --batch" if name == _OUT_OF_MEMORY else ""
-    raise BackendRefusal(f"{function} fails: {name} ({text})", hint)
+    raise call_refusal(f"{function} fails: {name} ({text})", hint)
 
 
 def _text(answer: Sequence[Any]) -> str:

@@ -8,13 +8,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from alexnet_bench.backends.device.driver import call_refusal
 from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest
 from alexnet_bench.backends.tensorrt.build_log import make_log, make_monitor
-from alexnet_bench.backends.tensorrt.flavour import Flavour, flavour_of
+from alexnet_bench.backends.tensorrt.flavour import Flavour, check_settings, flavour_of
 from alexnet_bench.backends.tensorrt.options import BuildSettings, build_settings
-from alexnet_bench.backends.tensorrt.refusal import build_refusal, parser_refusal
+from alexnet_bench.backends.tensorrt.refusal import build_refusal, parser_refusal, plugin_refusal
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import BackendRefusal, UsageError
+from alexnet_bench.core.text import printable
 
 _MOST_WARNINGS = 8
 
@@ -31,13 +33,16 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
     settings = build_settings(request.backend, request.settings)
     trt: Any = importlib.import_module(request.module)
     flavour = flavour_of(request.backend, trt.__version__)
+    check_settings(request.backend, request.settings)
     log = make_log(trt)
-    builder = trt.Builder(log)
+    builder = _start(trt, log, request.backend)
+    trt.init_libnvinfer_plugins(log, "")
+    _load_plugins(builder.get_plugin_registry(), log, request)
     network = builder.create_network(_network_flags(trt, flavour))
     _parse(trt, network, log, request)
     config = builder.create_builder_config()
     _configure(trt, config, request, settings)
-    _add_profile(builder, network, config, request)
+    _add_profiles(builder, network, config, request)
     cache = _timing_cache(config, flavour, settings, request)
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = make_monitor(trt, Path(request.progress_path))
@@ -45,15 +50,33 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
     if plan is None:
         raise build_refusal(request.backend, log.errors)
     Path(request.plan_path).write_bytes(memoryview(plan))
-    Path(request.layers_path).write_text(_described(trt, plan, log), encoding="utf-8")
+    Path(request.layers_path).write_text(_described(trt, plan, log, request), encoding="utf-8")
     return PlanBuilt(trt.__version__, _keep_timings(config, cache), tuple(log.warnings[:_MOST_WARNINGS]))
 
 
-def _described(trt: Any, plan: Any, log: Any) -> str:
+def _start(trt: Any, log: Any, backend: str) -> Any:
+    try:
+        builder = trt.Builder(log)
+    except TypeError as error:  # the constructor gave nothing: CUDA does not start, and the log says why
+        said = "; ".join([*log.errors, *log.warnings])
+        why = printable(f"{error}; {said}" if said else str(error), 600)
+        raise call_refusal(f"{backend} fails in Builder: {why}", said=said) from None
+    return builder
+
+
+def _load_plugins(registry: Any, log: Any, request: PlanRequest) -> None:
+    for path in request.plugins:
+        if registry.load_library(path) is None:
+            raise plugin_refusal(request.backend, path, log.errors)
+
+
+def _described(trt: Any, plan: Any, log: Any, request: PlanRequest) -> str:
     """What TensorRT says of the layers: in its log, or where that is silent and a driver there, by its inspector."""
     if log.description:
         return str(log.description)
-    engine = trt.Runtime(log).deserialize_cuda_engine(plan)
+    runtime = trt.Runtime(log)
+    _load_plugins(runtime.get_plugin_registry(), log, request)
+    engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
         return ""
     inspector = engine.create_engine_inspector()
@@ -83,13 +106,37 @@ def _configure(trt: Any, config: Any, request: PlanRequest, settings: BuildSetti
         (config.set_flag if request.tf32 else config.clear_flag)(trt.BuilderFlag.TF32)
     if settings.workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_bytes)
+    try:
+        _set_flags(trt, config, settings)
+    except AttributeError as error:  # an early minor version
+        raise UsageError(
+            f"{request.backend} {trt.__version__} has no {printable(str(error.name), 100)}, which a setting asks for",
+            "install a newer version, or leave the setting out",
+        ) from None
     if settings.compute_capabilities:
         _aim(trt, config, request.backend, settings.compute_capabilities)
 
 
+def _set_flags(trt: Any, config: Any, settings: BuildSettings) -> None:
+    if settings.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if settings.hardware_compatibility == "ampere_plus":
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    elif settings.hardware_compatibility == "same_compute_capability":
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
+    if settings.refit == "on":
+        config.set_flag(trt.BuilderFlag.REFIT)
+    elif settings.refit == "identical" or settings.strip:
+        config.set_flag(trt.BuilderFlag.REFIT_IDENTICAL)
+    if settings.strip:
+        config.set_flag(trt.BuilderFlag.STRIP_PLAN)
+    if settings.weight_streaming:
+        config.set_flag(trt.BuilderFlag.WEIGHT_STREAMING)
+
+
 def _aim(trt: Any, config: Any, backend: str, capabilities: tuple[int, ...]) -> None:
     if not hasattr(trt, "ComputeCapability"):
-        raise UsageError(f"{backend} builds for the card at hand, and has no setting 'compute_capability'")
+        raise UsageError(f"{backend} {trt.__version__} cannot be told the compute_capability to build for")
     names = [f"SM{number}" for number in capabilities]
     known = [name for name in dir(trt.ComputeCapability) if name.startswith("SM")]
     if unknown := [name for name in names if name not in known]:
@@ -100,23 +147,25 @@ def _aim(trt: Any, config: Any, backend: str, capabilities: tuple[int, ...]) -> 
         config.set_compute_capability(getattr(trt.ComputeCapability, name), position)
 
 
-def _add_profile(builder: Any, network: Any, config: Any, request: PlanRequest) -> None:
-    """One optimisation profile for all inputs whose sizes the network leaves open."""
+def _add_profiles(builder: Any, network: Any, config: Any, request: PlanRequest) -> None:
+    """Optimisation profiles for all inputs whose sizes the network leaves open."""
     inputs = [network.get_input(number) for number in range(network.num_inputs)]
     dynamic = [tensor for tensor in inputs if any(size < 0 for size in tensor.shape)]
     if not dynamic:
         return
-    profile = builder.create_optimization_profile()
-    for tensor in dynamic:
-        if tensor.name not in request.profile:
-            raise BackendRefusal(
-                f"the input {tensor.name} has open sizes {tuple(tensor.shape)}, and no range is given for them",
-                f"fix them: --shape {tensor.name}=SIZES; or give a range in a recipe (docs/engines.md)",
-            )
-        shapes = request.profile[tensor.name]
-        profile.set_shape(tensor.name, shapes.min, shapes.opt, shapes.max)
-    if config.add_optimization_profile(profile) < 0:
-        raise BackendRefusal(f"{request.backend} does not take the range of shapes: {request.profile}")
+    for shapes in request.profiles or ({},):
+        profile = builder.create_optimization_profile()
+        for tensor in dynamic:
+            if tensor.name not in shapes:
+                shown = printable(tensor.name, 200)
+                raise BackendRefusal(
+                    f"the input {shown} has open sizes {tuple(tensor.shape)}, and no range is given for them",
+                    f"fix them: --shape {shown}=SIZES; or give a range: --min, --opt and --max (docs/engines.md)",
+                )
+            bounds = shapes[tensor.name]
+            profile.set_shape(tensor.name, bounds.min, bounds.opt, bounds.max)
+        if config.add_optimization_profile(profile) < 0:
+            raise BackendRefusal(f"{request.backend} does not take the range of shapes: {shapes}")
 
 
 def _timing_cache(config: Any, flavour: Flavour, settings: BuildSettings, request: PlanRequest) -> Path | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.device.choose import missing
+from alexnet_bench.backends.device.driver import driver_version
 from alexnet_bench.backends.protocol import Target
-from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.backends.tensorrt.options import SETTINGS
+from alexnet_bench.core.errors import BackendRefusal, UsageError
 
-_DRIVER = Path("/proc/driver/nvidia/version")
 _CARDS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -25,6 +27,7 @@ class Flavour:
         needs_typing_flag: networks follow the types of the graph only when told to (STRONGLY_TYPED).
         builds_without_gpu: whether it builds where there is no driver.
         times_kernels: whether it chooses kernels by timing them, and so has use for a timing cache.
+        lacks: settings of a build that no version of the backend has any use for, with the reason.
     """
 
     backend: str
@@ -34,14 +37,35 @@ class Flavour:
     needs_typing_flag: bool
     builds_without_gpu: bool
     times_kernels: bool
+    lacks: Mapping[str, str]
 
 
+_BUILDS_HERE = {"compute_capability": "it builds for the card at hand"}
+_BUILDS_FOR_MANY = {
+    "hardware_compatibility": "its engines are for several kinds of cards: compute_capability",
+    "version_compatible": "it has no lean runtime to put into an engine",
+}
 FLAVOURS = (
-    Flavour("tensorrt", "tensorrt", (10,), b"ftrt", True, builds_without_gpu=False, times_kernels=True),
-    Flavour("tensorrt", "tensorrt", (11,), b"ftrt", False, builds_without_gpu=False, times_kernels=True),
-    Flavour("tensorrt-rtx", "tensorrt_rtx", (1,), b"vtrt", False, builds_without_gpu=True, times_kernels=False),
+    Flavour(
+        "tensorrt", "tensorrt", (10,), b"ftrt", True, builds_without_gpu=False, times_kernels=True, lacks=_BUILDS_HERE
+    ),
+    Flavour(
+        "tensorrt", "tensorrt", (11,), b"ftrt", False, builds_without_gpu=False, times_kernels=True, lacks=_BUILDS_HERE
+    ),
+    Flavour(
+        "tensorrt-rtx",
+        "tensorrt_rtx",
+        (1,),
+        b"vtrt",
+        False,
+        builds_without_gpu=True,
+        times_kernels=False,
+        lacks=_BUILDS_FOR_MANY,
+    ),
 )
-"""TensorRT-RTX says of its timing cache that it does nothing (a DeprecationWarning of its Python module, 1.2 on)."""
+"""TensorRT-RTX says of its timing cache that it does nothing (a DeprecationWarning of its Python module, 1.2 on), and
+of `hardware_compatibility_level`, in its log, that it is unsupported. VERSION_COMPATIBLE looks for libnvinfer_lean,
+which none of its packages has (1.7.1)."""
 
 
 def flavour_of(backend: str, version: str) -> Flavour:
@@ -57,6 +81,19 @@ def flavour_of(backend: str, version: str) -> Flavour:
             return row
     known = ", ".join(f"{number}.x" for row in rows for number in row.majors)
     raise BackendRefusal(f"{backend} {version} is not supported", f"install one of: {known}")
+
+
+def check_settings(backend: str, given: Mapping[str, str]) -> None:
+    """Refuses settings that no version of a backend has any use for.
+
+    Raises:
+        UsageError: one is there with another value than its default.
+    """
+    for row in (row for row in FLAVOURS if row.backend == backend):
+        for name, reason in row.lacks.items():
+            default = SETTINGS[name].choices[0] if name in SETTINGS else None
+            if given.get(name, default) != default:
+                raise UsageError(f"{backend} has no setting {name!r}: {reason}", f"leave {name} out")
 
 
 def target_of(backend: str) -> Target:
@@ -75,12 +112,6 @@ def cannot_build(backend: str) -> str:
     """Why engines cannot be built here; "" when they can."""
     row = next(row for row in FLAVOURS if row.backend == backend)
     return "" if row.builds_without_gpu or driver_version() else "no NVIDIA driver"
-
-
-def driver_version() -> str | None:
-    """Version of the NVIDIA driver, as its kernel module says; None where there is none."""
-    words = _text(_DRIVER).partition("\n")[0].split()
-    return next((word for word in words if word[:1].isdigit() and "." in word), None)
 
 
 def _first_card() -> str:

@@ -19,8 +19,16 @@ _BIAS = re.compile("input has type Int32")
 _BIAS_HINT = (
     "leave biases in float32: an int32 bias behind DequantizeLinear is refused (quantizers: QuantizeBias=False)"
 )
+_DRIVER = re.compile("CUDA_SUCCESS")
+_DRIVER_HINT = (
+    "this build asks for an NVIDIA driver: engines to be refitted do (settings refit and strip of TensorRT-RTX 1.7.1); "
+    "leave them out, or build where there is one"
+)
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
+_ASSERTED = re.compile(r'^.* && "(.+)"$')
+"""A condition of the parser's source that did not hold, with its text for the user."""
 _SAYS_NOTHING = ("false", "")
+_UNKNOWN = re.compile("^(false)?$|Plugin not found|[Nn]o importer|no such operator")
 
 
 def parser_refusal(backend: str, *, node: str, operator: str, said: str) -> BackendRefusal:
@@ -44,17 +52,30 @@ def build_refusal(backend: str, errors: Sequence[str]) -> BackendRefusal:
     return BackendRefusal(f"{backend} cannot build this model: {printable(said, 600)}", _hint("", said))
 
 
+def plugin_refusal(backend: str, path: str, errors: Sequence[str]) -> BackendRefusal:
+    """The refusal of a library of plugins."""
+    said = next((line for line in map(_reason, errors) if line), "it says no reason")
+    return BackendRefusal(
+        f"{backend} does not load the plugin library {printable(path, 200)}: {printable(said, 400)}",
+        "give a library with getCreators or getPluginCreators, built for this version of TensorRT",
+    )
+
+
 def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip() and not _NOISE.search(line)]
-    return lines[0] if lines else ""
+    return _ASSERTED.sub(r"\1", lines[0]) if lines else ""
 
 
 def _hint(operator: str, reason: str) -> str:
     if _BIAS.search(reason):
         return _BIAS_HINT
+    if _DRIVER.search(reason):
+        return _DRIVER_HINT
     helps = _PASS_FOR_OP.get(operator) or next((name for when, name in _PASS_FOR_REASON if when.search(reason)), "")
     if helps == "fp16":
         return "build it with --precision fp16, or for newer cards alone (setting compute_capability)"
     if helps:
         return f"the pass {helps} may help: name it in the passes of a recipe (docs/engines.md), and give --recipe"
+    if operator and _UNKNOWN.search(reason):
+        return "a library of plugins may have this operator: --plugins FILE; or build it for another backend"
     return "build it for another backend: alexnet-bench doctor lists them"

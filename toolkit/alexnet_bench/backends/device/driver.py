@@ -1,0 +1,40 @@
+"""The NVIDIA driver of this machine, by what its kernel module says; and calls that fail because of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from alexnet_bench.core.errors import BackendRefusal
+
+VERSION_FILE = Path("/proc/driver/nvidia/version")
+_TOO_OLD = re.compile(r"driver version is insufficient|initialization failure with error:? 35\b")
+"""CUDA's words for its error 35, cudaErrorInsufficientDriver, and those of TensorRT 8.6 and on for the same."""
+_UPDATE = (
+    "update the driver: CUDA 13 takes 580 or later, CUDA 12 takes 525 or later; "
+    "or install packages for the CUDA that this driver goes up to (nvidia-smi names it)"
+)
+"""NVIDIA, CUDA Compatibility, Minor Version Compatibility, table 1."""
+
+
+def driver_version() -> str | None:
+    """Version of the driver, None where there is none."""
+    try:
+        words = VERSION_FILE.read_text(errors="replace").partition("\n")[0].split()
+    except OSError:
+        return None
+    return next((word for word in words if word[:1].isdigit() and "." in word), None)
+
+
+def call_refusal(message: str, hint: str = "", *, said: str = "") -> BackendRefusal:
+    """A call that failed, as an error; one that names the driver where CUDA finds it too old.
+
+    Args:
+        message: which call, and why.
+        hint: what to do where the driver is not the reason.
+        said: what the library wrote in its log beside that.
+    """
+    version = driver_version()
+    if version is None or not _TOO_OLD.search(f"{message}\n{said}"):  # without a driver, CUDA says the same
+        return BackendRefusal(message, hint)
+    return BackendRefusal(f"the NVIDIA driver {version} is too old for what is installed: {message}", _UPDATE)
