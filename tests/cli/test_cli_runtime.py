@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -73,12 +73,26 @@ def _workers() -> set[str]:
     return found
 
 
+@pytest.fixture
+def heeded() -> Iterator[Callable[[int], None]]:
+    """Lets processes that are started from now on have a signal, though these tests may run where it is ignored."""
+    before: dict[int, Any] = {}
+
+    def heed(number: int) -> None:
+        before[number] = signal.signal(number, signal.SIG_DFL)
+
+    yield heed
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_hanging_run_can_be_interrupted(
-    sent: signal.Signals, code: int, environment: dict[str, str], tmp_path: Path
+    sent: signal.Signals, code: int, environment: dict[str, str], tmp_path: Path, heeded: Callable[[int], None]
 ) -> None:
     save(loop(2**62))
     Path("tmp").mkdir()
+    heeded(sent)
     with subprocess.Popen(
         [sys.executable, "-m", "alexnet_bench", "profile", "m.onnx"],
         env=environment | {"TMPDIR": str(tmp_path / "tmp")},
