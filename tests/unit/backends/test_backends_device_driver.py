@@ -13,6 +13,7 @@ from onnx import helper
 from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.device.cuda_python import CudaPython, module_name
 from alexnet_bench.backends.device.driver import call_refusal, driver_version
+from alexnet_bench.backends.tensorrt.flavour import cannot_build, cannot_run
 from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.core.errors import BackendRefusal
 from tests.unit.backends.tensorrt_here import build, needs_rtx, write_node
@@ -42,6 +43,18 @@ def test_the_version_stands_in_the_first_line(
     assert driver_version() is None
     (tmp_path / "version").write_text(text)
     assert driver_version() == version
+
+
+def test_linux_under_windows_has_the_driver_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
+    monkeypatch.setattr(driver, "WSL_LIBRARY", tmp_path / "libcuda.so.1")
+    assert cannot_build("tensorrt") == cannot_run(tmp_path) == "no NVIDIA driver"
+    assert call_refusal("driver version is insufficient").message == "driver version is insufficient"
+    (tmp_path / "libcuda.so.1").touch()
+    assert cannot_build("tensorrt") == ""
+    assert "driver" not in cannot_run(tmp_path)
+    refused = call_refusal("driver version is insufficient").message
+    assert refused == "the NVIDIA driver is too old for what is installed: driver version is insufficient"
 
 
 @pytest.mark.usefixtures("old")

@@ -8,6 +8,7 @@ from pathlib import Path
 from alexnet_bench import __version__
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Availability, Backend, LoadRequest, PlanRequest
 from alexnet_bench.backends.registry import BACKENDS, RUN_ELSEWHERE, availability, install_hint
 from alexnet_bench.backends.worker import write_arrays
@@ -16,8 +17,6 @@ from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
 from alexnet_bench.core.machine import cpu_model, usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.workspace import cache_dir, find_workspace
-
-_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def diagnose() -> Diagnosis:
@@ -31,7 +30,7 @@ def diagnose() -> Diagnosis:
         usable_cores=usable_cores(),
         workspace=str(workspace) if workspace else None,
         cache=str(cache_dir()),
-        nvidia_driver=_driver(),
+        nvidia_driver=driver_version() or ("of Windows" if has_driver() else None),
         backends=tuple(_try(backend) for backend in BACKENDS),
     )
 
@@ -73,10 +72,3 @@ def _run_small_model(backend: str) -> str:
         loaded = worker.load(LoadRequest(backend, str(model), threads=1, engines_dir=""), Path(folder))
         worker.sample(seconds=0.0)
         return loaded.device
-
-
-def _driver() -> str | None:
-    try:
-        return _DRIVER.read_text().splitlines()[0]
-    except (OSError, IndexError):
-        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.device.choose import missing
-from alexnet_bench.backends.device.driver import driver_version
+from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Target
 from alexnet_bench.backends.tensorrt.options import SETTINGS
 from alexnet_bench.core.errors import BackendRefusal, UsageError
@@ -105,13 +105,13 @@ def target_of(backend: str) -> Target:
 
 def cannot_run(_: Path) -> str:
     """Why engines cannot be run here; "" when they can."""
-    return missing() if driver_version() else "no NVIDIA driver"
+    return missing() if has_driver() else "no NVIDIA driver"
 
 
 def cannot_build(backend: str) -> str:
     """Why engines cannot be built here; "" when they can."""
     row = next(row for row in FLAVOURS if row.backend == backend)
-    return "" if row.builds_without_gpu or driver_version() else "no NVIDIA driver"
+    return "" if row.builds_without_gpu or has_driver() else "no NVIDIA driver"
 
 
 def _first_card() -> str:
