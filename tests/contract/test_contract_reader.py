@@ -22,6 +22,11 @@ def _uses(folder: Path, code: str) -> Uses:
         ("def f(trt: Any): return trt.Runtime(1).load(2)", {"Runtime", "Runtime.load"}),
         ("def f(trt: Any, engine: Any): return engine.name", {"ICudaEngine.name"}),
         ("def f(trt: Any):\n engine = trt.make()\n return engine.name", {"make", "ICudaEngine.name"}),
+        ("def m(trt) -> Any: ...\ndef f(trt: Any):\n engine = m(trt)\n engine.load()", {"ICudaEngine.load"}),
+        (
+            "def f(network: Any, trt):\n all = [network.get(0)]\n return [tensor.a for tensor in all]",
+            {"INetworkDefinition.get", "ITensor.a"},
+        ),
         ("class A:\n def f(self): return self._trt.a, self._context.b", {"a", "IExecutionContext.b"}),
         ("class A:\n def f(self, trt): return self._must('context', 'run', 1)", {"IExecutionContext.run"}),
         ("def f(trt: Any):\n class P(trt.IProfiler):\n  def done(self, ms): ...", {"IProfiler", "IProfiler.done"}),
@@ -40,6 +45,8 @@ def test_what_is_touched_is_found(tmp_path: Path, code: str, found: set[str]) ->
         "def f(trt: Any, plan: Plan): return plan.content",
         "class A:\n def f(self, trt: Any): return [tensor.size for tensor in self.mine()]",
         "def f(engine: Any): return engine.of_another_module",
+        "def f(trt: Any, tensors: Tensors): return [tensor.size for tensor in tensors]",
+        "def f(trt: Any, mine: Mine):\n tensors = mine.all()\n return [tensor.size for tensor in tensors]",
     ],
 )
 def test_what_is_ours_is_left_out(tmp_path: Path, code: str) -> None:
@@ -56,9 +63,9 @@ def test_calls_assignments_and_guards_are_told(tmp_path: Path) -> None:
 
 
 def test_an_object_under_an_unknown_name_is_told(tmp_path: Path) -> None:
-    code = "class A:\n def f(self, trt: Any, thing: Any):\n  self._refitter: Any = None\n  self._must('weights', 'x')"
+    code = "class A:\n def f(self, trt: Any, thing: Any):\n  self._visitor: Any = None\n  self._must('weights', 'x')"
     assert [name.rpartition(" ")[2] for name in unknown_holders(_uses(tmp_path, code))] == [
-        *("thing", "_refitter", "weights"),
+        *("thing", "_visitor", "weights"),
     ]
 
 

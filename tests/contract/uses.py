@@ -20,8 +20,11 @@ HOLDERS: Mapping[str, str] = {
     "inspector": "EngineInspector",
     "network": "INetworkDefinition",
     "parser": "OnnxParser",
+    "parser_refitter": "OnnxParserRefitter",
     "plan": "IHostMemory",
     "profile": "IOptimizationProfile",
+    "registry": "IPluginRegistry",
+    "refitter": "Refitter",
     "runtime": "Runtime",
     "tensor": "ITensor",
     "timings": "ITimingCache",
@@ -93,17 +96,21 @@ def unknown_holders(uses: Uses) -> list[str]:
 class _Reader(ast.NodeVisitor):
     def __init__(self, uses: Uses, file: str) -> None:
         self.uses, self.file = uses, file
+        self.untold: set[str] = set()
         self.functions: list[str] = []
         self.ours: list[set[str]] = []
+
+    def visit_Module(self, node: ast.Module) -> None:
+        self.untold = {item.name for item in node.body if isinstance(item, ast.FunctionDef) and _is_any(item.returns)}
+        self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
         for argument in arguments:
             if _is_any(argument.annotation):
                 self.uses.untyped[argument.arg] = f"{self.file}:{argument.lineno}"
-        self.ours.append(
-            {argument.arg for argument in arguments if not _is_any(argument.annotation)} | _made_here(node)
-        )
+        typed = {argument.arg for argument in arguments if not _is_any(argument.annotation)}
+        self.ours.append(_made_here(node, typed, self.untold))
         self.functions.append(node.name)
         self.generic_visit(node)
         self.functions.pop()
@@ -193,19 +200,36 @@ def _name(node: ast.AST | None) -> str | None:
     return None
 
 
-def _made_here(function: ast.FunctionDef) -> set[str]:
-    """Names of a function that hold something of our own: what our functions and lists gave, errors, and so on."""
-    found: set[str] = set()
+def _made_here(function: ast.FunctionDef, typed: set[str], untold: set[str]) -> set[str]:
+    """Names of a function that hold something of our own: what our functions and lists gave, errors, and so on.
+
+    Args:
+        function: to look at.
+        typed: its arguments with a type of their own.
+        untold: functions of the file that give something without a type.
+    """
+    found = set(typed)
     for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_our_call(node.value.func, untold):
             found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.ExceptHandler) and node.name:
             found.add(node.name)
         elif isinstance(node, ast.Lambda):
             found |= {argument.arg for argument in node.args.args}
-        elif isinstance(node, ast.comprehension | ast.For) and not isinstance(node.iter, ast.Name):
+    for node in ast.walk(function):
+        if not isinstance(node, ast.comprehension | ast.For):
+            continue
+        if not isinstance(node.iter, ast.Name) or node.iter.id in found:
             found |= {target.id for target in ast.walk(node.target) if isinstance(target, ast.Name)}
     return found
+
+
+def _is_our_call(called: ast.expr, untold: set[str]) -> bool:
+    """Whether it is a function of ours, or a method of an object of ours."""
+    if isinstance(called, ast.Attribute):
+        owner = called.value
+        return isinstance(owner, ast.Name) and owner.id not in (*HOLDERS, *OURS, _MODULE, "importlib", "self")
+    return isinstance(called, ast.Name) and called.id not in untold
 
 
 def _is_argument(node: ast.AST) -> bool:

@@ -12,7 +12,8 @@ from onnx.reference import ReferenceEvaluator
 from alexnet_bench.engine import build
 from alexnet_bench.engine.build import built_from, write_engine
 from alexnet_bench.engine.loading import engine_files
-from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange
+from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.engine.conftest import WriteModel
 

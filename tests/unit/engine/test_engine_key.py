@@ -9,7 +9,9 @@ import pytest
 
 from alexnet_bench.engine import key as keys
 from alexnet_bench.engine.key import Place, device_name, engine_key, this_place
-from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange
+from alexnet_bench.engine.plugins import Plugin
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
+from alexnet_bench.engine.recipe import Recipe
 
 _RECIPE = Recipe(name="fp32", backend="onnxruntime-cpu", precision="fp32", passes=("a", "b"), settings={"p": "1"})
 _PLACE = Place("onnxruntime-cpu", "1.31.1", "cpu", "AMD EPYC (x86_64 avx2)")
@@ -23,6 +25,8 @@ _OTHER_RECIPES: list[dict[str, Any]] = [
     {"settings": {"p": "2"}},
     {"batch": BatchRange(1, 1, 1)},
     {"shapes": {"x": ShapeRange((1,), (1,), (1,))}},
+    {"plugins": (Plugin("lib.so", "1" * 64),)},
+    {"profiles": (SizeRanges(BatchRange(1, 1, 1)),)},
 ]
 _OTHER_PLACES = [
     {"backend": "openvino"},

@@ -6,10 +6,10 @@ import pytest
 
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.workspace import shipped_data
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import (
-    BatchRange,
     Recipe,
-    ShapeRange,
+    as_document,
     find_recipe,
     from_document,
     read_recipe,
@@ -56,6 +56,17 @@ def test_a_recipe_says_what_its_file_says(tmp_path: Path) -> None:
     )
 
 
+def test_several_profiles_stand_in_place_of_one_range(tmp_path: Path) -> None:
+    first = "[[profiles]]\n[profiles.batch]\nmin=1\nopt=2\nmax=4\n"
+    text = first + "[[profiles]]\n[profiles.shapes.x]\nmin=[8]\nopt=[8]\nmax=[9]"
+    recipe = read_recipe(_write(tmp_path, text))
+    one, two = recipe.sizes
+    assert (one, two.shapes) == (SizeRanges(BatchRange(1, 2, 4)), {"x": ShapeRange((8,), (8,), (9,))})
+    assert (recipe.opt_batch, recipe.opt_shapes, recipe.has_sizes) == (2, {}, True)
+    assert [str(ranges) for ranges in recipe.sizes] == ["batch 1 to 4", "x 8 to 9"]
+    assert from_document(as_document(recipe)) == recipe
+
+
 def test_the_name_of_the_file_is_enough(tmp_path: Path) -> None:
     assert read_recipe(_write(tmp_path, "")) == Recipe(name="mine")
 
@@ -94,6 +105,10 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ('passes = ["bf16"]', "does not fit precision none", ""),
         ('keep_fp32 = ["LRN"]\nprecision = "bf16"', "there is no such pass", "fp16 or bf16"),
         ("passes = [", "cannot be read", ""),
+        ("[[profiles]]\nbatches = 1", "profiles has an unknown field 'batches'", "did you mean batch?"),
+        ("[[profiles]]\n[profiles.batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
+        ("[batch]\nmin=1\nopt=1\nmax=1\n[[profiles]]\n", "and not in both", "move them into a profile"),
+        ("profiles = 3", "profiles", "docs/engines.md"),
     ],
 )
 def test_a_wrong_recipe_is_refused_by_file_and_field(tmp_path: Path, text: str, message: str, hint: str) -> None:

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper
 
 from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.core.errors import ShapeError
-from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
+from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import settled
 from tests.unit.backends.tensorrt_here import needs_rtx
 
@@ -52,6 +53,21 @@ def _batch(recipe: Recipe, *sizes: int) -> Recipe:
 
 def _shapes(recipe: Recipe, **shapes: tuple[int, ...]) -> Recipe:
     return msgspec.structs.replace(recipe, shapes={name: ShapeRange(*[shape] * 3) for name, shape in shapes.items()})
+
+
+def _profiles(recipe: Recipe, *profiles: SizeRanges) -> Recipe:
+    return msgspec.structs.replace(recipe, profiles=profiles)
+
+
+def test_one_profile_is_a_range_and_several_are_settled_each(any_batch: Path) -> None:
+    one, four = SizeRanges(BatchRange(1, 1, 1)), SizeRanges(BatchRange(2, 4, 4))
+    assert settled(_profiles(_PLAN, four), any_batch) == settled(_batch(_PLAN, 2, 4, 4), any_batch)
+    assert settled(_profiles(_PLAN, one), any_batch) == _PLAN
+    by_name = SizeRanges(None, {"x": ShapeRange((2, 4), (4, 4), (4, 4))})
+    both = settled(_profiles(_PLAN, one, four), any_batch)
+    assert both == settled(_profiles(_PLAN, one, by_name), any_batch)
+    assert both.profiles == (SizeRanges(None, {"x": ShapeRange((1, 4), (1, 4), (1, 4))}), by_name)
+    assert both != settled(_profiles(_PLAN, four, one), any_batch)
 
 
 def test_nothing_said_is_left_alone_and_the_model_is_not_read(tmp_path: Path) -> None:

@@ -41,10 +41,38 @@ def build_engine(
         list[str] | None,
         typer.Option(metavar="NAME=SIZES", help="Fix the size of an input, as NAME=1x3x224x224; may be repeated."),
     ] = None,
+    least: Annotated[
+        list[str] | None,
+        typer.Option("--min", metavar="NAME=SIZES", help="Least size of an input; again for the next profile."),
+    ] = None,
+    usual: Annotated[
+        list[str] | None,
+        typer.Option("--opt", metavar="NAME=SIZES", help="The size that the engine is made for, likewise."),
+    ] = None,
+    largest: Annotated[
+        list[str] | None, typer.Option("--max", metavar="NAME=SIZES", help="Largest size, likewise.")
+    ] = None,
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Library of plugins for TensorRT, a .so file; may be repeated."),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Setting of the recipe, as strip=on; may be repeated."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Compute capabilities to build for, as 86,89; the setting compute_capability."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Copy the engine there, its passport beside it."),
     ] = None,
+    builds: Annotated[
+        int, typer.Option(metavar="N", help="Build it N times, and show how the builds differ.", show_default=False)
+    ] = 1,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build again where the cache has it.")] = False,
     tune: Annotated[
         bool, typer.Option("--tune", help="Search the settings that it runs fastest with on this machine.")
@@ -69,6 +97,7 @@ def build_engine(
     if tune_seconds is not None and not tune:
         raise UsageError("--tune-seconds is the time for --tune, which is not there", "add --tune")
     shapes = options.shapes(shape or [])
+    settings = options.settings([*(setting or []), *([f"compute_capability={target}"] if target is not None else [])])
     from alexnet_bench.workflows.build import BuildOptions
     from alexnet_bench.workflows.build import build_engine as build
     from alexnet_bench.workflows.tune_check import DEFAULT_TUNE_SECONDS
@@ -80,8 +109,12 @@ def build_engine(
         optimize=optimize,
         batch=batch,
         shapes=shapes,
+        profiles=options.profiles(least or [], usual or [], largest or []),
+        settings=settings,
+        plugins=plugins or (),
         rebuild=rebuild,
         timeout_s=timeout,
+        builds=builds,
         tune_s=(DEFAULT_TUNE_SECONDS if tune_seconds is None else tune_seconds) if tune else None,
     )
     passport = build(model, options=chosen, output=output, progress=options.progress(quiet=quiet))

@@ -76,6 +76,61 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return found
 
 
+def profiles(
+    least: Sequence[str], usual: Sequence[str], largest: Sequence[str]
+) -> list[dict[str, tuple[tuple[int, ...], ...]]]:
+    """Ranges of sizes by input name, for each optimisation profile; none where nothing is given.
+
+    The n-th sizes of an input are those of the n-th profile; what is given once for an input holds in all of them.
+
+    Raises:
+        UsageError: not all three ends of a range are there, or not for each profile.
+    """
+    given = [_repeated(texts) for texts in (least, usual, largest)]
+    names = list(dict.fromkeys(name for of_end in given for name in of_end))
+    counts = {len(of_end.get(name, ())) for of_end in given for name in names}
+    if 0 in counts:
+        lacking = next(name for name in names if any(name not in of_end for of_end in given))
+        raise UsageError(
+            f"the range of {printable(lacking)} is not whole", "give an input --min, --opt and --max, all three"
+        )
+    if len(counts - {1}) > 1:
+        raise UsageError(
+            f"sizes are given for {' and '.join(map(str, sorted(counts - {1})))} optimisation profiles",
+            "give each of --min, --opt and --max once for a profile, in their order, or once for all",
+        )
+    return [
+        {name: tuple(of_end[name][at if len(of_end[name]) > 1 else 0] for of_end in given) for name in names}
+        for at in range(max(counts, default=0))
+    ]
+
+
+def _repeated(texts: Sequence[str]) -> dict[str, list[tuple[int, ...]]]:
+    """All sizes of each input, in their order."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+    for text in texts:
+        for name, sizes in shapes([text]).items():
+            found.setdefault(name, []).append(sizes)
+    return found
+
+
+def settings(texts: Sequence[str]) -> dict[str, str]:
+    """Values by name from "strip=on".
+
+    Raises:
+        UsageError: something else, or one name twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"{printable(text)!r} is not a setting", "write --set NAME=VALUE, as --set strip=on")
+        if name in found:
+            raise UsageError(f"the setting {printable(name)} is given twice", "give each setting once")
+        found[name] = value
+    return found
+
+
 def progress(*, quiet: bool) -> Callable[[str], None]:
     """A function that says on standard error what comes next."""
 

@@ -144,13 +144,9 @@ def _fix_inputs(proto: GraphProto, graph: Graph, recipe: Recipe) -> None:
 
 
 def _is_fixed(recipe: Recipe, name: str, axis: int) -> bool:
-    """Whether a recipe leaves one size for a dimension of an input."""
-    batch, shape = recipe.batch, recipe.shapes.get(name)
-    if axis == 0 and batch is not None:
-        return batch.min == batch.max
-    if shape is not None and axis < len(shape.min):
-        return shape.min[axis] == shape.max[axis]
-    return False
+    """Whether a recipe leaves one size for a dimension of an input, in all of its profiles."""
+    ends = {size for ranges in recipe.sizes for size in ranges.of_axis(name, axis) or (None,)}
+    return len(ends) == 1 and None not in ends
 
 
 def _data_bytes(model: ModelProto) -> int:

@@ -62,6 +62,7 @@ def engine_key(model_sha256: str, recipe: Recipe, place: Place) -> str:
         place: with what and for what.
     """
     followed = {name: value for name, value in msgspec.to_builtins(recipe).items() if name not in _FOR_PEOPLE}
+    followed["plugins"] = [plugin.sha256 for plugin in recipe.plugins]  # wherever they lie
     depends_on = {
         "model_sha256": model_sha256,
         "recipe": followed,

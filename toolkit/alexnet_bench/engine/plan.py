@@ -8,6 +8,8 @@ from pathlib import Path
 
 from alexnet_bench.backends.protocol import PlanRequest, ShapeBounds
 from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.backends.tensorrt import flavour
+from alexnet_bench.backends.tensorrt.options import STRIP, build_settings
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
@@ -21,7 +23,13 @@ _ODD = re.compile(r"[^A-Za-z0-9.]+")
 
 
 def plan_request(
-    recipe: Recipe, model: Path, plan: Path, scratch: Path, *, profile: Mapping[str, ShapeBounds], timings: Path | None
+    recipe: Recipe,
+    model: Path,
+    plan: Path,
+    scratch: Path,
+    *,
+    profiles: Sequence[dict[str, ShapeBounds]],
+    timings: Path | None,
 ) -> PlanRequest:
     """What a worker is to build.
 
@@ -30,7 +38,7 @@ def plan_request(
         model: the ONNX file that they gave.
         plan: where the engine goes.
         scratch: a folder for what the build says.
-        profile: by input name, for sizes that the model leaves open.
+        profiles: by input name, for sizes that the model leaves open; one for each optimisation profile.
         timings: the file of kernel timings, None for a build without one.
     """
     return PlanRequest(
@@ -42,9 +50,25 @@ def plan_request(
         str(scratch / "progress.txt"),
         tf32=recipe.precision == TF32,
         settings=dict(recipe.settings),
-        profile=dict(profile),
+        profiles=tuple(profiles),
         timing_cache_path=str(timings) if timings else "",
+        plugins=tuple(plugin.path for plugin in recipe.plugins),
     )
+
+
+def check_settings(recipe: Recipe) -> None:
+    """Refuses settings that a runtime does not have, before anything is done.
+
+    Raises:
+        UsageError: a name or a value is not known, or the runtime has no use for it.
+    """
+    build_settings(recipe.backend, recipe.settings)
+    flavour.check_settings(recipe.backend, recipe.settings)
+
+
+def is_stripped(recipe: Recipe) -> bool:
+    """Whether an engine in the format of its runtime is kept without its weights."""
+    return recipe.settings.get(STRIP) == "on"
 
 
 def shape_bounds(least: Graph, usual: Graph, most: Graph) -> dict[str, ShapeBounds]:
@@ -62,19 +86,26 @@ def check_shapes(recipe: Recipe, shapes: Mapping[str, Sequence[int]]) -> None:
         shapes: by input name, as they are to be run.
 
     Raises:
-        ShapeError: a size is outside of its range, which the message names.
+        ShapeError: a size is outside of its range, or no optimisation profile holds all of them; the message has the
+            ranges.
     """
-    for name, sizes in shapes.items():
-        ranges = recipe.shapes.get(name)
-        bounds = list(zip(ranges.min, ranges.max, strict=True)) if ranges else []
-        if recipe.batch is not None and sizes:
-            bounds[:1] = [(recipe.batch.min, recipe.batch.max)]
-        for axis, (size, (least, most)) in enumerate(zip(sizes, bounds, strict=False)):
-            if not least <= size <= most:
-                raise ShapeError(
-                    f"the engine takes {least} to {most} as size {axis} of input {printable(name)}, not {size}",
-                    "build one for that: give --batch or --shape to build-engine, or a range in its recipe",
-                )
+    outside = [ranges.outside(shapes) for ranges in recipe.sizes]
+    first = outside[0]
+    if first is None or not all(outside):
+        return
+    name, axis = first
+    if len(outside) == 1:
+        least, most = recipe.sizes[0].of_axis(name, axis) or (0, 0)
+        wrong = (
+            f"the engine takes {least} to {most} as size {axis} of input {printable(name)}, not {shapes[name][axis]}"
+        )
+    else:
+        asked = ", ".join(f"{printable(name, 100)} {'x'.join(map(str, sizes))}" for name, sizes in shapes.items())
+        taken = "; ".join(f"{at}: {ranges}" for at, ranges in enumerate(recipe.sizes, start=1))
+        wrong = f"no optimisation profile of the engine holds {asked}. It has {taken}"
+    raise ShapeError(
+        wrong, "build one for that: give --batch, --shape or --min, --opt and --max to build-engine, or a recipe"
+    )
 
 
 def timings_file(root: Path, place: Place) -> Path:

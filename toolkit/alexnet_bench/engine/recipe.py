@@ -15,6 +15,8 @@ from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import shipped_data
+from alexnet_bench.engine.plugins import Plugin
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges, check_ranges
 
 Precision = Literal["", "fp32", "tf32", "fp16", "bf16"]
 PRECISION_PASSES = ("fp16", "bf16")
@@ -23,32 +25,7 @@ MAX_THREADS = 1024
 _SUFFIX = ".toml"
 
 _COUNT = re.compile(r"[0-9]{1,4}")
-
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-_Size = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
-_Sizes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], ...], msgspec.Meta(max_length=64)]
-
-
-class BatchRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Batches that an engine takes; three equal numbers fix it.
-
-    Attributes:
-        min: the smallest.
-        opt: the one that it is made for, and tried with.
-        max: the largest.
-    """
-
-    min: _Size
-    opt: _Size
-    max: _Size
-
-
-class ShapeRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """As `BatchRange`, for every dimension of one input."""
-
-    min: _Sizes
-    opt: _Sizes
-    max: _Sizes
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,6 +41,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         settings: options of the backend, and `threads`.
         batch: of a lone symbolic first dimension.
         shapes: of inputs, by name.
+        profiles: several ranges of sizes in place of `batch` and `shapes`, for runtimes with optimisation profiles; the
+            engine is tried with the first.
+        plugins: libraries of operators that the runtime does not have itself.
     """
 
     name: _Name
@@ -75,11 +55,28 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     settings: dict[str, str] = {}
     batch: BatchRange | None = None
     shapes: dict[str, ShapeRange] = {}
+    profiles: tuple[SizeRanges, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[SizeRanges, ...]:
+        """The sizes that the engine takes, by optimisation profile: one at least, which may say nothing."""
+        return self.profiles or (SizeRanges(self.batch, self.shapes),)
+
+    @property
+    def has_sizes(self) -> bool:
+        """Whether anything is said of sizes."""
+        return self.batch is not None or bool(self.shapes or self.profiles)
+
+    @property
+    def opt_batch(self) -> int | None:
+        """The batch that the engine is tried with, None where it is not said."""
+        return self.sizes[0].batch_at("opt")
 
     @property
     def opt_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes that the engine is tried with."""
-        return {name: item.opt for name, item in self.shapes.items()}
+        return self.sizes[0].shapes_at("opt")
 
     @property
     def threads(self) -> int | None:
@@ -92,7 +89,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {name: value for name, value in self.settings.items() if name != THREADS}
 
 
-_STRUCTS: Mapping[str, type[msgspec.Struct]] = {"": Recipe, "batch": BatchRange}
+_STRUCTS: Mapping[str, type[msgspec.Struct]] = {
+    "": Recipe,
+    "batch": BatchRange,
+    "profiles": SizeRanges,
+    "plugins": Plugin,
+}
 
 
 def find_recipe(text: str, workspace: Path | None) -> Recipe:
@@ -129,15 +131,20 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"the recipe {shown} cannot be read: {reason}") from None
     fields.setdefault("name", path.stem)
     try:
-        return _checked(fields, path.stem)
+        recipe = _checked(fields, path.stem)
     except UsageError as error:
         raise UsageError(f"the recipe {shown} is not valid: {error.message}", error.hint) from None
+    plugins = (msgspec.structs.replace(plugin, path=str(path.parent / plugin.path)) for plugin in recipe.plugins)
+    return msgspec.structs.replace(recipe, plugins=tuple(plugins))
 
 
 def _checked(fields: dict[str, Any], stem: str) -> Recipe:
     _check_fields("", fields)
-    if isinstance(fields.get("batch"), dict):
-        _check_fields("batch", fields["batch"])
+    for where in _STRUCTS:
+        found = fields.get(where)
+        for item in found if isinstance(found, list) else [found]:
+            if isinstance(item, dict):
+                _check_fields(where, item)
     if isinstance(fields.get("settings"), dict):
         fields["settings"] = {name: _worded(value) for name, value in fields["settings"].items()}
     try:
@@ -181,10 +188,10 @@ def check_recipe(recipe: Recipe) -> None:
             that are no number.
     """
     _check_threads(recipe.settings.get(THREADS))
-    if recipe.batch is not None and not recipe.batch.min <= recipe.batch.opt <= recipe.batch.max:
-        raise UsageError("batch: min, opt and max have to be in order")
-    for name, shape in recipe.shapes.items():
-        _check_shape(name, shape)
+    if recipe.profiles and (recipe.batch is not None or recipe.shapes):
+        raise UsageError("sizes are in batch and shapes, or in profiles, and not in both", "move them into a profile")
+    for ranges in recipe.sizes:
+        check_ranges(ranges)
     twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"the pass {printable(twice)} is there twice")
@@ -207,13 +214,6 @@ def _check_threads(text: str | None) -> None:
 def _worded(value: object) -> object:
     """A number without a fraction as the text that settings hold."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _check_shape(name: str, shape: ShapeRange) -> None:
-    if not len(shape.min) == len(shape.opt) == len(shape.max):
-        raise UsageError(f"the shapes of {printable(name)} are not all of one rank")
-    if not all(low <= opt <= high for low, opt, high in zip(shape.min, shape.opt, shape.max, strict=True)):
-        raise UsageError(f"the shapes of {printable(name)}: min, opt and max have to be in order")
 
 
 def _check_fields(where: str, fields: Mapping[str, object]) -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.errors import ShapeError
-from alexnet_bench.engine.recipe import BatchRange, Recipe, ShapeRange
+from alexnet_bench.engine.ranges import ENDS, BatchRange, End, ShapeRange, SizeRanges
+from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import required_inputs, tensor_from_info
 from alexnet_bench.graph.onnx_io import open_model
@@ -22,7 +23,7 @@ Ranges = dict[str, ShapeRange]
 
 def with_plan_sizes(recipe: Recipe) -> Recipe:
     """A recipe for a runtime that has to know all sizes: where it says nothing of them, the batch is fixed at 1."""
-    if recipe.batch is not None or recipe.shapes:
+    if recipe.has_sizes:
         return recipe
     return msgspec.structs.replace(recipe, batch=BatchRange(1, 1, 1))
 
@@ -40,54 +41,56 @@ def settled(recipe: Recipe, model: Path) -> Recipe:
     Raises:
         ModelError: the file cannot be read.
     """
-    if recipe.batch is None and not recipe.shapes:
+    if not recipe.has_sizes:
         return recipe
-    without = msgspec.structs.replace(recipe, batch=None, shapes={})
+    without = msgspec.structs.replace(recipe, batch=None, shapes={}, profiles=())
     graph = open_model(model).proto.graph
     try:
-        ranges = _ranges(graph, recipe)
+        first, *others = (_ranges(graph, ranges) for ranges in recipe.sizes)
     except ShapeError:  # sizes that do not fit the model are refused when it is built
         return recipe
-    return without if ranges == _unasked(graph, without) else msgspec.structs.replace(without, shapes=ranges)
+    if others:
+        return msgspec.structs.replace(without, profiles=tuple(SizeRanges(None, shapes) for shapes in (first, *others)))
+    return without if first == _unasked(graph, without) else msgspec.structs.replace(without, shapes=first)
 
 
 def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:
     """The sizes of an engine that nothing was said of; None where something has to be."""
     try:
-        return _ranges(graph, with_plan_sizes(without) if get_backend(without.backend).planner else without)
+        unasked = with_plan_sizes(without) if get_backend(without.backend).planner else without
+        return _ranges(graph, unasked.sizes[0])
     except ShapeError:
         return None
 
 
-def _ranges(graph: GraphProto, recipe: Recipe) -> Ranges:
-    """The sizes of all inputs of which any is open in the model, and is not left open by the recipe.
+def _ranges(graph: GraphProto, given: SizeRanges) -> Ranges:
+    """The sizes of all inputs of which any is open in the model, and is not left open by what is given.
 
     Raises:
         ShapeError: a size is needed and not known, or does not fit.
     """
-    low, usual, high = (_bound(graph, recipe, end) for end in ("min", "opt", "max"))
-    decided = _decided(graph, recipe)
+    low, usual, high = (_bound(graph, given, end) for end in ENDS)
+    decided = _decided(graph, given)
     return {name: ShapeRange(low[name], usual[name], high[name]) for name in usual if name in decided}
 
 
-def _bound(graph: GraphProto, recipe: Recipe, end: str) -> dict[str, tuple[int, ...]]:
+def _bound(graph: GraphProto, given: SizeRanges, end: End) -> dict[str, tuple[int, ...]]:
     from onnx import GraphProto
 
     inputs, wanted = GraphProto(), required_inputs(graph)
     inputs.input.extend(info for info in graph.input if info.name in wanted)
-    shapes = {name: getattr(item, end) for name, item in recipe.shapes.items()}
-    bind_inputs(inputs, batch=getattr(recipe.batch, end) if recipe.batch else None, given=shapes)
+    bind_inputs(inputs, batch=given.batch_at(end), given=given.shapes_at(end))
     return {info.name: tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim) for info in inputs.input}
 
 
-def _decided(graph: GraphProto, recipe: Recipe) -> set[str]:
-    """Inputs with open sizes, all of which a recipe decides: by their name, by the batch, or by a symbol of others."""
+def _decided(graph: GraphProto, given: SizeRanges) -> set[str]:
+    """Inputs with open sizes, all of which are decided: by their name, by the batch, or by a symbol of others."""
     shapes = {info.name: tensor_from_info(info).shape or () for info in graph.input}
-    fixed = {dim for name in recipe.shapes for dim in shapes.get(name, ()) if isinstance(dim, str)}
+    fixed = {dim for name in given.shapes for dim in shapes.get(name, ()) if isinstance(dim, str)}
     decided = set()
     for name, shape in shapes.items():
         is_open = [not isinstance(dim, int) for dim in shape]
-        by_batch = recipe.batch is not None or not is_open or not is_open[0] or shape[0] in fixed
-        if any(is_open) and (name in recipe.shapes or by_batch):
+        by_batch = given.batch is not None or not is_open or not is_open[0] or shape[0] in fixed
+        if any(is_open) and (name in given.shapes or by_batch):
             decided.add(name)
     return decided

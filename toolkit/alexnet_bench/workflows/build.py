@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,24 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import atomic
-from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine import cache, loading
-from alexnet_bench.engine.hashes import Hashed, engine_hash, model_hash
+from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.engine.sizes import settled
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.options import check_timeout
-from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache, resolve
+from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.tune_check import check_tuning
 
 if TYPE_CHECKING:
-    from alexnet_bench.workflows.build_steps import Built
+    from alexnet_bench.core.builds import Builds
 
 DEFAULT_MODEL = "alexnet-2012"
+_MOST_BUILDS = 32
 Progress = Callable[[str], None]
 
 
@@ -42,8 +43,13 @@ class BuildOptions:
         optimize: whether to apply the passes that make a graph faster; None as the recipe says.
         batch: fixes the batch; several leave it open from the smallest to the largest, and the first is tried first.
         shapes: fixes the sizes of inputs, by name.
+        profiles: ranges of sizes in place of the recipe's, one for each optimisation profile: the least, the usual and
+            the largest sizes of inputs, by name. The engine is tried with the first.
+        settings: options of the backend, by name, in place of the recipe's.
+        plugins: libraries of operators that TensorRT does not have itself, beside the recipe's.
         rebuild: build again where the cache has the engine already.
         timeout_s: how long the runtime may take to load the engine, and for each forward pass; None lets the tool say.
+        builds: how often to build it, to see what differs between the builds; the first stays.
         tune_s: seconds for a search for the settings that the engine runs fastest with here; None searches nothing.
     """
 
@@ -53,8 +59,12 @@ class BuildOptions:
     optimize: bool | None = None
     batch: int | Sequence[int] | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
+    profiles: Sequence[Mapping[str, Sequence[Sequence[int]]]] = ()
+    settings: Mapping[str, str] | None = None
+    plugins: Sequence[str | Path] = ()
     rebuild: bool = False
     timeout_s: float | None = None
+    builds: int = 1
     tune_s: float | None = None
 
 
@@ -102,6 +112,8 @@ def build_engine(
     """
     chosen = options or BuildOptions()
     check_timeout(chosen.timeout_s)
+    if not 1 <= chosen.builds <= _MOST_BUILDS:
+        raise UsageError(f"{chosen.builds} builds cannot be compared", f"give --builds a number up to {_MOST_BUILDS}")
     target = None if output is None else check_target(Path(output))
     job = _job(model, chosen)
     if target is not None:
@@ -110,6 +122,8 @@ def build_engine(
     if chosen.tune_s is not None:
         check_tuning(job.recipe, chosen.tune_s)
     passport = _obtain(job, rebuild=chosen.rebuild, progress=progress)
+    if chosen.builds != 1:
+        passport = replace(passport, builds=_compared(job, passport, chosen.builds, progress))
     if chosen.tune_s is not None:
         passport = _tuned(job, passport, chosen.tune_s, progress)
     return passport if target is None else copy_out(passport, target)
@@ -166,15 +180,22 @@ def _tuned(job: _Job, passport: Passport, seconds: float, progress: Progress) ->
     return tune(passport, folder, job.model, job.recipe, seconds=seconds, timeout_s=job.timeout_s, progress=progress)
 
 
+def _compared(job: _Job, passport: Passport, number: int, progress: Progress) -> Builds:
+    from alexnet_bench.workflows.builds import compare_builds
+
+    return compare_builds(passport, job.model, job.recipe, number, timeout_s=job.timeout_s, progress=progress)
+
+
 def _fill(job: _Job, folder: Path, progress: Progress) -> None:
     from alexnet_bench.workflows.build_steps import make  # what a hit has no use for takes a while to import
+    from alexnet_bench.workflows.passports import Made, passport_of
 
     begun = time.perf_counter()
     built = make(job.model, job.recipe, job.key, folder, timeout_s=job.timeout_s, progress=progress)
     if model_hash(job.model.path, memo_folder()).sha256 != job.hashed.sha256:
         raise ModelError(f"{printable(str(job.model.path), 1000)} changed while it was read", "run the command again")
-    files = loading.engine_files(built.written.file, job.key)
-    passport = _passport(job, built, files, time.perf_counter() - begun)
+    made = Made(job.key, job.hashed.sha256, job.recipe, job.place, time.perf_counter() - begun)
+    passport = passport_of(made, built, engines_root() / job.key)
     atomic.write_bytes(folder / cache.PASSPORT_FILE, encode_passport(passport))
     for change in built.written.changes[:20]:
         progress(change)
@@ -183,28 +204,3 @@ def _fill(job: _Job, folder: Path, progress: Progress) -> None:
         progress(f"{plural(silent, 'layer')} of which the runtime does not say what they compute in")
     if built.unattributed:
         progress(f"{plural(len(built.unattributed), 'node')} of the model without a layer of the engine")
-
-
-def _passport(job: _Job, built: Built, files: Sequence[Path], build_s: float) -> Passport:
-    return Passport(
-        key=job.key,
-        model_sha256=job.hashed.sha256,
-        recipe=as_document(job.recipe),
-        backend=job.place.backend,
-        backend_version=job.place.backend_version,
-        target=job.place.target,
-        device=job.place.device,
-        driver=job.place.driver,
-        requested_precision=job.recipe.precision or None,
-        compute_dtypes=built.compute_dtypes,
-        layers=built.layers,
-        passes=built.written.passes,
-        origins={name: origin for name, origin in built.written.origins.items() if origin != (name,)},
-        macs_attributed_fraction=built.macs_attributed_fraction,
-        size_bytes=sum(file.stat().st_size for file in files),
-        build_s=round(build_s, 3),
-        engine_sha256=engine_hash(files, None),
-        timing_cache_sha256=built.timing_cache_sha256,
-        path=str((engines_root() / job.key / built.written.file.name).resolve()),
-        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )

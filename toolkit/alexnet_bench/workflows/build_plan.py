@@ -7,7 +7,7 @@ runtime says of the engine that it has built.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,16 +19,27 @@ from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest, ShapeBounds
 from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.cache import PLAN_FILE
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.plan import TF32, keep_graph, plan_request, shape_bounds, timings_file
+from alexnet_bench.engine.plan import (
+    TF32,
+    check_settings,
+    is_stripped,
+    keep_graph,
+    plan_request,
+    shape_bounds,
+    timings_file,
+)
+from alexnet_bench.engine.ranges import SizeRanges
 from alexnet_bench.engine.readback import check_types, count_types
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import with_plan_sizes
@@ -36,7 +47,7 @@ from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.build_steps import Built, ends, is_quantised
-from alexnet_bench.workflows.resolve import ResolvedModel, engines_cache
+from alexnet_bench.workflows.resolve import ResolvedModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,26 +85,30 @@ class Task:
 def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
     """Builds an engine into a folder, and reads from the build what it computes in.
 
+    Beside a stripped engine, the folder keeps the ONNX file that its weights come from.
+
     Raises:
         PrecisionError: in another type than was asked for.
         BackendRefusal: the runtime does not take the model, with the node, its operator and the reason.
         AlexnetBenchError: the recipe or the runtime does not go along otherwise.
     """
     plan, recipe = task.folder / PLAN_FILE, task.recipe
+    check_settings(recipe)
     with Worker(task.deadlines) as worker:
-        typed = worker.scratch / "typed"
-        typed.mkdir()
+        typed = task.folder if is_stripped(recipe) else worker.scratch  # what a stripped engine is refitted from
         written = write_engine(
             task.source, task.graph, with_plan_sizes(recipe), feeds=task.feeds, folder=typed, key=task.key
         )
+        profiles = [_profile(task, ranges) for ranges in recipe.sizes]
         request = plan_request(
-            recipe, written.file, plan, worker.scratch, profile=_profile(task), timings=_timings(recipe.backend)
+            recipe, written.file, plan, worker.scratch, profiles=profiles, timings=_timings(recipe.backend)
         )
         built = _build(worker, request, progress)
         engine = open_model(written.file)
         keep_graph(engine, plan)
-        layers = named_layers(read_plan_layers(Path(request.layers_path).read_text()), tf32=recipe.precision == TF32)
-        graph = build_graph(engine, name=task.model.name, batch=_batch(recipe), given_shapes=recipe.opt_shapes)
+        told = of_first_profile(read_plan_layers(Path(request.layers_path).read_text()))
+        layers = named_layers(told, tf32=recipe.precision == TF32)
+        graph = build_graph(engine, name=task.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
         costs = count(graph)
         joined = _joined(graph, costs, layers, written.file)
     for warning in built.warnings:
@@ -125,19 +140,20 @@ def _joined(graph: Graph, costs: CostTable, layers: list[NamedLayer], file: Path
     return join_by_metadata(graph, costs, layers, twins_of(joined.unattributed, graph, file))
 
 
-def _profile(task: Task) -> dict[str, ShapeBounds]:
-    found = {"min": task.graph, "max": task.graph}
-    for end, shapes, batch in ends(task.recipe):
-        found[end] = build_graph(task.source, name=task.model.name, batch=batch, given_shapes=shapes)
-    return shape_bounds(found["min"], task.graph, found["max"])
+def _profile(task: Task, ranges: SizeRanges) -> dict[str, ShapeBounds]:
+    """The sizes of every input in one optimisation profile."""
+
+    def counted(batch: int | None, shapes: Mapping[str, Sequence[int]]) -> Graph:
+        return build_graph(task.source, name=task.model.name, batch=batch, given_shapes=shapes)
+
+    is_first = ranges == task.recipe.sizes[0]
+    usual = task.graph if is_first else counted(ranges.batch_at("opt"), ranges.shapes_at("opt"))
+    found = {end: counted(batch, shapes) for end, shapes, batch in ends(ranges)}
+    return shape_bounds(found.get("min", usual), usual, found.get("max", usual))
 
 
 def _timings(backend: str) -> Path:
     return timings_file(engines_cache(), this_place(backend, availability(get_backend(backend)).version))
-
-
-def _batch(recipe: Recipe) -> int | None:
-    return recipe.batch.opt if recipe.batch else None
 
 
 def _build(worker: Worker, request: PlanRequest, progress: Callable[[str], None]) -> PlanBuilt:

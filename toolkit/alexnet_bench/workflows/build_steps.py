@@ -17,7 +17,9 @@ from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.loading import is_plan
-from alexnet_bench.engine.plan import TF32, check_shapes
+from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
+from alexnet_bench.engine.plugins import plugin_paths
+from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
 from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, read_back, try_once
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.counting import count
@@ -25,6 +27,7 @@ from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.resolve import ResolvedModel
+from alexnet_bench.workflows.stripped import weights_of
 
 _TOLD_THE_TYPE = ("openvino", "torch")
 """Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
@@ -72,7 +75,7 @@ def make(
     progress(f"building {model.name} by recipe {recipe.name} for {recipe.backend}")
     source = open_model(model.path)
     limits.check_functions(source)
-    batch = recipe.batch.opt if recipe.batch else None
+    batch = recipe.opt_batch
     graph = build_graph(source, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
     costs = count(graph)
     limits.check_memory(costs, batch or 1)
@@ -92,7 +95,7 @@ def make(
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
     check_types(recipe.precision, mapped.layers, kept_fp32=written.kept_fp32, is_quantised=is_quantised(graph))
-    for name, shapes, size in ends(recipe):
+    for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
     return Built(
@@ -115,6 +118,7 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
 
     Raises:
         ShapeError: the engine was built for other shapes.
+        EngineError: it is kept without its weights, or needs plugins, and they are not to be found.
     """
     shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
     if is_plan(file):
@@ -126,16 +130,18 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
         precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
         settings={**recipe.backend_settings, **({TF32: "on"} if is_plan(file) and recipe.precision == TF32 else {})},
         shapes=shapes,
+        plugins=plugin_paths(recipe.plugins),
+        weights_path=str(weights_of(file).resolve()) if is_plan(file) and is_stripped(recipe) else "",
     )
 
 
-def ends(recipe: Recipe) -> Iterator[tuple[str, Mapping[str, Sequence[int]], int | None]]:
-    """The smallest and the largest shapes, where they are not those that the engine was tried with already."""
-    for end in ("min", "max"):
-        shapes = {name: getattr(item, end) for name, item in recipe.shapes.items()}
-        batch = getattr(recipe.batch, end) if recipe.batch else None
-        if shapes != recipe.opt_shapes or (recipe.batch and batch != recipe.batch.opt):
-            yield end, shapes, batch
+def ends(ranges: SizeRanges) -> Iterator[tuple[End, Mapping[str, Sequence[int]], int | None]]:
+    """The smallest and the largest shapes, with the batch, where they are not the usual ones."""
+    usual = ranges.shapes_at("opt"), ranges.batch_at("opt")
+    for end in ENDS:
+        found = ranges.shapes_at(end), ranges.batch_at(end)
+        if found != usual:
+            yield end, *found
 
 
 def _try_end(

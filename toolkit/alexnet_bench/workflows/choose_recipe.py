@@ -11,11 +11,11 @@ from alexnet_bench.backends.registry import BACKENDS, availability, choose_backe
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import find_workspace
+from alexnet_bench.engine.plugins import Plugin, found_plugins
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import (
     PRECISION_PASSES,
-    BatchRange,
     Recipe,
-    ShapeRange,
     check_recipe,
     find_recipe,
     recipe_files,
@@ -52,8 +52,21 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
     if recipe.precision == "tf32" and backend.name in _PROCESSORS:
         raise UsageError(f"{backend.name} runs on the processor, which has no tf32", "give --precision fp32 or bf16")
     faster = _with_passes(recipe, options.optimize, backend.name, workspace)
-    changed = _with_shapes(msgspec.structs.replace(faster, backend=backend.name), options)
+    told = msgspec.structs.replace(
+        faster,
+        backend=backend.name,
+        settings={**faster.settings, **(options.settings or {})},
+        plugins=found_plugins([*faster.plugins, *(Plugin(str(path)) for path in options.plugins)]),
+    )
+    changed = _with_profiles(told, options) if options.profiles else _with_shapes(told, options)
     check_recipe(changed)
+    if changed.plugins and not backend.planner:
+        raise UsageError(f"{backend.name} has no plugins, which are of TensorRT", "leave --plugins out")
+    if changed.profiles and not backend.planner:
+        raise UsageError(
+            f"{backend.name} takes one range of sizes, and is given {len(changed.profiles)} optimisation profiles",
+            "give one range, or build several engines",
+        )
     return changed, version
 
 
@@ -102,8 +115,28 @@ def _with_passes(recipe: Recipe, optimize: bool | None, backend: str, workspace:
     return msgspec.structs.replace(recipe, passes=(*faster, *types) if optimize else types)
 
 
+def _with_profiles(recipe: Recipe, options: BuildOptions) -> Recipe:
+    """The recipe with the ranges that were given in place of all sizes of its own."""
+    fixed = {name: ShapeRange(*[tuple(sizes)] * 3) for name, sizes in (options.shapes or {}).items()}
+    if options.batch is not None or any(name in fixed for ranges in options.profiles for name in ranges):
+        raise UsageError(
+            "sizes are given twice: by ranges, and by a batch or a shape that fixes them",
+            "leave --batch out, and give an input --shape, or --min, --opt and --max",
+        )
+    profiles = tuple(
+        SizeRanges(None, fixed | {name: ShapeRange(*map(tuple, ends)) for name, ends in ranges.items()})
+        for ranges in options.profiles
+    )
+    first = profiles[0] if len(profiles) == 1 else SizeRanges()
+    return msgspec.structs.replace(
+        recipe, batch=first.batch, shapes=first.shapes, profiles=profiles if len(profiles) > 1 else ()
+    )
+
+
 def _with_shapes(recipe: Recipe, options: BuildOptions) -> Recipe:
-    """The recipe with the batch and the shapes that were given in place of its own."""
+    """The recipe with the batch and the shapes that were given in place of its own, and of its profiles."""
+    if options.batch is not None or options.shapes:
+        recipe = msgspec.structs.replace(recipe, profiles=())
     if options.batch is not None:
         batches = (options.batch,) if isinstance(options.batch, int) else options.batch
         if min(batches) < 1:

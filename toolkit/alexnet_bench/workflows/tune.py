@@ -143,8 +143,7 @@ def _search(
     progress: Progress,
 ) -> Tuning:
     load, begun = load_average(), time.monotonic()
-    batch = recipe.batch.opt if recipe.batch else None
-    graph = build_graph(open_model(model.path), name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
+    graph = build_graph(open_model(model.path), name=model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
     moves = moves_for(recipe)
     with ScratchFolder() as scratch:
         write_arrays(Path(scratch), generate(graph, seed=_SEED, pixel_range=model.pixel_range))

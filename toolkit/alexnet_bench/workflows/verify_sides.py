@@ -132,8 +132,8 @@ def _sizes(engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[
     """Batch and shapes as given, else those that the engine was built for."""
     recipe = engine.recipe
     batch, shapes = options.batch, options.shapes
-    if recipe is not None and batch is None and recipe.batch is not None:
-        batch = recipe.batch.opt
+    if recipe is not None and batch is None:
+        batch = recipe.opt_batch
     return batch, shapes or (recipe.opt_shapes if recipe is not None else {})
 
 

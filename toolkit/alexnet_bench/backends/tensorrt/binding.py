@@ -64,6 +64,7 @@ class Binding:
         self._fed: dict[str, np.ndarray] = {}
         self._graph: Graph | None = None
         try:
+            session.use_profile(tensors, shapes, stream.handle)
             session.set_shapes(shapes)
             self._slots = [self._slot(tensor) for tensor in tensors]
             self._events: list[Event] = [self._held.add(device.create_event()) for _ in range(4)]

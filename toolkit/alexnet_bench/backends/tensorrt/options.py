@@ -10,13 +10,28 @@ from alexnet_bench.backends.settings import Setting, chosen
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
+STRIP = "strip"
 SETTINGS: Mapping[str, Setting] = {
     "optimization_level": Setting(
         ("3", "0", "1", "2", "4", "5"), "how long the builder looks for better kernels (builder_optimization_level)"
     ),
     "timing_cache": Setting(("on", "off"), "whether timings of kernels are kept from build to build"),
+    "version_compatible": Setting(
+        ("off", "on"), "whether later versions of TensorRT run the engine (VERSION_COMPATIBLE)"
+    ),
+    "hardware_compatibility": Setting(
+        ("none", "ampere_plus", "same_compute_capability"),
+        "other cards that run the engine (HardwareCompatibilityLevel)",
+    ),
+    "refit": Setting(
+        ("off", "on", "identical"), "whether weights can be replaced (REFIT), by equal ones only (REFIT_IDENTICAL)"
+    ),
+    STRIP: Setting(
+        ("off", "on"), "whether the engine is kept without its weights, which are put in when it is loaded (STRIP_PLAN)"
+    ),
 }
-"""Settings with a list of values; `workspace` is a size and `compute_capability` a list of numbers."""
+"""Settings with a list of values; `workspace`, `compute_capability` and `weight_streaming` have forms of their own."""
+_OF_THEIR_OWN = ("workspace", "compute_capability", "weight_streaming")
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)")
 _CAPABILITIES = re.compile(r"\d{2,3}(,\d{2,3})*")
@@ -31,12 +46,24 @@ class BuildSettings:
         timing_cache: whether one is used, where the flavour has any use for it.
         workspace_bytes: the most scratch memory that a kernel may take; None leaves TensorRT's own limit.
         compute_capabilities: to build for, 89 for SM 8.9; empty leaves TensorRT's own choice.
+        version_compatible: whether later versions run the engine, by code that it carries.
+        hardware_compatibility: "none", or which other cards run it.
+        refit: "off", or which weights may take the place of those that it was built with.
+        strip: whether it is kept without weights, and refitted when it is loaded.
+        weight_streaming: whether it can be run with a part of its weights on the host.
+        weight_budget_bytes: the most of those weights that lie on the device; None leaves that to TensorRT.
     """
 
     optimization_level: int
     timing_cache: bool
     workspace_bytes: int | None
     compute_capabilities: tuple[int, ...]
+    version_compatible: bool = False
+    hardware_compatibility: str = "none"
+    refit: str = "off"
+    strip: bool = False
+    weight_streaming: bool = False
+    weight_budget_bytes: int | None = None
 
 
 def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
@@ -49,22 +76,40 @@ def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
     Raises:
         UsageError: a name or a value is not known.
     """
-    listed = {name: value for name, value in given.items() if name not in ("workspace", "compute_capability")}
+    _check_names(backend, given)
+    listed = {name: value for name, value in given.items() if name not in _OF_THEIR_OWN}
     values = chosen(backend, SETTINGS, listed)
+    streaming = given.get("weight_streaming", "off")
     return BuildSettings(
         int(values["optimization_level"]),
         values["timing_cache"] == "on",
-        _workspace(given.get("workspace", "")),
+        _size("workspace", given.get("workspace", ""), 'it is a size, for example "4GiB"'),
         _capabilities(given.get("compute_capability", "")),
+        version_compatible=values["version_compatible"] == "on",
+        hardware_compatibility=values["hardware_compatibility"],
+        refit=values["refit"],
+        strip=values[STRIP] == "on",
+        weight_streaming=streaming != "off",
+        weight_budget_bytes=_size(
+            "weight_streaming", "" if streaming in ("off", "on") else streaming, 'it is off, on, or a size: "512MiB"'
+        ),
     )
 
 
-def _workspace(text: str) -> int | None:
+def _check_names(backend: str, given: Mapping[str, str]) -> None:
+    known = sorted((*SETTINGS, *_OF_THEIR_OWN))
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(
+            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(known)} (docs/tensorrt.md)"
+        )
+
+
+def _size(name: str, text: str, hint: str) -> int | None:
     if not text:
         return None
     match = _SIZE.fullmatch(text)
     if match is None or match[2] not in _UNITS or not int(match[1]):
-        raise UsageError(f"workspace cannot be {printable(text)!r}", 'it is a size, for example "4GiB"')
+        raise UsageError(f"{name} cannot be {printable(text)!r}", hint)
     return int(match[1]) * _UNITS[match[2]]
 
 
