@@ -36,7 +36,7 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
                 return tuple(_needed(content))
-            except (struct.error, ValueError) as error:
+            except (struct.error, OverflowError, ValueError) as error:
                 raise ElfError(f"it is damaged: {error}") from None
 
 
