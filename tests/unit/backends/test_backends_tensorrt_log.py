@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,14 @@ def test_the_type_of_the_arithmetic(layer: PlanLayer, expected: str) -> None:
     assert compute_dtype(layer) == expected
 
 
+def test_a_scale_for_each_channel_is_no_weight() -> None:
+    """Beside weights that lie in a tensor, which the product reads."""
+    layer = _layer("correlation", ("float16", "float16"), ())
+    scale = PlanTensor("scale", "float32", (1, 512, 1, 1))
+    assert compute_dtype(replace(layer, constants=(scale,))) == "float16"
+    assert compute_dtype(replace(layer, constants=(replace(scale, sizes=(4, 512, 1, 1)),))) == "float32"
+
+
 @pytest.mark.parametrize("metadata", ["[ONNX Layer: a]\x1e[ONNX Layer: b]", "[ONNX Layer: a]\x1f[ONNX Layer: b]"])
 def test_both_separators_between_nodes_are_known(metadata: str) -> None:
     assert node_names(metadata) == ("a", "b")
@@ -118,6 +127,42 @@ def test_layers_are_found_in_the_log_of_another_program(alexnet: tuple[PlanLayer
     found = parse_layer_log("\n".join(["[11/21] [TRT] [I] begun", *lines[:end], *below]))
     assert found.layers == alexnet
     assert found.bindings == ("x, y",)
+
+
+_BROKEN_NAMES = """Layers:
+Name: m
+1_myl0_1, LayerType: gemm, Inputs: [ { Name: x
+
+in, Dimensions: [-1,8], Strides: [8,1], Datatype: Float, Format: (Linear) }], Constants: [ { Name: __mye86m
+1_alpha_myl0, Dimensions: [1], Strides: [1], Datatype: Float, Format: (Linear) }], Outputs: [ { Name: y, Dimensions: \
+[-1,8], Strides: [8,1], Datatype: Half, Format: (Linear) }], TacticName: stub, StreamId: 0, Metadata: [ONNX Layer: m
+1]\x1f[ONNX Layer: r1]
+Name: k, LayerType: kgen, Inputs: [], Constants: [], Outputs: [], TacticName: , StreamId: 0, Metadata:\x20
+
+I/O Tensors:
+ Name: x
+
+in, IOMode: Input, DataType: Float, Dimensions: [-1,8]
+ Name: y, IOMode: Output, DataType: Half, Dimensions: [-1,8]
+
+Engine Metadata:
+ Multi-Device: Disabled
+"""
+
+
+def test_names_with_line_breaks_go_on_in_the_next_line() -> None:
+    found = parse_layer_log(_BROKEN_NAMES)
+    gemm, other = found.layers
+    assert (gemm.name, gemm.kind, gemm.nodes) == ("m\n1_myl0_1", "gemm", ("m\n1", "r1"))
+    assert (gemm.inputs[0].name, gemm.constants[0].name) == ("x\n\nin", "__mye86m\n1_alpha_myl0")
+    assert gemm.outputs[0].dtype == "float16"
+    assert (other.name, other.nodes) == ("k", ())
+    assert found.bindings == ("x\n\nin", "y")
+
+
+def test_lines_that_do_not_belong_to_a_layer_are_not_taken_into_its_metadata() -> None:
+    with pytest.raises(ValueError, match="Name: k, LayerType: kgen"):
+        parse_layer_log(_BROKEN_NAMES.replace("Metadata:\x20\n", "Metadata: \n[V] and so on\n"))
 
 
 @pytest.mark.parametrize(

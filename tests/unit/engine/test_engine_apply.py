@@ -71,6 +71,20 @@ def test_and_by_operator() -> None:
     assert applied.kept_fp32 == ("first: product", "second")
 
 
+def test_what_no_pass_can_change_is_told_with_the_reason() -> None:
+    model = _model()
+    model.opset_import[0].version = 12
+    model.graph.node[1].op_type = "Softmax"  # which computes something else from opset 13 on
+    recipe = Recipe(name="r", precision="bf16", passes=("bf16",))
+    reason = "MatMul takes no bfloat16 in opset 12"
+    applied = apply_recipe(model, recipe, _FEEDS)
+    assert applied.unable == {"first: product": reason, "second": reason}
+    assert applied.kept_fp32 == ("relu",)
+    assert f"in float32 stay first: product, second: {reason}" in applied.changes
+    kept = apply_recipe(model, Recipe(name="r", precision="bf16", passes=("bf16",), keep_fp32=("MatMul",)), _FEEDS)
+    assert (kept.unable, kept.kept_fp32) == ({}, ("first: product", "relu", "second"))
+
+
 def test_a_name_that_is_nothing_here_is_told() -> None:
     applied = apply_recipe(_model(), _fp16("third"), _FEEDS)
     assert "keep_fp32: there is no node or operator third" in applied.changes

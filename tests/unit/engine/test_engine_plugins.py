@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,9 @@ def test_a_library_is_told_by_its_whole_path_and_its_hash(tmp_path: Path, monkey
     [
         ([Plugin("none.so")], "none.so cannot be read: No such file"),
         ([Plugin(".")], "cannot be read: Is a directory"),
+        ([Plugin("/dev/zero")], "cannot be read: it is no regular file"),
+        ([Plugin("pipe.so")], "cannot be read: it is no regular file"),
+        ([Plugin("")], "the name of a plugin library is empty"),
         ([Plugin("a\x00b")], "cannot be read: .*embedded null"),
         ([Plugin("text.so")], "text.so is no shared library"),
         ([Plugin("empty.so")], "empty.so is no shared library"),
@@ -49,9 +53,11 @@ def test_what_cannot_be_a_library_is_refused(
     monkeypatch.chdir(tmp_path)
     for name, content in (("lib.so", b"\x7fELF"), ("other.so", b"\x7fELF"), ("text.so", b"junk"), ("empty.so", b"")):
         _library(tmp_path / name, content)
+    os.mkfifo(tmp_path / "pipe.so")
     with pytest.raises(UsageError, match=said) as error:
         found_plugins(plugins)
     assert error.value.exit_code == 2
+    assert error.value.hint
 
 
 def test_a_library_that_changed_or_went_is_not_loaded(tmp_path: Path) -> None:
@@ -59,6 +65,10 @@ def test_a_library_that_changed_or_went_is_not_loaded(tmp_path: Path) -> None:
     plugins = found_plugins([Plugin(str(library))])
     _library(library, b"\x7fELF other")
     with pytest.raises(EngineError, match="is not the one that the engine was built with"):
+        plugin_paths(plugins)
+    library.unlink()
+    os.mkfifo(library)
+    with pytest.raises(EngineError, match="cannot be read: it is no regular file"):
         plugin_paths(plugins)
     library.unlink()
     with pytest.raises(EngineError, match="cannot be read: No such file"):

@@ -13,13 +13,20 @@ def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
     return EngineLayerInfo(name, (name,), (), dtype, (dtype,), (dtype,), macs)
 
 
-def _check(precision: str, *layers: EngineLayerInfo, kept: tuple[str, ...] = (), quantised: bool = False) -> None:
-    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised)
+def _check(
+    precision: str,
+    *layers: EngineLayerInfo,
+    kept: tuple[str, ...] = (),
+    quantised: bool = False,
+    unable: dict[str, str] | None = None,
+    products: tuple[str, ...] = (),
+) -> None:
+    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised, unable=unable, products=products)
 
 
 def test_the_type_that_was_asked_for_passes() -> None:
     _check("fp32", _layer("a", "float32"), _layer("b", "float32"))
-    _check("bf16", _layer("a", "bfloat16"), _layer("pool", "float32", macs=0))
+    _check("bf16", _layer("a", "bfloat16"), _layer("not told", ""))
 
 
 def test_nothing_asked_for_takes_every_type() -> None:
@@ -48,6 +55,30 @@ def test_nodes_that_were_kept_may_stay_in_float32_and_in_nothing_else() -> None:
     _check("fp16", _layer("kept", "float32"), kept=("kept",))
     with pytest.raises(PrecisionError):
         _check("fp16", _layer("kept", "bfloat16"), kept=("kept",))
+
+
+def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
+    reasons = {"conv": "Conv takes no bfloat16 in opset 9", "if": "a graph inside it reads and makes float32"}
+    with pytest.raises(PrecisionError, match=r"conv \(float32: Conv takes no bfloat16 in opset 9\)") as caught:
+        _check("bf16", _layer("conv", "float32"), unable=reasons)
+    assert "--opset 22" in caught.value.hint
+    with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
+        _check("bf16", _layer("if", "float32"), unable=reasons)
+    assert "keep_fp32" in caught.value.hint
+
+
+def test_a_product_is_not_excused_by_a_kept_node_that_it_is_fused_with() -> None:
+    fused = EngineLayerInfo("conv + norm", ("conv", "norm"), (), "float32", (), (), 10)
+    _check("fp16", fused, kept=("norm",))
+    _check("fp16", fused, kept=("conv", "norm"), products=("conv",))
+    with pytest.raises(PrecisionError):
+        _check("fp16", fused, kept=("norm",), products=("conv",))
+
+
+def test_a_model_of_another_type_is_built_in_that() -> None:
+    with pytest.raises(PrecisionError) as caught:
+        _check("fp32", _layer("a", "float16"))
+    assert caught.value.hint == "if the model itself is in float16: --precision fp16"
 
 
 def test_bytes_are_fine_where_the_user_quantised() -> None:

@@ -108,6 +108,12 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ("[[profiles]]\nbatches = 1", "profiles has an unknown field 'batches'", "did you mean batch?"),
         ("[[profiles]]\n[profiles.batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
         ("[batch]\nmin=1\nopt=1\nmax=1\n[[profiles]]\n", "and not in both", "move them into a profile"),
+        ("[[profiles]]\n", "profile 1 has no sizes", "give each of [[profiles]] a batch or shapes"),
+        (
+            "[[profiles]]\nbatch={min=1,opt=1,max=1}\nshapes.x={min=[1],opt=[1],max=[1]}\n",
+            "profile 1 has both batch and shapes",
+            "give each of [[profiles]] a batch or shapes",
+        ),
         ("profiles = 3", "profiles", "docs/engines.md"),
     ],
 )

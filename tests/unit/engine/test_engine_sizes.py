@@ -13,7 +13,7 @@ from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe
-from alexnet_bench.engine.sizes import settled
+from alexnet_bench.engine.sizes import settled, with_open_sizes
 from tests.unit.backends.tensorrt_here import needs_rtx
 
 _ORT = Recipe(name="fp32", backend="onnxruntime-cpu", precision="fp32")
@@ -73,6 +73,16 @@ def test_one_profile_is_a_range_and_several_are_settled_each(any_batch: Path) ->
 def test_nothing_said_is_left_alone_and_the_model_is_not_read(tmp_path: Path) -> None:
     for recipe in (_ORT, _PLAN):
         assert settled(recipe, tmp_path / "none.onnx") is recipe
+
+
+def test_open_sizes_of_which_nothing_is_said_are_made_known(tmp_path: Path, any_batch: Path, of_one: Path) -> None:
+    two = _model(tmp_path / "two.onnx", x=["N", 4], y=["M", 5])
+    for path, made in ((any_batch, _shapes(_PLAN, x=(1, 4))), (two, _shapes(_PLAN, x=(1, 4), y=(1, 5)))):
+        assert with_open_sizes(_PLAN, path) == made
+        assert settled(made, path) == _PLAN
+    assert with_open_sizes(_PLAN, of_one) == _PLAN
+    for recipe in (_ORT, _batch(_PLAN, 2)):
+        assert with_open_sizes(recipe, tmp_path / "none.onnx") is recipe
 
 
 @pytest.mark.parametrize("recipe", [_ORT, _PLAN], ids=lambda recipe: recipe.backend)

@@ -135,6 +135,35 @@ def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) 
     assert error.value.exit_code == 1
 
 
+def test_products_that_no_node_was_found_for_are_checked_too(tmp_path: Path) -> None:
+    """TensorRT writes a GRU out as products that do not name it."""
+    weights = {"w": (1, 48, 8), "r": (1, 48, 16)}
+    graph = helper.make_graph(
+        [helper.make_node("GRU", ["x", "w", "r"], ["y"], "gru", hidden_size=16)],
+        "recurrent",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 1, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 1, 1, 16])],
+        [numpy_helper.from_array(np.full(shape, 0.1, np.float32), name) for name, shape in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "gru.onnx")
+    (tmp_path / "silent.toml").write_text('precision = "fp16"\n')
+    with pytest.raises(PrecisionError, match=r"8 of 8 layers .* kgen \(float32\)"):
+        build_engine(tmp_path / "gru.onnx", options=BuildOptions(backend=_RTX, recipe=str(tmp_path / "silent.toml")))
+    assert set(_build(tmp_path / "gru.onnx", "fp16").compute_dtypes) <= {"float16", "float32"}
+
+
+def test_pools_do_not_keep_convolutions_out_of_bfloat16() -> None:
+    """AveragePool was given dilations in opset 19, and bfloat16 in 22."""
+    assert {layer.compute_dtype for layer in _products(_build("lenet-5", "bf16"))} == {"bfloat16"}
+
+
+def test_a_type_that_no_opset_of_the_model_has_is_an_error() -> None:
+    with pytest.raises(PrecisionError, match="Conv takes no bfloat16 in opset 9") as error:
+        _build("onnx:squeezenet", "bf16")
+    assert "--opset 22" in error.value.hint
+
+
 def test_layers_that_the_recipe_keeps_may_stay_in_float32(tmp_path: Path) -> None:
     recipe = tmp_path / "kept.toml"
     recipe.write_text('precision = "fp16"\npasses = ["fp16"]\nkeep_fp32 = ["fc5"]\n')
@@ -154,7 +183,6 @@ def test_an_engine_is_inspected_by_its_files_alone(copy: Path) -> None:
     found = inspect(copy)
     assert found.model == "lenet-5"
     assert found.shapes == {"input": (1, 1, 32, 32)}
-    assert found.reasons_against == ()
     assert sum(layer.flop or 0 for layer in found.layers) >= 2 * _macs(resolve("lenet-5").path)
     assert graph_file(copy).stat().st_size < 20_000
 
@@ -176,6 +204,49 @@ def test_without_a_driver_nothing_is_run(copy: Path) -> None:
     ):
         with pytest.raises(MissingRuntimeError, match="builds engines here, and cannot run them: no NVIDIA driver"):
             profile(model, options=options)
+
+
+@_no_driver
+def test_without_a_driver_it_may_not_be_used_here(copy: Path) -> None:
+    assert inspect(copy).reasons_against == ("tensorrt-rtx cannot run engines here: no NVIDIA driver",)
+
+
+def test_a_graph_that_is_not_the_engines_own_is_refused(copy: Path) -> None:
+    graph = graph_file(copy)
+    content = graph.read_bytes()
+    graph.write_bytes(content + b"\0")
+    for use in (inspect, profile):
+        with pytest.raises(EngineError, match=r"lenet\.plan\.graph\.onnx, .*is not the graph that it was built from"):
+            use(copy)
+    graph.unlink()
+    with pytest.raises(EngineError, match=r"there is no lenet\.plan\.graph\.onnx") as error:
+        inspect(copy)
+    assert error.value.hint.startswith("copy all files of the engine: lenet.plan*")
+    graph.write_bytes(content)
+    assert inspect(copy).model == "lenet-5"
+
+
+@pytest.mark.parametrize("field", ["backend", "backend_version"])
+def test_a_passport_of_another_runtime_than_the_engines_is_refused(copy: Path, lenet: Passport, field: str) -> None:
+    odd = replace(lenet, **{field: "1.6.0"})  # type: ignore[arg-type]
+    copy.with_name(copy.name + ".passport.json").write_bytes(encode_passport(odd))
+    with pytest.raises(EngineError, match=r"is foreign: its first bytes are of tensorrt-rtx 1\.[^6]"):
+        inspect(copy)
+
+
+def test_names_may_hold_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    weights = numpy_helper.from_array(np.ones((8, 8), np.float32), "w")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in ("x\nin", "y\n\nout"))
+    nodes = [
+        helper.make_node("MatMul", ["x\nin", "w"], ["a"], "m\n1"),
+        helper.make_node("Relu", ["a"], ["y\n\nout"], "r"),
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    passport = _build(path)
+    assert passport.macs_attributed_fraction == 1.0
+    assert _products(passport)[0].onnx_nodes == ("m\n1", "r")
 
 
 @_no_driver

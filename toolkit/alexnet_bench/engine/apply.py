@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _RANGES_FROM = "onnxruntime-cpu"
 """The backend that passes look at activations with."""
 _WHY_KEPT = "the recipe keeps it"
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,15 @@ class Applied:
         model: to write.
         changes: one line for each change.
         origins: for each node of it, the user's nodes that it stands for.
-        kept_fp32: the user's nodes that a pass to a narrower type left alone.
+        kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
+        unable: those that it had to leave alone, each with the reason.
     """
 
     model: ModelProto
     changes: tuple[str, ...]
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...]
+    unable: dict[str, str]
 
 
 def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray]) -> Applied:
@@ -51,7 +54,7 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
         BackendRefusal: a runtime does not run the model, where a pass wants to look at activations.
     """
     if not recipe.passes:
-        return Applied(model, (), {node.name: (node.name,) for node in model.graph.node}, ())
+        return Applied(model, (), {node.name: (node.name,) for node in model.graph.node}, (), {})
     from alexnet_bench.graph.passes import apply
     from alexnet_bench.graph.passes.result import composed
 
@@ -65,9 +68,13 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
     typed = apply(faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node or operator {name}" for name in unknown)
-    return Applied(
-        typed.model, (*faster.changes, *typed.changes, *notes), origins, _user_names(typed.kept_fp32, faster.origins)
+    stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
+    unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
+    kept_fp32 = dict.fromkeys(
+        user for name, _ in stay if name not in typed.unable for user in faster.origins.get(name, ())
     )
+    changes = (*faster.changes, *typed.changes, *_by_reason(stay), *notes)
+    return Applied(typed.model, changes, origins, tuple(kept_fp32), unable)
 
 
 def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -93,11 +100,20 @@ def _ask_to_keep(model: ModelProto, names: Sequence[str]) -> None:
     entry.value = json.dumps(json.loads(entry.value or "{}") | dict.fromkeys(names, _WHY_KEPT), sort_keys=True)
 
 
-def _user_names(kept: Sequence[str], origins: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The user's nodes behind those that a pass lists as "name: reason"; a name may itself hold ": "."""
-    found: dict[str, None] = {}
-    for line in kept:
-        ends = [at for at in range(len(line)) if line.startswith(": ", at)]
-        name = next((line[:at] for at in ends if line[:at] in origins), line)
-        found.update(dict.fromkeys(origins.get(name, ())))
-    return tuple(found)
+def _named_reason(line: str, known: Container[str]) -> tuple[str, str]:
+    """A node's name and why it stays in float32, of "name: reason"; a name may itself hold ": "."""
+    ends = [at for at in range(len(line)) if line.startswith(": ", at)]
+    at = next((at for at in ends if line[:at] in known), len(line))
+    return line[:at], line[at + 2 :]
+
+
+def _by_reason(stay: Sequence[tuple[str, str]]) -> list[str]:
+    """What stays in float32, a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in stay:
+        names.setdefault(reason, []).append(name)
+    return [
+        f"in float32 stay {', '.join(found[:_MOST_NAMED])}"
+        f"{f' and {len(found) - _MOST_NAMED} more' if len(found) > _MOST_NAMED else ''}: {reason}"
+        for reason, found in names.items()
+    ]

@@ -40,7 +40,8 @@ class Written:
         passes: that were applied, in order.
         changes: one line for each change that they made.
         origins: for each node of the engine, the user's nodes that it stands for.
-        kept_fp32: the user's nodes that a pass to a narrower type left alone.
+        kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
+        unable: those that it had to leave alone, each with the reason.
     """
 
     file: Path
@@ -48,6 +49,7 @@ class Written:
     changes: tuple[str, ...]
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...]
+    unable: dict[str, str]
 
 
 def write_engine(
@@ -81,7 +83,8 @@ def write_engine(
     model.producer_name = "alexnet-bench"
     model.producer_version = f"{__version__}, onnx {metadata.version('onnx')}"
     _say_built_from(model, graph.name)
-    return Written(_write(model, folder, key), recipe.passes, applied.changes, applied.origins, applied.kept_fp32)
+    file = _write(model, folder, key)
+    return Written(file, recipe.passes, applied.changes, applied.origins, applied.kept_fp32, applied.unable)
 
 
 def built_from(engine: ModelFile) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "fl
 """The type of arithmetic that a precision asks for, by the names that backends report."""
 _BYTES = ("int8", "uint8")
 _MOST_NAMED = 12
+_OR_KEEP = "; or name the nodes in the recipe's keep_fp32"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,13 @@ def try_once(request: LoadRequest, inputs_dir: Path, deadlines: Deadlines) -> No
 
 
 def check_types(
-    precision: str, layers: Sequence[EngineLayerInfo], *, kept_fp32: Collection[str], is_quantised: bool
+    precision: str,
+    layers: Sequence[EngineLayerInfo],
+    *,
+    kept_fp32: Collection[str],
+    is_quantised: bool,
+    unable: Mapping[str, str] | None = None,
+    products: Collection[str] = (),
 ) -> None:
     """Compares the types that layers compute in with the one that was asked for.
 
@@ -83,28 +90,55 @@ def check_types(
 
     Args:
         precision: that was asked for; "" asks for nothing.
-        layers: as they were read back.
+        layers: with multiply-adds, as they were read back.
         kept_fp32: the user's nodes that were to stay in float32.
         is_quantised: the user's model multiplies bytes, which no other precision takes away.
+        unable: the user's nodes whose type no pass could change, each with the reason.
+        products: the user's nodes with multiply-adds; one that was not kept is not excused by what it is fused with.
 
     Raises:
         PrecisionError: a layer computes in something else; the message names all of them, or the first dozen.
     """
     if not precision:
         return
-    working = [layer for layer in layers if layer.macs and layer.compute_dtype]
+    working = [layer for layer in layers if layer.compute_dtype]
     allowed = {COMPUTED_IN[precision], *(_BYTES if is_quantised else ())}
-    wrong = [layer for layer in working if layer.compute_dtype not in allowed and not _was_kept(layer, kept_fp32)]
+    narrow = set(products).difference(kept_fp32)
+    wrong = [
+        layer for layer in working if layer.compute_dtype not in allowed and not _was_kept(layer, kept_fp32, narrow)
+    ]
     if not wrong:
         return
-    named = ", ".join(f"{printable(layer.name)} ({layer.compute_dtype})" for layer in wrong[:_MOST_NAMED])
+    reasons = [_reason(layer, unable or {}) for layer in wrong]
+    named = ", ".join(_named(layer, reason) for layer, reason in zip(wrong[:_MOST_NAMED], reasons, strict=False))
     more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
     raise PrecisionError(
         f"{precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}{more}",
-        "give the --precision that this backend has kernels for, or another --backend; or name the nodes in the "
-        "recipe's keep_fp32",
+        _hint(precision, wrong, reasons),
     )
+
+
+def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
+    has = {layer.compute_dtype for layer in wrong}
+    own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
+    if any("opset" in reason for reason in reasons):
+        return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)" + _OR_KEEP
+    if any(reasons):
+        return "the reason stands behind each" + _OR_KEEP
+    if precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
+        return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
+    return "give the --precision that this backend has kernels for, or another --backend" + _OR_KEEP
+
+
+def _reason(layer: EngineLayerInfo, unable: Mapping[str, str]) -> str:
+    nodes = (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes))
+    return next((unable[name] for name in nodes if name in unable), "")
+
+
+def _named(layer: EngineLayerInfo, reason: str) -> str:
+    why = f"{layer.compute_dtype}: {printable(reason, 120)}" if reason else layer.compute_dtype
+    return f"{printable(layer.name)} ({why})"
 
 
 def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
@@ -116,6 +150,8 @@ def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
     return counts
 
 
-def _was_kept(layer: EngineLayerInfo, kept_fp32: Collection[str]) -> bool:
+def _was_kept(layer: EngineLayerInfo, kept_fp32: Collection[str], narrow: Container[str]) -> bool:
     nodes = [*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes)]
-    return layer.compute_dtype == "float32" and any(name in kept_fp32 for name in nodes)
+    if layer.compute_dtype != "float32" or any(name in narrow for name in nodes):
+        return False
+    return any(name in kept_fp32 for name in nodes)

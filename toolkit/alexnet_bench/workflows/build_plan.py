@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.by_metadata import join_by_metadata
-from alexnet_bench.attribution.join import Attribution
+from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest, ShapeBounds
@@ -25,6 +25,7 @@ from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine.build import Written, write_engine
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LOOKS_EVERY_S = 0.2
+_UNROUNDED = "float32"
 
 
 @dataclass(frozen=True)
@@ -113,23 +115,41 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         joined = _joined(graph, costs, layers, written.file)
     for warning in built.warnings:
         progress(f"{recipe.backend} warns: {printable(warning, 300)}")
-    return _checked(task, replace(written, file=plan), costs, joined, built)
-
-
-def _checked(task: Task, written: Written, costs: CostTable, joined: Attribution, built: PlanBuilt) -> Built:
     mapped = user_layers(task.costs, costs, joined, written.origins)
-    precision = task.recipe.precision
-    # TF32 is leave to round, which small products that are written out make no use of.
-    kept = [row.name for row in task.costs.rows] if precision == TF32 else written.kept_fp32
-    check_types(precision, mapped.layers, kept_fp32=kept, is_quantised=is_quantised(task.graph))
+    products = [
+        layer
+        for layer, item, owned in zip(mapped.layers, layers, joined.owned, strict=True)
+        if item.multiplies or _has_macs(owned, costs)
+    ]
+    _check(task, written, products)
     return Built(
-        written,
+        replace(written, file=plan),
         mapped.layers,
         count_types(mapped.layers),
         mapped.macs_attributed_fraction,
         mapped.unattributed,
         built.timing_cache_sha256,
     )
+
+
+def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> None:
+    """The types of the layers that multiply; those that no node of the user was found for, too."""
+    precision = task.recipe.precision
+    if precision == TF32:  # leave to round, which small products that are written out make no use of
+        products = [layer for layer in products if layer.compute_dtype != _UNROUNDED]
+    check_types(
+        precision,
+        products,
+        kept_fp32=written.kept_fp32,
+        is_quantised=is_quantised(task.graph),
+        unable=written.unable,
+        products=[row.name for row in task.costs.rows if row.macs],
+    )
+
+
+def _has_macs(owned: Owned, costs: CostTable) -> bool:
+    parts = (*owned.nodes, *(name for name, share in owned.shared if share))
+    return any(costs.by_name[name].macs for name in parts)
 
 
 def _joined(graph: Graph, costs: CostTable, layers: list[NamedLayer], file: Path) -> Attribution:

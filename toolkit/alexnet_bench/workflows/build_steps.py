@@ -94,7 +94,14 @@ def make(
         request = load_request(recipe, written.file, graph)
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
-    check_types(recipe.precision, mapped.layers, kept_fp32=written.kept_fp32, is_quantised=is_quantised(graph))
+    check_types(
+        recipe.precision,
+        [layer for layer in mapped.layers if layer.macs],
+        kept_fp32=written.kept_fp32,
+        is_quantised=is_quantised(graph),
+        unable=written.unable,
+        products=[row.name for row in costs.rows if row.macs],
+    )
     for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)

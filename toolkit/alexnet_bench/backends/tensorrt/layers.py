@@ -82,9 +82,18 @@ def _named(layer: PlanLayer, known: Mapping[str, str], *, tf32: bool) -> NamedLa
 
 
 def _largest(constants: Sequence[PlanTensor]) -> str:
-    """The type of the weights, "" without any; single numbers are none."""
-    weights = [tensor for tensor in constants if tensor.elements > 1 and tensor.dtype in (*_FLOATS, *_BYTES)]
+    """The type of the weights, "" without any; single numbers, and one number for each channel, are none."""
+    weights = [
+        tensor
+        for tensor in constants
+        if tensor.elements > 1 and tensor.dtype in (*_FLOATS, *_BYTES) and not _is_by_channel(tensor)
+    ]
     return max(weights, key=lambda tensor: tensor.elements).dtype if weights else ""
+
+
+def _is_by_channel(tensor: PlanTensor) -> bool:
+    sizes = tensor.sizes or ()
+    return len(sizes) > 1 and sum(size != 1 for size in sizes) == 1
 
 
 def _unique(tensors: Sequence[PlanTensor]) -> tuple[str, ...]:

@@ -63,8 +63,9 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
     for name in names:
         after = PASSES[name].run(result.model, feeds=feeds, folder=folder)
         changes = (*result.changes, *(f"{name}: {change}" for change in after.changes))
-        kept = after.kept_fp32 or result.kept_fp32
-        result = PassResult(after.model, changes, composed(result.origins, after.origins), kept)
+        kept = after if after.kept_fp32 else result
+        origins = composed(result.origins, after.origins)
+        result = PassResult(after.model, changes, origins, kept.kept_fp32, kept.unable)
     return result
 
 

@@ -135,14 +135,14 @@ class Draft:
         """Takes out a node that nothing reads any more, and what only it read; returns their names."""
         return list(self._remove([node]))
 
-    def finished(self, kept_fp32: Iterable[str] = ()) -> PassResult:
+    def finished(self, kept_fp32: Iterable[str] = (), unable: Iterable[str] = ()) -> PassResult:
         """The model as it is now; if it changed, initialisers that nothing reads are left out."""
         items = [item for name, item in self._initialisers.items() if not self.changes or self._is_needed(name)]
         model = self._with_initialisers(items)
         if self.changes:
             self._tidy(model)
         origins = {node.name: self._origins[node.name] for node in model.graph.node}
-        return PassResult(model, tuple(self.changes), origins, tuple(kept_fp32))
+        return PassResult(model, tuple(self.changes), origins, tuple(kept_fp32), frozenset(unable))
 
     def _is_needed(self, initialiser: str) -> bool:
         return self.wiring.uses(initialiser) > 0 or initialiser in self._overridable

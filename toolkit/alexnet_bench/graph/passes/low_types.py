@@ -75,13 +75,17 @@ def computes_in_float(types: Types, node: NodeProto) -> bool:
     return node.op_type not in _NO_ARITHMETIC and any(types.dtype(name) == "float32" for name in names)
 
 
-def why_kept(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
-    """Why a node must stay in float32, whatever its values are; "" when it need not."""
+def why_kept(draft: Draft, node: NodeProto, low: LowType) -> str:
+    """Why the numbers of a node want float32, whatever the inputs are; "" when they do not."""
     if not node.domain and node.op_type in _KEPT:
         return _KEPT[node.op_type]
     makers = map(draft.wiring.producer, node.input)
+    return "squares leave the range" if low is FLOAT16 and any(map(_is_square, (node, *makers))) else ""
+
+
+def why_unable(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
+    """Why a node cannot be given the type, though its numbers would allow it; "" when it can."""
     reasons = {
-        "squares leave the range": low is FLOAT16 and any(map(_is_square, (node, *makers))),
         "a graph inside it reads and makes float32": bool(subgraphs(node)),
         f"its operator is not one of ONNX's opset {draft.opset}": _schema(draft, node) is None,
         "the types of its tensors are not known": not all(map(types.dtype, filter(None, (*node.input, *node.output)))),

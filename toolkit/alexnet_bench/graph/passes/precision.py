@@ -67,13 +67,13 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
         widen.raise_opset(draft)
     types = draft.types()
     before = _kept_before(model)
-    candidates = before | {
-        node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, types, node, low))
-    }
+    unable = {node.name: reason for node in draft.nodes if (reason := low_types.why_unable(draft, types, node, low))}
+    wanted = before | {node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, node, low))}
+    candidates = unable | wanted
     nodes = [node for node in draft.nodes if low_types.computes_in_float(types, node)]
     lowered = [node for node in nodes if node.name not in candidates]
     if not lowered:
-        return Draft(model).finished(_listed(nodes, candidates))
+        return Draft(model).finished(_listed(nodes, candidates), unable.keys() - wanted.keys())
     found = ranges.check(model, draft, types, lowered, low, feeds, folder)
     kept = {**candidates, **found.kept}
     work = _Work(draft, low, types)
@@ -85,7 +85,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
         _remember(draft, {**before, **found.kept})
         draft.changes.append(f"{len(changed)} of {len(nodes)} nodes in {low.name}; the others stay in float32")
         draft.changes += [*found.notes, *removed]
-    return draft.finished(_listed(nodes, kept))
+    return draft.finished(_listed(nodes, kept), unable.keys() - wanted.keys())
 
 
 def _sweep(draft: Draft, given: Container[str]) -> list[str]:

@@ -27,12 +27,14 @@ class PassResult:
         origins: every node name of the new model, with the names of the nodes that it stands for in the model before;
             a node that was kept stands for itself.
         kept_fp32: of passes that change types, the nodes that stay in float32, as "name: reason".
+        unable: the names of those among them that only stay because no form of their operator takes the type.
     """
 
     model: ModelProto
     changes: tuple[str, ...]
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...] = ()
+    unable: frozenset[str] = frozenset()
 
 
 class Run(Protocol):

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 FIRST_WITH_BFLOAT16 = 22
 """From this opset on convolutions and pools take bfloat16."""
+_GAINS_ATTRIBUTES = frozenset(
+    {"AveragePool", "MaxPool", "Cast", "Reshape", "Shape", "ScatterElements", "ScatterND", "LSTM", "GRU", "RNN"}
+)
+"""Operators that were given attributes whose absence means what it meant before; RoiAlign's and Split's does not."""
 _FIRST_IR = 10
 """The IR version that came with opset 22's release; older readers refuse the pair."""
 
@@ -40,14 +44,20 @@ def _only_gains_types(operator: str, opset: int) -> bool:
         new = defs.get_schema(operator, FIRST_WITH_BFLOAT16, "")
     except defs.SchemaError:
         return False
-    return not new.deprecated and _shape_of(old) == _shape_of(new)
+    before, after = _attributes(old), _attributes(new)
+    if operator in _GAINS_ATTRIBUTES:
+        after &= before
+    return not new.deprecated and before == after and _tensors(old) == _tensors(new)
 
 
-def _shape_of(schema: OpSchema) -> tuple[object, ...]:
-    """Everything of an operator's interface but the types."""
-    attributes = tuple(
+def _attributes(schema: OpSchema) -> set[tuple[object, ...]]:
+    return {
         (name, item.type, item.required, item.default_value.SerializeToString())
-        for name, item in sorted(schema.attributes.items())
-    )
+        for name, item in schema.attributes.items()
+    }
+
+
+def _tensors(schema: OpSchema) -> tuple[object, ...]:
+    """Inputs and outputs without their types."""
     inputs = tuple((item.name, item.option) for item in schema.inputs)
-    return attributes, inputs, tuple((item.name, item.option) for item in schema.outputs)
+    return inputs, tuple((item.name, item.option) for item in schema.outputs)
