@@ -61,6 +61,21 @@ def test_a_passport_in_a_few_lines() -> None:
     assert "mine: no passes" in stream.getvalue()
 
 
+def test_settings_and_sizes_of_a_passport_are_said() -> None:
+    def said(**fields: object) -> str:
+        stream = io.StringIO()
+        print_passport(replace(_PASSPORT, recipe={"name": "mine", **fields}), stream)
+        return stream.getvalue()
+
+    assert "settings" not in said()
+    assert "settings    compute_capability 86,89, strip on" in said(
+        settings={"compute_capability": "86,89", "strip": "on"}
+    )
+    profiles = [{"batch": dict.fromkeys(("min", "opt", "max"), size)} for size in range(1, 10)]
+    assert "batch 5; or 3 more; or batch 9" in " ".join(said(profiles=profiles).split())
+    assert "batch 6; or batch 7" in " ".join(said(profiles=profiles[:7]).split())
+
+
 def test_the_cache_as_a_table() -> None:
     engine = CacheEntry(
         "engine",

@@ -229,6 +229,10 @@ def test_without_a_passport_the_header_is_told() -> None:
     assert not any(line.startswith(("layers", "work", "layer ", "written")) for line in lines)
     whole = replace(_FOREIGN, plan=replace(_PLAN, told_bytes=200))
     assert _line(_printed(whole), "header").endswith("200 bytes, all there")
+    longer = replace(_FOREIGN, plan=replace(_PLAN, told_bytes=199))
+    assert _line(_printed(longer), "header").endswith("; damaged: 200 bytes of 199")
+    usable = replace(_FOREIGN, reasons_against=())
+    assert _line(_printed(usable), "here") == "here may be used on this machine, on a card of SM 8.9, 12.0"
     unknown = replace(_FOREIGN, plan=PlanFile("/x/y", "tensorrt", "", 200, None, ()))
     assert _line(_printed(unknown), "header") == "header tensorrt (version not told); cards not told; 200 bytes"
     assert "### theirs · tensorrt-rtx" in to_markdown(_FOREIGN)

@@ -12,7 +12,7 @@ import pytest
 from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.backends.tensorrt import describe
 from alexnet_bench.core.document import encode
-from alexnet_bench.core.errors import BackendRefusal, EngineError, UsageError
+from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, UsageError
 from alexnet_bench.core.inspection import Inspection
 from alexnet_bench.workflows.inspect import inspect, inspect_all
 from alexnet_bench.workflows.inspect_plan import FROM_RUNTIME, Known
@@ -134,9 +134,11 @@ def test_an_inspection_is_shown_again(plan: Path, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(plan: Path, tmp_path: Path) -> None:
     (tmp_path / "times.json").write_text('[{"computeMs": 1}]')
     (tmp_path / "text.txt").write_text("no layers here")
+    (tmp_path / "empty.json").write_text('{"Layers": []}')
     for name, why in (
         ("times.json", "no list Layers"),
         ("text.txt", "no line 'Layers:'"),
+        ("empty.json", "its list Layers is empty"),
         ("none.json", "No such file"),
     ):
         with pytest.raises(UsageError, match=why):
@@ -146,6 +148,15 @@ def test_what_does_not_fit_is_refused(plan: Path, tmp_path: Path) -> None:
     ours = build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"))
     with pytest.raises(UsageError, match="has a passport"):
         inspect(ours.path, known=Known(model="lenet-5"))
+
+
+@pytest.mark.parametrize("layer_info", [None, _LOG])
+def test_a_model_that_is_none_is_wrong_even_where_no_layers_are_known(
+    plan: Path, tmp_path: Path, layer_info: Path | None
+) -> None:
+    for name, why in ((str(tmp_path / "none.onnx"), "does not exist"), (str(plan), "is not an ONNX model")):
+        with pytest.raises(ModelError, match=why):
+            inspect(plan, known=Known(model=name, layer_info=layer_info))
 
 
 def test_with_a_driver_the_engine_is_asked(trt: TensorRt, tmp_path: Path) -> None:

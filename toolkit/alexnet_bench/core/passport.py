@@ -75,6 +75,8 @@ class Passport:
         created: date and time of the build, UTC, ISO 8601.
         cache_hit: whether it was in the cache already.
         refit_sha256: of the ONNX file that a stripped engine takes its weights from, None for one that has its own.
+        graph_file_sha256: of the ONNX file beside an engine in the format of its runtime, which has its graph; None for
+            all others.
         tuning: what `--tune` tried, and the settings that won; None for an engine that was not tuned.
         builds: what differs between the builds of `--builds`; None for a single one.
     """
@@ -101,6 +103,7 @@ class Passport:
     created: str
     cache_hit: bool = False
     refit_sha256: str | None = None
+    graph_file_sha256: str | None = None
     tuning: Tuning | None = None
     builds: Builds | None = None
     schema: str = field(default=SCHEMA, kw_only=True)

@@ -14,6 +14,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.hashes import engine_hash
 from alexnet_bench.engine.key import Place
+from alexnet_bench.engine.plan_beside import check_graph, check_header
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
@@ -120,14 +121,14 @@ def find_engine(text: str, root: Path) -> Engine:
 
 
 def check_whole(engine: Engine, memo: Path | None = None) -> None:
-    """Refuses an engine whose bytes are not those that its passport speaks of.
+    """Refuses an engine whose bytes, or those of the graph beside it, are not those that its passport speaks of.
 
     Args:
         engine: to look at.
         memo: folder of hashes computed before; None reads every byte.
 
     Raises:
-        EngineError: it is damaged, or another file.
+        EngineError: it is damaged, another file, or without its graph; or its passport is of another engine.
     """
     files = engine_files(engine.file, engine.passport.key)
     shown = printable(str(engine.file), 200)
@@ -142,6 +143,9 @@ def check_whole(engine: Engine, memo: Path | None = None) -> None:
         raise EngineError(f"the engine {shown} is damaged: {wrong}", _BUILD_AGAIN)
     if not same:
         raise EngineError(f"the engine {shown} is damaged: its bytes are not those it was built with", _BUILD_AGAIN)
+    if is_plan(engine.file):
+        check_header(engine.file, engine.passport)
+        check_graph(engine.file, graph_file(engine.file), engine.passport, memo)
 
 
 def reasons_against(passport: Passport, here: Place) -> tuple[str, ...]:

@@ -13,8 +13,10 @@ from alexnet_bench.core.text import printable
 End = Literal["min", "opt", "max"]
 ENDS: tuple[End, ...] = ("min", "opt", "max")
 
-_Size = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
-_Sizes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], ...], msgspec.Meta(max_length=64)]
+_TOO_LARGE = 1 << 31
+_MOST_AXES = 64
+_Size = Annotated[int, msgspec.Meta(ge=1, lt=_TOO_LARGE)]
+_Sizes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, lt=_TOO_LARGE)], ...], msgspec.Meta(max_length=_MOST_AXES)]
 
 
 class BatchRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,12 +86,17 @@ class SizeRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_ranges(ranges: SizeRanges) -> None:
-    """What the types of the fields cannot say.
+    """What the types of the fields cannot say, and what they say, which is only held to where a file is read.
 
     Raises:
-        UsageError: ranges in the wrong order, or of several ranks.
+        UsageError: ranges in the wrong order, or of several ranks; sizes that no engine takes.
     """
     batch = ranges.batch
+    if batch is not None:
+        _check_sizes("batch", (batch.min, batch.opt, batch.max), least=1)
+    for name, shape in ranges.shapes.items():
+        for sizes in (shape.min, shape.opt, shape.max):
+            _check_sizes(f"the shape of {printable(name)}", sizes, least=0)
     if batch is not None and not batch.min <= batch.opt <= batch.max:
         raise UsageError("batch: min, opt and max have to be in order")
     for name, shape in ranges.shapes.items():
@@ -97,6 +104,14 @@ def check_ranges(ranges: SizeRanges) -> None:
             raise UsageError(f"the shapes of {printable(name)} are not all of one rank")
         if not all(low <= opt <= high for low, opt, high in zip(shape.min, shape.opt, shape.max, strict=True)):
             raise UsageError(f"the shapes of {printable(name)}: min, opt and max have to be in order")
+
+
+def _check_sizes(what: str, sizes: Sequence[int], *, least: int) -> None:
+    if len(sizes) > _MOST_AXES:
+        raise UsageError(f"{what}: {len(sizes)} dimensions are more than {_MOST_AXES}")
+    wrong = next((size for size in sizes if not least <= size < _TOO_LARGE), None)
+    if wrong is not None:
+        raise UsageError(f"{what}: {wrong} is no size that an engine takes", f"give {least} to {_TOO_LARGE - 1}")
 
 
 def _said(low: object, high: object) -> str:

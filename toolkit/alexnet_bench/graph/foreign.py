@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _EXPORT = "export it as ONNX first"
-_BUILD = "build it from its ONNX file: alexnet-bench build-engine MODEL --backend NAME"
+_INSPECT = "give the .onnx file that it was built from; alexnet-bench inspect FILE shows the engine's layers"
 
 _KINDS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer, and not the file that it stands for", "run `git lfs pull`"),
@@ -17,8 +17,8 @@ _KINDS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x89HDF", "an HDF5 file, as of Keras", _EXPORT),
     (4, b"TFL3", "a TensorFlow Lite model", "convert it by tf2onnx"),
     (4, b"ORTM", "in ONNX Runtime's own format", "give the .onnx file that it was made from"),
-    (0, b"vtrt", "an engine of TensorRT-RTX without the passport that lies beside those built here", _BUILD),
-    (0, b"ftrt", "an engine of TensorRT without the passport that lies beside those built here", _BUILD),
+    (0, b"vtrt", "an engine of TensorRT-RTX", _INSPECT),
+    (0, b"ftrt", "an engine of TensorRT", _INSPECT),
     (0, b"GGUF", "a GGUF file", _EXPORT),
     (4, b"\0\0\0\0{", "a safetensors file: weights without a graph", _EXPORT),
     (257, b"ustar", "a tar archive", "unpack it by `tar xf`"),

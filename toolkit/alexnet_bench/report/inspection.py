@@ -126,7 +126,7 @@ def _lines(inspection: Inspection) -> list[tuple[str, str]]:
         *_told(inspection),
         *prediction_lines(inspection),
         *([("written by", inspection.producer or "-")] if passport else []),
-        ("here", "; ".join(inspection.reasons_against) or "may be used on this machine"),
+        ("here", "; ".join(inspection.reasons_against) or _usable(plan)),
         *(("note", f"{note.message} ({note.hint})" if note.hint else note.message) for note in inspection.warnings),
     ]
 
@@ -134,11 +134,22 @@ def _lines(inspection: Inspection) -> list[tuple[str, str]]:
 def _header(plan: PlanFile) -> str:
     """What the first bytes of a plan tell."""
     version = plan.backend_version or "(version not told)"
-    numbers = ", ".join(f"{number // 10}.{number % 10}" for number in plan.compute_capabilities)
+    numbers = _cards(plan)
     length = f"{plan.size_bytes:,} bytes"
     if plan.told_bytes is not None:
-        length = f"{length}, all there" if plan.is_whole else f"CUT SHORT: {length} of {plan.told_bytes:,}"
+        wrong = "CUT SHORT" if plan.size_bytes < plan.told_bytes else "damaged"
+        length = f"{length}, all there" if plan.is_whole else f"{wrong}: {length} of {plan.told_bytes:,}"
     return f"{plan.backend} {version}; {f'for SM {numbers}' if numbers else 'cards not told'}; {length}"
+
+
+def _cards(plan: PlanFile) -> str:
+    return ", ".join(f"{number // 10}.{number % 10}" for number in plan.compute_capabilities)
+
+
+def _usable(plan: PlanFile | None) -> str:
+    """What is left to see to: which card is here, nobody asks before the engine is loaded."""
+    numbers = _cards(plan) if plan else ""
+    return f"may be used on this machine{f', on a card of SM {numbers}' if numbers else ''}"
 
 
 def _told(inspection: Inspection) -> Iterator[tuple[str, str]]:

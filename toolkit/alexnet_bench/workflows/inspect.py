@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_bench.attribution.by_name import join_by_name
-from alexnet_bench.backends.registry import BACKENDS, availability
 from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import Inspection, InspectionSet
-from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import find_workspace
 from alexnet_bench.engine.build import built_from
-from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.loading import (
     Engine,
     check_whole,
@@ -22,7 +19,6 @@ from alexnet_bench.engine.loading import (
     foreign_plan,
     graph_file,
     is_plan,
-    reasons_against,
 )
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.graph.counting import count
@@ -34,6 +30,7 @@ from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.inspect_plan import Known, inspect_plan, plan_file
 from alexnet_bench.workflows.inspected import counted_engine, inspected_layer, predictions
 from alexnet_bench.workflows.options import DEFAULT_BUDGETS
+from alexnet_bench.workflows.usable_here import reasons_against_engine
 
 NOTHING_KNOWN = Known()
 
@@ -64,17 +61,6 @@ def inspect_all(
         raise UsageError("--layer-info tells the layers of one engine", "inspect the engines one by one")
     devices = _devices(budgets)
     return InspectionSet(tuple(_inspect(engine, devices, known) for engine in engines))
-
-
-def reasons_here(passport: Passport) -> tuple[str, ...]:
-    """Why an engine must not be used on this machine as it is; empty when it may."""
-    backend = next((backend for backend in BACKENDS if backend.name == passport.backend), None)
-    if backend is None:
-        return (f"foreign: built for backend {passport.backend}, which this version does not have",)
-    here = availability(backend)
-    if not (here.works or here.builds):
-        return (f"{passport.backend} is not installed here",)
-    return reasons_against(passport, this_place(backend.name, here.version))
 
 
 def _devices(budgets: Sequence[str]) -> list[Budget]:
@@ -118,7 +104,7 @@ def _of_passport(found: Engine, budgets: Sequence[Budget]) -> Inspection:
         shapes=shapes(graph),
         predicted=predictions(layers, budgets, images),
         layers=layers,
-        reasons_against=reasons_here(passport),
+        reasons_against=reasons_against_engine(found, recipe),
         plan=plan_file(found.file) if is_plan(found.file) else None,
     )
 

@@ -10,23 +10,25 @@ from alexnet_bench.attribution.by_metadata import attribute
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.backends.tensorrt.layer_file import layer_file_beside, read_layer_file
 from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
-from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
+from alexnet_bench.backends.tensorrt.plan_header import read_plan_header
 from alexnet_bench.backends.tensorrt.plan_log import read_description
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo
 from alexnet_bench.backends.tensorrt.trtexec_layers import TimedInfo, name_nodes, timed_infos
 from alexnet_bench.core.devices import Budget
-from alexnet_bench.core.errors import AlexnetBenchError, EngineError
+from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.inspection import InspectedLayer, Inspection, PlanFile
 from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows import cautions, plan_cautions
 from alexnet_bench.workflows.counted import Counted, shapes
 from alexnet_bench.workflows.inspected import bare_layer, counted_engine, inspected_layer, predictions
+from alexnet_bench.workflows.resolve import resolve
 from alexnet_bench.workflows.told_layers import Sizes, count_told, sizes_of
 from alexnet_bench.workflows.uncounted import no_model
+from alexnet_bench.workflows.usable_here import reasons_against_plan
 
 FROM_RUNTIME = "runtime"
 
@@ -69,7 +71,9 @@ def inspect_plan(path: Path, known: Known, budgets: Sequence[Budget]) -> Inspect
         AlexnetBenchError: its subclass says what is wrong with the model or the sizes.
     """
     file = plan_file(path)
-    reasons = _reasons_against(path, file)
+    if known.model is not None:
+        open_model(resolve(known.model).path)  # one that is no model is wrong even where no layers are known
+    reasons = reasons_against_plan(path, file.backend)
     told = _told(path, file, known, reasons)
     inspection = Inspection(
         model=printable(path.stem),
@@ -109,16 +113,6 @@ def plan_file(path: Path) -> PlanFile:
         header.size_bytes,
         header.capabilities,
     )
-
-
-def _reasons_against(path: Path, file: PlanFile) -> tuple[str, ...]:
-    """Why it cannot be used on this machine."""
-    here = availability(get_backend(file.backend))
-    try:
-        check_plan(path, file.backend, here.version or None)
-    except EngineError as error:
-        return (error.message,)
-    return () if here.works else (f"{file.backend} cannot run engines here: {here.reason}",)
 
 
 def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _Told:

@@ -43,6 +43,7 @@ def passport_of(made: Made, built: Built, folder: Path) -> Passport:
     """
     files = loading.engine_files(built.written.file, made.key)
     weights = loading.weights_in(built.written.file.parent)
+    graph = loading.graph_file(built.written.file) if loading.is_plan(built.written.file) else None
     return Passport(
         key=made.key,
         model_sha256=made.model_sha256,
@@ -65,4 +66,5 @@ def passport_of(made: Made, built: Built, folder: Path) -> Passport:
         path=str((folder / built.written.file.name).resolve()),
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         refit_sha256=engine_hash(loading.engine_files(weights, made.key), None) if weights else None,
+        graph_file_sha256=engine_hash([graph], None) if graph else None,
     )

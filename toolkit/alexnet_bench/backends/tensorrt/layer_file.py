@@ -34,9 +34,15 @@ def read_layer_file(path: Path) -> LayerInfo:
     content = read_json(path)
     try:
         if content is not None:
-            return parse_layer_info(content)
+            return _not_empty(parse_layer_info(content))
         return parse_layer_log(path.read_text(encoding="utf-8", errors="backslashreplace"))
     except ValueError as error:
         raise UsageError(
             f"{printable(str(path), 200)} does not tell the layers of an engine: {printable(str(error), 200)}", _WRITE
         ) from None
+
+
+def _not_empty(info: LayerInfo) -> LayerInfo:
+    if not info.layers:
+        raise ValueError("its list Layers is empty")
+    return info

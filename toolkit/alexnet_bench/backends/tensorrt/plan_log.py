@@ -1,9 +1,9 @@
 """The layers of an engine as TensorRT describes them at the end of a verbose build.
 
 One line for each layer: `Name: ..., LayerType: ..., Inputs: [...], ..., Metadata: [ONNX Layer: a][ONNX Layer: b]`, the
-nodes of the metadata with 0x1E or 0x1F between them. Seen in TensorRT-RTX 1.7.1, whose own logger writes
-`[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does not list them, the engine inspector is asked
-for its JSON.
+nodes of the metadata with 0x1E or 0x1F between them. A name with a line break goes on in the next line, as it is. Seen
+in TensorRT-RTX 1.7.1, whose own logger writes `[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does
+not list them, the engine inspector is asked for its JSON.
 """
 
 from __future__ import annotations
@@ -19,11 +19,18 @@ FIRST_LINE = "Layers:"
 """What the message begins with that describes the engine."""
 _LAYER = re.compile(
     r"Name: (?P<name>.*?), LayerType: (?P<type>\w*), Inputs: \[(?P<inputs>.*?)\], Constants: \[(?P<constants>.*?)\], "
-    r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: -?\d+.*?, Metadata: ?(?P<metadata>.*)"
+    r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: -?\d+.*?, "
+    r"Metadata: ?(?P<metadata>[^\n]*|\[.*\])",
+    re.DOTALL,
 )
-_TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>\w+)")
-_BINDING = re.compile(r" Name: (?P<name>.*?), IOMode: (?:Input|Output), ")
+_TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>\w+)", re.DOTALL)
+_BINDING = re.compile(r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?:Input|Output), ", re.DOTALL | re.MULTILINE)
 """Below the layers, under `I/O Tensors:`."""
+_BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
+_END = re.compile(r"\n[^\S\n]*\nI/O Tensors:")
+_BLANK = re.compile(r"\n[^\S\n]*(?:\n|$)")
+"""What ends the layers: the next section, else an empty line, which a name may hold, too."""
+_NEXT = re.compile(r"\n(?=Name: )")
 
 
 def read_plan_layers(text: str) -> tuple[PlanLayer, ...]:
@@ -61,24 +68,22 @@ def parse_layer_log(text: str) -> LayerInfo:
     Raises:
         ValueError: it lists none, or one in another form.
     """
-    lines = iter(text.split("\n"))  # splitlines() would split at what stands between the nodes of a layer
-    if not any(line == FIRST_LINE or line.endswith(f" {FIRST_LINE}") for line in lines):
+    begin = _BEGIN.search(text)
+    if begin is None:
         raise ValueError(f"there is no line {FIRST_LINE!r}")
-    layers = []
-    for line in lines:
-        if not line.strip():
-            break
-        match = _LAYER.fullmatch(line)
-        if match is None:
-            raise ValueError(repr(line[:180]))
-        layers.append(_layer(match))
-    if not layers:
+    end = _END.search(text, begin.end()) or _BLANK.search(text, begin.end())
+    listed = text[begin.end() : end.start() if end else len(text)].strip("\n")
+    if not listed:
         raise ValueError(f"nothing follows the line {FIRST_LINE!r}")
-    bindings = (match for match in map(_BINDING.match, lines) if match is not None)
-    return LayerInfo(tuple(layers), tuple(match["name"] for match in bindings))
+    layers = tuple(map(_layer, _NEXT.split(listed)))
+    below = text[end.start() :] if end else ""
+    return LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)))
 
 
-def _layer(match: re.Match[str]) -> PlanLayer:
+def _layer(entry: str) -> PlanLayer:
+    match = _LAYER.fullmatch(entry)
+    if match is None:
+        raise ValueError(repr(entry[:180]))
     return PlanLayer(
         match["name"],
         match["type"],

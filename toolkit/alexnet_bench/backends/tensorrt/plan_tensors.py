@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from math import prod
 
-_NODE = re.compile(r"\[ONNX Layer: (.*)\]")
+_NODE = re.compile(r"\[ONNX Layer: (.*)\]", re.DOTALL)
 _BETWEEN = re.compile("[\x1e\x1f]")
 _DTYPES = {
     "Float": "float32",
