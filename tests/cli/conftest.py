@@ -16,6 +16,7 @@ from onnx.external_data_helper import set_external_data
 
 import alexnet_bench
 from alexnet_bench.cli.main import run
+from alexnet_bench.measure import latency
 
 COMMAND = (sys.executable, "-m", "alexnet_bench")
 
@@ -99,8 +100,9 @@ def _model(shape: list[int | str], external: str = "") -> bytes:
 
 @pytest.fixture
 def here(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands in this process work in `tmp_path` and with the cache of the tests."""
+    """Commands in this process work in `tmp_path` and with the cache of the tests, and warm up for a short time."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(latency, "_WARMUP_S", 0.02)
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, environment[name])
 

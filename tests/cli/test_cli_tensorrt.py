@@ -92,7 +92,7 @@ def test_an_operator_of_somebody_else(say: Say) -> None:
     _model("Nothing", 3, domain="elsewhere")
     code, _, err = say("build-engine", "m.onnx", *_RTX, "--quiet")
     assert code == 2
-    assert_one_message(err, r"does not take node only \(Nothing\): Plugin not found, are the plugin name")
+    assert_one_message(err, r"does not take node only \(elsewhere.Nothing\): Plugin not found, are the plugin name")
 
 
 def test_open_sizes_without_a_range(say: Say) -> None:
@@ -101,6 +101,7 @@ def test_open_sizes_without_a_range(say: Say) -> None:
     assert code == 2
     assert_one_message(err, "input x has dynamic dimensions: batchxlengthx4")
     assert "--shape x=1x1x4" in err
+    assert "--min, --opt and --max" in err
     assert say("build-engine", "m.onnx", *_RTX, "--shape", "x=1x1x4", "--quiet")[0] == 0
 
 

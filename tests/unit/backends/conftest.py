@@ -209,6 +209,10 @@ def _layouts(value: Array, shape: tuple[int, ...]) -> Iterator[Array]:
                 yield blocked.transpose(0, 1, 4, 2, 3).reshape(value.shape)[:, : shape[1]]
 
 
+_MOST_DRAWN = 1_000_003
+"""Random weights of a tensor before they are repeated: a prime number, so that no two rows are the same."""
+
+
 def with_random_weights(path: Path, seed: int = 0) -> ModelProto:
     """One of the models inside the onnx package with weights that differ from channel to channel."""
     model = onnx.load(path)
@@ -228,7 +232,8 @@ def _weights(shape: tuple[int, ...], role: tuple[str, int], generator: np.random
     if role in (("BatchNormalization", 1), ("BatchNormalization", 4)):  # scale and variance
         return generator.uniform(0.5, 1.5, shape).astype(np.float32)
     spread = np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.3
-    return (generator.standard_normal(shape, np.float32) * np.float32(spread)).astype(np.float32)
+    drawn = generator.standard_normal(min(int(np.prod(shape)), _MOST_DRAWN), np.float32) * np.float32(spread)
+    return np.resize(drawn, shape)
 
 
 @dataclass(frozen=True)

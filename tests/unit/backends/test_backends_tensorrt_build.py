@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.device.driver import driver_version
@@ -35,7 +36,7 @@ def test_an_engine_comes_with_its_layers(tmp_path: Path) -> None:
     ("node", "sizes", "said"),
     [
         (helper.make_node("Det", ["x"], ["y"], "det"), (3, 3), r"node det \(Det\): it has no such operator"),
-        (helper.make_node("Nothing", ["x"], ["y"], "odd", domain="elsewhere"), (3,), r"node odd \(Nothing\)"),
+        (helper.make_node("Nothing", ["x"], ["y"], "odd", domain="elsewhere"), (3,), r"node odd \(elsewhere.Nothing\)"),
         (helper.make_node("LRN", ["x"], ["y"], "norm", size=4), (1, 4, 5, 5), r"node norm \(LRN\): .*windowSize"),
     ],
 )
@@ -56,9 +57,9 @@ def test_the_operators_of_a_library_of_plugins_are_there(tmp_path: Path) -> None
     """The library has a creator for the operator, which creates nothing."""
     library = plugin_library(tmp_path)
     model = write_node(tmp_path, helper.make_node("Nothing", ["x"], ["y"], "odd", domain="elsewhere"), 3)
-    with pytest.raises(BackendRefusal, match=r"node odd \(Nothing\): Plugin not found"):
+    with pytest.raises(BackendRefusal, match=r"node odd \(elsewhere.Nothing\): Plugin not found"):
         build(model)
-    with pytest.raises(BackendRefusal, match=r"node odd \(Nothing\): .*Could not create the plugin"):
+    with pytest.raises(BackendRefusal, match=r"node odd \(elsewhere.Nothing\): .*Could not create the plugin"):
         build(model, plugins=(str(library),))
     write_node(tmp_path, _RELU, 2)
     build(model, plugins=(str(library),))
@@ -117,6 +118,35 @@ def test_settings_are_followed(tmp_path: Path) -> None:
     model = write_node(tmp_path, _RELU, 2)
     build(model, settings={"optimization_level": "0", "workspace": "64MiB", "compute_capability": "86,120"})
     assert read_plan_header(tmp_path / "engine.plan").capabilities == (86, 120)
+
+
+def test_targets_are_a_list_in_any_order(tmp_path: Path) -> None:
+    build(write_node(tmp_path, _RELU, 2), settings={"compute_capability": "120,86,120"})
+    assert read_plan_header(tmp_path / "engine.plan").capabilities == (86, 120)
+    for text in ("86, 89", "8.9", "sm_89", "86,"):
+        with pytest.raises(UsageError, match="compute_capability cannot be") as refused:
+            build(write_node(tmp_path, _RELU, 2), settings={"compute_capability": text})
+        assert "75, 80, 86, 89, 120 and 121" in refused.value.hint
+
+
+def test_too_little_scratch_memory_is_to_be_raised(tmp_path: Path) -> None:
+    model = write_node(tmp_path, _GEMM, 64, 64, weights=[("w", (64, 64))])
+    with pytest.raises(BackendRefusal, match="workspace limit") as refused:
+        build(model, settings={"workspace": "1KiB"})
+    assert "raise the setting workspace" in refused.value.hint
+
+
+def test_an_input_that_holds_a_shape_is_to_be_a_constant(tmp_path: Path) -> None:
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [2, 3]), ("y", None))
+    )
+    sizes = helper.make_tensor_value_info("sizes", TensorProto.INT64, [2])
+    graph = helper.make_graph([helper.make_node("Reshape", ["x", "sizes"], ["y"], "to")], "g", [x, sizes], [y])
+    model = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), model)
+    with pytest.raises(BackendRefusal, match="shape inputs") as refused:
+        build(model)
+    assert "make it a constant" in refused.value.hint
 
 
 def test_settings_that_a_flavour_lacks_may_have_their_default(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from onnx import helper
 import alexnet_bench
 from alexnet_bench.backends import client, worker
 from alexnet_bench.backends.client import Deadlines, Worker
-from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.protocol import LoadRequest, PlanRequest
 from alexnet_bench.backends.worker import Request, answer, read_arrays, time_runs, write_arrays
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError
 
@@ -125,7 +125,7 @@ def test_a_refused_model_keeps_the_reason_of_the_runtime(tmp_path: Path, inputs:
         with pytest.raises(BackendRefusal, match="NoSuchOperator") as caught:
             started.load(LoadRequest(BACKEND, str(path), 1), inputs)
         assert caught.value.exit_code == 2
-        assert "--static" in caught.value.hint
+        assert "profile --static" in caught.value.hint
 
 
 def test_inputs_that_a_kernel_refuses(model: LoadRequest, tmp_path: Path) -> None:
@@ -162,6 +162,16 @@ def test_a_runtime_that_prints_does_not_break_the_protocol(
         started.load(model, inputs)
         assert len(started.sample(seconds=0.2, min_runs=3).wall_s) >= 3
         assert b"from a runtime" in (started.scratch / "stderr").read_bytes()
+
+
+@pytest.mark.parametrize("end", ["os.abort()", "os._exit(0)"])
+def test_a_worker_that_dies_with_plugins_names_them(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = f"import os, sys; sys.stdin.buffer.readline(); {end}"
+    plan = PlanRequest("tensorrt", "tensorrt", "m.onnx", "e.plan", "l", "p", plugins=("/lib/ours.so",))
+    said = r"building the engine with the plugin library /lib/ours\.so"
+    with worker_running(code, monkeypatch) as started, pytest.raises(BackendCrash, match=said) as caught:
+        started.build(plan)
+    assert caught.value.hint.startswith("a plugin library may have ended it")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])

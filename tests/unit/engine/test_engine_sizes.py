@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -152,3 +153,12 @@ def test_several_batches_leave_it_open_between_them(any_batch: Path) -> None:
     assert built.recipe["batch"] == {"min": 2, "opt": 2, "max": 8}
     (info,) = onnx.load(built.path).graph.input
     assert info.type.tensor_type.shape.dim[0].dim_param == "N"
+
+
+@needs_rtx
+def test_an_engine_of_which_no_sizes_and_no_defaults_are_said(any_batch: Path) -> None:
+    plain = BuildOptions(backend="tensorrt-rtx", precision="fp32")
+    built = build_engine(any_batch, options=plain)
+    assert built.recipe["shapes"] == {"x": {"min": [1, 4], "opt": [1, 4], "max": [1, 4]}}
+    same = replace(plain, batch=1, settings={"optimization_level": "3", "strip": "off"})
+    assert build_engine(any_batch, options=same).key == built.key

@@ -70,6 +70,8 @@ def refusal(path: Path) -> ModelError:
         pytest.param(b"PK\x03\x04" + bytes(200), "not an ONNX model", id="zip"),
         pytest.param(bytes(5000), "not an ONNX model", id="zeros"),
         pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "not an ONNX model", id="git lfs pointer"),
+        pytest.param(b"vtrt" + bytes(99), "not an ONNX model: it is an engine of TensorRT-RTX", id="a plan of RTX"),
+        pytest.param(b"ftrt" + bytes(99), "not an ONNX model: it is an engine of TensorRT", id="a plan"),
         pytest.param(TensorProto(name="t", dims=[1]).SerializeToString(), "not an ONNX model", id="a tensor"),
         pytest.param(model().graph.SerializeToString(), "not an ONNX model", id="a bare graph"),
         pytest.param(onnx.ModelProto(ir_version=8).SerializeToString(), "it holds no graph", id="no graph"),
@@ -86,6 +88,12 @@ def refusal(path: Path) -> ModelError:
 )
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     assert message in refusal(write(tmp_path / "given.onnx", content)).message
+
+
+def test_of_an_engine_nothing_is_said_about_files_that_may_lie_beside_it(tmp_path: Path) -> None:
+    refused = refusal(write(tmp_path / "given.plan", b"vtrt" + bytes(99)))
+    assert refused.message.endswith("given.plan is not an ONNX model: it is an engine of TensorRT-RTX")
+    assert "the .onnx file that it was built from" in refused.hint
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

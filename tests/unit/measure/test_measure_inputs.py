@@ -121,7 +121,7 @@ def test_scalars_and_empty_tensors(shape: Shape) -> None:
 def test_types_that_cannot_be_made_up_are_refused_by_name(dtype: str) -> None:
     with pytest.raises(BackendRefusal, match=r"odd\\n name") as caught:
         one(dtype, (2,), name="odd\n name")
-    assert "--static" in caught.value.hint
+    assert "profile --static" in caught.value.hint
 
 
 @pytest.mark.parametrize("shape", [None, ("N", 3), (None, 3)])

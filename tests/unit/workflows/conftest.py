@@ -20,15 +20,18 @@ from alexnet_bench.workflows import doctor, inspect_plan, run_plan
 from tests.unit.workflows import tensorrt_in_process
 from tests.unit.workflows.tensorrt_in_process import InProcess, TensorRt
 
-QUICK = Options(seconds=0.06, processes=2)
+QUICK = Options(seconds=0.02, processes=2)
+SHORT_WARM_UP_S = 0.02
+"""In place of 0.2 s, at least twice in each process: no test here reads the latencies as such."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache for the whole session, so that ceilings are measured once."""
+    """A cache for the whole session, so that ceilings are measured once; and warming up is short in all of it."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(latency, "_WARMUP_S", SHORT_WARM_UP_S)
         patch.chdir(tmp_path_factory.mktemp("cwd"))
         yield folder
     shutil.rmtree(folder, ignore_errors=True)  # the exported networks are large

@@ -27,8 +27,8 @@ from alexnet_bench.workflows.contest_run import conclude_case, is_stock
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
-QUICK = ContestOptions(seconds=0.06, processes=2)
-ORT = replace(QUICK, backends=("onnxruntime-cpu",))
+QUICK = ContestOptions(seconds=0.02, processes=2)
+ORT = replace(QUICK, processes=1, backends=("onnxruntime-cpu",))
 
 
 def named(entry: Entry) -> str:

@@ -18,7 +18,7 @@ from tests.unit.workflows.conftest import QUICK
 from tests.unit.workflows.test_workflows_contest import sequences
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
-ORT = ContestOptions(seconds=0.06, processes=2, backends=("onnxruntime-cpu",))
+ORT = ContestOptions(seconds=0.02, processes=1, backends=("onnxruntime-cpu",))
 
 
 class Held(Exception):  # noqa: N818 - no error, but a mark

@@ -21,6 +21,7 @@ from alexnet_bench.engine.loading import find_engine
 from alexnet_bench.workflows import doctor
 from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.ceilings import machine_ceilings
+from alexnet_bench.workflows.inspect import inspect
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.workflows import tensorrt_in_process
 from tests.unit.workflows.tensorrt_in_process import LAYER_S, VERSION, InProcess, TensorRt
@@ -105,6 +106,7 @@ def test_a_stripped_engine_whose_weights_are_gone_says_how_to_get_them(stripped:
     with pytest.raises(EngineError, match="are damaged, or others") as error:
         profile(plan, options=Options(seconds=0.05))
     assert "--rebuild" in error.value.hint
+    assert "are damaged, or others" in inspect(plan).reasons_against[0]
     (folder / "engine.onnx").unlink()
     with pytest.raises(EngineError, match="is kept without its weights, and the cache here does not have them"):
         profile(plan, options=Options(seconds=0.05))
@@ -120,7 +122,9 @@ def test_an_engine_runs_with_the_plugins_that_it_was_built_with_and_no_others(tr
     ]
     check_profile(profile(plan, options=Options(seconds=0.05, processes=2)))
     assert set(trt.plugins) == {str(library)}
+    assert inspect(plan).reasons_against == ()
     library.write_bytes(b"\x7fELF two")
+    assert "is not the one that the engine was built with" in inspect(plan).reasons_against[0]
     with pytest.raises(EngineError, match="is not the one that the engine was built with"):
         profile(plan, options=Options(seconds=0.05))
     assert build_engine("lenet-5", options=options).key != passport.key

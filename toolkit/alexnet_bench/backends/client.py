@@ -45,7 +45,8 @@ _DOING = {
     "unload": "closing it",
 }
 _OUT_OF_MEMORY = "the system may have run out of memory: try a smaller --batch"
-_NO_RUN = "the runtime does not survive this model: report it to its makers, or count without running: --static"
+_NO_RUN = "the runtime does not survive this model: report it to its makers, or count without running: profile --static"
+_PLUGINS = "a plugin library may have ended it: build without it, or give one made for this version of the runtime"
 _HOME_FOLDERS = {
     "HOME": "",
     "TMPDIR": "",
@@ -84,6 +85,7 @@ class Worker:
 
     def __init__(self, deadlines: Deadlines = _PATIENT) -> None:
         self._deadlines = deadlines
+        self._plugins: tuple[str, ...] = ()
         self._scratch = ScratchFolder()
         self._stderr = (self.scratch / "stderr").open("w+b")
         try:
@@ -120,6 +122,7 @@ class Worker:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
         """
+        self._plugins = request.plugins
         asked = Request(op="load", load=_with_engines(request), inputs_dir=str(inputs_dir))
         return self._ask(asked, self._deadlines.load_s, Loaded)
 
@@ -130,6 +133,7 @@ class Worker:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
         """
+        self._plugins = request.plugins
         return self._ask(Request(op="plan", plan=request), self._deadlines.load_s, PlanBuilt)
 
     def describe(self, request: LoadRequest) -> Described:
@@ -140,6 +144,7 @@ class Worker:
             BackendRefusal: the runtime does not take the engine.
             BackendCrash: the worker died or hung.
         """
+        self._plugins = request.plugins
         return self._ask(Request(op="describe", load=request), self._deadlines.load_s, Described)
 
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
@@ -213,7 +218,7 @@ class Worker:
                     self.kill()
                     raise errors.BackendCrash(
                         f"the runtime gave no answer in {deadline_s:,.4g} s ({_DOING[doing]}), and was ended",
-                        "give a longer --timeout or a smaller --batch, or count without running: --static",
+                        "give a longer --timeout or a smaller --batch, or count without running: profile --static",
                     )
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:
@@ -227,8 +232,14 @@ class Worker:
         except subprocess.TimeoutExpired:  # it closed its end, but runs on
             self.kill()
             return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
-        hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _NO_RUN
-        return errors.BackendCrash(f"the worker died by {_how(code)} ({_DOING[doing]}){self._last_words()}", hint)
+        hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _PLUGINS if self._plugins else _NO_RUN
+        what = f"{_DOING[doing]}{self._with_plugins()}"
+        return errors.BackendCrash(f"the worker died by {_how(code)} ({what}){self._last_words()}", hint)
+
+    def _with_plugins(self) -> str:
+        """Whose code runs in the worker beside the runtime's."""
+        names = ", ".join(printable(path, 200) for path in self._plugins)
+        return f" with the plugin {'library' if len(self._plugins) == 1 else 'libraries'} {names}" if names else ""
 
     def _last_words(self) -> str:
         self._stderr.seek(0, os.SEEK_END)

@@ -84,7 +84,7 @@ def open_session(request: LoadRequest, options: Any, providers: Sequence[object]
     except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
         raise BackendRefusal(
             f"onnxruntime {ort.__version__} refuses the model: {printable(str(error), 600)}",
-            "see `alexnet-bench doctor` for other backends, or count without running: --static",
+            "see `alexnet-bench doctor` for other backends, or count without running: profile --static",
         ) from None
 
 

@@ -77,7 +77,7 @@ class OpenVino:
         except Exception as error:  # noqa: BLE001 - what it raises has no common base of its own
             raise BackendRefusal(
                 f"openvino {version} refuses the model: {_reason(error)}",
-                "see `alexnet-bench doctor` for other backends, or count without running: --static",
+                "see `alexnet-bench doctor` for other backends, or count without running: profile --static",
             ) from None
         if self._recorder is not None:
             self._recorder.compiled(compiled)

@@ -225,6 +225,7 @@ class Backend:
         install: the pip requirement that brings it.
         runner: its class, as "module:Class".
         layers_reader: the function that reads its layer times, as "module:function".
+        settings: the table of its options, as "module:NAME"; "" for those with a planner, whose options are of a build.
         tried_by_default: whether it is tried when no backend is named.
         products: types whose matrix product is worth trying as a ceiling; names of `ceiling_models.PRODUCT_TYPES`.
         kept_out: modules that the runtime imports where it finds them, and must not: telemetry.
@@ -245,6 +246,7 @@ class Backend:
     install: str
     runner: str
     layers_reader: str
+    settings: str = ""
     tried_by_default: bool = True
     products: tuple[str, ...] = ("float32",)
     precisions: tuple[str, ...] = ("float32",)

@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from alexnet_bench.backends.protocol import (
     Runner,
     Target,
 )
+from alexnet_bench.backends.settings import Setting
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
 from alexnet_bench.core.text import printable
 
@@ -32,6 +33,7 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[cpu]",
         runner="alexnet_bench.backends.onnxruntime_cpu:OnnxRuntimeCpu",
         layers_reader="alexnet_bench.backends.onnxruntime_layers:read_layers",
+        settings="alexnet_bench.backends.onnxruntime_cpu:SETTINGS",
         products=("float32", "float64", "float16", "bfloat16", "int8"),
     ),
     Backend(
@@ -40,6 +42,7 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[openvino]",
         runner="alexnet_bench.backends.openvino:OpenVino",
         layers_reader="alexnet_bench.backends.openvino_layers:read_layers",
+        settings="alexnet_bench.backends.openvino:SETTINGS",
         products=("float32", "bfloat16", "float16", "int8"),
         precisions=("float32", "bfloat16", "float16"),
         kept_out=("openvino_telemetry",),
@@ -50,6 +53,7 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[gpu]",
         runner="alexnet_bench.backends.onnxruntime_cuda:OnnxRuntimeCuda",
         layers_reader="alexnet_bench.backends.onnxruntime_cuda:read_layers",
+        settings="alexnet_bench.backends.onnxruntime_cuda:SETTINGS",
         tried_by_default=False,  # until it has been run on a GPU
         products=("float32", "float64", "float16", "bfloat16", "int8"),
         missing="alexnet_bench.backends.onnxruntime_cuda:missing",
@@ -62,6 +66,7 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[ort-tensorrt]",
         runner="alexnet_bench.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRt",
         layers_reader="alexnet_bench.backends.onnxruntime_tensorrt:read_layers",
+        settings="alexnet_bench.backends.onnxruntime_tensorrt:SETTINGS",
         tried_by_default=False,
         products=("float32", "float16", "bfloat16", "int8"),
         missing="alexnet_bench.backends.onnxruntime_tensorrt:missing",
@@ -75,6 +80,7 @@ BACKENDS: tuple[Backend, ...] = (
         install="alexnet-bench[train]",
         runner="alexnet_bench.backends.torch_runtime:Torch",
         layers_reader="alexnet_bench.backends.torch_layers:read_layers",
+        settings="alexnet_bench.backends.torch_runtime:SETTINGS",
         tried_by_default=False,
         products=("float32", "float64", "bfloat16", "float16"),
         precisions=("float32", "bfloat16", "float16"),
@@ -142,7 +148,7 @@ def choose_backend(name: str | None) -> Backend:
 
 def install_hint(backend: Backend) -> str:
     """The exact line that installs a backend, after one that makes room for it where another package is in its way."""
-    line = f'pip install "{backend.install}"    (or count without a runtime: --static)'
+    line = f'pip install "{backend.install}"    (or count without a runtime: profile --static)'
     here = importlib.metadata.packages_distributions().get(backend.module, []) if backend.distribution else []
     if not set(here) - {backend.distribution}:
         return line
@@ -174,8 +180,15 @@ def import_runtime(name: str) -> None:
         reason = printable(f"{type(error).__name__}: {error}", 400)
         raise MissingRuntimeError(
             f"{backend.module} is installed, but cannot be imported: {reason}",
-            f'pip install --force-reinstall "{backend.install}"    (or count without a runtime: --static)',
+            f'pip install --force-reinstall "{backend.install}"    (or count without a runtime: profile --static)',
         ) from None
+
+
+def settings_of(backend: Backend) -> Mapping[str, Setting]:
+    """The options of a backend by name; imports its module, but not its runtime."""
+    module, _, name = backend.settings.partition(":")
+    known: Mapping[str, Setting] = getattr(importlib.import_module(module), name) if name else {}
+    return known
 
 
 def make_runner(name: str) -> Runner:

@@ -53,7 +53,7 @@ def build_engine(
         list[str] | None, typer.Option("--max", metavar="NAME=SIZES", help="Largest size, likewise.")
     ] = None,
     plugins: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar="FILE", help="Library of plugins for TensorRT, a .so file; may be repeated."),
     ] = None,
     setting: Annotated[
@@ -61,9 +61,10 @@ def build_engine(
         typer.Option("--set", metavar="NAME=VALUE", help="Setting of the recipe, as strip=on; may be repeated."),
     ] = None,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="LIST", help="Compute capabilities to build for, as 86,89; the setting compute_capability."
+            metavar="LIST",
+            help="Compute capabilities to build for, as 86,89 (setting compute_capability); may be repeated.",
         ),
     ] = None,
     output: Annotated[
@@ -97,7 +98,7 @@ def build_engine(
     if tune_seconds is not None and not tune:
         raise UsageError("--tune-seconds is the time for --tune, which is not there", "add --tune")
     shapes = options.shapes(shape or [])
-    settings = options.settings([*(setting or []), *([f"compute_capability={target}"] if target is not None else [])])
+    settings = options.settings([*(setting or []), *options.targets(target or [])])
     from alexnet_bench.workflows.build import BuildOptions
     from alexnet_bench.workflows.build import build_engine as build
     from alexnet_bench.workflows.tune_check import DEFAULT_TUNE_SECONDS

@@ -56,8 +56,12 @@ def batches(text: str) -> list[int | None]:
     return [int(part) for part in parts]
 
 
-def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str], option: str = "--shape") -> dict[str, tuple[int, ...]]:
     """Sizes by input name from "input=1x3x224x224"; a scalar is written "input=".
+
+    Args:
+        texts: as they were typed.
+        option: that they were typed for.
 
     Raises:
         UsageError: something else, or one input twice.
@@ -68,10 +72,10 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if not equals or not name or (sizes and not _SIZES.fullmatch(sizes)):
             raise UsageError(
                 f"{printable(text)!r} is not a shape",
-                f"write --shape NAME=1x3x224x224, each size a whole number of at most {_MAX_DIGITS} digits",
+                f"write {option} NAME=1x3x224x224, each size a whole number of at most {_MAX_DIGITS} digits",
             )
         if name in found:
-            raise UsageError(f"the shape of {printable(name)} is given twice", "give one --shape for each input")
+            raise UsageError(f"the shape of {printable(name)} is given twice", f"give one {option} for each input")
         found[name] = tuple(int(size) for size in sizes.split("x") if size)
     return found
 
@@ -86,7 +90,7 @@ def profiles(
     Raises:
         UsageError: not all three ends of a range are there, or not for each profile.
     """
-    given = [_repeated(texts) for texts in (least, usual, largest)]
+    given = [_repeated(texts, f"--{end}") for end, texts in (("min", least), ("opt", usual), ("max", largest))]
     names = list(dict.fromkeys(name for of_end in given for name in of_end))
     counts = {len(of_end.get(name, ())) for of_end in given for name in names}
     if 0 in counts:
@@ -105,11 +109,11 @@ def profiles(
     ]
 
 
-def _repeated(texts: Sequence[str]) -> dict[str, list[tuple[int, ...]]]:
+def _repeated(texts: Sequence[str], option: str) -> dict[str, list[tuple[int, ...]]]:
     """All sizes of each input, in their order."""
     found: dict[str, list[tuple[int, ...]]] = {}
     for text in texts:
-        for name, sizes in shapes([text]).items():
+        for name, sizes in shapes([text], option).items():
             found.setdefault(name, []).append(sizes)
     return found
 
@@ -129,6 +133,17 @@ def settings(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"the setting {printable(name)} is given twice", "give each setting once")
         found[name] = value
     return found
+
+
+def targets(texts: Sequence[str]) -> list[str]:
+    """The setting that `--target` stands for, all that are given in one; none where nothing is.
+
+    Raises:
+        UsageError: one is empty.
+    """
+    if not all(texts):
+        raise UsageError("--target names no compute capability", "for example --target 86,89")
+    return [f"compute_capability={','.join(texts)}"] if texts else []
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +17,7 @@ from alexnet_bench.core.text import printable
 
 _TAGS = (b"\x7fELF", b"MZ")
 """What shared libraries begin with, on Linux and on Windows."""
+_GIVE_ONE = "give the path of a .so file: --plugins FILE.so"
 
 
 class Plugin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,16 +70,18 @@ def plugin_paths(plugins: Sequence[Plugin]) -> tuple[str, ...]:
 
 def _found(plugin: Plugin) -> Plugin:
     shown = _shown(plugin.path)
+    if not plugin.path:
+        raise UsageError("the name of a plugin library is empty", _GIVE_ONE)
     try:
         path = Path(plugin.path).resolve()
+        sha256 = _hash(path)
         with path.open("rb") as file:
             tag = file.read(4)
-        sha256 = _hash(path)
     except (OSError, ValueError) as error:  # not there; a name that no file can have
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"the plugin library {shown} cannot be read: {reason}") from None
+        raise UsageError(f"the plugin library {shown} cannot be read: {reason}", _GIVE_ONE) from None
     if not tag.startswith(_TAGS):
-        raise UsageError(f"the plugin library {shown} is no shared library", "give a .so file: --plugins FILE.so")
+        raise UsageError(f"the plugin library {shown} is no shared library", _GIVE_ONE)
     if plugin.sha256 not in ("", sha256):
         raise UsageError(
             f"the plugin library {shown} has the hash {sha256[:12]}, and the recipe asks for {plugin.sha256[:12]}",
@@ -85,6 +91,11 @@ def _found(plugin: Plugin) -> Plugin:
 
 
 def _hash(path: Path) -> str:
+    """The hash of a file; a pipe or a device, which may have no end, is not opened."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, os.strerror(number) if number == errno.EISDIR else "it is no regular file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

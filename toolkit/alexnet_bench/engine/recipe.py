@@ -190,6 +190,12 @@ def check_recipe(recipe: Recipe) -> None:
     _check_threads(recipe.settings.get(THREADS))
     if recipe.profiles and (recipe.batch is not None or recipe.shapes):
         raise UsageError("sizes are in batch and shapes, or in profiles, and not in both", "move them into a profile")
+    for at, ranges in enumerate(recipe.profiles, start=1):
+        if (ranges.batch is None) == (not ranges.shapes):
+            raise UsageError(
+                f"optimisation profile {at} has {'both batch and shapes' if ranges.shapes else 'no sizes'}",
+                "give each of [[profiles]] a batch or shapes",
+            )
     for ranges in recipe.sizes:
         check_ranges(ranges)
     twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)

@@ -28,6 +28,20 @@ def with_plan_sizes(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, batch=BatchRange(1, 1, 1))
 
 
+def with_open_sizes(recipe: Recipe, model: Path) -> Recipe:
+    """The recipe with what a runtime that has to know all sizes makes of open ones of which nothing is said.
+
+    Any other recipe stays as it is, and the model unread.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    if recipe.has_sizes or not get_backend(recipe.backend).planner:
+        return recipe
+    shapes = _unasked(open_model(model).proto.graph, recipe)
+    return msgspec.structs.replace(recipe, shapes=shapes) if shapes else recipe
+
+
 def settled(recipe: Recipe, model: Path) -> Recipe:
     """The recipe with the sizes that it comes to for a model: by input, and none where it makes no difference.
 

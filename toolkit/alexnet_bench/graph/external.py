@@ -50,7 +50,7 @@ def check_present(model_path: Path, model: ModelProto) -> None:
         if size is None:
             raise ModelError(
                 f"{model_path}: {printable(location)}, the data of tensor {printable(tensor.name)}, is missing",
-                f"put it into {model_path.parent}, or count without running: --static",
+                f"put it into {model_path.parent}, or count without running: profile --static",
             )
         if size < needed:
             raise ModelError(

@@ -67,10 +67,10 @@ def _array(
     if shape is None and not tensor.dtype:
         raise BackendRefusal(
             f"input {printable(tensor.name)} is no tensor, or of unknown type, and cannot be made up",
-            "count without running: --static",
+            "count without running: profile --static",
         )
     if shape is not None and prod(size for size in shape if size) > MAX_ELEMENTS:  # beside a 0, others may be absurd
-        raise ShapeError(f"input {printable(tensor.name)} has absurd sizes", "count without running: --static")
+        raise ShapeError(f"input {printable(tensor.name)} has absurd sizes", "count without running: profile --static")
     if shape is None:
         raise ShapeError(
             f"the shape of input {printable(tensor.name)} is unknown", "give it by --shape NAME=1x3x224x224"
@@ -83,7 +83,7 @@ def _array(
         return _integers(tensor, shape, generator, vocabulary).astype(tensor.dtype)
     raise BackendRefusal(
         f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be made up",
-        "count without running: --static",
+        "count without running: profile --static",
     )
 
 
@@ -93,7 +93,7 @@ def _floats(
     if tensor.dtype not in ("float32", "float64", "float16"):
         raise BackendRefusal(
             f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be made up",
-            "count without running: --static",
+            "count without running: profile --static",
         )
     if _is_mask(tensor):
         return np.ones(shape, tensor.dtype)

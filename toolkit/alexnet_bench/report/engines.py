@@ -23,6 +23,7 @@ _KEY_DIGITS = 12
 _PATH = "engine"
 """Label of the line that holds a path."""
 _WIDTH_OF_FILES = 140
+_MOST_PROFILES = 6
 _NO_WEIGHTS = "not in the engine; put in from this machine's cache when it is loaded"
 
 
@@ -32,7 +33,18 @@ def _sizes(passport: Passport) -> list[tuple[str, str]]:
         ranges = [str(item) for item in from_document(passport.recipe).sizes]
     except EngineError:  # of a later version
         return []
-    return [("sizes", "; or ".join(ranges))] if any(ranges) else []
+    if not any(ranges):
+        return []
+    more = len(ranges) - _MOST_PROFILES
+    shown = [*ranges[: _MOST_PROFILES - 1], f"{more} more", ranges[-1]] if more > 1 else ranges
+    return [("sizes", "; or ".join(shown))]
+
+
+def _settings(passport: Passport) -> list[tuple[str, str]]:
+    """The settings of its recipe, where there are any."""
+    settings = passport.recipe.get("settings")
+    said = [f"{name} {value}" for name, value in settings.items()] if isinstance(settings, dict) else []
+    return [("settings", printable(", ".join(said), 400))] if said else []
 
 
 def print_passport(passport: Passport, stream: IO[str]) -> None:
@@ -103,6 +115,7 @@ def passport_lines(passport: Passport) -> list[tuple[str, str]]:
         ("recipe", f"{passport.recipe.get('name', '-')}: {', '.join(passport.passes) or 'no passes'}"),
         ("types", f"asked for {asked}; computed: {counts or 'not reported'}"),
         ("attributed", f"{percent(passport.macs_attributed_fraction)} of MACs"),
+        *_settings(passport),
         *_sizes(passport),
         *([("weights", _NO_WEIGHTS)] if passport.refit_sha256 else []),
         *tuning_lines(passport.tuning),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
@@ -17,7 +19,8 @@ from alexnet_bench.engine import cache, loading
 from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
-from alexnet_bench.engine.sizes import settled
+from alexnet_bench.engine.settings import plain_settings
+from alexnet_bench.engine.sizes import settled, with_open_sizes
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.options import check_timeout
@@ -140,11 +143,14 @@ def memo_folder() -> Path:
 
 
 def _job(model: str | Path, options: BuildOptions) -> _Job:
-    recipe, version = choose_recipe(options)
+    chosen, version = choose_recipe(options)
+    settings = plain_settings(chosen)
     resolved = resolve(model)
+    recipe = with_open_sizes(chosen, resolved.path)
     hashed = model_hash(resolved.path, memo_folder())
     place = this_place(recipe.backend, version)
-    key = engine_key(hashed.sha256, settled(recipe, resolved.path), place)
+    plain = settled(msgspec.structs.replace(recipe, settings=settings), resolved.path)
+    key = engine_key(hashed.sha256, plain, place)
     return _Job(key, resolved, hashed, recipe, place, options.timeout_s)
 
 

@@ -16,28 +16,27 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import BESIDE, PLAN_SUFFIXES, engine_files, graph_file, is_plan
 
 _SUFFIX = ".onnx"
-_SUFFIXES = (_SUFFIX, *PLAN_SUFFIXES)
 
 
 def check_target(target: Path) -> Path:
     """Refuses a place that cannot be written before minutes are spent; gives it back.
 
     Raises:
-        UsageError: the name is not that of an engine.
         OutputError: the file, or its passport, cannot be written.
     """
-    if target.suffix not in _SUFFIXES:
-        raise _not_a_name(target, _SUFFIX)
     for path in (target, passport_path(target)):
         atomic.check_writable(path)
     return target
 
 
 def check_suffix(target: Path, backend: str) -> None:
-    """Raises UsageError when a name is that of an engine of another format than the backend's."""
-    has_plans = bool(get_backend(backend).planner)
-    if is_plan(target) != has_plans:
-        raise _not_a_name(target, PLAN_SUFFIXES[0] if has_plans else _SUFFIX)
+    """Raises UsageError when a name is not that of an engine in the backend's format."""
+    suffixes = PLAN_SUFFIXES if get_backend(backend).planner else (_SUFFIX,)
+    if target.suffix not in suffixes:
+        raise UsageError(
+            f"{printable(str(target), 200)} is not the name of an engine of {backend}",
+            f"end its name in {suffixes[0]}: -o FILE{suffixes[0]}",
+        )
 
 
 def check_other(target: Path, model: Path) -> None:
@@ -68,12 +67,6 @@ def copy_out(passport: Passport, target: Path) -> Passport:
     moved = replace(passport, path=str(target.resolve()))
     atomic.write_bytes(passport_path(target), encode_passport(moved))
     return moved
-
-
-def _not_a_name(target: Path, suffix: str) -> UsageError:
-    return UsageError(
-        f"{printable(str(target), 200)} is not the name of an engine", f"end its name in {suffix}: -o FILE{suffix}"
-    )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -46,7 +46,7 @@ def check_memory(costs: CostTable, batch: int) -> None:
         raise UsageError(
             f"batch {batch:,} needs {binary_bytes(needed)} for weights and activations, "
             f"and this machine has {binary_bytes(there)}",
-            "give a smaller --batch or --shape, or count without running: --static",
+            "give a smaller --batch or --shape, or count without running: profile --static",
         )
 
 
@@ -60,5 +60,5 @@ def check_functions(file: ModelFile) -> None:
         raise ModelError(
             f"{printable(str(file.path), 1000)}: its functions call each other without end, or mean more nodes than "
             "can be run",
-            "count without running: --static",
+            "count without running: profile --static",
         )

@@ -17,6 +17,7 @@ from alexnet_bench.backends.tensorrt.refusal import build_refusal, parser_refusa
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.onnx_io import open_model
 
 _MOST_WARNINGS = 8
 
@@ -96,7 +97,15 @@ def _parse(trt: Any, network: Any, log: Any, request: PlanRequest) -> None:
     if parser.num_errors == 0:
         raise build_refusal(request.backend, log.errors)
     error = parser.get_error(0)
-    raise parser_refusal(request.backend, node=error.node_name(), operator=error.node_operator(), said=error.desc())
+    node, operator = error.node_name(), error.node_operator()
+    domain = _domain(Path(request.model_path), node, operator)
+    raise parser_refusal(request.backend, node=node, operator=operator, domain=domain, said=error.desc())
+
+
+def _domain(model: Path, name: str, operator: str) -> str:
+    """The domain of a node's operator, which the parser does not tell; "" for one within a subgraph, too."""
+    nodes = open_model(model).proto.graph.node
+    return next((str(node.domain) for node in nodes if node.name == name and node.op_type == operator), "")
 
 
 def _configure(trt: Any, config: Any, request: PlanRequest, settings: BuildSettings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from alexnet_bench.backends.device.choose import missing
 from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Target
-from alexnet_bench.backends.tensorrt.options import SETTINGS
+from alexnet_bench.backends.tensorrt.options import NAMES, SETTINGS
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 
 _CARDS = Path("/proc/driver/nvidia/gpus")
@@ -93,7 +93,16 @@ def check_settings(backend: str, given: Mapping[str, str]) -> None:
         for name, reason in row.lacks.items():
             default = SETTINGS[name].choices[0] if name in SETTINGS else None
             if given.get(name, default) != default:
-                raise UsageError(f"{backend} has no setting {name!r}: {reason}", f"leave {name} out")
+                others = "".join(f", or give --backend {other}" for other in backends_with(name))
+                raise UsageError(f"{backend} has no setting {name!r}: {reason}", f"leave {name} out{others}")
+
+
+def backends_with(name: str) -> list[str]:
+    """The backends that have a setting of a build, those that build anywhere first; none where it is none."""
+    if name not in NAMES:
+        return []
+    rows = sorted(FLAVOURS, key=lambda row: not row.builds_without_gpu)
+    return list(dict.fromkeys(row.backend for row in rows if name not in row.lacks))
 
 
 def target_of(backend: str) -> Target:

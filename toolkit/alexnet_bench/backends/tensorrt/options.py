@@ -32,7 +32,11 @@ SETTINGS: Mapping[str, Setting] = {
 }
 """Settings with a list of values; `workspace`, `compute_capability` and `weight_streaming` have forms of their own."""
 _OF_THEIR_OWN = ("workspace", "compute_capability", "weight_streaming")
+NAMES = tuple(sorted((*SETTINGS, *_OF_THEIR_OWN)))
+"""Of all settings."""
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_A_WORKSPACE = 'it is a size, for example "4GiB"'
+_A_BUDGET = 'it is off, on, or a size: "512MiB"'
 _SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)")
 _CAPABILITIES = re.compile(r"\d{2,3}(,\d{2,3})*")
 
@@ -45,7 +49,7 @@ class BuildSettings:
         optimization_level: 0 to 5.
         timing_cache: whether one is used, where the flavour has any use for it.
         workspace_bytes: the most scratch memory that a kernel may take; None leaves TensorRT's own limit.
-        compute_capabilities: to build for, 89 for SM 8.9; empty leaves TensorRT's own choice.
+        compute_capabilities: to build for, 89 for SM 8.9, each once and in order; empty leaves TensorRT's own choice.
         version_compatible: whether later versions run the engine, by code that it carries.
         hardware_compatibility: "none", or which other cards run it.
         refit: "off", or which weights may take the place of those that it was built with.
@@ -83,24 +87,38 @@ def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
     return BuildSettings(
         int(values["optimization_level"]),
         values["timing_cache"] == "on",
-        _size("workspace", given.get("workspace", ""), 'it is a size, for example "4GiB"'),
+        _size("workspace", given.get("workspace", ""), _A_WORKSPACE),
         _capabilities(given.get("compute_capability", "")),
         version_compatible=values["version_compatible"] == "on",
         hardware_compatibility=values["hardware_compatibility"],
         refit=values["refit"],
         strip=values[STRIP] == "on",
         weight_streaming=streaming != "off",
-        weight_budget_bytes=_size(
-            "weight_streaming", "" if streaming in ("off", "on") else streaming, 'it is off, on, or a size: "512MiB"'
-        ),
+        weight_budget_bytes=_size("weight_streaming", "" if streaming in ("off", "on") else streaming, _A_BUDGET),
     )
 
 
+def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
+    """Settings in one form, without those that have their default: sizes in bytes, capabilities in order.
+
+    Raises:
+        UsageError: a value is not known.
+    """
+    plain = {name: value for name, value in given.items() if name in SETTINGS and value != SETTINGS[name].choices[0]}
+    if (workspace := _size("workspace", given.get("workspace", ""), _A_WORKSPACE)) is not None:
+        plain["workspace"] = str(workspace)
+    if capabilities := _capabilities(given.get("compute_capability", "")):
+        plain["compute_capability"] = ",".join(map(str, capabilities))
+    streaming = given.get("weight_streaming", "off")
+    if streaming != "off":
+        plain["weight_streaming"] = "on" if streaming == "on" else str(_size("weight_streaming", streaming, _A_BUDGET))
+    return plain
+
+
 def _check_names(backend: str, given: Mapping[str, str]) -> None:
-    known = sorted((*SETTINGS, *_OF_THEIR_OWN))
-    if unknown := [name for name in given if name not in known]:
+    if unknown := [name for name in given if name not in NAMES]:
         raise UsageError(
-            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(known)} (docs/tensorrt.md)"
+            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(NAMES)} (docs/tensorrt.md)"
         )
 
 
@@ -115,5 +133,8 @@ def _size(name: str, text: str, hint: str) -> int | None:
 
 def _capabilities(text: str) -> tuple[int, ...]:
     if text and not _CAPABILITIES.fullmatch(text):
-        raise UsageError(f"compute_capability cannot be {printable(text)!r}", 'it is a list, for example "86,89,120"')
-    return tuple(int(number) for number in text.split(",") if number)
+        raise UsageError(
+            f"compute_capability cannot be {printable(text)!r}",
+            "give numbers with commas alone between them: 86,89; TensorRT-RTX 1.7 has 75, 80, 86, 89, 120 and 121",
+        )
+    return tuple(sorted({int(number) for number in text.split(",") if number}))

@@ -15,14 +15,20 @@ _PASS_FOR_REASON = (
     (re.compile("FP32 (GEMM|convolution)|Turing", re.IGNORECASE), "fp16"),
 )
 """Passes that take away what a reason speaks of. On Turing, TensorRT-RTX multiplies no matrices of float32."""
-_BIAS = re.compile("input has type Int32")
 _BIAS_HINT = (
     "leave biases in float32: an int32 bias behind DequantizeLinear is refused (quantizers: QuantizeBias=False)"
 )
-_DRIVER = re.compile("CUDA_SUCCESS")
 _DRIVER_HINT = (
     "this build asks for an NVIDIA driver: engines to be refitted do (settings refit and strip of TensorRT-RTX 1.7.1); "
     "leave them out, or build where there is one"
+)
+_WORKSPACE_HINT = "give it more scratch memory: raise the setting workspace, or leave it out"
+_SHAPE_INPUT_HINT = "an input that holds a shape cannot be given a range of values: make it a constant of the model"
+_HINT_FOR_REASON = (
+    (re.compile("input has type Int32"), _BIAS_HINT),
+    (re.compile("CUDA_SUCCESS"), _DRIVER_HINT),
+    (re.compile("workspace limit", re.IGNORECASE), _WORKSPACE_HINT),
+    (re.compile("dynamic or shape inputs"), _SHAPE_INPUT_HINT),
 )
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
 _ASSERTED = re.compile(r'^.* && "(.+)"$')
@@ -31,17 +37,19 @@ _SAYS_NOTHING = ("false", "")
 _UNKNOWN = re.compile("^(false)?$|Plugin not found|[Nn]o importer|no such operator")
 
 
-def parser_refusal(backend: str, *, node: str, operator: str, said: str) -> BackendRefusal:
+def parser_refusal(backend: str, *, node: str, operator: str, domain: str, said: str) -> BackendRefusal:
     """The refusal of a node by the parser.
 
     Args:
         backend: whose parser.
         node: its name.
         operator: of the node.
+        domain: of the operator, "" for ONNX's own.
         said: the parser's description; of several lines, the first one with a reason counts.
     """
     reason = _reason(said)
-    what = f"{backend} does not take node {printable(node, 200)} ({printable(operator, 100)})"
+    whole = f"{domain}.{operator}" if domain else operator
+    what = f"{backend} does not take node {printable(node, 200)} ({printable(whole, 200)})"
     why = "it has no such operator" if reason in _SAYS_NOTHING else printable(reason, 400)
     return BackendRefusal(f"{what}: {why}", _hint(operator, reason))
 
@@ -67,10 +75,9 @@ def _reason(said: str) -> str:
 
 
 def _hint(operator: str, reason: str) -> str:
-    if _BIAS.search(reason):
-        return _BIAS_HINT
-    if _DRIVER.search(reason):
-        return _DRIVER_HINT
+    known = next((hint for when, hint in _HINT_FOR_REASON if when.search(reason)), "")
+    if known:
+        return known
     helps = _PASS_FOR_OP.get(operator) or next((name for when, name in _PASS_FOR_REASON if when.search(reason)), "")
     if helps == "fp16":
         return "build it with --precision fp16, or for newer cards alone (setting compute_capability)"
