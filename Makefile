@@ -5,7 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help profile test lint bench gpu-check contract-check clean
+# About half of the time of all tests: commands, examples, and the runtimes.
+OUTSIDE := tests/cli tests/contract tests/examples tests/gpu tests/unit/attribution tests/unit/backends
+
+.PHONY: help profile test test-outside test-inside lint bench gpu-check contract-check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +16,13 @@ help:  ## show this list
 profile: $(VENV)/.cpu  ## install into .venv and profile AlexNet
 	$(BIN)/alexnet-bench profile
 
-test: $(VENV)/.test  ## install what the tests need and run them all
-	$(BIN)/python -m pytest
+test: test-outside test-inside  ## install what the tests need and run them all; with -j2 in two halves at once
+
+test-outside: $(VENV)/.test
+	$(BIN)/python -m pytest $(OUTSIDE)
+
+test-inside: $(VENV)/.test
+	$(BIN)/python -m pytest $(OUTSIDE:%=--ignore=%)
 
 lint: $(VENV)/.test  ## ruff, mypy strict and import-linter
 	$(BIN)/ruff check .
