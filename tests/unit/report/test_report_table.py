@@ -65,6 +65,21 @@ def test_goldens(read: Read, golden: Callable[[str, str], None], name: str, widt
     golden(f"table-{name}-{width}.txt", _printed(read(name), width=width))
 
 
+@pytest.mark.parametrize(
+    ("macs", "flop", "shown"),
+    [
+        (15, 35, "15 MAC = 30 FLOP (35 with"),
+        (0, 250_000, "0 MAC = 0.0000 MFLOP (0.2500 with"),
+        (50_000, 100_000, "50,000 MAC = 0.1000 MFLOP (0.1000 with"),
+        (49_000, 101_000_000, "49,000 MAC = 0.0001 GFLOP (0.1010 with"),
+    ],
+)
+def test_totals_stand_in_a_unit_of_their_size(read: Read, macs: int, flop: int, shown: str) -> None:
+    profile = read("lenet-5")
+    totals = replace(profile.totals, macs=macs, mac_flop=2 * macs, flop=flop)
+    assert shown in _printed(replace(profile, totals=totals), width=120)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 99, 100, 120, 200])
 @pytest.mark.parametrize("name", ["lenet-5-static", "alexnet-2012", "squeezenet"])
 def test_every_column_is_legible_at_any_width(read: Read, name: str, width: int) -> None:

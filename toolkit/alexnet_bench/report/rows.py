@@ -201,12 +201,16 @@ def _item(profile: Profile) -> str:
     return "images" if len(first) == _IMAGE_RANK and first[1] in (1, 3, 4) else "inputs"
 
 
+_FLOP_UNITS = ((1e9, "GFLOP"), (1e6, "MFLOP"))
+
+
 def _work(profile: Profile) -> tuple[str, ...]:
     totals = profile.totals
     if totals.mac_flop is None or totals.flop is None:
         return ()
-    factor, unit = (1e9, "GFLOP") if totals.mac_flop >= 1e8 else (1e6, "MFLOP")
-    published, whole = (f"{value / factor:,.4f}" for value in (totals.mac_flop, totals.flop))
+    factor, unit = next((item for item in _FLOP_UNITS if totals.flop >= item[0] / 10), (1, "FLOP"))
+    decimals = 4 if factor > 1 else 0
+    published, whole = (f"{value / factor:,.{decimals}f}" for value in (totals.mac_flop, totals.flop))
     return (
         f"{totals.macs:,} MAC = {published} {unit} ({whole} with bias and elementwise){_of_counted(profile)}",
         f"{profile.model.params:,} parameters in {binary_bytes(profile.model.param_bytes)}",
