@@ -66,6 +66,70 @@ def test_what_cannot_be_counted_inside_is_not_zero(tmp_path: Path) -> None:
     assert "the_if/then_branch/odd inside it cannot be counted (no formula)" in table.rows[0].why_unknown
 
 
+def test_the_branch_that_a_constant_leads_to_counts(tmp_path: Path) -> None:
+    """Also where the constant follows from sizes, as torch writes a squeeze: the branches differ in rank."""
+    then = body("t", [product("x", "t1")], "t1")
+    flat = helper.make_node("Flatten", ["x"], ["e0"], "flat", axis=0)
+    wide = numpy_helper.from_array(np.ones((32, 100), np.float32), "wide")
+    otherwise = body("e", [flat, product("e0", "e1", "wide")], "e1", [wide])
+    nodes = [
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Gather", ["sizes", "axis"], ["size"]),
+        helper.make_node("Equal", ["size", "wanted"], ["c"]),
+        helper.make_node("If", ["c"], ["y"], "the_if", then_branch=then, else_branch=otherwise),
+    ]
+    axis = numpy_helper.from_array(np.array(0, np.int64), "axis")
+    for wanted, macs, params in ((4, 256, 64), (5, 3200, 3200)):
+        number = numpy_helper.from_array(np.array(wanted, np.int64), "wanted")
+        table = costs(tmp_path, nodes, [tensor("x", [4, 8])], axis, number)
+        (row,) = [row for row in table.rows if row.name == "the_if"]
+        assert (row.macs, row.params, row.assumed) == (macs, params, "")
+        assert row.output_shapes == (((4, 8),) if wanted == 4 else ((1, 100),))
+
+
+def test_a_file_cannot_say_which_branch_is_taken(tmp_path: Path) -> None:
+    node = helper.make_node(
+        "If",
+        ["c"],
+        ["y"],
+        "the_if",
+        then_branch=body("t", [product("x", "t1"), product("t1", "t2")], "t2"),
+        else_branch=body("e", [product("x", "e1")], "e1"),
+        **{"branch taken": b"else_branch\xff"},
+    )
+    table = costs(tmp_path, [node], [tensor("c", [], TensorProto.BOOL), tensor("x", [4, 8])])
+    assert (table.macs, table.rows[0].assumed) == (512, "the larger branch is taken")
+
+
+TALL = numpy_helper.from_array(np.ones((9, 8), np.float32), "tall")
+
+
+def test_a_branch_for_other_sizes_is_not_the_one_taken(tmp_path: Path) -> None:
+    """The larger one would be that which no runtime can run."""
+    unfit = body("t", [product("x", "t1", "tall"), product("t1", "t2")], "t2", [TALL])
+    fits = body("e", [product("x", "e1")], "e1")
+    for branches in ((unfit, fits), (fits, unfit)):
+        (row,) = branch(tmp_path, *branches).rows
+        assert (row.macs, row.assumed) == (256, "the branch whose shapes fit is taken")
+
+
+def test_branches_that_all_contradict_themselves_are_not_counted(tmp_path: Path) -> None:
+    unfit = body("t", [product("x", "t1", "tall")], "t1", [TALL])
+    (row,) = branch(tmp_path, unfit, unfit).rows
+    assert row.macs is None
+    assert "shapes inside it contradict each other at the_if/" in row.why_unknown
+    assert row.why_unknown.endswith("(MatMul): rows of 8 meet columns of 9")
+
+
+def test_a_scan_whose_body_contradicts_itself_is_not_counted(tmp_path: Path) -> None:
+    turn = [product("row", "made", "tall")]
+    inner = helper.make_graph(turn, "turn", [tensor("row", [4, 8])], [tensor("made", None)])
+    node = helper.make_node("Scan", ["x"], ["y"], "the_scan", body=inner, num_scan_inputs=1)
+    (row,) = costs(tmp_path, [node], [tensor("x", [5, 4, 8])], TALL).rows
+    assert row.macs is None
+    assert row.why_unknown.endswith("(MatMul): rows of 8 meet columns of 9")
+
+
 def loop(tmp_path: Path, *trips: TensorProto) -> CostTable:
     inner = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["on"]), product("carried", "next")],

@@ -28,6 +28,9 @@ MAX_DEPTH = 20
 TURNS = "turns of the loop"
 """What is known of a Loop's turns: an attribute of two integers, the largest number, and 1 if it cannot end earlier."""
 
+TAKEN = "branch taken"
+"""What is known of an If: an attribute, the name of the branch that its condition leads to."""
+
 
 def attach(
     graph: Graph, protos: Mapping[str, NodeProto], around: frozenset[str] = frozenset(), depth: int = 0
@@ -58,10 +61,11 @@ class _Scope:
 
 
 def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
+    taken = next((item.s for item in proto.attribute if item.name == TAKEN), None)
     bodies = tuple(
         (attribute.name, _body(attribute.g, f"{node.name}/{attribute.name}", scope))
         for attribute in proto.attribute
-        if attribute.HasField("g")
+        if attribute.HasField("g") and taken in (None, attribute.name.encode())
     )
     attributes = {name: value for name, value in node.attributes.items() if name != TURNS}
     attributes |= {item.name: tuple(item.ints) for item in proto.attribute if item.name == TURNS}

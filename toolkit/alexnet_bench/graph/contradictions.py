@@ -31,14 +31,27 @@ def check(nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> None:
     Raises:
         ShapeError: the inputs of a node do not fit each other; the message names the first.
     """
+    found = first(nodes, tensors)
+    if found:
+        raise ShapeError(f"the shapes contradict each other at node {found}", _HINT)
+
+
+def first(nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> str:
+    """The first node whose inputs do not fit each other, and why: "mm (MatMul): rows of 3 meet columns of 4".
+
+    Args:
+        nodes: of one graph; those inside them are not looked at.
+        tensors: with the sizes to go by.
+
+    Returns:
+        "" where all fit, or not enough is known.
+    """
     for node in nodes:
         look = None if node.domain else _CHECKS.get(node.op_type)
         why = look and _contradiction(node, look, tensors)
         if why:
-            raise ShapeError(
-                f"the shapes contradict each other at node {printable(node.name)} ({printable(node.op_type)}): {why}",
-                _HINT,
-            )
+            return f"{printable(node.name)} ({printable(node.op_type)}): {why}"
+    return ""
 
 
 def _contradiction(node: Node, look: Check, tensors: Mapping[str, Tensor]) -> str:

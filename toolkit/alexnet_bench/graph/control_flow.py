@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import TURNS
 from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
 
@@ -24,30 +25,45 @@ def formula_of(node: Node, count: Count) -> Formula | None:
 
 
 def work_of(count: Count, op: Operation) -> Work:
-    """If counts as its larger branch; Loop and Scan count as their body times the number of turns.
+    """If counts as the branch that its condition leads to, or else as its larger one; Loop and Scan count as their body times the number of turns.
 
-    A Loop that a condition may end counts at its most turns, one without a known limit as one turn; what was assumed
-    is said.
+    A branch for other sizes, whose shapes contradict each other, is not the one taken. A Loop that a condition may end
+    counts at its most turns, one without a known limit as one turn; what was assumed is said.
 
     Raises:
-        UnknownShape: a node of a body cannot be counted.
+        UnknownShape: a node of a body cannot be counted, or its shapes contradict each other.
     """
     node = op.node
-    bodies = [_sum(body, count) for _, body in node.bodies]
     if node.op_type == "If":
-        differ = len({(work.macs, work.flop) for work in bodies}) > 1
-        largest = max(bodies, key=lambda work: (work.macs, work.flop, work.bytes_read or 0))
-        return replace(largest, assumed="the larger branch is taken" if differ else largest.assumed)
+        return _larger_branch([body for _, body in node.bodies], count)
+    body = _sum(node.bodies[0][1], count)
     turns, sure = _trip_count(op) if node.op_type == "Loop" else (_scan_length(op), True)
     if turns is None:
-        return replace(bodies[0], assumed="one turn of the loop")
-    work = _times(bodies[0], turns)
+        return replace(body, assumed="one turn of the loop")
+    work = _times(body, turns)
     return work if sure else replace(work, assumed=f"at most {plural(turns, 'turn')} of the loop")
+
+
+def _larger_branch(branches: Sequence[Graph], count: Count) -> Work:
+    possible = [branch for branch in branches if not _contradiction(branch)]
+    works = [_sum(branch, count) for branch in possible or branches]
+    largest = max(works, key=lambda work: (work.macs, work.flop, work.bytes_read or 0))
+    if len(possible) < len(branches):
+        return replace(largest, assumed="the branch whose shapes fit is taken")
+    differ = len({(work.macs, work.flop) for work in works}) > 1
+    return replace(largest, assumed="the larger branch is taken" if differ else largest.assumed)
+
+
+def _contradiction(body: Graph) -> str:
+    return contradictions.first(body.live_nodes, body.tensors)
 
 
 def _sum(body: Graph, count: Count) -> Work:
     if not body.outputs:
         raise UnknownShape("a graph inside it has no outputs")
+    contradiction = _contradiction(body)
+    if contradiction:
+        raise UnknownShape(f"shapes inside it contradict each other at {contradiction}")
     costs = count(body)
     unknown = next((row for row in costs.rows if not row.counted), None)
     if unknown is not None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph import contrib
-from alexnet_bench.graph.bodies import MAX_DEPTH, TURNS
+from alexnet_bench.graph.bodies import MAX_DEPTH, TAKEN, TURNS
 from alexnet_bench.graph.convert import initialisers_of, tensor_from_info, tensors_of
 from alexnet_bench.graph.walk import subgraphs
 
@@ -102,13 +102,22 @@ class _Walk:
         """Goes on inside the bodies of a node, and takes what they tell about its outputs."""
         graphs = subgraphs(node)
         if node.op_type == "If":
-            walks = [self._inside(graph, {}) for graph in graphs]
-            for made, *ends in zip(node.output, *(graph.output for graph in graphs), strict=False):
-                found = [walk.tensors.get(end.name, Tensor("")) for walk, end in zip(walks, ends, strict=True)]
-                if len({(tensor.dtype, tensor.shape) for tensor in found}) == 1:
-                    self._fill({made: found[0]})
+            self._enter_branches(node)
         elif len(graphs) == 1 and (node.op_type == "Loop" or (node.op_type == "Scan" and self._opsets.get("", 1) > 8)):
             self._enter_loop(node, graphs[0])
+
+    def _enter_branches(self, node: NodeProto) -> None:
+        """Takes what both branches of an If make alike, or what the one makes that its condition leads to."""
+        branches = {item.name: item.g for item in node.attribute if item.HasField("g")}
+        condition = self._number(node.input[0]) if node.input else None
+        taken = "" if condition is None else "then_branch" if condition else "else_branch"
+        graphs = [branches[taken]] if taken in branches else list(branches.values())
+        walks = [self._inside(graph, {}) for graph in graphs]
+        for made, *ends in zip(node.output, *(graph.output for graph in graphs), strict=False):
+            found = [walk.tensors.get(end.name, Tensor("")) for walk, end in zip(walks, ends, strict=True)]
+            if len({(tensor.dtype, tensor.shape) for tensor in found}) == 1:
+                self._fill({made: found[0]})
+        _note(node, TAKEN, taken if taken in branches else None)
 
     def _enter_loop(self, node: NodeProto, body: GraphProto) -> None:
         """Takes the shapes of the initial values for those of every turn, if a turn leaves them as they are."""
@@ -174,8 +183,6 @@ class _Walk:
 
     def _note_turns(self, node: NodeProto, body: GraphProto, walk: _Walk) -> None:
         """Leaves with a Loop its largest number of turns, where that is known, and whether it can end earlier."""
-        from onnx import helper
-
         begins = self._number(node.input[1]) if len(node.input) > 1 and node.input[1] else 1
         again = begins if _keeps_condition(body) else walk._number(body.output[0].name if body.output else "")
         most = self._number(node.input[0]) if node.input else None
@@ -184,10 +191,7 @@ class _Walk:
         elif begins is not None and again == 0 and most is not None:
             most = min(most, 1)
         sure = begins == 0 or (begins is not None and again is not None)
-        for position in reversed([at for at, item in enumerate(node.attribute) if item.name == TURNS]):
-            del node.attribute[position]
-        if most is not None and most >= 0:
-            node.attribute.append(helper.make_attribute(TURNS, [most, int(sure)]))
+        _note(node, TURNS, [most, int(sure)] if most is not None and most >= 0 else None)
 
     def _number(self, name: str) -> int | None:
         value = self._values.get(name)
@@ -266,6 +270,16 @@ class _Walk:
 
         tensor = self.tensors[name]
         return helper.make_tensor_type_proto(_code(tensor.dtype), tensor.sizes)
+
+
+def _note(node: NodeProto, name: str, value: str | list[int] | None) -> None:
+    """Leaves what was found out with a node, as an attribute, in place of one of that name that the file has."""
+    from onnx import helper
+
+    for position in reversed([at for at, item in enumerate(node.attribute) if item.name == name]):
+        del node.attribute[position]
+    if value is not None:
+        node.attribute.append(helper.make_attribute(name, value))
 
 
 def _carried(node: NodeProto, body: GraphProto) -> list[tuple[str, str, str, str]]:
