@@ -95,8 +95,8 @@ def test_a_file_cannot_say_which_branch_is_taken(tmp_path: Path) -> None:
         "the_if",
         then_branch=body("t", [product("x", "t1"), product("t1", "t2")], "t2"),
         else_branch=body("e", [product("x", "e1")], "e1"),
-        **{"branch taken": b"else_branch\xff"},
     )
+    node.attribute.append(helper.make_attribute("branch taken", b"else_branch\xff"))
     table = costs(tmp_path, [node], [tensor("c", [], TensorProto.BOOL), tensor("x", [4, 8])])
     assert (table.macs, table.rows[0].assumed) == (512, "the larger branch is taken")
 

@@ -25,10 +25,11 @@ def formula_of(node: Node, count: Count) -> Formula | None:
 
 
 def work_of(count: Count, op: Operation) -> Work:
-    """If counts as the branch that its condition leads to, or else as its larger one; Loop and Scan count as their body times the number of turns.
+    """If counts as the branch that its condition leads to, Loop and Scan as their body times the number of turns.
 
-    A branch for other sizes, whose shapes contradict each other, is not the one taken. A Loop that a condition may end
-    counts at its most turns, one without a known limit as one turn; what was assumed is said.
+    An If whose condition is not known counts as its larger branch; one for other sizes, whose shapes contradict each
+    other, is not the one taken. A Loop that a condition may end counts at its most turns, one without a known limit as
+    one turn; what was assumed is said.
 
     Raises:
         UnknownShape: a node of a body cannot be counted, or its shapes contradict each other.
