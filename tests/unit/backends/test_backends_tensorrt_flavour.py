@@ -14,6 +14,7 @@ from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.protocol import PlanRequest, Target
 from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.backends.tensorrt.build import build_plan
+from alexnet_bench.core import machine
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 
 _TF32, _TYPED = 7, 1
@@ -248,7 +249,7 @@ def test_only_rtx_builds_for_cards_that_are_not_here(tmp_path: Path, install: An
 
 def test_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
-    monkeypatch.setattr(flavour, "_CARDS", tmp_path / "gpus")
+    monkeypatch.setattr(machine, "_CARDS", tmp_path / "gpus")
     assert flavour.cannot_build("tensorrt") == flavour.cannot_run(tmp_path) == "no NVIDIA driver"
     assert flavour.cannot_build("tensorrt-rtx") == ""
     (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\nGCC\n")

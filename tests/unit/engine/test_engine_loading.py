@@ -8,15 +8,9 @@ import pytest
 
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport
+from alexnet_bench.engine.judging import check_usable, check_whole, reasons_against
 from alexnet_bench.engine.key import Place
-from alexnet_bench.engine.loading import (
-    check_usable,
-    check_whole,
-    data_file,
-    engine_files,
-    find_engine,
-    reasons_against,
-)
+from alexnet_bench.engine.loading import data_file, engine_files, find_engine
 
 _HERE = Place("onnxruntime-cpu", "1.31.1", "cpu", "AMD EPYC (x86_64 avx2)")
 

@@ -26,7 +26,8 @@ from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.engine import build as engine_build
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.hashes import model_hash
-from alexnet_bench.engine.loading import check_whole, data_file, find_engine
+from alexnet_bench.engine.judging import check_whole
+from alexnet_bench.engine.loading import data_file, find_engine
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.workflows import build, build_steps

@@ -1,27 +1,23 @@
-"""An engine that was built, found by its file, its folder or its key, and refused where it must not be used."""
+"""An engine that was built, found by its file, its folder or its key."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan, check_plan
-from alexnet_bench.core.errors import EngineError, ModelError, UsageError
+from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
+from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
-from alexnet_bench.engine.hashes import engine_hash
-from alexnet_bench.engine.key import Place
-from alexnet_bench.engine.plan_beside import check_graph, check_header
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
 PLAN_SUFFIXES = (".plan", ".engine", ".trt")
 _GRAPH = ".graph.onnx"
 _KEY = re.compile(r"[0-9a-f]{4,64}")
-_BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
+BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
 
 
 @dataclass(frozen=True)
@@ -116,65 +112,8 @@ def find_engine(text: str, root: Path) -> Engine:
             "alexnet-bench build-engine MODEL -o FILE writes an engine with its passport beside it",
         )
     if not file.is_file():
-        raise EngineError(f"the engine of {printable(str(passport), 200)} is missing", _BUILD_AGAIN)
+        raise EngineError(f"the engine of {printable(str(passport), 200)} is missing", BUILD_AGAIN)
     return Engine(file, replace(read_passport(passport), path=str(file.resolve())))
-
-
-def check_whole(engine: Engine, memo: Path | None = None) -> None:
-    """Refuses an engine whose bytes, or those of the graph beside it, are not those that its passport speaks of.
-
-    Args:
-        engine: to look at.
-        memo: folder of hashes computed before; None reads every byte.
-
-    Raises:
-        EngineError: it is damaged, another file, or without its graph; or its passport is of another engine.
-    """
-    files = engine_files(engine.file, engine.passport.key)
-    shown = printable(str(engine.file), 200)
-    try:
-        size, same = sum(path.stat().st_size for path in files), False
-        if size == engine.passport.size_bytes:
-            same = engine_hash(files, memo) == engine.passport.engine_sha256
-    except (OSError, ModelError) as error:
-        raise EngineError(f"the engine {shown} cannot be read: {error}", _BUILD_AGAIN) from None
-    if size != engine.passport.size_bytes:
-        wrong = f"{size:,} bytes, and its passport speaks of {engine.passport.size_bytes:,}"
-        raise EngineError(f"the engine {shown} is damaged: {wrong}", _BUILD_AGAIN)
-    if not same:
-        raise EngineError(f"the engine {shown} is damaged: its bytes are not those it was built with", _BUILD_AGAIN)
-    if is_plan(engine.file):
-        check_header(engine.file, engine.passport)
-        check_graph(engine.file, graph_file(engine.file), engine.passport, memo)
-
-
-def reasons_against(passport: Passport, here: Place) -> tuple[str, ...]:
-    """Why an engine must not be used in a place: what it was built with or for is something else. Empty when it may."""
-    pairs: Sequence[tuple[str, str, str | None, str | None]] = (
-        ("foreign", "for backend", passport.backend, here.backend),
-        ("foreign", "for target", passport.target, here.target),
-        ("foreign", "for", passport.device, here.device),
-        ("stale", f"with {passport.backend}", passport.backend_version, here.backend_version),
-        ("stale", "with driver", passport.driver, here.driver),
-    )
-    return tuple(
-        f"{kind}: built {relation} {printable(str(was))}, and here is {printable(str(now))}"
-        for kind, relation, was, now in pairs
-        if was != now
-    )
-
-
-def check_usable(engine: Engine, here: Place) -> None:
-    """Refuses a stale engine, and one that was built for another machine.
-
-    Raises:
-        EngineError: with every reason.
-    """
-    reasons = reasons_against(engine.passport, here)
-    if reasons:
-        raise EngineError(f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", _BUILD_AGAIN)
-    if is_plan(engine.file):
-        check_plan(engine.file, here.backend, here.backend_version)
 
 
 def _parts(path: Path) -> tuple[Path, Path]:

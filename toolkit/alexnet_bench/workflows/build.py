@@ -15,7 +15,7 @@ from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.workspace import engines_cache
-from alexnet_bench.engine import cache, loading
+from alexnet_bench.engine import cache, judging, loading
 from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
@@ -172,7 +172,7 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
         recipe=as_document(job.recipe),
         tuning=None,  # only whoever asks for it, or names the engine, gets it tuned
     )
-    loading.check_whole(loading.Engine(file, passport), memo_folder())
+    judging.check_whole(loading.Engine(file, passport), memo_folder())
     if not hit:
         for gone in cache.prune(root, cache.DEFAULT_MAX_BYTES, keep=job.key):
             progress(f"engine {gone.key[:12]} was used longest ago, and is removed from the cache")

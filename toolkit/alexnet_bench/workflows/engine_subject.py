@@ -10,7 +10,7 @@ from alexnet_bench.backends.registry import availability, choose_backend, get_ba
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine import loading
+from alexnet_bench.engine import judging, loading
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import recipe_in_force, why_untuned
@@ -93,8 +93,8 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
             "leave --backend out, or build one: alexnet-bench build-engine MODEL --backend NAME",
         )
     here = this_place(passport.backend, availability(get_backend(passport.backend)).version)
-    loading.check_usable(engine, here)
-    loading.check_whole(engine, memo_folder())
+    judging.check_usable(engine, here)
+    judging.check_whole(engine, memo_folder())
     choose_backend(passport.backend)
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
     model = ResolvedModel(printable(Path(text).stem or text), loading.graph_file(engine.file))

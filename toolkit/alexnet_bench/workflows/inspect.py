@@ -12,9 +12,9 @@ from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import find_workspace
 from alexnet_bench.engine.build import built_from
+from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import (
     Engine,
-    check_whole,
     find_engine,
     foreign_plan,
     graph_file,

@@ -9,8 +9,9 @@ from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
 from alexnet_bench.backends.tensorrt.plan_header import check_plan
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.passport import Passport
+from alexnet_bench.engine.judging import reasons_against
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import Engine, is_plan, reasons_against
+from alexnet_bench.engine.loading import Engine, is_plan
 from alexnet_bench.engine.plan import is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.recipe import Recipe

@@ -10,8 +10,9 @@ from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
+from alexnet_bench.engine.judging import check_usable, check_whole
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import BESIDE, Engine, check_usable, check_whole, find_engine, graph_file
+from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import recipe_in_force
 from alexnet_bench.graph.onnx_io import ModelFile, open_model

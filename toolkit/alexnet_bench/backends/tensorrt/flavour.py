@@ -11,8 +11,7 @@ from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Target
 from alexnet_bench.backends.tensorrt.options import NAMES, SETTINGS
 from alexnet_bench.core.errors import BackendRefusal, UsageError
-
-_CARDS = Path("/proc/driver/nvidia/gpus")
+from alexnet_bench.core.machine import nvidia_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def target_of(backend: str) -> Target:
     """What the engines of a backend are for when they are built on this machine; imports nothing."""
     if any(row.builds_without_gpu for row in FLAVOURS if row.backend == backend):
         return Target("rtx", "NVIDIA RTX GPUs", None)
-    return Target("cuda", _first_card(), driver_version())
+    return Target("cuda", next(iter(nvidia_cards()), "no NVIDIA GPU"), driver_version())
 
 
 def cannot_run(_: Path) -> str:
@@ -121,18 +120,3 @@ def cannot_build(backend: str) -> str:
     """Why engines cannot be built here; "" when they can."""
     row = next(row for row in FLAVOURS if row.backend == backend)
     return "" if row.builds_without_gpu or has_driver() else "no NVIDIA driver"
-
-
-def _first_card() -> str:
-    for path in sorted(_CARDS.glob("*/information")):
-        for line in _text(path).splitlines():
-            if line.startswith("Model:"):
-                return line.removeprefix("Model:").strip()
-    return "no NVIDIA GPU"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

@@ -13,12 +13,18 @@ _OF_GRAPH = re.compile(r"_(myl\d+)_\d+$")
 """What TensorRT's compiler adds to the names of the layers that it makes of one part of the network, in one profile."""
 
 
+def profile_of(name: str) -> str | None:
+    """The number of the optimisation profile that a name tells; None in names of the first, and in some of others."""
+    match = _OF_PROFILE.search(name)
+    return match[1] if match else None
+
+
 def of_first_profile(layers: Sequence[PlanLayer]) -> tuple[PlanLayer, ...]:
     """The layers of the optimisation profile that comes first; of an engine without any, all.
 
     A layer is of another profile when its name or that of a tensor says so, or that of a layer of the same graph.
     """
-    later = {_graph(layer) for layer in layers if any(_OF_PROFILE.search(name) for name in _names(layer))}
+    later = {_graph(layer) for layer in layers if any(map(profile_of, _names(layer)))}
     return tuple(layer for layer in layers if _graph(layer) not in later)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from alexnet_bench.backends.tensorrt.layer_profiles import profile_of
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer
 from alexnet_bench.backends.tensorrt.trtexec_files import LayerRun
 from alexnet_bench.core.engine_layers import NamedLayer
 from alexnet_bench.core.graph import Graph
-
-_OF_PROFILE = re.compile(r"\[profile (\d+)\]")
-"""In the names of layers of each optimisation profile but the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +40,9 @@ def timed_infos(run: LayerRun | None, info: LayerInfo | None) -> tuple[TimedInfo
         key: (described.get(key, PlanLayer(row.name)), row.time_s)
         for key, row in zip(_occurrences(row.name for row in rows), rows, strict=True)
     }
-    ran = {_profile_of(row.name) for row in rows} or {None}
+    ran = {profile_of(row.name) for row in rows} or {None}
     for key, layer in described.items():
-        if key not in timed and _profile_of(layer.name) in ran and (run is None or layer.nodes):
+        if key not in timed and profile_of(layer.name) in ran and (run is None or layer.nodes):
             timed[key] = layer, None
     keys = _unique(name for name, _ in timed)
     return tuple(TimedInfo(key, layer, time_s) for key, (layer, time_s) in zip(keys, timed.values(), strict=True))
@@ -68,11 +65,6 @@ def _occurrences(names: Iterable[str]) -> Iterator[tuple[str, int]]:
     for name in names:
         yield name, seen[name]
         seen[name] += 1
-
-
-def _profile_of(name: str) -> str | None:
-    match = _OF_PROFILE.search(name)
-    return match[1] if match else None
 
 
 def _unique(names: Iterable[str]) -> list[str]:
