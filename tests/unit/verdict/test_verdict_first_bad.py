@@ -162,6 +162,24 @@ def test_tensors_are_matched_by_name_type_and_size() -> None:
     assert same_tensors(one, other, {}) == {}
 
 
+def test_tensors_are_matched_by_the_node_that_makes_them() -> None:
+    """A pass to another type names anew what nodes make, and puts a cast at both ends, which are no such tensors."""
+    one = graph_of({"a": ["x"], "b": ["a"], "y": ["b"]}, ["y"])
+    made = {"n_cast": "x16", "n_a": "a16", "n_b": "b16", "n_y": "y16", "n_back": "y"}
+    reads = ("x", *made.values())
+    half = replace(
+        one,
+        nodes=tuple(
+            Node(name, "Cast" if name in ("n_cast", "n_back") else "Op", "", (read,), (write,), {})
+            for (name, write), read in zip(made.items(), reads, strict=False)
+        ),
+        tensors={name: Tensor(name, "float16" if name.endswith("16") else "float32", (1,)) for name in reads},
+        live=frozenset(made),
+    )
+    origins = {"n_cast": ("n_a",), "n_back": ("n_y",)}
+    assert same_tensors(one, half, origins) == {"a": "a16", "b": "b16", "y": "y"}
+
+
 def test_tensors_are_matched_by_the_origins_of_nodes() -> None:
     one = graph_of({"a": ["x"], "b": ["a"], "y": ["b"]}, ["y"])
     fused = graph_of({"ab": ["x"], "y": ["ab"]}, ["y"])

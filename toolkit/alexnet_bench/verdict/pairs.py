@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from alexnet_bench.core.graph import Graph, Tensor, is_float
+from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
 
 
 def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Tensors that can be compared: name in the reference -> name in the engine.
 
-    By name, and by the origins of the engine's nodes: what a node makes in place of some of the reference's is the
-    tensor that those hand on, whatever its name. Types that cannot be compared, and sizes that are known to differ,
-    make no pair.
+    By name, by the node that makes it, and by the origins of the engine's nodes: what a node makes in place of some of
+    the reference's is the tensor that those hand on, whatever its name. Types that cannot be compared, and sizes that
+    are known to differ, make no pair.
 
     Args:
         reference: graph of the reference.
@@ -22,9 +22,12 @@ def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence
             node of its own name.
     """
     pairs = {name: name for name in _made(reference) & _made(engine)}
-    taken = Counter(name for old in origins.values() for name in old)
+    taken = Counter(name for node in engine.live_nodes for name in origins.get(node.name, (node.name,)))
+    made_by = {_kind(node): node.writes for node in reference.live_nodes}
     for node in engine.live_nodes:
-        if node.name not in origins:
+        if node.name not in origins:  # a pass to another type keeps a node, and names what it makes anew
+            for name, other in zip(made_by.get(_kind(node), ()), node.writes, strict=False):
+                pairs.setdefault(name, other)
             continue
         old = origins[node.name]
         handed_on = _handed_on(reference, old)
@@ -33,6 +36,11 @@ def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence
         if len(node.writes) == len(handed_on) == 1 and all(taken[name] == 1 for name in old):
             pairs[handed_on[0]] = node.writes[0]
     return {name: other for name, other in pairs.items() if _may_be_same(reference.tensor(name), engine.tensor(other))}
+
+
+def _kind(node: Node) -> tuple[str, str, int]:
+    """What two nodes share that are one, in the types of two passes."""
+    return node.name, node.op_type, len(node.writes)
 
 
 def _made(graph: Graph) -> set[str]:
