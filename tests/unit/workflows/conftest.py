@@ -15,6 +15,7 @@ from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.tensorrt import build, describe, flavour, runner, source
 from alexnet_bench.measure import ceiling_runs, latency, layer_run
 from alexnet_bench.measure.ceiling_sizes import Sizes
+from alexnet_bench.verdict import model_run
 from alexnet_bench.workflows import build_plan as build_plans
 from alexnet_bench.workflows import doctor, inspect_plan, run_plan
 from tests.unit.workflows import tensorrt_in_process
@@ -55,7 +56,7 @@ def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TensorRt]:
         monkeypatch.setattr(opener, "open_device", module.open_device)
     for builder in (build, source):
         monkeypatch.setattr(builder, "build_plan", tensorrt_in_process.build_plan)
-    for user in (ceiling_runs, latency, layer_run, build_plans, doctor, run_plan, inspect_plan):
+    for user in (ceiling_runs, latency, layer_run, build_plans, doctor, run_plan, inspect_plan, model_run):
         monkeypatch.setattr(user, "Worker", InProcess)
     monkeypatch.setattr(ceiling_runs, "sizes_for", lambda _: Sizes({}, (32,), 1 << 16))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

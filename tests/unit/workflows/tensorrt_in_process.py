@@ -1,19 +1,24 @@
 """The tool with TensorRT in it, on a machine with neither: a builder, a runtime and a device that are made up.
 
-Workers run in this process. Engines hold what their graph says of inputs, outputs and layers; each node is a layer that
-takes the same time, and outputs are nothing.
+Workers run in this process. Engines hold their graph, and what it says of inputs, outputs and layers; each node is a
+layer that takes the same time. Outputs are nothing, or what ONNX Runtime makes of the inputs that lie on the device.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any
+
+import numpy as np
+import onnxruntime
 
 from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import Described, Loaded, LoadRequest, PlanBuilt, PlanRequest
@@ -62,6 +67,10 @@ class InProcess:
         request = Request(op="sample", seconds=min(seconds, 0.004), min_runs=min_runs, max_runs=max_runs)
         return self._ask(request)  # type: ignore[no-any-return]
 
+    def infer(self, outputs_dir: Path, inputs_dir: Path | None = None) -> list[str]:
+        request = Request(op="infer", outputs_dir=str(outputs_dir), inputs_dir=str(inputs_dir or ""))
+        return self._ask(request)  # type: ignore[no-any-return]
+
     def unload(self) -> None:
         self._ask(Request(op="unload"))
 
@@ -79,13 +88,20 @@ class TensorRt(SimpleNamespace):
         devices: all that were opened.
         refitted_from: files that engines took weights from.
         plugins: libraries that were loaded.
+        settings: of each build.
+        computes: whether engines compute; while times are all that is looked at, they need not.
+        spoil: what the builder makes of the model that is computed.
     """
+
+    computes = False
+    spoil: Callable[[bytes], bytes] = staticmethod(lambda model: model)
 
     def __init__(self) -> None:
         super().__init__(__version__=VERSION, __spec__=ModuleSpec("tensorrt", None, origin=__file__))
         self.devices: list[FakeDevice] = []
         self.refitted_from: list[str] = []
         self.plugins: list[str] = []
+        self.settings: list[dict[str, str]] = []
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
@@ -104,7 +120,7 @@ class TensorRt(SimpleNamespace):
         """As TensorRT."""
         device = self._here.device
         return SimpleNamespace(
-            deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:])),
+            deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:]), self),
             get_plugin_registry=lambda: SimpleNamespace(load_library=self._load_library),
         )
 
@@ -133,6 +149,9 @@ class TensorRt(SimpleNamespace):
 
 def build_plan(request: PlanRequest) -> PlanBuilt:
     """In place of the builder."""
+    module = sys.modules["tensorrt"]
+    if isinstance(module, TensorRt):
+        module.settings.append(dict(request.settings))
     shapes = {name: bounds.opt for profile in request.profiles[:1] for name, bounds in profile.items()}
     graph = build_graph(open_model(Path(request.model_path)), name="built", given_shapes=shapes or None)
     tensors = {
@@ -152,7 +171,8 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
     ]
     layers.append({"Name": "Reformat", "LayerType": "Reformat", "Inputs": [], "Outputs": [], "Metadata": ""})
     told = json.dumps({"Layers": layers, "Bindings": []})
-    content = tensors | {"told": told, "stripped": request.settings.get("strip") == "on"}
+    model = base64.b64encode(Path(request.model_path).read_bytes()).decode()
+    content = tensors | {"model": model, "told": told, "stripped": request.settings.get("strip") == "on"}
     Path(request.plan_path).write_bytes(b"ftrt" + bytes(60) + json.dumps(content).encode())
     Path(request.layers_path).write_text(told)
     return PlanBuilt(VERSION, None)
@@ -169,8 +189,9 @@ def _said(tensor: Any) -> dict[str, object]:
 class _Engine:
     num_aux_streams, device_memory_size_v2 = 0, 10
 
-    def __init__(self, device: FakeDevice, content: dict[str, Any]) -> None:
+    def __init__(self, device: FakeDevice, content: dict[str, Any], module: TensorRt) -> None:
         self._device, self._content = device, content
+        self.module = module
         self._tensors: dict[str, Any] = {**content["inputs"], **content["outputs"]}
         self.weights_from = "" if content["stripped"] else "itself"
         self.num_io_tensors = len(self._tensors)
@@ -195,7 +216,10 @@ class _Engine:
         return TensorLocation.DEVICE
 
     def get_tensor_dtype(self, name: str) -> str:
-        return f"DataType.{_DATA_TYPES[self._tensors[name][1]]}"
+        return f"DataType.{_DATA_TYPES[self.dtype(name)]}"
+
+    def dtype(self, name: str) -> str:
+        return str(self._tensors[name][1])
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._tensors[name][0])
@@ -203,6 +227,11 @@ class _Engine:
     def create_execution_context(self) -> Any:
         assert self.weights_from
         return _Context(self._device, self)
+
+    def session(self) -> Any:
+        """What computes in its place."""
+        model = self.module.spoil(base64.b64decode(self._content["model"]))
+        return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def create_engine_inspector(self) -> Any:
         return SimpleNamespace(get_engine_information=lambda _: self._content["told"])
@@ -220,6 +249,7 @@ class _Context:
         self._device, self._engine = device, engine
         self._addresses: dict[str, int] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._session: Any = None
         self.active_optimization_profile = 0
 
     def set_optimization_profile_async(self, at: int, _handle: int) -> bool:
@@ -242,8 +272,26 @@ class _Context:
         return True
 
     def execute_async_v3(self, handle: int) -> bool:
-        self._device.launch(handle, "execute", tuple(self._addresses.values()), (), lambda: None)
+        modes = {name: self._engine.get_tensor_mode(name) for name in self._addresses}
+        reads = tuple(self._addresses[name] for name, mode in modes.items() if mode is TensorIOMode.INPUT)
+        writes = tuple(self._addresses[name] for name, mode in modes.items() if mode is TensorIOMode.OUTPUT)
+        do = self._compute if self._engine.module.computes else lambda: None
+        self._device.launch(handle, "execute", reads, writes, do)
         return True
+
+    def _compute(self) -> None:
+        if self._session is None:
+            self._session = self._engine.session()
+        feeds = {item.name: self._array(item.name) for item in self._session.get_inputs()}
+        names = [item.name for item in self._session.get_outputs()]
+        for name, value in zip(names, self._session.run(names, feeds), strict=True):
+            self._array(name)[...] = value
+
+    def _array(self, name: str) -> Any:
+        """What lies on the device for a tensor."""
+        dtype, shape = np.dtype(self._engine.dtype(name)), self.get_tensor_shape(name)
+        size = dtype.itemsize * int(np.prod(shape))
+        return self._device.memory(self._addresses[name]).array[:size].view(dtype).reshape(shape)
 
     def report_to_profiler(self) -> bool:
         for name in self._engine.layers():

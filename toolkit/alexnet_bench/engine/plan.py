@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from alexnet_bench.backends.protocol import PlanRequest, ShapeBounds
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.tensorrt import flavour
@@ -69,6 +71,12 @@ def check_settings(recipe: Recipe) -> None:
 def is_stripped(recipe: Recipe) -> bool:
     """Whether an engine in the format of its runtime is kept without its weights."""
     return recipe.settings.get(STRIP) == "on"
+
+
+def with_weights(recipe: Recipe) -> Recipe:
+    """The recipe, for an engine that keeps its weights."""
+    others = {name: value for name, value in recipe.settings.items() if name != STRIP}
+    return msgspec.structs.replace(recipe, settings=others)
 
 
 def shape_bounds(least: Graph, usual: Graph, most: Graph) -> dict[str, ShapeBounds]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,6 +62,8 @@ class ModelSide:
         inputs: folders with the arrays of each input, in this model's types.
         deadlines: how long the runtime may take.
         origins: node of this graph -> nodes of the user's, where passes changed it.
+        mark: makes a request for what gives tensors inside it as outputs too, written to a folder; None marks a copy
+            of the file.
     """
 
     name: str
@@ -71,6 +73,7 @@ class ModelSide:
     inputs: Sequence[Path]
     deadlines: Deadlines = field(default_factory=Deadlines)
     origins: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mark: Callable[[Sequence[str], Path], LoadRequest] | None = None
 
     def run(self, folder: Path, marked: Sequence[str] = ()) -> Run:
         """Runs it on all inputs.
@@ -82,11 +85,15 @@ class ModelSide:
         Raises:
             BackendRefusal: the runtime does not take it.
             BackendCrash: the worker died or hung.
+            EngineError: tensors inside it cannot be shown.
         """
-        request = self.request
-        if marked:
-            request = replace(request, model_path=str(mark_outputs(self.file, marked, folder / "model")))
+        request = self._marked(marked, folder / "model") if marked else self.request
         return run_model(request, self.inputs, folder / "outputs", self.deadlines)
+
+    def _marked(self, tensors: Sequence[str], folder: Path) -> LoadRequest:
+        if self.mark is not None:
+            return self.mark(tensors, folder)
+        return replace(self.request, model_path=str(mark_outputs(self.file, tensors, folder)))
 
     def described(self, run: Run) -> Side:
         """For the document."""

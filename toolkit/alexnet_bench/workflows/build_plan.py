@@ -46,6 +46,7 @@ from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.marking import mark_outputs
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.build_steps import Built, ends, is_quantised
 from alexnet_bench.workflows.resolve import ResolvedModel
@@ -98,13 +99,8 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
     check_settings(recipe)
     with Worker(task.deadlines) as worker:
         typed = task.folder if is_stripped(recipe) else worker.scratch  # what a stripped engine is refitted from
-        written = write_engine(
-            task.source, task.graph, with_plan_sizes(recipe), feeds=task.feeds, folder=typed, key=task.key
-        )
-        profiles = [_profile(task, ranges) for ranges in recipe.sizes]
-        request = plan_request(
-            recipe, written.file, plan, worker.scratch, profiles=profiles, timings=_timings(recipe.backend)
-        )
+        written = _write(task, typed)
+        request = _request(task, written.file, worker)
         built = _build(worker, request, progress)
         engine = open_model(written.file)
         keep_graph(engine, plan)
@@ -130,6 +126,33 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         mapped.unattributed,
         built.timing_cache_sha256,
     )
+
+
+def make_marked_plan(task: Task, tensors: Sequence[str], progress: Callable[[str], None]) -> Path:
+    """Builds an engine once more, weights included, with tensors inside its network as outputs too; gives its file.
+
+    Raises:
+        BackendRefusal: the runtime does not take the model so.
+        AlexnetBenchError: as `make_plan`.
+    """
+    with Worker(task.deadlines) as worker:
+        written = _write(task, worker.scratch)
+        marked = mark_outputs(open_model(written.file), tensors, worker.scratch / "marked")
+        _build(worker, _request(task, marked, worker), progress)
+    return task.folder / PLAN_FILE
+
+
+def _write(task: Task, folder: Path) -> Written:
+    """The network that passes make of the model."""
+    recipe = with_plan_sizes(task.recipe)
+    return write_engine(task.source, task.graph, recipe, feeds=task.feeds, folder=folder, key=task.key)
+
+
+def _request(task: Task, network: Path, worker: Worker) -> PlanRequest:
+    recipe = task.recipe
+    profiles = [_profile(task, ranges) for ranges in recipe.sizes]
+    plan, timings = task.folder / PLAN_FILE, _timings(recipe.backend)
+    return plan_request(recipe, network, plan, worker.scratch, profiles=profiles, timings=timings)
 
 
 def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> None:

@@ -33,7 +33,8 @@ _TOLD_THE_TYPE = ("openvino", "torch")
 """Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
 _QUANTISED = ("Quantize", "Dequantize", "QLinear", "Integer", "DynamicQuantize")
 """Parts of the names of operators that work on bytes."""
-_SEED = 0
+BUILD_SEED = 0
+"""Of the inputs that an engine is built and tried with."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def make(
     costs = count(graph)
     limits.check_memory(costs, batch or 1)
     deadlines = limits.deadlines(costs, timeout_s)
-    feeds = generate(graph, seed=_SEED, pixel_range=model.pixel_range)
+    feeds = generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range)
     if get_backend(recipe.backend).planner:
         from alexnet_bench.workflows.build_plan import Task, make_plan
 
@@ -164,7 +165,7 @@ def _try_end(
     costs = count(graph)
     limits.check_memory(costs, batch or 1)
     with ScratchFolder() as scratch:
-        write_arrays(Path(scratch), generate(graph, seed=_SEED, pixel_range=model.pixel_range))
+        write_arrays(Path(scratch), generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range))
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
 
 

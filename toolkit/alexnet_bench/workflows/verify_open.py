@@ -19,7 +19,7 @@ from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
 from alexnet_bench.workflows.build import engines_root, memo_folder
-from alexnet_bench.workflows.resolve import resolve
+from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 
 _STORED = ".json"
 
@@ -35,6 +35,7 @@ class Opened:
         stored: outputs from elsewhere.
         built: the engine with its passport.
         recipe: that it was built by, with the settings that it is to run with.
+        model: what is known beside a model's file; None for all else.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Opened:
     stored: StoredSide | None = None
     built: Engine | None = None
     recipe: Recipe | None = None
+    model: ResolvedModel | None = None
 
 
 def open_side(text: str) -> Opened:
@@ -68,7 +70,7 @@ def open_side(text: str) -> Opened:
             raise
         return _built_by_key(text)
     file = open_model(resolved.path)
-    return Opened(resolved.name, file, resolved.pixel_range)
+    return Opened(resolved.name, file, resolved.pixel_range, model=resolved)
 
 
 def check_usable_here(engine: Engine, backend: str) -> None:

@@ -14,6 +14,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.loading import is_plan
 from alexnet_bench.graph import external
 from alexnet_bench.graph.convert import required_inputs, tensors_of
 from alexnet_bench.graph.onnx_io import build_graph
@@ -23,6 +24,7 @@ from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, write_inputs
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.marked_plans import MarkedPlans
 from alexnet_bench.workflows.verify_open import Opened, check_usable_here, open_side
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ def prepare(
     fixed = all(array.shape == shapes[name] for sample in feeds for name, array in sample.items())
     reference = _reference(ours, shapes, feeds, options, folder / "inputs-reference")
     made, named, how = _engine(theirs, shapes, feeds, options, folder / "inputs-engine", fixed=fixed)
+    if isinstance(made, ModelSide) and theirs.built is not None and is_plan(theirs.built.file):
+        made = replace(made, mark=MarkedPlans(theirs, ours.model, made, progress))
     notes: tuple[str, ...] = ()
     if against is None:
         notes = ("without --against, the model is compared with itself on another runtime or with other kernels",)
