@@ -19,7 +19,7 @@ from alexnet_bench.core.profile import SharedNode
 _FIELDS = """
     key, model_sha256, recipe, backend, backend_version, target, device, driver, requested_precision, compute_dtypes,
     layers, passes, origins, macs_attributed_fraction, size_bytes, build_s, engine_sha256, timing_cache_sha256, path,
-    created, cache_hit, refit_sha256, graph_file_sha256, tuning, builds, schema, schema_version
+    created, cache_hit, refit_sha256, graph_file_sha256, notes, tuning, builds, schema, schema_version
 """
 _LAYER_FIELDS = "name, onnx_nodes, shared_nodes, compute_dtype, input_dtypes, output_dtypes, macs, tactic"
 

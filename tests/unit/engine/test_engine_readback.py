@@ -6,7 +6,7 @@ import pytest
 
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
-from alexnet_bench.engine.readback import check_types, count_types
+from alexnet_bench.engine.readback import check_types, count_types, narrowed
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
@@ -20,8 +20,9 @@ def _check(
     quantised: bool = False,
     unable: dict[str, str] | None = None,
     products: tuple[str, ...] = (),
+    wide: tuple[str, ...] = (),
 ) -> None:
-    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised, unable=unable, products=products)
+    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised, unable=unable, products=products, wide=wide)
 
 
 def test_the_type_that_was_asked_for_passes() -> None:
@@ -44,6 +45,22 @@ def test_another_type_is_an_error_that_names_the_layers(asked: str, computed: st
     assert caught.value.exit_code == 1
     assert f"1 of 2 layers with multiply-adds computes in another type: bad ({computed})" in caught.value.message
     assert "good" not in caught.value.message
+
+
+def test_what_multiplies_float64_in_the_model_may_go_on_to_where_float32_is_asked_for() -> None:
+    _check("fp32", _layer("a", "float64"), wide=("a",))
+    for asked, wide in (("fp32", ()), ("fp16", ("a",)), ("bf16", ("a",))):
+        with pytest.raises(PrecisionError, match=r"a \(float64\)"):
+            _check(asked, _layer("a", "float64"), wide=wide)
+
+
+def test_less_than_float64_is_said() -> None:
+    layers = [_layer("a", "float32"), _layer("b", "float64"), _layer("c", ""), _layer("d", "float16")]
+    (said,) = narrowed(layers, {"a", "b", "c", "d"})
+    assert said == "2 layers multiply float64 in the model, and float16 and float32 here: a, d"
+    assert narrowed(layers, {"b"}) == narrowed(layers, ()) == ()
+    (said,) = narrowed([_layer(f"n{number}", "float32") for number in range(20)], {f"n{at}" for at in range(20)})
+    assert said.endswith("n11 and 8 more")
 
 
 def test_only_a_dozen_are_named() -> None:

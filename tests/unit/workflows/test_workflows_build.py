@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.errors import (
     BackendRefusal,
     EngineError,
@@ -30,6 +32,7 @@ from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import data_file, find_engine
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.report.engines import print_passport
 from alexnet_bench.workflows import build, build_steps
 from alexnet_bench.workflows.resolve import resolve
 
@@ -41,14 +44,14 @@ def lenet() -> Passport:
     return build_engine("lenet-5", options=BuildOptions(backend=_ORT, rebuild=True))
 
 
-def _model(path: Path, *, scale: float = 1.0) -> Path:
+def _model(path: Path, *, scale: float = 1.0, dtype: int = TensorProto.FLOAT) -> Path:
     """A product of 2 x 4 by 4 x 3 with dynamic sizes."""
-    weight = numpy_helper.from_array(np.full((4, 3), scale, np.float32), "w")
+    weight = numpy_helper.from_array(np.full((4, 3), scale, helper.tensor_dtype_to_np_dtype(dtype)), "w")
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"])],
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "length", 4])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "length", 3])],
+        [helper.make_tensor_value_info("x", dtype, ["batch", "length", 4])],
+        [helper.make_tensor_value_info("y", dtype, ["batch", "length", 3])],
         [weight],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
@@ -192,6 +195,22 @@ def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
         assert name in caught.value.message
     assert "float32" in caught.value.message
     assert list(build.engines_root().glob(".*")) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "computed"), [("onnxruntime-cpu", "float64"), ("openvino", "float32"), ("tensorrt-rtx", "float32")]
+)
+def test_a_model_in_float64_is_built_and_less_than_that_is_said(tmp_path: Path, backend: str, computed: str) -> None:
+    pytest.importorskip(get_backend(backend).module, reason=f"{backend} is not installed")
+    model = _model(tmp_path / "m.onnx", dtype=TensorProto.DOUBLE)
+    passport = build_engine(model, options=BuildOptions(backend=backend, shapes={"x": (2, 5, 4)}))
+    assert set(passport.compute_dtypes) == {computed}
+    assert len(passport.notes) == (computed == "float32")
+    if passport.notes:
+        assert passport.notes[0].startswith("1 layer multiplies float64 in the model, and float32 here: ")
+        printed = io.StringIO()
+        print_passport(passport, printed)
+        assert "note        1 layer multiplies float64" in printed.getvalue()
 
 
 def test_a_type_that_the_runtime_has_no_kernels_for_is_refused_in_its_words() -> None:

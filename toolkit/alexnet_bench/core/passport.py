@@ -77,6 +77,7 @@ class Passport:
         refit_sha256: of the ONNX file that a stripped engine takes its weights from, None for one that has its own.
         graph_file_sha256: of the ONNX file beside an engine in the format of its runtime, which has its graph; None for
             all others.
+        notes: what a user should know beside that, each a sentence.
         tuning: what `--tune` tried, and the settings that won; None for an engine that was not tuned.
         builds: what differs between the builds of `--builds`; None for a single one.
     """
@@ -104,6 +105,7 @@ class Passport:
     cache_hit: bool = False
     refit_sha256: str | None = None
     graph_file_sha256: str | None = None
+    notes: tuple[str, ...] = ()
     tuning: Tuning | None = None
     builds: Builds | None = None
     schema: str = field(default=SCHEMA, kw_only=True)

@@ -18,6 +18,7 @@ from alexnet_bench.core.text import plural, printable
 COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "float16", "bf16": "bfloat16"}
 """The type of arithmetic that a precision asks for, by the names that backends report."""
 _BYTES = ("int8", "uint8")
+_WIDE = "float64"
 _MOST_NAMED = 12
 _OR_KEEP = "; or name the nodes in the recipe's keep_fp32"
 
@@ -83,6 +84,7 @@ def check_types(
     is_quantised: bool,
     unable: Mapping[str, str] | None = None,
     products: Collection[str] = (),
+    wide: Collection[str] = (),
 ) -> None:
     """Compares the types that layers compute in with the one that was asked for.
 
@@ -95,6 +97,7 @@ def check_types(
         is_quantised: the user's model multiplies bytes, which no other precision takes away.
         unable: the user's nodes whose type no pass could change, each with the reason.
         products: the user's nodes with multiply-adds; one that was not kept is not excused by what it is fused with.
+        wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
 
     Raises:
         PrecisionError: a layer computes in something else; the message names all of them, or the first dozen.
@@ -105,7 +108,11 @@ def check_types(
     allowed = {COMPUTED_IN[precision], *(_BYTES if is_quantised else ())}
     narrow = set(products).difference(kept_fp32)
     wrong = [
-        layer for layer in working if layer.compute_dtype not in allowed and not _was_kept(layer, kept_fp32, narrow)
+        layer
+        for layer in working
+        if layer.compute_dtype not in allowed
+        and not _was_kept(layer, kept_fp32, narrow)
+        and not (precision == "fp32" and layer.compute_dtype == _WIDE and any(name in wide for name in _nodes(layer)))
     ]
     if not wrong:
         return
@@ -117,6 +124,22 @@ def check_types(
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}{more}",
         _hint(precision, wrong, reasons),
     )
+
+
+def narrowed(layers: Sequence[EngineLayerInfo], wide: Collection[str]) -> tuple[str, ...]:
+    """A line on layers that compute in less than float64, in which the user's model multiplies there."""
+    less = [
+        layer
+        for layer in layers
+        if layer.compute_dtype not in ("", _WIDE) and any(name in wide for name in _nodes(layer))
+    ]
+    if not less:
+        return ()
+    types = " and ".join(sorted({layer.compute_dtype for layer in less}))
+    named = ", ".join(printable(layer.name) for layer in less[:_MOST_NAMED])
+    more = f" and {len(less) - _MOST_NAMED} more" if len(less) > _MOST_NAMED else ""
+    verb = "multiplies" if len(less) == 1 else "multiply"
+    return (f"{plural(len(less), 'layer')} {verb} float64 in the model, and {types} here: {named}{more}",)
 
 
 def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
@@ -132,8 +155,7 @@ def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[st
 
 
 def _reason(layer: EngineLayerInfo, unable: Mapping[str, str]) -> str:
-    nodes = (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes))
-    return next((unable[name] for name in nodes if name in unable), "")
+    return next((unable[name] for name in _nodes(layer) if name in unable), "")
 
 
 def _named(layer: EngineLayerInfo, reason: str) -> str:
@@ -151,7 +173,12 @@ def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
 
 
 def _was_kept(layer: EngineLayerInfo, kept_fp32: Collection[str], narrow: Container[str]) -> bool:
-    nodes = [*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes)]
+    nodes = _nodes(layer)
     if layer.compute_dtype != "float32" or any(name in narrow for name in nodes):
         return False
     return any(name in kept_fp32 for name in nodes)
+
+
+def _nodes(layer: EngineLayerInfo) -> tuple[str, ...]:
+    """The user's nodes that a layer stands for, whole or in part."""
+    return (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes))

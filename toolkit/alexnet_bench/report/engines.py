@@ -120,4 +120,5 @@ def passport_lines(passport: Passport) -> list[tuple[str, str]]:
         *([("weights", _NO_WEIGHTS)] if passport.refit_sha256 else []),
         *tuning_lines(passport.tuning),
         *builds_lines(passport.builds),
+        *(("note", printable(note, 400)) for note in passport.notes),
     ]

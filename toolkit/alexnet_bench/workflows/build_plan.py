@@ -41,14 +41,14 @@ from alexnet_bench.engine.plan import (
     timings_file,
 )
 from alexnet_bench.engine.ranges import SizeRanges
-from alexnet_bench.engine.readback import check_types, count_types
+from alexnet_bench.engine.readback import count_types
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.marking import mark_outputs
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
-from alexnet_bench.workflows.build_steps import Built, ends, is_quantised
+from alexnet_bench.workflows.build_steps import Built, ends, judge_types
 from alexnet_bench.workflows.resolve import ResolvedModel
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         for layer, item, owned in zip(mapped.layers, layers, joined.owned, strict=True)
         if item.multiplies or _has_macs(owned, costs)
     ]
-    _check(task, written, products)
+    notes = _check(task, written, products)
     return Built(
         replace(written, file=plan),
         mapped.layers,
@@ -125,6 +125,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         mapped.macs_attributed_fraction,
         mapped.unattributed,
         built.timing_cache_sha256,
+        notes,
     )
 
 
@@ -155,19 +156,11 @@ def _request(task: Task, network: Path, worker: Worker) -> PlanRequest:
     return plan_request(recipe, network, plan, worker.scratch, profiles=profiles, timings=timings)
 
 
-def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> None:
+def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
     """The types of the layers that multiply; those that no node of the user was found for, too."""
-    precision = task.recipe.precision
-    if precision == TF32:  # leave to round, which small products that are written out make no use of
+    if task.recipe.precision == TF32:  # leave to round, which small products that are written out make no use of
         products = [layer for layer in products if layer.compute_dtype != _UNROUNDED]
-    check_types(
-        precision,
-        products,
-        kept_fp32=written.kept_fp32,
-        is_quantised=is_quantised(task.graph),
-        unable=written.unable,
-        products=[row.name for row in task.costs.rows if row.macs],
-    )
+    return judge_types(task.recipe, task.graph, task.costs, written, products)
 
 
 def _has_macs(owned: Owned, costs: CostTable) -> bool:

@@ -11,6 +11,7 @@ from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo
@@ -20,7 +21,7 @@ from alexnet_bench.engine.loading import is_plan
 from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
-from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, read_back, try_once
+from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, narrowed, read_back, try_once
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -48,6 +49,7 @@ class Built:
         macs_attributed_fraction: share of the user's multiply-adds whose layer is known.
         unattributed: the user's live nodes without a layer.
         timing_cache_sha256: of the timings that kernels were chosen by, None where they are not timed.
+        notes: what a user should know beside that, each a sentence.
     """
 
     written: Written
@@ -56,6 +58,7 @@ class Built:
     macs_attributed_fraction: float | None
     unattributed: tuple[str, ...]
     timing_cache_sha256: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make(
@@ -95,14 +98,7 @@ def make(
         request = load_request(recipe, written.file, graph)
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
-    check_types(
-        recipe.precision,
-        [layer for layer in mapped.layers if layer.macs],
-        kept_fp32=written.kept_fp32,
-        is_quantised=is_quantised(graph),
-        unable=written.unable,
-        products=[row.name for row in costs.rows if row.macs],
-    )
+    notes = judge_types(recipe, graph, costs, written, [layer for layer in mapped.layers if layer.macs])
     for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
@@ -112,7 +108,41 @@ def make(
         count_types(mapped.layers),
         mapped.macs_attributed_fraction,
         mapped.unattributed,
+        notes=notes,
     )
+
+
+def judge_types(
+    recipe: Recipe, graph: Graph, costs: CostTable, written: Written, layers: Sequence[EngineLayerInfo]
+) -> tuple[str, ...]:
+    """Compares the types that layers compute in with what was asked for.
+
+    Args:
+        recipe: that was followed.
+        graph: of the user's model.
+        costs: of that graph.
+        written: what passes left alone.
+        layers: with multiply-adds, as they were read back.
+
+    Returns:
+        What a user should know beside the types, each a sentence.
+
+    Raises:
+        PrecisionError: a layer computes in another type than was asked for.
+    """
+    products = [row.name for row in costs.rows if row.macs]
+    nodes = {node.name: node for node in graph.live_nodes}
+    wide = {name for name in products if any(graph.tensor(read).dtype == "float64" for read in nodes[name].reads)}
+    check_types(
+        recipe.precision,
+        layers,
+        kept_fp32=written.kept_fp32,
+        is_quantised=_is_quantised(graph),
+        unable=written.unable,
+        products=products,
+        wide=wide,
+    )
+    return narrowed(layers, wide)
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
@@ -169,6 +199,6 @@ def _try_end(
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
 
 
-def is_quantised(graph: Graph) -> bool:
+def _is_quantised(graph: Graph) -> bool:
     """Whether a model multiplies bytes."""
     return any(part in node.op_type for node in graph.live_nodes for part in _QUANTISED)

@@ -67,4 +67,5 @@ def passport_of(made: Made, built: Built, folder: Path) -> Passport:
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         refit_sha256=engine_hash(loading.engine_files(weights, made.key), None) if weights else None,
         graph_file_sha256=engine_hash([graph], None) if graph else None,
+        notes=built.notes,
     )
