@@ -77,7 +77,7 @@ def test_a_pass_is_proposed_that_would_help(tmp_path: Path) -> None:
     model = write_node(tmp_path, helper.make_node("LRN", ["x"], ["y"], "norm", size=4), 1, 4, 5, 5)
     with pytest.raises(BackendRefusal) as refused:
         build(model)
-    assert "the pass lower-lrn may help" in refused.value.hint
+    assert "build-engine --pass lower-lrn" in refused.value.hint
 
 
 def test_what_only_the_builder_refuses_has_its_reason(tmp_path: Path) -> None:

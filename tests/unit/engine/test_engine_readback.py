@@ -81,7 +81,7 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     assert "--opset 22" in caught.value.hint
     with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
         _check("bf16", _layer("if", "float32"), unable=reasons)
-    assert "keep_fp32" in caught.value.hint
+    assert "--keep-fp32 NAME" in caught.value.hint
 
 
 def test_a_product_is_not_excused_by_a_kept_node_that_it_is_fused_with() -> None:

@@ -34,6 +34,7 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.report.engines import print_passport
 from alexnet_bench.workflows import build, build_steps
+from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.resolve import resolve
 
 _ORT = "onnxruntime-cpu"
@@ -250,6 +251,9 @@ def test_a_model_that_changes_while_it_is_built_gives_no_engine(
         (BuildOptions(backend=_ORT, profiles=[{"input": ((1, 1), (1, 1), (1 << 31, 1))}]), "2147483648 is no size"),
         (BuildOptions(backend="none"), "unknown backend"),
         (BuildOptions(timeout_s=-1.0), "no time to wait"),
+        (BuildOptions(backend=_ORT, passes=["fp16"]), "the pass fp16 comes with its precision"),
+        (BuildOptions(backend=_ORT, passes=["odd"]), "there is no pass named odd"),
+        (BuildOptions(backend=_ORT, keep_fp32=["conv2"]), "there is no such pass"),
     ],
 )
 def test_options_that_cannot_be_followed(options: BuildOptions, message: str) -> None:
@@ -263,6 +267,27 @@ def test_optimising_can_be_asked_for_and_left_out() -> None:
     added = build_engine("lenet-5", options=BuildOptions(backend=_ORT, recipe="fp32", optimize=True))
     assert added.passes == tuple(build_engine("lenet-5", options=BuildOptions(backend=_ORT)).passes)
     assert "lower-lrn" in added.passes
+
+
+@pytest.mark.parametrize(
+    ("options", "passes", "kept"),
+    [
+        (BuildOptions(recipe="bf16", passes=["lower-lrn", "recompose"]), "fold-constants recompose fold-batchnorm", ""),
+        (BuildOptions(recipe="bf16", passes=["lower-lrn"], optimize=False, keep_fp32=["a", "a"]), "", "a"),
+    ],
+)
+def test_passes_and_what_to_keep_come_beside_those_of_the_recipe(options: BuildOptions, passes: str, kept: str) -> None:
+    """Added passes come behind those that make the graph faster, and before those that narrow its types."""
+    recipe, _ = choose_recipe(replace(options, backend=_ORT))
+    assert recipe.passes == (*passes.split(), "lower-lrn", "bf16")
+    assert recipe.keep_fp32 == tuple(kept.split())
+
+
+def test_an_added_pass_is_applied() -> None:
+    options = BuildOptions(backend=_ORT, recipe="fp32", passes=["lower-lrn"])
+    passport = build_engine("alexnet-2012", options=options)
+    assert passport.passes == ("lower-lrn",)
+    assert "LRN" not in {node.op_type for node in open_model(Path(passport.path)).proto.graph.node}
 
 
 @pytest.mark.parametrize("backend", [_ORT, "openvino"])

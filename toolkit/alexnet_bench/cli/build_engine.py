@@ -36,6 +36,16 @@ def build_engine(
         bool | None,
         typer.Option("--optimize/--no-optimize", help="Make the graph faster first; default: as the recipe says."),
     ] = None,
+    added: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pass", metavar="NAME", help="Pass to apply beside the recipe's (docs/passes.md); may be repeated."
+        ),
+    ] = None,
+    keep_fp32: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE|OP", help="What fp16 or bf16 leaves in float32; may be repeated."),
+    ] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Fix the batch; default: as in the model.")] = None,
     shape: Annotated[
         list[str] | None,
@@ -108,6 +118,8 @@ def build_engine(
         backend=backend,
         precision=precision,
         optimize=optimize,
+        passes=added or (),
+        keep_fp32=keep_fp32 or (),
         batch=batch,
         shapes=shapes,
         profiles=options.profiles(least or [], usual or [], largest or []),

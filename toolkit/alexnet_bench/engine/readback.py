@@ -20,7 +20,7 @@ COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "fl
 _BYTES = ("int8", "uint8")
 _WIDE = "float64"
 _MOST_NAMED = 12
-_OR_KEEP = "; or name the nodes in the recipe's keep_fp32"
+_OR_KEEP = "; or keep the nodes in float32: build-engine --keep-fp32 NAME"
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.keep_fp32 and not set(recipe.passes).intersection(PRECISION_PASSES):
         raise UsageError(
             "keep_fp32 says what a pass to a narrower type leaves alone, and there is no such pass",
-            f"add one to passes: {' or '.join(PRECISION_PASSES)}",
+            f"give --precision {' or '.join(PRECISION_PASSES)}, or a recipe with that among its passes",
         )
     if wrong := [name for name in recipe.passes if name in PRECISION_PASSES and name != recipe.precision]:
         raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")

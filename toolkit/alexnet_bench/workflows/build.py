@@ -44,6 +44,8 @@ class BuildOptions:
         backend: name in the registry, None for the recipe's, else the first that works here.
         precision: "fp32", "fp16" or "bf16"; None takes the recipe's.
         optimize: whether to apply the passes that make a graph faster; None as the recipe says.
+        passes: to apply beside those, before any that narrows types.
+        keep_fp32: nodes or operators that a pass to a narrower type leaves alone, beside those of the recipe.
         batch: fixes the batch; several leave it open from the smallest to the largest, and the first is tried first.
         shapes: fixes the sizes of inputs, by name.
         profiles: ranges of sizes in place of the recipe's, one for each optimisation profile: the least, the usual and
@@ -60,6 +62,8 @@ class BuildOptions:
     backend: str | None = None
     precision: str | None = None
     optimize: bool | None = None
+    passes: Sequence[str] = ()
+    keep_fp32: Sequence[str] = ()
     batch: int | Sequence[int] | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
     profiles: Sequence[Mapping[str, Sequence[Sequence[int]]]] = ()

@@ -51,10 +51,11 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
     recipe = named or _usual(backend.name, options.precision or DEFAULT_PRECISION, workspace)
     if recipe.precision == "tf32" and backend.name in _PROCESSORS:
         raise UsageError(f"{backend.name} runs on the processor, which has no tf32", "give --precision fp32 or bf16")
-    faster = _with_passes(recipe, options.optimize, backend.name, workspace)
+    faster = _with_passes(recipe, options, backend.name, workspace)
     told = msgspec.structs.replace(
         faster,
         backend=backend.name,
+        keep_fp32=tuple(dict.fromkeys((*faster.keep_fp32, *options.keep_fp32))),
         settings={**faster.settings, **(options.settings or {})},
         plugins=found_plugins([*faster.plugins, *(Plugin(str(path)) for path in options.plugins)]),
     )
@@ -103,16 +104,24 @@ def _check_agreement(recipe: Recipe, options: BuildOptions) -> None:
         )
 
 
-def _with_passes(recipe: Recipe, optimize: bool | None, backend: str, workspace: Path | None) -> Recipe:
-    """The recipe without the passes that make a graph faster, or with those of its backend's recipe for fp32."""
-    if optimize is None:
-        return recipe
+def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace: Path | None) -> Recipe:
+    """The recipe without the passes that make a graph faster, or with those of its backend's recipe for fp32.
+
+    Passes that are given by name come in either way, behind those and before any that narrows types.
+    """
+    narrowing = next((name for name in options.passes if name in PRECISION_PASSES), None)
+    if narrowing is not None:
+        raise UsageError(f"the pass {narrowing} comes with its precision", f"give --precision {narrowing}")
     types = tuple(name for name in recipe.passes if name in PRECISION_PASSES)
     faster = tuple(name for name in recipe.passes if name not in PRECISION_PASSES)
-    if optimize and not faster:
+    if options.optimize is False:
+        faster = ()
+    if options.optimize and not faster:
         usual = _usual(backend, DEFAULT_PRECISION, workspace)
         faster = tuple(name for name in usual.passes if name not in PRECISION_PASSES)
-    return msgspec.structs.replace(recipe, passes=(*faster, *types) if optimize else types)
+    if options.optimize is None and not options.passes:
+        return recipe
+    return msgspec.structs.replace(recipe, passes=tuple(dict.fromkeys((*faster, *options.passes, *types))))
 
 
 def _with_profiles(recipe: Recipe, options: BuildOptions) -> Recipe:

@@ -82,7 +82,7 @@ def _hint(operator: str, reason: str) -> str:
     if helps == "fp16":
         return "build it with --precision fp16, or for newer cards alone (setting compute_capability)"
     if helps:
-        return f"the pass {helps} may help: name it in the passes of a recipe (docs/engines.md), and give --recipe"
+        return f"the pass {helps} may help: build-engine --pass {helps}"
     if operator and _UNKNOWN.search(reason):
         return "a library of plugins may have this operator: --plugins FILE; or build it for another backend"
     return "build it for another backend: alexnet-bench doctor lists them"
