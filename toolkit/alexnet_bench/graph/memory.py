@@ -54,9 +54,11 @@ def _inside(graph: Graph, node: Node) -> int:
     What a body returns are those outputs, and so are not counted again; but where the size of these is unknown, as
     often for a Loop, they did not count outside.
     """
+    if not node.bodies:
+        return 0
     outside = sum(graph.tensor(name).size_bytes or 0 for name in node.writes)
     peaks = (analyse(body).peak_bytes - min(outside, _returned(body)) for _, body in node.bodies)
-    return max(0, *peaks, 0)
+    return max(0, *peaks)
 
 
 def _returned(body: Graph) -> int:
