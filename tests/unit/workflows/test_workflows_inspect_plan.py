@@ -88,6 +88,7 @@ def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
     assert (found.model, found.batch, found.shapes) == ("lenet-5", 1, {"input": (1, 1, 32, 32)})
     assert [line.device for line in found.predicted] == ["rtx-4090", "gtx-580"]
     assert found.predicted[0].latency_s == pytest.approx(sum(layer.predicted[0].time_s or 0 for layer in found.layers))
+    assert "other-model" not in _codes(found)
     assert {"not-in-files", "unattributed"} <= set(_codes(found))  # the batch is open in the log; flatten is no layer
     given = inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
     assert sum(layer.macs or 0 for layer in given.layers) == 8 * _LENET_MACS
@@ -122,6 +123,8 @@ def test_layers_of_another_model_are_not_attributed(plan: Path, tmp_path: Path) 
     assert {layer.onnx_nodes for layer in found.layers} == {()}
     assert found.predicted[0].latency_s is None
     assert "unattributed" in _codes(found)
+    (said,) = [warning for warning in found.warnings if warning.code == "other-model"]
+    assert said.message.startswith("0 of the ")
 
 
 def test_an_inspection_is_shown_again(plan: Path, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _counted(
     )
     return _with_warnings(
         found,
-        *plan_cautions.of_names(named),
+        *plan_cautions.of_names(named, case.graph),
         *plan_cautions.of_types(layers),
         *(() if batch_is_known else (_no_batch(),)),
         *case.cautions,

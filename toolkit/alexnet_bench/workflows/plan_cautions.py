@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alexnet_bench.core.engine_layers import NamedLayer
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.inspection import InspectedLayer
 from alexnet_bench.core.profile import Caution, LayerProfile
 from alexnet_bench.core.text import plural, printable
 
+_MOST = 0.5
+"""Of the nodes that layers name; passes of TensorRT's parser add some of their own."""
 
-def of_names(layers: Sequence[NamedLayer]) -> Iterator[Caution]:
-    """How the nodes of layers were found, and what is not told of their types."""
+
+def of_names(layers: Sequence[NamedLayer], graph: Graph | None = None) -> Iterator[Caution]:
+    """How the nodes of layers were found, and what is not told of their types.
+
+    Args:
+        layers: of the engine.
+        graph: of the model that is said to be the engine's; None where none is.
+    """
+    if graph is not None:
+        yield from _of_model(layers, graph)
     if any(layer.is_by_name for layer in layers):
         yield Caution(
             "by-name",
@@ -31,6 +42,20 @@ def of_names(layers: Sequence[NamedLayer]) -> Iterator[Caution]:
             f"an engine does not tell whether its float32 products round to TF32: {plural(len(products), 'layer')}, "
             f"{printable(products[0].name, 200)} first",
             "TensorRT allows it unless told not to (trtexec --noTF32)",
+        )
+
+
+def _of_model(layers: Sequence[NamedLayer], graph: Graph) -> Iterator[Caution]:
+    """A model most of whose nodes the engine does not know."""
+    named = {name for layer in layers for name in layer.nodes}
+    known = named.intersection(node.name for node in graph.nodes)
+    if len(known) < _MOST * len(named):
+        stranger = min(named - known)
+        yield Caution(
+            "other-model",
+            f"{len(known)} of the {plural(len(named), 'node')} that its layers name are in the model "
+            f"{printable(graph.name, 200)}, {printable(stranger, 200)} is not: it seems to be another model",
+            "give --model the one that the engine was built from",
         )
 
 

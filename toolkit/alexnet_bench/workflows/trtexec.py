@@ -96,7 +96,7 @@ def _counted(
         environment=environment(),
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
-            *plan_cautions.of_names(named),
+            *plan_cautions.of_names(named, case.graph),
             *plan_cautions.of_types(layers),
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
