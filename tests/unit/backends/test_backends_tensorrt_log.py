@@ -191,3 +191,22 @@ def _graph() -> Graph:
     )
     nodes = (*nodes, Node("add", "Add", "", (), ("a",), {}))
     return Graph("g", nodes, (), (), {}, frozenset(), {}, frozenset(), 17, 8, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "usual"),
+    [
+        (
+            "[I] Input build shape (profile 0): images=1x3x640x640+3x3x640x640+10x3x640x640",
+            {"images": (3, 3, 640, 640)},
+        ),
+        ("[I] Input build shape: a=b=32x128+32x128+32x128", {"a=b": (32, 128)}),
+        ("[I] Input build shape: n=1+2+4\r", {"n": (2,)}),
+        ("[I] Input build shape (profile 1): x=1+2+4", {}),
+        ("[I] Input build shapes: model", {}),
+        ("[I] Input calibration shape : x=1+2+4", {}),
+    ],
+)
+def test_sizes_that_trtexec_was_given_are_those_of_the_first_profile(line: str, usual: dict[str, object]) -> None:
+    text = f"{line}\n{(_DATA / 'lenet-5.build.log').read_text()}"
+    assert parse_layer_log(text).usual == usual

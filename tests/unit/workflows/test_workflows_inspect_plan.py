@@ -95,6 +95,23 @@ def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
     assert (given.batch, "not-in-files" in _codes(given)) == (8, False)
 
 
+def test_a_log_of_trtexec_tells_the_sizes_too(plan: Path, tmp_path: Path) -> None:
+    """The first lines as trtexec writes them, in front of the log of a real build with an open batch."""
+    log = tmp_path / "trtexec.log"
+    options = "".join(
+        f"[06/17/2025-18:44:33] [I] Input build shape (profile {at}): input=1x1x32x32+{usual}x1x32x32+64x1x32x32\n"
+        for at, usual in enumerate((16, 32))
+    )
+    log.write_text(options + _LOG.read_text())
+    found = inspect(plan, known=Known(model="lenet-5", layer_info=log))
+    assert (found.batch, found.shapes) == (16, {"input": (16, 1, 32, 32)})
+    assert sum(layer.macs or 0 for layer in found.layers) == 16 * _LENET_MACS
+    assert "not-in-files" not in _codes(found)
+    assert inspect(plan, known=Known(layer_info=log)).batch == 16
+    asked = Known(model="lenet-5", layer_info=log, shapes={"input": (8, 1, 32, 32)})
+    assert inspect(plan, known=asked).batch == 8
+
+
 @pytest.mark.parametrize("ending", [".layers.json", ".graph.json"])
 def test_layer_info_beside_it_is_found(plan: Path, tmp_path: Path, ending: str) -> None:
     beside = plan.with_name(plan.name + ending)

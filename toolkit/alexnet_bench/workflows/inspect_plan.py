@@ -90,7 +90,7 @@ def inspect_plan(path: Path, known: Known, budgets: Sequence[Budget]) -> Inspect
     )
     if told.info is None:
         return _with_warnings(inspection, _no_layers(told.why_not))
-    info = LayerInfo(of_first_profile(told.info.layers), told.info.bindings)
+    info = replace(told.info, layers=of_first_profile(told.info.layers))
     infos, sizes = timed_infos(None, info), sizes_of(info, known.shapes, None)
     if known.model is None:
         return _bare(inspection, infos, sizes)

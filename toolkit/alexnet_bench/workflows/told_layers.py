@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanTensor
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
@@ -37,12 +37,21 @@ def sizes_of(info: LayerInfo | None, given: Mapping[str, Sequence[int]] | None, 
     """The inputs by what is told of the layers, which what was given on the command line goes before."""
     made = {tensor.name for layer in (info.layers if info else ()) for tensor in layer.outputs}
     read = {tensor.name: tensor for layer in (info.layers if info else ()) for tensor in reversed(layer.inputs)}
-    inputs = tuple(read[name] for name in (info.bindings if info else ()) if name in read and name not in made)
+    names = (name for name in (info.bindings if info else ()) if name in read and name not in made)
+    inputs = tuple(_settled(read[name], info.usual.get(name) if info else None) for name in names)
     told = Sizes(inputs, {}, None).inputs
     if batch is not None or given:
         return Sizes(inputs, dict(given or {}), batch, is_asked=True)
     first = next(iter(told.values()), ())
     return Sizes(inputs, told, first[0] if first and first[0] > 0 else None)
+
+
+def _settled(tensor: PlanTensor, usual: tuple[int, ...] | None) -> PlanTensor:
+    """An input with the sizes that the engine is made for, where it leaves some open."""
+    if usual is None or tensor.sizes is None or len(usual) != len(tensor.sizes):
+        return tensor
+    fits = all(size in (-1, made_for) for size, made_for in zip(tensor.sizes, usual, strict=True))
+    return replace(tensor, sizes=usual) if fits else tensor
 
 
 def count_told(model: str, sizes: Sizes) -> tuple[Counted, bool]:

@@ -30,6 +30,11 @@ _BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
 _END = re.compile(r"\n[^\S\n]*\nI/O Tensors:")
 _BLANK = re.compile(r"\n[^\S\n]*(?:\n|$)")
 """What ends the layers: the next section, else an empty line, which a name may hold, too."""
+_BUILT_FOR = re.compile(
+    r"Input build shape(?: \(profile 0\))?: (?P<name>.+)=(?P<min>\d[\dx]*)\+(?P<opt>\d[\dx]*)\+(?P<max>\d[\dx]*)\s*$",
+    re.MULTILINE,
+)
+"""trtexec writes its options first: the sizes of each input in each optimisation profile, whose number 8.x left out."""
 _NEXT = re.compile(r"\n(?=Name: )")
 
 
@@ -77,7 +82,11 @@ def parse_layer_log(text: str) -> LayerInfo:
         raise ValueError(f"nothing follows the line {FIRST_LINE!r}")
     layers = tuple(map(_layer, _NEXT.split(listed)))
     below = text[end.start() :] if end else ""
-    return LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)))
+    usual = {
+        match["name"]: tuple(int(size) for size in match["opt"].split("x") if size)
+        for match in _BUILT_FOR.finditer(text, 0, begin.start())
+    }
+    return LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)), usual)
 
 
 def _layer(entry: str) -> PlanLayer:

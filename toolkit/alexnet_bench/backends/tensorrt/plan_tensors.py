@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 
 _NODE = re.compile(r"\[ONNX Layer: (.*)\]", re.DOTALL)
@@ -69,10 +70,17 @@ class PlanLayer:
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """All layers in execution order, and the names of the engine's inputs and outputs, where they are told."""
+    """All layers in execution order, and what else is told.
+
+    Attributes:
+        layers: of the engine.
+        bindings: names of its inputs and outputs.
+        usual: the sizes that it is made for, by input: `opt` of its first optimisation profile.
+    """
 
     layers: tuple[PlanLayer, ...]
     bindings: tuple[str, ...] = ()
+    usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def dtype_name(said: str) -> str:
