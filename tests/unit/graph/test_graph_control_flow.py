@@ -109,8 +109,19 @@ def test_a_branch_for_other_sizes_is_not_the_one_taken(tmp_path: Path) -> None:
     unfit = body("t", [product("x", "t1", "tall"), product("t1", "t2")], "t2", [TALL])
     fits = body("e", [product("x", "e1")], "e1")
     for branches in ((unfit, fits), (fits, unfit)):
-        (row,) = branch(tmp_path, *branches).rows
+        table = branch(tmp_path, *branches)
+        (row,) = table.rows
         assert (row.macs, row.assumed) == (256, "the branch whose shapes fit is taken")
+        assert row.output_shapes == ((4, 8),)
+        assert (table.params, table.weight_bytes) == (64, 256)
+
+
+def test_branches_that_differ_in_anything_are_said_to(tmp_path: Path) -> None:
+    """Neither multiplies; one takes exponentials, the other only moves."""
+    moves = body("t", [helper.make_node("Transpose", ["x"], ["t1"], perm=[0, 1])], "t1")
+    works = body("e", [helper.make_node("Exp", ["x"], ["e1"])], "e1")
+    (row,) = branch(tmp_path, moves, works).rows
+    assert (row.transcendentals, row.assumed) == (32, "the larger branch is taken")
 
 
 def test_branches_that_all_contradict_themselves_are_not_counted(tmp_path: Path) -> None:
@@ -286,6 +297,58 @@ def test_a_condition_may_end_a_loop(
     first = None if start is None else value("first", start)
     row = looped(tmp_path, turn([TIMES_SQUARE], condition=condition), start=first).rows[0]
     assert (row.macs, row.assumed) == (turns * 5 * 256, assumed)
+
+
+@pytest.mark.parametrize(
+    ("condition", "macs", "assumed"), [(MAYBE, 5 * 256, "one turn of the loop"), (ALWAYS, (2**63 - 1) * 5 * 256, "")]
+)
+def test_a_number_of_turns_that_no_run_reaches_is_no_bound(
+    tmp_path: Path, condition: NodeProto, macs: int, assumed: str
+) -> None:
+    """As torch writes `while`; a loop that nothing ends is as long as it says."""
+    endless = helper.make_node("Constant", [], ["n"], value=value("", 2**63 - 1))
+    table = looped(tmp_path, turn([TIMES_SQUARE], condition=condition), endless)
+    row = next(row for row in table.rows if row.name == "the_loop")
+    assert (row.macs, row.assumed) == (macs, assumed)
+
+
+@pytest.mark.parametrize(("condition", "shape"), [(ALWAYS, (5, 5, 16)), (MAYBE, ())])
+def test_what_a_loop_stacks_has_a_shape_where_its_turns_are_sure(
+    tmp_path: Path, condition: NodeProto, shape: tuple[int, ...]
+) -> None:
+    inner = turn([TIMES_SQUARE, helper.make_node("Relu", ["next"], ["each"])], condition=condition)
+    inner.output.append(tensor("each", None))
+    loop = helper.make_node("Loop", ["n", "", "x"], ["made", "stacked"], "the_loop", body=inner)
+    square = helper.make_node("MatMul", ["stacked", "square"], ["y"], "behind")
+    table = costs(tmp_path, [loop, square], [tensor("x", [5, 16])], SQUARE, FIVE)
+    assert table.rows[0].output_shapes == ((5, 16), shape)
+    assert table.rows[1].macs == (5 * 5 * 16 * 16 if shape else None)
+
+
+def test_a_body_holds_what_it_reads_and_nothing_else(tmp_path: Path) -> None:
+    """Else thousands of branches would each hold the whole graph around them."""
+    chain = [product("x" if not at else f"x{at - 1}", f"x{at}") for at in range(20)]
+    node = helper.make_node(
+        "If",
+        ["c"],
+        ["y"],
+        "the_if",
+        then_branch=body("t", [product("x3", "t1")], "t1"),
+        else_branch=body("e", [helper.make_node("Identity", ["x7"], ["e1"])], "e1"),
+    )
+    graph = helper.make_graph(
+        [*chain, node],
+        "g",
+        [tensor("c", [], TensorProto.BOOL), tensor("x", [4, 8])],
+        [tensor("y", None), tensor("x19", None)],
+        [WEIGHT],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    bodies = dict(build_graph(open_model(tmp_path / "m.onnx"), name="m").nodes[-1].bodies)
+    assert bodies["then_branch"].tensors.keys() == {"x3", "w", "t1"}
+    assert bodies["else_branch"].tensors.keys() == {"x7", "e1"}
+    assert bodies["then_branch"].constants == {"w"}
 
 
 def test_the_state_of_a_scan_takes_the_shape_of_its_initial_value(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import msgspec
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph import liveness, naming
 from alexnet_bench.graph.convert import (
+    attribute_value,
+    captured_names,
     graph_outputs,
     initialisers_of,
     integer_values,
@@ -28,8 +30,16 @@ MAX_DEPTH = 20
 TURNS = "turns of the loop"
 """What is known of a Loop's turns: an attribute of two integers, the largest number, and 1 if it cannot end earlier."""
 
+MAX_TURNS = 1 << 31
+"""Where a condition ends a Loop, more turns are no bound: torch writes a while loop with 2^63 - 1 of them."""
+
 TAKEN = "branch taken"
 """What is known of an If: an attribute, the name of the branch that its condition leads to."""
+
+FITTING = "branch that fits"
+"""What follows of an If where that is not known: an attribute, the name of its one branch whose shapes can be."""
+
+_FOUND_OUT = (TURNS, TAKEN, FITTING)
 
 
 def attach(
@@ -61,36 +71,37 @@ class _Scope:
 
 
 def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
-    taken = next((item.s for item in proto.attribute if item.name == TAKEN), None)
+    taken = next((item.s for item in proto.attribute if item.name in (TAKEN, FITTING)), None)
     bodies = tuple(
         (attribute.name, _body(attribute.g, f"{node.name}/{attribute.name}", scope))
         for attribute in proto.attribute
         if attribute.HasField("g") and taken in (None, attribute.name.encode())
     )
-    attributes = {name: value for name, value in node.attributes.items() if name != TURNS}
-    attributes |= {item.name: tuple(item.ints) for item in proto.attribute if item.name == TURNS}
+    attributes = {name: value for name, value in node.attributes.items() if name not in _FOUND_OUT}
+    attributes |= {item.name: attribute_value(item) for item in proto.attribute if item.name in _FOUND_OUT}
     return msgspec.structs.replace(node, bodies=bodies, attributes=attributes)
 
 
 def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:
-    """A subgraph; what it captures it sees under the name that it has outside."""
-    outer = scope.graph
+    """A subgraph; what it captures it sees under the name that it has outside, and nothing else from there."""
+    outer, captured = scope.graph, captured_names(proto)
     names = [f"{path}/{name}" for name in naming.identities(proto)]
     nodes = [node_from_proto(item, name) for item, name in zip(proto.node, names, strict=True)]
     inputs, outputs, own = required_inputs(proto), graph_outputs(proto), initialisers_of(proto)
-    ordered = liveness.topological_order(nodes, known=scope.visible.union(own, inputs), outputs=outputs)
-    constants = liveness.constant_tensors(ordered, own | (outer.constants - set(inputs)))
+    visible = scope.visible & captured
+    ordered = liveness.topological_order(nodes, known=visible.union(own, inputs), outputs=outputs)
+    constants = liveness.constant_tensors(ordered, own | ((outer.constants & captured) - set(inputs)))
     graph = Graph(
         name=path,
         nodes=ordered,
         inputs=inputs,
         outputs=outputs,
-        tensors={**outer.tensors, **tensors_of(proto)},
+        tensors={name: outer.tensors[name] for name in captured if name in outer.tensors} | tensors_of(proto),
         constants=constants,
-        integers={**outer.integers, **integer_values(proto)},
+        integers={name: outer.integers[name] for name in captured if name in outer.integers} | integer_values(proto),
         live=liveness.live_nodes(ordered, outputs, constants),
         opset=outer.opset,
         ir_version=outer.ir_version,
         sha256=outer.sha256,
     )
-    return attach(graph, dict(zip(names, proto.node, strict=True)), scope.visible, scope.depth + 1)
+    return attach(graph, dict(zip(names, proto.node, strict=True)), visible, scope.depth + 1)

@@ -11,7 +11,7 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
-from alexnet_bench.graph.bodies import TURNS
+from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
 from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
 
 Count = Callable[[Graph], CostTable]
@@ -27,16 +27,16 @@ def formula_of(node: Node, count: Count) -> Formula | None:
 def work_of(count: Count, op: Operation) -> Work:
     """If counts as the branch that its condition leads to, Loop and Scan as their body times the number of turns.
 
-    An If whose condition is not known counts as its larger branch; one for other sizes, whose shapes contradict each
-    other, is not the one taken. A Loop that a condition may end counts at its most turns, one without a known limit as
-    one turn; what was assumed is said.
+    An If whose condition is not known counts as its larger branch, or as the one whose shapes do not contradict each
+    other. A Loop that a condition may end counts at its most turns, one without a known limit as one turn; what was
+    assumed is said.
 
     Raises:
         UnknownShape: a node of a body cannot be counted, or its shapes contradict each other.
     """
     node = op.node
     if node.op_type == "If":
-        return _larger_branch([body for _, body in node.bodies], count)
+        return _larger_branch(op, [_sum(body, count) for _, body in node.bodies])
     body = _sum(node.bodies[0][1], count)
     turns, sure = _trip_count(op) if node.op_type == "Loop" else (_scan_length(op), True)
     if turns is None:
@@ -45,24 +45,22 @@ def work_of(count: Count, op: Operation) -> Work:
     return work if sure else replace(work, assumed=f"at most {plural(turns, 'turn')} of the loop")
 
 
-def _larger_branch(branches: Sequence[Graph], count: Count) -> Work:
-    possible = [branch for branch in branches if not _contradiction(branch)]
-    works = [_sum(branch, count) for branch in possible or branches]
-    largest = max(works, key=lambda work: (work.macs, work.flop, work.bytes_read or 0))
-    if len(possible) < len(branches):
+def _larger_branch(op: Operation, branches: Sequence[Work]) -> Work:
+    largest = max(branches, key=_size)
+    if op.attribute(FITTING) is not None:
         return replace(largest, assumed="the branch whose shapes fit is taken")
-    differ = len({(work.macs, work.flop) for work in works}) > 1
+    differ = len(set(map(_size, branches))) > 1
     return replace(largest, assumed="the larger branch is taken" if differ else largest.assumed)
 
 
-def _contradiction(body: Graph) -> str:
-    return contradictions.first(body.live_nodes, body.tensors)
+def _size(work: Work) -> tuple[int, ...]:
+    return work.macs, work.flop, work.transcendentals, (work.bytes_read or 0) + (work.bytes_written or 0)
 
 
 def _sum(body: Graph, count: Count) -> Work:
     if not body.outputs:
         raise UnknownShape("a graph inside it has no outputs")
-    contradiction = _contradiction(body)
+    contradiction = contradictions.first(body.live_nodes, body.tensors)
     if contradiction:
         raise UnknownShape(f"shapes inside it contradict each other at {contradiction}")
     costs = count(body)
@@ -96,7 +94,7 @@ def _trip_count(op: Operation) -> tuple[int | None, bool]:
     if len(known) == 2:
         return known[0], bool(known[1])
     values = op.constant(0)
-    return (values[0], values[0] == 0) if len(values) == 1 and values[0] >= 0 else (None, False)
+    return (values[0], values[0] == 0) if len(values) == 1 and 0 <= values[0] <= MAX_TURNS else (None, False)
 
 
 def _scan_length(op: Operation) -> int | None:

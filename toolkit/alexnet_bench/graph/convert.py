@@ -35,7 +35,7 @@ def node_from_proto(proto: NodeProto, identity: str) -> Node:
         outputs=tuple(proto.output),
         attributes={item.name: attribute_value(item) for item in attributes},
         has_subgraph=bool(inner),
-        captured=tuple(sorted({name for graph in inner for name in _captured(graph)})) if inner else (),
+        captured=tuple(sorted({name for graph in inner for name in captured_names(graph)})) if inner else (),
     )
 
 
@@ -168,7 +168,7 @@ def _integers(proto: TensorProto) -> tuple[int, ...] | None:
         return None
 
 
-def _captured(graph: GraphProto) -> set[str]:
+def captured_names(graph: GraphProto) -> set[str]:
     """Names that a subgraph reads and does not make itself."""
     made = {info.name for info in graph.input} | initialisers_of(graph)
     read: set[str] = set()
@@ -176,6 +176,6 @@ def _captured(graph: GraphProto) -> set[str]:
         read.update(node.input)
         made.update(node.output)
         for inner in subgraphs(node):
-            read.update(_captured(inner))
+            read.update(captured_names(inner))
     read.update(info.name for info in graph.output)
     return read - made - {""}

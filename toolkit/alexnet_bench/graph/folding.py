@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph import contrib
-from alexnet_bench.graph.bodies import MAX_DEPTH, TAKEN, TURNS
-from alexnet_bench.graph.convert import initialisers_of, tensor_from_info, tensors_of
+from alexnet_bench.graph import contradictions, contrib
+from alexnet_bench.graph.bodies import FITTING, MAX_DEPTH, MAX_TURNS, TAKEN, TURNS
+from alexnet_bench.graph.convert import captured_names, initialisers_of, node_from_proto, tensor_from_info, tensors_of
 from alexnet_bench.graph.walk import subgraphs
 
 if TYPE_CHECKING:
@@ -111,13 +111,21 @@ class _Walk:
         branches = {item.name: item.g for item in node.attribute if item.HasField("g")}
         condition = self._number(node.input[0]) if node.input else None
         taken = "" if condition is None else "then_branch" if condition else "else_branch"
-        graphs = [branches[taken]] if taken in branches else list(branches.values())
-        walks = [self._inside(graph, {}) for graph in graphs]
-        for made, *ends in zip(node.output, *(graph.output for graph in graphs), strict=False):
-            found = [walk.tensors.get(end.name, Tensor("")) for walk, end in zip(walks, ends, strict=True)]
+        possible = {taken: branches[taken]} if taken in branches else branches
+        walks = {name: self._inside(graph, {}) for name, graph in possible.items()}
+        fitting = [name for name, walk in walks.items() if not walk.contradiction(possible[name])] or list(walks)
+        ends = zip(node.output, *(possible[name].output for name in fitting), strict=False)
+        for made, *infos in ends:
+            found = [walks[name].tensors.get(info.name, Tensor("")) for name, info in zip(fitting, infos, strict=True)]
             if len({(tensor.dtype, tensor.shape) for tensor in found}) == 1:
                 self._fill({made: found[0]})
         _note(node, TAKEN, taken if taken in branches else None)
+        _note(node, FITTING, fitting[0] if len(fitting) < len(walks) else None)
+
+    def contradiction(self, graph: GraphProto) -> str:
+        """Which node of a graph that was walked cannot be, and why; "" where all can."""
+        nodes = (node_from_proto(node, node.name or node.op_type) for node in graph.node)
+        return contradictions.first(nodes, self.tensors)
 
     def _enter_loop(self, node: NodeProto, body: GraphProto) -> None:
         """Takes the shapes of the initial values for those of every turn, if a turn leaves them as they are."""
@@ -134,7 +142,8 @@ class _Walk:
                 body.CopyFrom(turn)
                 self._fill({made: seeds[inside] for _, inside, _, made in carried if inside in seeds})
                 if node.op_type == "Loop":
-                    self._note_turns(node, body, walk)
+                    turns = self._note_turns(node, body, walk)
+                    self._fill(self._stacked(node, body, walk, turns))
                 return
 
     def ends_as(self, name: str, start: Tensor) -> bool:
@@ -163,10 +172,11 @@ class _Walk:
         inner = tensors_of(graph)
         own = {info.name for info in graph.input} | initialisers_of(graph)
         made = {name for node in graph.node for name in node.output if name}
-        seen = {name: tensor for name, tensor in self.tensors.items() if name not in made}
+        captured = captured_names(graph)
+        seen = {name: self.tensors[name] for name in captured if name in self.tensors}
         seen |= {name: inner[name] for name in own}
         walk = _Walk({**seen, **seeds}, self._opsets, self._symbols, self._depth + 1)
-        walk._values = {name: value for name, value in self._values.items() if name not in own | made}
+        walk._values = {name: self._values[name] for name in captured if name in self._values}
         walk._declared = {name: _bound(tensor, self._symbols) for name, tensor in inner.items() if name in made}
         walk.follow(graph)
         walk._write(graph, made)
@@ -181,8 +191,23 @@ class _Walk:
             if self._sizes(info.name) is not None:
                 info.type.CopyFrom(self._type(info.name))
 
-    def _note_turns(self, node: NodeProto, body: GraphProto, walk: _Walk) -> None:
-        """Leaves with a Loop its largest number of turns, where that is known, and whether it can end earlier."""
+    def _stacked(self, node: NodeProto, body: GraphProto, walk: _Walk, turns: int | None) -> dict[str, Tensor]:
+        """What a Loop makes of a value from each turn, where the number of turns is known."""
+        states = max(len(node.input) - 2, 0)
+        pairs = zip(node.output[states:], body.output[states + 1 :], strict=False)
+        found = {made: walk.tensors.get(info.name, Tensor("")) for made, info in pairs}
+        return {
+            made: Tensor(made, tensor.dtype, (turns, *tensor.sizes))
+            for made, tensor in found.items()
+            if turns is not None and tensor.dtype and tensor.sizes is not None
+        }
+
+    def _note_turns(self, node: NodeProto, body: GraphProto, walk: _Walk) -> int | None:
+        """Leaves with a Loop its largest number of turns, where that is known, and whether it can end earlier.
+
+        Returns:
+            the number of turns, where it cannot end earlier.
+        """
         begins = self._number(node.input[1]) if len(node.input) > 1 and node.input[1] else 1
         again = begins if _keeps_condition(body) else walk._number(body.output[0].name if body.output else "")
         most = self._number(node.input[0]) if node.input else None
@@ -191,7 +216,10 @@ class _Walk:
         elif begins is not None and again == 0 and most is not None:
             most = min(most, 1)
         sure = begins == 0 or (begins is not None and again is not None)
-        _note(node, TURNS, [most, int(sure)] if most is not None and most >= 0 else None)
+        if most is not None and (most < 0 or (most > MAX_TURNS and not sure)):
+            most = None
+        _note(node, TURNS, None if most is None else [most, int(sure)])
+        return most if sure else None
 
     def _number(self, name: str) -> int | None:
         value = self._values.get(name)
