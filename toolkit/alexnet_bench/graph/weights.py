@@ -24,7 +24,14 @@ _QUANTISED: dict[tuple[str, str], tuple[int, ...]] = {
     (MICROSOFT, "MatMulNBits"): (1, 5),
     (MICROSOFT, "QAttention"): (1, 2),
     (MICROSOFT, "DynamicQuantizeLSTM"): (1, 2, 3),
+    (MICROSOFT, "QLinearAdd"): (0, 3),
+    (MICROSOFT, "QLinearMul"): (0, 3),
+    (MICROSOFT, "QLinearWhere"): (1, 4),
+    (MICROSOFT, "QEmbedLayerNormalization"): (2, 3, 4, 5, 6),
+    (MICROSOFT, "GatherBlockQuantized"): (0,),
 }
+_BYTES = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
+"""Types that a table of weights may be kept in: a Gather picks rows, and DequantizeLinear comes behind it."""
 _RUNNING_STATISTICS = (3, 4)
 """Inputs of BatchNormalization that training does not learn: mean and variance."""
 
@@ -40,7 +47,9 @@ def parameters(graph: Graph, node: Node) -> Iterator[str]:
         tensor = graph.tensors.get(name)
         if tensor is None or not tensor.shape or name not in graph.constants:
             continue
-        if index in quantised if quantised is not None else index not in settings and is_float(tensor.dtype):
+        is_table = index == 0 and (node.domain, node.op_type) == ("", "Gather") and tensor.dtype in _BYTES
+        is_weight = is_table or (is_float(tensor.dtype) and index not in settings)
+        if index in quantised if quantised is not None else is_weight:
             yield name
     yield from _inside(graph, node, parameters)
 
