@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from alexnet_bench.attribution import coverage
@@ -168,6 +169,19 @@ def test_a_timed_layer_states_its_rates_and_its_place(hand: Hand) -> None:
     costs = count(graph)
     (static, *_) = static_layers(costs, [None] * len(costs.rows))
     assert (static.onnx_nodes, static.time_s, static.bound) == (("n_g",), None, None)
+
+
+def test_work_that_was_assumed_has_no_rates_and_no_place(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    layers = [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]
+    times = hand.times({"a": [2.0], "b": [0.1]}, layers)
+    costs = count(graph)
+    rows = tuple(msgspec.structs.replace(row, assumed="one turn" if row.name == "n_y" else "") for row in costs.rows)
+    first, second = timed_layers(graph, replace(costs, rows=rows), join(graph, layers), times, CEILINGS)
+    assert first.bound is not None
+    assert first.flop_per_s is not None
+    assert (second.bound, second.fraction_of_ceiling, second.flop_per_s, second.bytes_per_s) == (None,) * 4
+    assert (second.flop, second.time_s) == (80, 0.1)
 
 
 def test_without_ceilings_there_is_no_bound(hand: Hand) -> None:

@@ -312,9 +312,9 @@ def test_a_number_of_turns_that_no_run_reaches_is_no_bound(
     assert (row.macs, row.assumed) == (macs, assumed)
 
 
-@pytest.mark.parametrize(("condition", "shape"), [(ALWAYS, (5, 5, 16)), (MAYBE, ())])
+@pytest.mark.parametrize(("condition", "shape"), [(ALWAYS, (5, 5, 16)), (MAYBE, None)])
 def test_what_a_loop_stacks_has_a_shape_where_its_turns_are_sure(
-    tmp_path: Path, condition: NodeProto, shape: tuple[int, ...]
+    tmp_path: Path, condition: NodeProto, shape: tuple[int, ...] | None
 ) -> None:
     inner = turn([TIMES_SQUARE, helper.make_node("Relu", ["next"], ["each"])], condition=condition)
     inner.output.append(tensor("each", None))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.unit.graph.conftest import Read
 
 
-def alive(graph: Graph) -> dict[str, int]:
+def alive(graph: Graph) -> dict[str, int | None]:
     live = analyse(graph).live_bytes
     return {node.name: size for node, size in zip(graph.live_nodes, live, strict=True)}
 
@@ -78,13 +78,19 @@ def test_weights_are_no_activations(read: Read) -> None:
     assert alive(graph) == {"y": 32}
 
 
-def test_an_unknown_size_takes_nothing(read: Read) -> None:
+def test_while_something_of_unknown_size_is_alive_the_whole_is_not_known(read: Read) -> None:
     graph = read(
         """g (float[4] x) => (float[] y) {
         [magic] h = com.example.Magic(x)  [y] y = Relu(h)
         }"""
     )
-    assert alive(graph) == {"magic": 16, "y": 0}
+    assert alive(graph) == {"magic": None, "y": None}
+    result = analyse(graph)
+    assert (result.peak_bytes, result.peak_node, result.unsized) == (16, "magic", ("h", "y"))
+
+
+def test_texts_have_no_size(read: Read) -> None:
+    assert alive(read("g (string[4] x) => (string[4] y) { [y] y = Identity(x) }")) == {"y": 0}
 
 
 @pytest.mark.parametrize("inputs", ["", "float[2] x"])

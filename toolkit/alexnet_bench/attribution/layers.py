@@ -30,9 +30,10 @@ class LayerCost:
     bytes: int | None
     params: int
     weight_bytes: int
-    activation_bytes: int
-    live_bytes: int
-    output_shapes: tuple[tuple[int, ...], ...]
+    activation_bytes: int | None
+    live_bytes: int | None
+    output_shapes: tuple[tuple[int, ...] | None, ...]
+    is_assumed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,10 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned, stored: Stored | No
         bytes=_moved_bytes(graph, costs, owned, stored),
         params=params or 0,
         weight_bytes=_size(graph, weights.as_stored(stored, _weights(graph, owned))) or 0,
-        activation_bytes=_size(graph, {*layer.reads, *layer.makes}) or 0,
-        live_bytes=max((row.live_bytes for row in rows), default=0),
-        output_shapes=tuple(graph.tensor(name).sizes or () for name in layer.makes),
+        activation_bytes=_size(graph, {*layer.reads, *layer.makes}),
+        live_bytes=_most([row.live_bytes for row in rows]),
+        output_shapes=tuple(graph.tensor(name).sizes for name in layer.makes),
+        is_assumed=any(row.assumed for row in rows),
     )
 
 
@@ -156,8 +158,9 @@ def _timed(
     layer, time_s = owned.layer, time.layer_s
     work = work_of(cost.flop, cost.bytes, is_overhead=layer.is_overhead)
     flop, moved, placement = work.flop, work.bytes, None
-    if ceilings is not None and time_s is not None and not work.is_idle and flop is not None and moved is not None:
-        placement = place(flop=flop, moved_bytes=moved, time_s=time_s, dtype=layer.compute_dtype, ceilings=ceilings)
+    rated_s = None if cost.is_assumed else time_s  # a rate of work that was assumed would say nothing
+    if ceilings is not None and rated_s is not None and not work.is_idle and flop is not None and moved is not None:
+        placement = place(flop=flop, moved_bytes=moved, time_s=rated_s, dtype=layer.compute_dtype, ceilings=ceilings)
     return LayerProfile(
         name=name,
         op=layer.op,
@@ -175,8 +178,8 @@ def _timed(
         time_s=time_s,
         samples_s=times.samples_s[layer.name],
         time_fraction=_ratio(time_s, time.total_s),
-        flop_per_s=_ratio(flop, time_s),
-        bytes_per_s=_ratio(moved, time_s),
+        flop_per_s=_ratio(flop, rated_s),
+        bytes_per_s=_ratio(moved, rated_s),
         flop_per_byte=work.flop_per_byte,
         bound="overhead" if work.is_idle else placement.bound if placement else None,
         fraction_of_ceiling=placement.fraction_of_ceiling if placement else None,
@@ -245,6 +248,11 @@ def _size(graph: Graph, names: Collection[str]) -> int | None:
     """Bytes of tensors together; None when the size of one is unknown."""
     sizes = [graph.tensor(name).size_bytes for name in names]
     return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _most(values: Sequence[int | None]) -> int | None:
+    """The largest, None when one is unknown; 0 of none."""
+    return None if None in values else max((value or 0 for value in values), default=0)
 
 
 def _sum(left: int | None, right: int | None) -> int | None:

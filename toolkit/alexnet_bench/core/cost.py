@@ -17,12 +17,12 @@ class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         name: the node's identity.
         op: operator, with its domain when that is not ONNX's own.
-        output_shapes: per output; empty where unknown.
+        output_shapes: per output; None where unknown.
         params: elements of the float constants it reads.
         trainable_params: the same without running statistics.
         weight_bytes: of every constant it reads.
-        activation_bytes: of the activations it reads and writes.
-        live_bytes: of all activations alive while it runs.
+        activation_bytes: of the activations it reads and writes, None when a size is unknown.
+        live_bytes: of all activations alive while it runs, None likewise.
         macs: multiply-adds, None when there is no formula or a shape is unknown.
         flop: 2·macs + bias + elementwise work, None likewise.
         transcendentals: exp, log, pow, tanh, square roots and the like, None likewise.
@@ -34,12 +34,12 @@ class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     name: str
     op: str
-    output_shapes: tuple[tuple[int, ...], ...]
+    output_shapes: tuple[tuple[int, ...] | None, ...]
     params: int
     trainable_params: int
     weight_bytes: int
-    activation_bytes: int
-    live_bytes: int
+    activation_bytes: int | None
+    live_bytes: int | None
     macs: int | None
     flop: int | None
     transcendentals: int | None
@@ -71,8 +71,9 @@ class CostTable:
         trainable_params: the same without running statistics.
         param_bytes: of those weights.
         weight_bytes: of every constant that a live node reads, each tensor once.
-        activation_peak_bytes: the most that activations hold at one time.
+        activation_peak_bytes: the most that activations of known size hold at one time.
         peak_node: the node that runs at that time, "" for an empty graph.
+        unsized: activations of unknown size.
     """
 
     rows: tuple[NodeCost, ...]
@@ -82,6 +83,7 @@ class CostTable:
     weight_bytes: int
     activation_peak_bytes: int
     peak_node: str
+    unsized: tuple[str, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, NodeCost]:

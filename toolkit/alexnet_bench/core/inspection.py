@@ -82,7 +82,7 @@ class InspectedLayer:
         predicted: one for each prediction of the engine, in their order.
         op: the runtime's kind of layer, "" where that is not told.
         tactic: the kernel, "" where the runtime chooses none or does not say.
-        output_shapes: of what it makes, as far as they are known.
+        output_shapes: of what it makes; None for one that is not known.
     """
 
     name: str
@@ -99,7 +99,7 @@ class InspectedLayer:
     predicted: tuple[LayerPrediction, ...] = ()
     op: str = ""
     tactic: str = ""
-    output_shapes: tuple[tuple[int, ...], ...] = ()
+    output_shapes: tuple[tuple[int, ...] | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

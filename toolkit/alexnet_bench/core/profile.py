@@ -23,10 +23,10 @@ Measure = Annotated[float, msgspec.Meta(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class InputInfo:
-    """An input as it was fed."""
+    """An input as it was fed; its shape is None where it is not known, as of a sequence."""
 
     name: str
-    shape: tuple[Count, ...]
+    shape: tuple[Count, ...] | None
     dtype: str
 
 
@@ -144,7 +144,7 @@ class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     op: str
     onnx_nodes: tuple[str, ...]
     shared_nodes: tuple[SharedNode, ...]
-    output_shapes: tuple[tuple[Count, ...], ...]
+    output_shapes: tuple[tuple[Count, ...] | None, ...]
     params: Count | None
     weight_bytes: Count | None
     activation_bytes: Count | None
@@ -219,8 +219,8 @@ class BudgetLine:
         memory_bytes: of one of them.
         forward_per_s_by_flop: count · peak / (2·MAC of one forward pass), None for a model without MACs.
         forward_per_s_by_roofline: the same, each layer bound by arithmetic or by bytes.
-        inference_bytes: weights and activations that each card holds.
-        training_bytes: what training needs per card, at `training_batch`.
+        inference_bytes: weights and activations that each card holds, None when the size of one is unknown.
+        training_bytes: what training needs per card, at `training_batch`, None likewise.
         training_batch: images over all cards.
         achieved_fraction: throughput measured here over `forward_per_s_by_flop`, None when nothing was run.
         kind: of the two rates: predicted from published peaks, or measured.
@@ -235,8 +235,8 @@ class BudgetLine:
     memory_bytes: Count
     forward_per_s_by_flop: Measure | None
     forward_per_s_by_roofline: Measure | None
-    inference_bytes: Count
-    training_bytes: Count
+    inference_bytes: Count | None
+    training_bytes: Count | None
     training_batch: Count
     achieved_fraction: Measure | None
     kind: Literal["predicted", "measured"]

@@ -18,7 +18,9 @@ class _Sizes:
 
     def __init__(self, graph: Graph) -> None:
         self._tensors = weights.tensors(graph)
-        self._bytes = {name: tensor.size_bytes or 0 for name, tensor in self._tensors.items()}
+        self._bytes = {
+            name: 0 if tensor.dtype == "string" else tensor.size_bytes for name, tensor in self._tensors.items()
+        }
         self._held = weights.stored(graph)
         self._packed = weights.packed(graph)
 
@@ -27,7 +29,12 @@ class _Sizes:
         return sum([self._packed.get(name) or self._tensors[name].elements or 0 for name in known])
 
     def bytes(self, names: Iterable[str]) -> int:
-        return sum([self._bytes.get(name, 0) for name in names])
+        return sum([self._bytes.get(name) or 0 for name in names])
+
+    def known_bytes(self, names: Iterable[str]) -> int | None:
+        """The same, None where one has no size; texts never have."""
+        sizes = [self._bytes.get(name) for name in names]
+        return None if None in sizes else sum(filter(None, sizes))
 
     def stored_bytes(self, names: Iterable[str]) -> int:
         """The same, of constants that DequantizeLinear makes as the file holds them."""
@@ -67,6 +74,7 @@ def count(graph: Graph) -> CostTable:
         weight_bytes=sizes.stored_bytes(constants),
         activation_peak_bytes=alive.peak_bytes,
         peak_node=alive.peak_node,
+        unsized=alive.unsized,
     )
 
 
@@ -80,18 +88,18 @@ def _constants(graph: Graph, node: Node) -> _Constants:
     )
 
 
-def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_bytes: int) -> NodeCost:
+def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_bytes: int | None) -> NodeCost:
     reads, writes = node.reads, node.writes
     params = sizes.elements(constants.params)
     work, read, written, why = _work(graph, node)
     return NodeCost(
         name=node.name,
         op=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
-        output_shapes=tuple(graph.tensor(name).sizes or () for name in writes),
+        output_shapes=tuple([graph.tensor(name).sizes for name in writes]),
         params=params,
         trainable_params=params - sizes.elements(constants.params & constants.frozen),
         weight_bytes=sizes.stored_bytes(constants.names),
-        activation_bytes=sizes.bytes({*reads, *writes} - graph.constants),
+        activation_bytes=sizes.known_bytes({*reads, *writes} - graph.constants),
         live_bytes=live_bytes,
         macs=work.macs if work else None,
         flop=work.flop if work else None,

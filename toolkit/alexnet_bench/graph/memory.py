@@ -14,41 +14,54 @@ class Liveness:
     """Bytes alive while each live node runs.
 
     Attributes:
-        live_bytes: by node, in the order of `graph.live_nodes`.
-        peak_bytes: the largest of them.
+        live_bytes: by node, in the order of `graph.live_nodes`; None while a tensor of unknown size is alive.
+        peak_bytes: the most that tensors of known size hold.
         peak_node: the node where that is, "" for an empty graph.
+        unsized: activations whose size is not known, those of bodies as `body/tensor`.
     """
 
-    live_bytes: tuple[int, ...]
+    live_bytes: tuple[int | None, ...]
     peak_bytes: int
     peak_node: str
+    unsized: tuple[str, ...] = ()
 
 
 def analyse(graph: Graph) -> Liveness:
     """Liveness of the activations, executed in graph order, each freed after its last reader.
 
     Inputs are alive from the start, outputs until the end; a view shares the memory of what it views; nothing is
-    computed in place. Weights are not activations. Tensors of unknown size count as nothing.
+    computed in place. Weights are not activations. Texts have no size.
     """
     nodes = graph.live_nodes
     if not nodes:
         return Liveness((), 0, "")
     storage = _storage(graph, nodes)
     first, last = _lifetimes(graph, nodes, storage)
-    changes = [0] * (len(nodes) + 1)
+    changes, unknown, unsized = [0] * (len(nodes) + 1), [0] * (len(nodes) + 1), []
     for name, start in first.items():
-        size = graph.tensor(name).size_bytes or 0
-        changes[start] += size
-        changes[last[name] + 1] -= size
-    alive, live_bytes = 0, []
-    for node, change in zip(nodes, changes, strict=False):
+        tensor = graph.tensor(name)
+        size = tensor.size_bytes
+        if size is None and tensor.dtype != "string":
+            unsized.append(name)
+            unknown[start] += 1
+            unknown[last[name] + 1] -= 1
+        changes[start] += size or 0
+        changes[last[name] + 1] -= size or 0
+    alive, without, held, live_bytes = 0, 0, [], list[int | None]()
+    for node, change, more in zip(nodes, changes, unknown, strict=False):
+        inner = [analyse(body) for _, body in node.bodies]
+        unsized += [
+            f"{body.name}/{name}" for (_, body), of in zip(node.bodies, inner, strict=True) for name in of.unsized
+        ]
         alive += change
-        live_bytes.append(alive + _inside(graph, node))
-    peak = max(live_bytes)
-    return Liveness(tuple(live_bytes), peak, nodes[live_bytes.index(peak)].name)
+        without += more
+        held.append(alive + _inside(graph, node, inner))
+        live_bytes.append(None if without or any(of.unsized for of in inner) else held[-1])
+    peak = max(held)
+    return Liveness(tuple(live_bytes), peak, nodes[held.index(peak)].name, tuple(unsized))
 
 
-def _inside(graph: Graph, node: Node) -> int:
+def _inside(graph: Graph, node: Node, inner: Sequence[Liveness]) -> int:
     """What the graphs inside a node hold at most while it runs, beside its outputs.
 
     What a body returns are those outputs, and so are not counted again; but where the size of these is unknown, as
@@ -57,7 +70,8 @@ def _inside(graph: Graph, node: Node) -> int:
     if not node.bodies:
         return 0
     outside = sum(graph.tensor(name).size_bytes or 0 for name in node.writes)
-    peaks = (analyse(body).peak_bytes - min(outside, _returned(body)) for _, body in node.bodies)
+    bodies = (body for _, body in node.bodies)
+    peaks = (of.peak_bytes - min(outside, _returned(body)) for body, of in zip(bodies, inner, strict=True))
     return max(0, *peaks)
 
 

@@ -87,6 +87,8 @@ def _counted(profile: Profile) -> str:
     peak = profile.memory.static_peak_bytes
     at = next((layer.name for layer in profile.layers if layer.live_bytes == peak), None)
     where = f", in {printable(at, _LONGEST_NAME)}" if at is not None and peak else ""
+    if any(layer.live_bytes is None and layer.onnx_nodes for layer in profile.layers):
+        return f"counted: {binary_bytes(peak)} of activations at most, without those of unknown size"
     return f"counted: {binary_bytes(peak)} of activations at most{where}"
 
 

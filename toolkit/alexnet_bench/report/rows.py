@@ -159,8 +159,10 @@ def throughput(profile: Profile) -> str:
     return f"{rate:,.1f} {_item(profile)}/s"
 
 
-def shape(sizes: tuple[int, ...]) -> str:
+def shape(sizes: tuple[int, ...] | None) -> str:
     """A shape as "1x3x224x224"."""
+    if sizes is None:
+        return "?"
     return "x".join(map(str, sizes)) or "scalar"
 
 
@@ -197,7 +199,7 @@ def _latency(profile: Profile) -> tuple[str, ...]:
 
 
 def _item(profile: Profile) -> str:
-    first = profile.model.inputs[0].shape if profile.model.inputs else ()
+    first = (profile.model.inputs[0].shape if profile.model.inputs else None) or ()
     return "images" if len(first) == _IMAGE_RANK and first[1] in (1, 3, 4) else "inputs"
 
 
@@ -277,15 +279,20 @@ def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
         )
     machine = "the machine that ran it" if profile.environment.comparable.get("cpu", "") is None else "this machine"
     achieved = f"{machine}: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
-    memory = (
-        f"training at batch {line.training_batch} takes {binary_bytes(line.training_bytes)} of a card's "
-        f"{binary_bytes(line.memory_bytes)}, inference {binary_bytes(line.inference_bytes)}: {_fits(line)}"
-    )
     shown = (achieved,) if line.achieved_fraction is not None else ()
-    return (rates, *shown, memory, *(printable(note, 400) for note in line.notes))
+    return (rates, *shown, *_memory_of(line), *(printable(note, 400) for note in line.notes))
 
 
-def _fits(line: BudgetLine) -> str:
-    if line.inference_bytes > line.memory_bytes:
-        return "neither fits" if line.training_bytes > line.memory_bytes else "inference does NOT fit"
-    return "training does NOT fit" if line.training_bytes > line.memory_bytes else "both fit"
+def _memory_of(line: BudgetLine) -> tuple[str, ...]:
+    inference, training, there = line.inference_bytes, line.training_bytes, line.memory_bytes
+    if inference is None or training is None:
+        return ()
+    of_card = f"of a card's {binary_bytes(there)}, inference {binary_bytes(inference)}"
+    fits = _fits(inference, training, there)
+    return (f"training at batch {line.training_batch} takes {binary_bytes(training)} {of_card}: {fits}",)
+
+
+def _fits(inference: int, training: int, there: int) -> str:
+    if inference > there:
+        return "neither fits" if training > there else "inference does NOT fit"
+    return "training does NOT fit" if training > there else "both fit"

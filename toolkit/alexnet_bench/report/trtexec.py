@@ -100,7 +100,7 @@ def _output(layer: LayerProfile, index: int) -> dict[str, object]:
     return {
         "Name": f"{layer.name}:{index}",
         "Location": "Device",
-        "Dimensions": layer.output_shapes[index],
+        "Dimensions": layer.output_shapes[index] or (),
         "Format/Datatype": _type(dtype),
     }
 

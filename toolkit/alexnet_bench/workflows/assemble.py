@@ -115,7 +115,7 @@ def uncounted_profile(
     latency = _latency(batch, run)
     return Profile(
         model=uncounted_model(name, inputs),
-        case=Case(batch, {item.name: item.shape for item in inputs}, run.threads, run.seed),
+        case=Case(batch, {item.name: item.shape or () for item in inputs}, run.threads, run.seed),
         engine=_engine(run, layers, None),
         totals=NO_COUNTS,
         coverage=bare_coverage(layers, times),

@@ -129,9 +129,7 @@ def model_info(case: Counted, weights_sha256: str | None) -> ModelInfo:
         graph_sha256=graph.sha256,
         weights_sha256=weights_sha256,
         opset=graph.opset,
-        inputs=tuple(
-            InputInfo(name, graph.tensor(name).sizes or (), graph.tensor(name).dtype) for name in graph.inputs
-        ),
+        inputs=tuple(InputInfo(name, graph.tensor(name).sizes, graph.tensor(name).dtype) for name in graph.inputs),
         params=costs.params,
         trainable_params=costs.trainable_params,
         param_bytes=costs.param_bytes,
