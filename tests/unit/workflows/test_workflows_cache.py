@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,22 @@ def test_pruning_takes_what_was_used_longest_ago_first(own_cache: Path) -> None:
     assert list(engines_root().iterdir()) == []
     assert not memo_folder().exists()
     assert own_cache.is_dir()
+
+
+def test_what_a_killed_export_left_goes_and_one_under_way_stays(own_cache: Path) -> None:
+    left, young, held = (own_cache / "networks" / f".lenet-5-he-0.onnx.{name}" for name in ("left", "young", "held"))
+    with held.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        for path in (left, young):
+            path.write_bytes(bytes(100))
+        for path in (left, held):
+            os.utime(path, (1000, 1000))
+        prune_cache()
+        assert [path.exists() for path in (left, young, held)] == [False, True, True]
+        os.utime(young, (1000, 1000))
+        (own_cache / "networks" / Path(list_cache().entries[-1].path).name).unlink()
+        build_engine("lenet-5", options=BuildOptions(backend=_ORT))  # exports it anew
+        assert [path.exists() for path in (young, held)] == [False, True]
 
 
 def test_what_runtimes_keep_is_listed_and_pruned(own_cache: Path) -> None:

@@ -6,9 +6,12 @@ A symbolic link is followed: `latest.json` stays a link, and the file that it na
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from alexnet_bench.core.errors import OutputError
@@ -19,6 +22,7 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 """Where these lead, even to a file, somebody holds it open: to replace the file would take it away from them."""
 _NAME_KEPT = 32
 """Characters of the target's name in the temporary one, which must not become too long for the file system."""
+_YOUNG_S = 60.0
 
 
 def check_writable(path: Path) -> None:
@@ -61,6 +65,30 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise _refused(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed processes left in a folder of ours, where all hidden files are of `write_bytes`.
+
+    A file is left alone while somebody writes it, which a lock tells, and when it may be too young to be locked.
+    """
+    for path in folder.glob(".*"):
+        try:
+            if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S and _is_abandoned(path):
+                path.unlink()
+        except OSError:  # gone meanwhile, or not ours
+            continue
+
+
+def _is_abandoned(path: Path) -> bool:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def make_folder(path: Path) -> None:
@@ -109,6 +137,8 @@ def _temporary(target: Path) -> tuple[int, Path]:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:_NAME_KEPT]}.")
     except OSError as error:
         raise _refused(target, error) from error
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return handle, Path(name)
 
 

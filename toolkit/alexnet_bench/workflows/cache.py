@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+from alexnet_bench.core import atomic
 from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.passport import read_passport
@@ -36,6 +37,7 @@ def prune_cache(max_bytes: int = DEFAULT_MAX_BYTES) -> CacheListing:
     """
     if engines_root().is_dir():
         cache.sweep(engines_root())
+    atomic.sweep(_networks_folder())
     engines = {kept.key: kept for kept in cache.kept_engines(engines_root())}
     before = list_cache()
     total, removed = sum(entry.size_bytes for entry in before.entries), []
@@ -78,9 +80,13 @@ def _engine(kept: cache.Kept) -> CacheEntry:
     return CacheEntry("engine", kept.key, model, recipe, backend, kept.size_bytes, when, reasons, str(kept.folder))
 
 
+def _networks_folder() -> Path:
+    return engines_cache() / "networks"
+
+
 def _networks() -> list[CacheEntry]:
     entries = []
-    for path in (engines_cache() / "networks").glob("[!.]*.onnx"):
+    for path in _networks_folder().glob("[!.]*.onnx"):
         try:
             found = path.stat()
         except OSError:  # removed meanwhile

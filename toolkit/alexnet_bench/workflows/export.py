@@ -67,5 +67,6 @@ def reference_file(network: Network, *, folder: Path, seed: int, init: str) -> P
     path = folder / f"{network.name}-{init}-{seed}-{key}.onnx"
     if not path.is_file():
         atomic.make_folder(folder)
+        atomic.sweep(folder)
         export(network.name, path, seed=seed, init=init)
     return path
