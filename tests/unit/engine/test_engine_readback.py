@@ -6,7 +6,7 @@ import pytest
 
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
-from alexnet_bench.engine.readback import check_types, count_types, narrowed
+from alexnet_bench.engine.readback import check_kept, check_types, count_types, narrowed, not_kept
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
@@ -52,6 +52,24 @@ def test_what_multiplies_float64_in_the_model_may_go_on_to_where_float32_is_aske
     for asked, wide in (("fp32", ()), ("fp16", ("a",)), ("bf16", ("a",))):
         with pytest.raises(PrecisionError, match=r"a \(float64\)"):
             _check(asked, _layer("a", "float64"), wide=wide)
+
+
+def test_products_that_do_not_stay_in_float32_are_an_error_where_that_was_asked_for() -> None:
+    layers = [
+        _layer("a", "bfloat16"),
+        _layer("b", "float32"),
+        _layer("c", "tf32"),
+        _layer("d", ""),
+        _layer("e", "int8"),
+    ]
+    wrong = not_kept(layers, kept_fp32="abcde", products="abcd")
+    assert [layer.name for layer in wrong] == ["a"]
+    with pytest.raises(PrecisionError, match=r"^1 layer that should stay in float32 does not: a \(bfloat16\)$"):
+        check_kept(True, wrong)
+    (said,) = check_kept(False, wrong * 20)
+    assert said.startswith("20 layers that should stay in float32 do not, as the backend narrows them all the same: a")
+    assert said.endswith(" and 8 more")
+    assert check_kept(True, []) == ()
 
 
 def test_less_than_float64_is_said() -> None:

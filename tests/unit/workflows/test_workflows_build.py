@@ -199,6 +199,23 @@ def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("backend", "recipe", "keep"), [("openvino", "bf16", "Conv"), ("tensorrt-rtx", "fp16", "conv2")]
+)
+def test_products_that_a_backend_narrows_though_they_are_to_stay_are_an_error(
+    backend: str, recipe: str, keep: str
+) -> None:
+    """OpenVINO takes one type for all; TensorRT-RTX 1.7.1 moves the casts around a convolution into it."""
+    pytest.importorskip(get_backend(backend).module, reason=f"{backend} is not installed")
+    with pytest.raises(PrecisionError, match=r"should stay in float32 do(es)? not: .*conv2"):
+        build_engine("lenet-5", options=BuildOptions(backend=backend, recipe=recipe, keep_fp32=[keep]))
+
+
+def test_what_is_to_be_kept_and_is_not_there_is_said() -> None:
+    passport = build_engine("lenet-5", options=BuildOptions(backend="openvino", recipe="bf16", keep_fp32=["Nope"]))
+    assert passport.notes == ("keep_fp32: there is no node or operator Nope",)
+
+
+@pytest.mark.parametrize(
     ("backend", "computed"), [("onnxruntime-cpu", "float64"), ("openvino", "float32"), ("tensorrt-rtx", "float32")]
 )
 def test_a_model_in_float64_is_built_and_less_than_that_is_said(tmp_path: Path, backend: str, computed: str) -> None:

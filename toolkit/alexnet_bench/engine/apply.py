@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.core.text import printable
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Applied:
         origins: for each node of it, the user's nodes that it stands for.
         kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
         unable: those that it had to leave alone, each with the reason.
+        notes: what the recipe names and the model does not have.
     """
 
     model: ModelProto
@@ -39,6 +41,7 @@ class Applied:
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...]
     unable: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray]) -> Applied:
@@ -67,14 +70,14 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
         _ask_to_keep(faster.model, kept)
     typed = apply(faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
-    notes = tuple(f"keep_fp32: there is no node or operator {name}" for name in unknown)
+    notes = tuple(f"keep_fp32: there is no node or operator {printable(name, 200)}" for name in unknown)
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
     kept_fp32 = dict.fromkeys(
         user for name, _ in stay if name not in typed.unable for user in faster.origins.get(name, ())
     )
-    changes = (*faster.changes, *typed.changes, *_by_reason(stay), *notes)
-    return Applied(typed.model, changes, origins, tuple(kept_fp32), unable)
+    changes = (*faster.changes, *typed.changes, *_by_reason(stay))
+    return Applied(typed.model, changes, origins, tuple(kept_fp32), unable, notes)
 
 
 def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]) -> tuple[list[str], list[str]]:

@@ -42,6 +42,7 @@ class Written:
         origins: for each node of the engine, the user's nodes that it stands for.
         kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
         unable: those that it had to leave alone, each with the reason.
+        notes: what a user should know beside that, each a sentence.
     """
 
     file: Path
@@ -50,6 +51,7 @@ class Written:
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...]
     unable: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def write_engine(
@@ -84,7 +86,9 @@ def write_engine(
     model.producer_version = f"{__version__}, onnx {metadata.version('onnx')}"
     _say_built_from(model, graph.name)
     file = _write(model, folder, key)
-    return Written(file, recipe.passes, applied.changes, applied.origins, applied.kept_fp32, applied.unable)
+    return Written(
+        file, recipe.passes, applied.changes, applied.origins, applied.kept_fp32, applied.unable, applied.notes
+    )
 
 
 def built_from(engine: ModelFile) -> str:

@@ -126,6 +126,47 @@ def check_types(
     )
 
 
+def not_kept(
+    layers: Sequence[EngineLayerInfo], kept_fp32: Collection[str], products: Collection[str]
+) -> list[EngineLayerInfo]:
+    """Layers that compute a product in another type than float32 in which it was to stay.
+
+    Args:
+        layers: as they were read back.
+        kept_fp32: the user's nodes that were to stay in float32.
+        products: the user's nodes with multiply-adds; the types of others follow what they are fused with.
+    """
+    stay = set(products).intersection(kept_fp32)
+    return [
+        layer
+        for layer in layers
+        if layer.compute_dtype not in ("", "float32", "tf32", _WIDE) and any(name in stay for name in _nodes(layer))
+    ]
+
+
+def check_kept(recipe_keeps: bool, wrong: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
+    """What to say of layers that did not stay in float32.
+
+    Args:
+        recipe_keeps: whether somebody asked for that, and not only a pass that looked at numbers.
+        wrong: as `not_kept` gives them.
+
+    Raises:
+        PrecisionError: somebody asked.
+    """
+    if not wrong:
+        return ()
+    named = ", ".join(_named(layer, "") for layer in wrong[:_MOST_NAMED])
+    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    said = f"{plural(len(wrong), 'layer')} that should stay in float32 {'does' if len(wrong) == 1 else 'do'} not"
+    if recipe_keeps:
+        raise PrecisionError(
+            f"{said}: {named}{more}",
+            "the backend narrows it all the same: leave --keep-fp32 or keep_fp32 out, or build for another backend",
+        )
+    return (f"{said}, as the backend narrows them all the same: {named}{more}",)
+
+
 def narrowed(layers: Sequence[EngineLayerInfo], wide: Collection[str]) -> tuple[str, ...]:
     """A line on layers that compute in less than float64, in which the user's model multiplies there."""
     less = [

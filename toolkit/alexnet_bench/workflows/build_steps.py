@@ -21,7 +21,16 @@ from alexnet_bench.engine.loading import is_plan
 from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
-from alexnet_bench.engine.readback import COMPUTED_IN, check_types, count_types, narrowed, read_back, try_once
+from alexnet_bench.engine.readback import (
+    COMPUTED_IN,
+    check_kept,
+    check_types,
+    count_types,
+    narrowed,
+    not_kept,
+    read_back,
+    try_once,
+)
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -142,7 +151,8 @@ def judge_types(
         products=products,
         wide=wide,
     )
-    return narrowed(layers, wide)
+    lost = check_kept(bool(recipe.keep_fp32), not_kept(layers, written.kept_fp32, products))
+    return (*written.notes, *narrowed(layers, wide), *lost)
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:

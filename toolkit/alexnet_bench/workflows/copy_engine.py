@@ -24,8 +24,8 @@ def check_target(target: Path) -> Path:
     Raises:
         OutputError: the file, or its passport, cannot be written.
     """
-    for path in (target, passport_path(target)):
-        atomic.check_writable(path)
+    atomic.check_writable(target)
+    atomic.check_writable(passport_path(target))
     return target
 
 
