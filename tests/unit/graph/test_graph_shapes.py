@@ -84,6 +84,7 @@ def test_no_inputs_at_all(read: Read) -> None:
         pytest.param("g (float[] x) => (float y) { y = Relu(x) }", None, None, "x has no shape", "--shape x=", id="-"),
         pytest.param(FIXED, 8, None, "fixed at batch 2, 8 was asked for", "leave --batch out", id="fixed batch"),
         pytest.param(CLASSIFIER, None, {"z": (1,)}, "no input named z; it has x", "--shape INPUT=", id="unknown input"),
+        pytest.param(TOKENS, None, {"T": (4,)}, "no input named T; it has x", "T is a size of x: ", id="a dimension"),
         pytest.param(CLASSIFIER, None, {"x": (1, 3)}, "4 dimensions, the shape given has 2", "Nx3x8x8", id="rank"),
         pytest.param(CLASSIFIER, None, {"x": (1, 4, 8, 8)}, "1x4x8x8 does not fit", "", id="contradicts a number"),
         pytest.param(CLASSIFIER, None, {"x": (-1, 3, 8, 8)}, "-1x3x8x8 is no shape", "", id="negative"),
