@@ -49,30 +49,29 @@ def analyse(graph: Graph) -> Liveness:
         changes[last[name] + 1] -= size or 0
     alive, without, held, live_bytes = 0, 0, [], list[int | None]()
     for node, change, more in zip(nodes, changes, unknown, strict=False):
-        inner = [analyse(body) for _, body in node.bodies]
-        unsized += [
-            f"{body.name}/{name}" for (_, body), of in zip(node.bodies, inner, strict=True) for name in of.unsized
-        ]
+        inside, lost = _inside(graph, node) if node.bodies else (0, ())
+        unsized += lost
         alive += change
         without += more
-        held.append(alive + _inside(graph, node, inner))
-        live_bytes.append(None if without or any(of.unsized for of in inner) else held[-1])
+        held.append(alive + inside)
+        live_bytes.append(None if without or lost else held[-1])
     peak = max(held)
     return Liveness(tuple(live_bytes), peak, nodes[held.index(peak)].name, tuple(unsized))
 
 
-def _inside(graph: Graph, node: Node, inner: Sequence[Liveness]) -> int:
-    """What the graphs inside a node hold at most while it runs, beside its outputs.
+def _inside(graph: Graph, node: Node) -> tuple[int, list[str]]:
+    """What the graphs inside a node hold at most while it runs, beside its outputs, and what there has no known size.
 
     What a body returns are those outputs, and so are not counted again; but where the size of these is unknown, as
     often for a Loop, they did not count outside.
     """
-    if not node.bodies:
-        return 0
     outside = sum(graph.tensor(name).size_bytes or 0 for name in node.writes)
-    bodies = (body for _, body in node.bodies)
-    peaks = (of.peak_bytes - min(outside, _returned(body)) for body, of in zip(bodies, inner, strict=True))
-    return max(0, *peaks)
+    most, unsized = 0, []
+    for _, body in node.bodies:
+        found = analyse(body)
+        most = max(most, found.peak_bytes - min(outside, _returned(body)))
+        unsized += [f"{body.name}/{name}" for name in found.unsized]
+    return most, unsized
 
 
 def _returned(body: Graph) -> int:
