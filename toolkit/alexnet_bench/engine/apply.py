@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,12 +94,9 @@ def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]
 
 def _ask_to_keep(model: ModelProto, names: Sequence[str]) -> None:
     """Writes into the model what a pass to a narrower type reads: nodes that an earlier run found it must keep."""
-    from alexnet_bench.graph.passes.precision import KEPT
+    from alexnet_bench.graph.passes.precision import kept_before, remember
 
-    entry = next((item for item in model.metadata_props if item.key == KEPT), None) or model.metadata_props.add(
-        key=KEPT
-    )
-    entry.value = json.dumps(json.loads(entry.value or "{}") | dict.fromkeys(names, _WHY_KEPT), sort_keys=True)
+    remember(model, kept_before(model) | dict.fromkeys(names, _WHY_KEPT))
 
 
 def _named_reason(line: str, known: Container[str]) -> tuple[str, str]:

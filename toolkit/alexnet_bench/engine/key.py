@@ -16,7 +16,7 @@ from alexnet_bench.backends.registry import get_backend, target_here
 from alexnet_bench.core.machine import cpu_model
 from alexnet_bench.engine.recipe import Recipe
 
-BUILD_VERSION = 1
+BUILD_VERSION = 2
 """Raised when the same inputs give another engine."""
 _FOR_PEOPLE = ("name", "title")
 _FEATURES = (

@@ -35,7 +35,7 @@ def test_the_net_of_2012_loses_its_towers_and_keeps_its_values(network: Callable
     assert error(model, result.model, feeds, optimised=True) < EXACT
     assert {"LRN", "Reshape"}.isdisjoint(operators(result.model))
     assert [node.name for node in result.model.graph.node if node.name.startswith("norm1")] == [
-        "norm1/square", "norm1/sum", "norm1/root", "norm1/product", "norm1/root.1", "norm1/divided",
+        "norm1/square", "norm1/sum", "norm1/root", "norm1/root.1", "norm1/product", "norm1/divided",
     ]  # fmt: skip
     towers = ("norm1/split_towers", "norm1", "norm1/join_towers")
     assert result.origins["norm1/sum"] == towers
@@ -83,6 +83,15 @@ def test_the_operators_own_defaults() -> None:
     assert error(model, result.model, random_feeds(model, high=300)) < EXACT
 
 
+@pytest.mark.parametrize("beta", [0.25, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("size_of_x", [1e-3, 1.0, 300.0, 1e13, 1e18])
+def test_roots_are_exact_as_far_as_the_sum_is_finite(size_of_x: float, beta: float) -> None:
+    model = lrn(8, alpha=1.0, beta=beta)
+    x = (drawn(2, 8, 4, 3) * size_of_x).astype(np.float32)
+    found = outputs_of(check(model, "lower-lrn", []).model, [{"x": x}])[0][0]
+    np.testing.assert_allclose(found, defined(x, 5, 1.0, beta, 1.0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("rank", [3, 5])
 def test_other_ranks(rank: int) -> None:
     node = helper.make_node("LRN", ["x"], ["y"], "norm", size=3, alpha=0.1)
@@ -97,6 +106,13 @@ def test_what_cannot_be_lowered_stays() -> None:
     unknown = small([helper.make_node("LRN", ["x"], ["y"], "norm", size=3)], {"x": ["N", "C", 4, 4]}, ["y"], {})
     assert check(unknown, "lower-lrn", []).changes == ()
     assert check(lrn(MAX_CHANNELS + 1), "lower-lrn", []).changes == ()
+
+
+def test_models_whose_products_have_no_kernels_stay() -> None:
+    """Mul and Div of opset 6, which ONNX Runtime does not run, while it runs LRN of opset 1."""
+    model = lrn(8, opset=6)
+    assert np.isfinite(outputs_of(model, random_feeds(model))[0][0]).all()
+    assert check(model, "lower-lrn", []).changes == ()
 
 
 @pytest.mark.parametrize("reader", ["output", "node"])

@@ -132,6 +132,19 @@ def test_what_overflows_on_real_inputs_stays_in_float32_and_is_remembered() -> N
     assert [line.split(":")[0] for line in unchecked.kept_fp32] == ["node_e"]
 
 
+@EACH
+@pytest.mark.parametrize(
+    "stored", ["not JSON", "[1, 2]", '{"node_a": 1}', '"node_a"', "", "[" * 100_000, '{"node_a": "\\ud800"}']
+)
+def test_what_others_wrote_in_that_place_counts_as_nothing(stored: str, name: str) -> None:
+    model = two_products()
+    expected = PASSES[name].run(model)
+    model.metadata_props.add(key=KEPT, value=stored)
+    found = PASSES[name].run(model)
+    assert found.kept_fp32 == expected.kept_fp32
+    assert not any(item.key == KEPT for item in found.model.metadata_props)
+
+
 def test_inputs_that_overflow_stay_in_float32() -> None:
     model = two_products()
     feeds = [{"x": np.full((4, 6), 1e5, np.float32)}]

@@ -12,6 +12,7 @@ import numpy as np
 from alexnet_bench.core.errors import BackendRefusal, MissingRuntimeError
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.passes.reads import reads
+from alexnet_bench.graph.passes.region import between
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -26,7 +27,7 @@ _MAX_BYTES = 2**31 - 2**20
 
 def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array]) -> Array | None:
     """What a node makes when those tensors are fed; None where other inputs are needed, or a node fails."""
-    region = _region(draft, last, set(feeds))
+    region = between(draft, feeds.keys(), last)
     if region is None:
         return None
     from onnx import helper
@@ -44,24 +45,6 @@ def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array]) -> 
         return next(_runs(model, [last.output[0]], [feeds]))[last.output[0]]
     except Exception:  # noqa: BLE001 - whatever a runtime raises, this is no proof
         return None
-
-
-def _region(draft: Draft, last: NodeProto, fed: set[str]) -> list[NodeProto] | None:
-    found: dict[str, NodeProto] = {}
-    pending = [last]
-    while pending:
-        node = pending.pop()
-        if node.name in found:
-            continue
-        found[node.name] = node
-        for name in reads(node):
-            maker = draft.wiring.producer(name)
-            if name in fed or name in draft.constants:
-                continue
-            if maker is None:
-                return None
-            pending.append(maker)
-    return [node for node in draft.nodes if node.name in found]
 
 
 def _runs(model: ModelProto, wanted: Sequence[str], feeds: Sequence[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from alexnet_bench.graph.passes.algebra import made_by, plus, product, terms
+from alexnet_bench.graph.passes.algebra import made_by, multiples, plus, product, terms
 from alexnet_bench.graph.passes.draft import Draft
 
 if TYPE_CHECKING:
@@ -41,26 +42,26 @@ def find(draft: Draft, node: NodeProto, *, contrib: bool) -> NodeProto | None:
 
 def _argument(draft: Draft, tensor: str) -> tuple[str, str] | None:
     """The x of a Gelu, and the approximation that is used."""
-    whole = product(draft, tensor)
-    for gate in whole.tensors if len(whole.tensors) == 2 else ():
-        x = whole.tensors[0] if gate == whole.tensors[1] else whole.tensors[1]
+    for gate in dict.fromkeys(product(draft, tensor).tensors):
         shifted = plus(draft, gate)
-        if shifted is None or abs(shifted[0] - 1) > 1e-6 or not whole.is_about(0.5, x, gate):
+        if shifted is None or abs(shifted[0] - 1) > 1e-6:
             continue
-        if (curve := made_by(draft, shifted[1], "Erf")) and product(draft, curve.input[0]).is_about(math.sqrt(0.5), x):
-            return x, "none"
-        if (curve := made_by(draft, shifted[1], "Tanh")) and _is_cubic(draft, curve.input[0], x):
-            return x, "tanh"
+        for x, approximate in _bent(draft, shifted[1]):
+            if product(draft, tensor, x, gate).is_about(0.5, x, gate):
+                return x, approximate
     return None
 
 
-def _is_cubic(draft: Draft, tensor: str, x: str) -> bool:
-    """Whether a tensor is sqrt(2 / pi) (x + 0.044715 x^3)."""
-    whole = product(draft, tensor)
-    if len(whole.tensors) != 1 or not whole.is_about(math.sqrt(2 / math.pi), *whole.tensors):
-        return False
-    sides = terms(draft, whole.tensors[0])
-    if sides is None or x not in sides:
-        return False
-    cube = sides[1] if sides[0] == x else sides[0]
-    return product(draft, cube).is_about(_CUBIC, x, x, x)
+def _bent(draft: Draft, tensor: str) -> Iterator[tuple[str, str]]:
+    """Every x of which a tensor is the curve of a Gelu, and the approximation that it is."""
+    if curve := made_by(draft, tensor, "Erf"):
+        for argument in multiples(draft, curve.input[0]):
+            if argument.is_about(math.sqrt(0.5), *argument.tensors):
+                yield argument.tensors[0], "none"
+    elif curve := made_by(draft, tensor, "Tanh"):
+        for argument in multiples(draft, curve.input[0]):
+            sides = terms(draft, argument.tensors[0]) or ()
+            for x, cube in zip(sides, reversed(sides), strict=True):
+                is_scaled = argument.is_about(math.sqrt(2 / math.pi), *argument.tensors)
+                if is_scaled and product(draft, cube, x).is_about(_CUBIC, x, x, x):
+                    yield x, "tanh"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alexnet_bench.core.graph import Dim
 from alexnet_bench.graph.passes.algebra import made_by, plus, product
 from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.inferred import Types
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 _FIRST_OPSET = 17
 
 
-def find(draft: Draft, node: NodeProto) -> NodeProto | None:
+def find(draft: Draft, node: NodeProto, *, types: Types) -> NodeProto | None:
     """LayerNormalization over the last axis, or the last axes, that makes what `node`, its addition, makes."""
     from onnx import helper
 
@@ -25,9 +27,11 @@ def find(draft: Draft, node: NodeProto) -> NodeProto | None:
             continue
         for scale, normal in (tuple(product_node.input), tuple(reversed(product_node.input))):
             found = _normalised(draft, normal)
-            if found is None or not _fits(draft, scale, shift, len(found[2])):
+            if found is None:
                 continue
             x, epsilon, axes = found
+            if not all(_fits(draft, name, types.shape(x), len(axes)) for name in (scale, shift)):
+                continue
             name = draft.fresh(f"{node.name}/layer_norm")
             return helper.make_node(
                 "LayerNormalization", [x, scale, shift], [node.output[0]], name, axis=-len(axes), epsilon=epsilon
@@ -35,10 +39,12 @@ def find(draft: Draft, node: NodeProto) -> NodeProto | None:
     return None
 
 
-def _fits(draft: Draft, scale: str, shift: str, axes: int) -> bool:
-    """Whether scale and shift are constants of the normalised axes; other shapes would broadcast differently."""
-    values = draft.value(scale), draft.value(shift)
-    return all(value is not None and value.ndim == axes for value in values)
+def _fits(draft: Draft, factor: str, shape: tuple[Dim, ...] | None, axes: int) -> bool:
+    """Whether scale or shift is a constant of the normalised axes, of size 1 or that of x; others widen the result."""
+    value = draft.value(factor)
+    if value is None or value.ndim != axes or shape is None or len(shape) < axes:
+        return False
+    return all(size in (1, dim) for size, dim in zip(value.shape, shape[-axes:], strict=True))
 
 
 def _normalised(draft: Draft, tensor: str) -> tuple[str, float, tuple[int, ...]] | None:

@@ -2,8 +2,8 @@
 
 ONNX (LRN): y = x / (bias + alpha / size * sum of x^2 over a window of channels)^beta. The sum over the window is a
 product with a banded matrix over the channels, so a 1x1 convolution whose bias is LRN's. For beta 0.75 the power is
-sqrt(s * sqrt(s)), which rounds less than a power does. The two Reshape nodes that move towers of channels into the
-batch and back go too: a matrix of blocks keeps the windows within their tower.
+sqrt(s) * sqrt(sqrt(s)), which rounds less than a power does, and overflows only where s does. The two Reshape nodes
+that move towers of channels into the batch and back go too: a matrix of blocks keeps the windows within their tower.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ MAX_CHANNELS = 1024
 _ROOTS: dict[float, tuple[str, ...]] = {
     0.25: ("Sqrt", "Sqrt"),
     0.5: ("Sqrt",),
-    0.75: ("Sqrt", "Mul", "Sqrt"),
+    0.75: ("Sqrt", "Sqrt", "Mul"),
     1.0: (),
 }
-"""How the power of a sum s is made of roots; Mul multiplies the root by s."""
+"""How the power of a sum is made of roots: Sqrt takes the root of the last value, Mul multiplies the last two."""
+
+_FIRST_OPSET = 7
+"""Before it, Mul and Div broadcast by an attribute, and ONNX Runtime has no kernels for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,11 @@ class _Lrn:
 def lower_lrn(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """LRN of float32 as Mul, Conv, Sqrt and Div; exact but for rounding, for every size, alpha, beta and bias.
 
-    LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`.
+    LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`, and in models below opset 7.
     """
     del feeds, folder
     draft = Draft(model)
-    if not any(_is_lrn(node) for node in draft.nodes):
+    if draft.opset < _FIRST_OPSET or not any(_is_lrn(node) for node in draft.nodes):
         return draft.finished()
     types = draft.types()
     for found in [found for node in draft.nodes if (found := _find(draft, types, node)) is not None]:
@@ -132,14 +135,14 @@ def _lowered(draft: Draft, found: _Lrn) -> list[NodeProto]:
 
     square = make("Mul", [found.x, found.x], "square")
     total = make("Conv", [square, kernel, offset], "sum", group=found.towers)
-    power = total
+    powers = [total]
     roots = _ROOTS.get(round(beta, 6))
     if roots is None:
-        power = make("Pow", [total, draft.add_constant(f"{name}/beta", np.array(beta, np.float32))], "power")
+        powers.append(make("Pow", [total, draft.add_constant(f"{name}/beta", np.array(beta, np.float32))], "power"))
     for operator in roots or ():
-        inputs = [total, power] if operator == "Mul" else [power]
-        power = make(operator, inputs, "root" if operator == "Sqrt" else "product")
-    made.append(helper.make_node("Div", [found.x, power], [found.y], draft.fresh(f"{name}/divided")))
+        root = make("Sqrt", powers[-1:], "root") if operator == "Sqrt" else make("Mul", powers[-2:], "product")
+        powers.append(root)
+    made.append(helper.make_node("Div", [found.x, powers[-1]], [found.y], draft.fresh(f"{name}/divided")))
     return made
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alexnet_bench.graph.passes import low_types, ranges, widen
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.result import Feeds, PassResult
@@ -66,7 +68,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
     if low is low_types.BFLOAT16:
         widen.raise_opset(draft)
     types = draft.types()
-    before = _kept_before(model)
+    before = kept_before(model)
     unable = {node.name: reason for node in draft.nodes if (reason := low_types.why_unable(draft, types, node, low))}
     wanted = before | {node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, node, low))}
     candidates = unable | wanted
@@ -82,7 +84,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
         _change(work, node)
     removed = _sweep(draft, {node.name for node in model.graph.node})
     if changed:
-        _remember(draft, {**before, **found.kept})
+        remember(draft.model, {**before, **found.kept})
         draft.changes.append(f"{len(changed)} of {len(nodes)} nodes in {low.name}; the others stay in float32")
         draft.changes += [*found.notes, *removed]
     return draft.finished(_listed(nodes, kept), unable.keys() - wanted.keys())
@@ -97,18 +99,25 @@ def _sweep(draft: Draft, given: Container[str]) -> list[str]:
     return [f"removed {name}: nothing reads it any more" for name in gone if name in given]
 
 
-def _kept_before(model: ModelProto) -> dict[str, str]:
-    """What an earlier run kept because of its numbers: a later run may see other inputs, or none."""
+def kept_before(model: ModelProto) -> dict[str, str]:
+    """What an earlier run kept because of its numbers: a later run may see other inputs, or none.
+
+    What others wrote under that key, and is no object of strings, counts as nothing.
+    """
     stored = next((item.value for item in model.metadata_props if item.key == KEPT), "{}")
-    return dict(json.loads(stored))
+    try:
+        return msgspec.json.decode(stored, type=dict[str, str])
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
 
 
-def _remember(draft: Draft, kept: Mapping[str, str]) -> None:
-    others = [item for item in draft.model.metadata_props if item.key != KEPT]
-    del draft.model.metadata_props[:]
-    draft.model.metadata_props.extend(others)
+def remember(model: ModelProto, kept: Mapping[str, str]) -> None:
+    """Writes into a model what a later run must keep, node -> reason, in place of what stood there."""
+    others = [item for item in model.metadata_props if item.key != KEPT]
+    del model.metadata_props[:]
+    model.metadata_props.extend(others)
     if kept:
-        draft.model.metadata_props.add(key=KEPT, value=json.dumps(dict(kept), sort_keys=True))
+        model.metadata_props.add(key=KEPT, value=json.dumps(dict(kept), sort_keys=True))
 
 
 def _listed(nodes: list[NodeProto], kept: Mapping[str, str]) -> list[str]:

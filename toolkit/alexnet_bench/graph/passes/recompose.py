@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING
 from alexnet_bench.graph.passes import gelu, layer_norm, written_out_lrn
 from alexnet_bench.graph.passes.constants import fold_constants
 from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.region import between, highest_rank, is_private
 from alexnet_bench.graph.passes.result import Feeds, PassResult, composed
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 Find = Callable[[Draft, "NodeProto"], "NodeProto | None"]
-"""Given the last node of what may be an operator written out: the operator, making the same output, else None."""
+"""Given the last node of what may be an operator written out: the operator, making the same output, else None.
+
+It need not look at who reads what is inside, nor at how many dimensions constants have.
+"""
 
 
 def recompose(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """LRN, LayerNormalization (from opset 17 on) and Gelu (from opset 20 on), where they are written out.
 
     Every candidate for LRN is computed both ways on random numbers before it is replaced. Where anything but the
-    result is read from outside, the nodes stay.
+    result is read from outside, or a constant may give the result more dimensions, the nodes stay.
     """
     del feeds, folder
     return _recomposed(model, contrib=False)
@@ -38,15 +43,16 @@ def recompose_for_onnxruntime(model: ModelProto, *, feeds: Feeds = (), folder: P
 def _recomposed(model: ModelProto, *, contrib: bool) -> PassResult:
     folded = fold_constants(model) if _has_window_sums(model) else None
     draft = Draft(folded.model if folded else model)
+    types = draft.types()
     finders: tuple[Find, ...] = (
-        partial(written_out_lrn.find, types=draft.types()),
-        layer_norm.find,
+        partial(written_out_lrn.find, types=types),
+        partial(layer_norm.find, types=types),
         partial(gelu.find, contrib=contrib),
     )
     for node in list(draft.nodes):
         for find in finders if draft.is_live(node) else ():
             made = find(draft, node)
-            if made is not None:
+            if made is not None and _is_all(draft, types, node, made):
                 _replace(draft, node, made)
                 break
     result = draft.finished()
@@ -59,6 +65,15 @@ def _has_window_sums(model: ModelProto) -> bool:
     """Whether anything looks like LRN as the tracing exporter writes it, with its paddings computed in the graph."""
     operators = {node.op_type for node in model.graph.node}
     return {"AveragePool", "Pad", "Div", "Pow"} <= operators
+
+
+def _is_all(draft: Draft, types: Types, last: NodeProto, made: NodeProto) -> bool:
+    """Whether an operator stands for everything that the nodes up to `last` are: its readers and its dimensions."""
+    nodes = between(draft, made.input, last)
+    if nodes is None or not is_private(draft, made.input, nodes):
+        return False
+    rank = len(types.shape(made.input[0]) or ())  # an unknown one may be 0
+    return highest_rank(draft, made.input, nodes) <= rank
 
 
 def _replace(draft: Draft, last: NodeProto, made: NodeProto) -> None:

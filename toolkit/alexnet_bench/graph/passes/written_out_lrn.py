@@ -70,7 +70,7 @@ def _comes_from_square(draft: Draft, tensor: str, x: str) -> bool:
     """Whether a tensor is x^2, padded and viewed otherwise."""
     while node := made_by(draft, tensor, *_VIEWS, "Pad"):
         tensor = node.input[0]
-    return product(draft, tensor).is_about(1.0, x, x)
+    return product(draft, tensor, x).is_about(1.0, x, x)
 
 
 def _is_equal(draft: Draft, last: NodeProto, made: NodeProto, shape: tuple[Any, ...]) -> bool:
