@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexnet_bench.backends.openvino_arrays import bfloat16_tensor, is_bfloat16, widened
 from alexnet_bench.backends.openvino_recorder import Recorder
 from alexnet_bench.backends.protocol import NAMED_MODEL, Loaded, LoadRequest
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
@@ -46,7 +47,7 @@ class OpenVino:
         self._request: Any = None
         self._bound: dict[str, np.ndarray] = {}
         self._inputs: dict[str, Any] = {}
-        self._outputs = 0
+        self._outputs: list[bool] = []
         self._recorder: Recorder | None = None
 
     def activate(self, request: LoadRequest) -> Loaded:
@@ -82,12 +83,12 @@ class OpenVino:
         if self._recorder is not None:
             self._recorder.compiled(compiled)
         self._inputs = {name: port for port in compiled.inputs for name in port.names}
-        self._outputs = len(outputs)
+        self._outputs = [is_bfloat16(port) for port in compiled.outputs]
         in_force = {key: _text(compiled.get_property(key)) for key in _READ_BACK}
         return Loaded(version, outputs, "cpu", settings=settings | in_force)
 
     def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """One forward pass; the outputs are OpenVINO's own memory, and hold until the next one.
+        """One forward pass; the outputs are OpenVINO's own memory, and hold until the next one. bfloat16 is widened.
 
         Raises:
             BackendRefusal: an input is missing or unknown, or a kernel fails on these inputs.
@@ -100,7 +101,8 @@ class OpenVino:
                 self._recorder.run(self._request)
         except Exception as error:  # noqa: BLE001 - as above
             raise BackendRefusal(f"openvino fails while running: {_reason(error)}") from None
-        return [self._request.get_output_tensor(index).data for index in range(self._outputs)]
+        made = [self._request.get_output_tensor(index).data for index in range(len(self._outputs))]
+        return [widened(data) if is_half else data for data, is_half in zip(made, self._outputs, strict=True)]
 
     def deactivate(self) -> None:
         """Ends the request, and writes what was recorded."""
@@ -123,7 +125,10 @@ class OpenVino:
         if unknown or missing:
             raise ValueError(f"unknown inputs {unknown}, missing ones {missing}")
         for name, array in feeds.items():
-            self._request.set_tensor(self._inputs[name], openvino.Tensor(array, shared_memory=True))
+            port = self._inputs[name]
+            is_half = is_bfloat16(port) and array.dtype == "float32"
+            tensor = bfloat16_tensor(array) if is_half else openvino.Tensor(array, shared_memory=True)
+            self._request.set_tensor(port, tensor)
         self._bound = dict(feeds)  # the arrays have to live as long as they are bound
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from alexnet_bench.backends.output_arrays import as_arrays
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, RunParts, TimesParts
 from alexnet_bench.backends.registry import describe, import_runtime, make_plan, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError
@@ -67,6 +68,7 @@ class Engine:
     def __init__(self) -> None:
         self._runner: Runner | None = None
         self._feeds: dict[str, np.ndarray] = {}
+        self._outputs: tuple[str, ...] = ()
 
     def handle(self, request: Request) -> object:
         """Carries out one request."""
@@ -94,6 +96,7 @@ class Engine:
         import_runtime(request.load.backend)
         self._runner = make_runner(request.load.backend)
         loaded = self._runner.activate(request.load)
+        self._outputs = loaded.outputs
         return replace(loaded, peak_bytes=peak_bytes())
 
     def _plan(self, request: Request) -> object:
@@ -117,7 +120,7 @@ class Engine:
 
     def _infer(self, request: Request) -> object:
         feeds = read_arrays(Path(request.inputs_dir)) if request.inputs_dir else self._feeds
-        outputs = self._active().infer(feeds)
+        outputs = as_arrays(self._outputs, self._active().infer(feeds))
         return write_arrays(Path(request.outputs_dir), {str(index): value for index, value in enumerate(outputs)})
 
     def _unload(self) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -80,6 +81,7 @@ def verify(
     outputs.check()
     from alexnet_bench.workflows.verify import VerifyOptions
     from alexnet_bench.workflows.verify import verify as compare
+    from alexnet_bench.workflows.verify_saved import check_different
 
     chosen = VerifyOptions(
         backend=backend,
@@ -98,6 +100,8 @@ def verify(
         save_inputs=save_inputs,
         save_outputs=save_outputs,
     )
+    shown = {"--json": json, "--markdown": markdown}
+    check_different({name: Path(file) for name, file in shown.items() if file not in (None, "-")} | chosen.saved)
     found = compare(engine, against=against, options=chosen, progress=options.progress(quiet=quiet))
     outputs.write(found, top=None, quiet=quiet)
     if _EXIT_CODES[found.verdict]:

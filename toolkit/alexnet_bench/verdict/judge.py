@@ -12,7 +12,7 @@ from alexnet_bench.core.verification import OutputParity, SelfCheck, Verdict
 from alexnet_bench.verdict import self_checks
 from alexnet_bench.verdict.last_bias import LastBias
 from alexnet_bench.verdict.model_run import Run
-from alexnet_bench.verdict.parity import Array, Parity, compare, top1_agreement
+from alexnet_bench.verdict.parity import Array, Parity, compare, top1_agreement, type_name
 
 _ALL_ALIKE = "no output differs from input to input, so that any of them would do; try --inputs"
 _SAME_NETWORK = "outputs are matched by name: give --against the model that the engine was made from"
@@ -67,8 +67,8 @@ def judge_output(name: str, reference: Sequence[Array], engine: Sequence[Array],
     return OutputParity(
         name=name,
         shape=engine[0].shape,
-        dtype=str(engine[0].dtype),
-        reference_dtype=str(reference[0].dtype),
+        dtype=type_name(engine[0]),
+        reference_dtype=type_name(reference[0]),
         measure=parity.measure,
         error=_known(parity.error),
         tolerance=limit,

@@ -7,7 +7,7 @@ and neither must an engine that is off by a constant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any
@@ -79,11 +79,26 @@ def is_inexact(array: Array) -> bool:
     return bool(np.issubdtype(array.dtype, np.inexact))
 
 
+def has_nan(arrays: Iterable[Array]) -> bool:
+    """Whether any element is no number."""
+    return any(is_inexact(array) and bool(np.isnan(array).any()) for array in arrays)
+
+
+def is_text(array: Array) -> bool:
+    """Whether elements are text."""
+    return array.dtype.kind == "U"
+
+
+def type_name(array: Array) -> str:
+    """The type of its elements; that of text has no width."""
+    return "string" if is_text(array) else str(array.dtype)
+
+
 def top1_agreement(reference: Sequence[Array], engine: Sequence[Array]) -> float | None:
     """Fraction of rows, along the last axis, whose largest element is the same one; None for outputs without rows."""
     rows = agreed = 0
     for y, other in zip(reference, engine, strict=True):
-        if y.ndim == 0 or y.shape[-1] < 2 or y.size == 0 or y.shape != other.shape:
+        if y.ndim == 0 or y.shape[-1] < 2 or y.size == 0 or y.shape != other.shape or is_text(y):
             return None
         same = y.argmax(axis=-1) == other.argmax(axis=-1)
         rows, agreed = rows + same.size, agreed + int(same.sum())
@@ -107,8 +122,8 @@ def _problem(reference: Sequence[Array], engine: Sequence[Array]) -> str:
     if not reference or len(reference) != len(engine):
         return f"there are {len(engine)} outputs for {len(reference)} of the reference"
     for index, (y, other) in enumerate(zip(reference, engine, strict=True)):
-        if is_inexact(y) != is_inexact(other):
-            return f"it is of type {other.dtype}, and {y.dtype} in the reference"
+        if is_inexact(y) != is_inexact(other) or is_text(y) != is_text(other):
+            return f"it is of type {type_name(other)}, and {type_name(y)} in the reference"
         if y.shape != other.shape:
             return f"its shape is {list(other.shape)}, and {list(y.shape)} in the reference (input {index})"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -77,9 +78,10 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
 
 
 def _from_files(path: Path, names: Sequence[str]) -> list[Feeds]:
-    if path.suffix == ".json" and not path.is_dir():
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
+    if path.suffix == ".json" and not is_folder:
         return list(polygraphy.read_inputs(path))
-    if not path.is_dir():
+    if not is_folder:
         raise UsageError(f"{printable(str(path), 200)} is no folder and no .json file", _HOW)
     entries = sorted(path.iterdir())
     jsons = [entry for entry in entries if entry.suffix == ".json"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, isfinite, log2
 from pathlib import Path
@@ -11,6 +11,7 @@ from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.verification import FirstBad, OutputParity, TensorError
 from alexnet_bench.verdict.first_bad import Located, Step, locate, steps
+from alexnet_bench.verdict.numberless import first_numberless
 from alexnet_bench.verdict.pairs import same_tensors
 from alexnet_bench.verdict.parity import Array, compare
 from alexnet_bench.verdict.sides import AnySide, ModelSide
@@ -63,6 +64,8 @@ def find_first_bad(
     tolerance: float,
     folder: Path,
     progress: Callable[[str], None],
+    *,
+    numberless: Collection[str] = (),
 ) -> FirstBad:
     """The first node of the reference that leaves the tolerance, or why it cannot be found.
 
@@ -73,6 +76,7 @@ def find_first_bad(
         tolerance: for the tensors inside.
         folder: for copies of both models, and for tensors.
         progress: told before each run.
+        numberless: outputs in which the reference itself has elements that are no numbers.
     """
     if not isinstance(reference, ModelSide) or not isinstance(engine, ModelSide):
         return FirstBad(found=False, detail="stored outputs show nothing of what is inside")
@@ -80,10 +84,11 @@ def find_first_bad(
     failing = {
         output.name: float("inf") if output.error is None else output.error
         for output in outputs
-        if output.verdict == "failed" and output.name in pairs and not (output.error or 1.0) <= tolerance
+        if output.verdict == "failed" and output.name in pairs and (output.error is None or output.error > tolerance)
     }
     if not failing:
-        return FirstBad(found=False, detail="no output is off by more than the tolerance that holds inside")
+        within = FirstBad(found=False, detail="no output is off by more than the tolerance that holds inside")
+        return first_numberless(reference, numberless, folder, progress) if numberless else within
     places = steps(reference.graph, pairs, tuple(failing))
     if not places:
         return FirstBad(found=False, detail="no node makes the failing output")

@@ -37,7 +37,7 @@ def shuffled(
     if measure == "none":
         return SelfCheck(SHUFFLED, name, "does not apply", detail="the outputs cannot be compared at all")
     if len({array.shape for array in reference}) > 1:
-        return SelfCheck(SHUFFLED, name, "does not apply", detail="its shape tells the inputs apart")
+        return SelfCheck(SHUFFLED, name, "found", detail="its shape tells the inputs apart")
     if measure == "size" or not _varies(reference):
         return SelfCheck(SHUFFLED, name, "does not apply", detail="it is the same for every input")
     wrong = [*engine[1:], engine[0]]

@@ -109,6 +109,9 @@ class ModelSide:
         )
 
 
+_FLOATS = {"float64": "float64", "float32": "float32", "float16": "float16", "bfloat16": "float32"}
+"""Types of inputs that floats are converted to, and numpy's for them: it has no bfloat16, to which a runner rounds."""
+
 AnySide = ModelSide | StoredSide
 
 
@@ -136,8 +139,8 @@ def _converted(name: str, array: Array, graph: Graph) -> Array:
     wanted = graph.tensor(name).dtype
     if not wanted or array.dtype == wanted:
         return array
-    if is_float(array.dtype.name) and wanted in ("float64", "float32", "float16"):
-        return array.astype(wanted)
+    if is_float(array.dtype.name) and wanted in _FLOATS:
+        return array.astype(_FLOATS[wanted])
     raise UsageError(
         f"input {printable(name)} of {printable(graph.name)} is of type {wanted}, and {array.dtype} in the reference",
         "give --against the model that the engine was made from",

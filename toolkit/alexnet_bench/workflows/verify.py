@@ -15,11 +15,12 @@ from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run
-from alexnet_bench.verdict.parity import Array
+from alexnet_bench.verdict.parity import Array, has_nan
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
 from alexnet_bench.workflows.options import check_threads, check_timeout
+from alexnet_bench.workflows.verify_saved import check_places
 from alexnet_bench.workflows.verify_sides import Prepared, prepare
 
 MAX_INPUTS = 4096
@@ -63,6 +64,12 @@ class VerifyOptions:
     search: bool = True
     save_inputs: str | Path | None = None
     save_outputs: str | Path | None = None
+
+    @property
+    def saved(self) -> dict[str, Path]:
+        """What is written beside the result, by option."""
+        given = {"--save-inputs": self.save_inputs, "--save-outputs": self.save_outputs}
+        return {option: Path(path) for option, path in given.items() if path is not None}
 
 
 def _silent(_: str) -> None:
@@ -112,9 +119,7 @@ def _check(options: VerifyOptions) -> None:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     check_threads(options.threads)
     check_timeout(options.timeout_s)
-    for path in (options.save_inputs, options.save_outputs):
-        if path is not None:
-            atomic.check_writable(Path(path))
+    check_places(options.saved)
 
 
 def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
@@ -140,7 +145,10 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     verdict, reasons = conclude(outputs, checks, depends_on_input=depends)
     first_bad = None
     if verdict == "failed" and options.search:
-        first_bad = find_first_bad(reference, engine, outputs, tolerance, folder / "search", progress)
+        numberless = [name for name in names if has_nan(ours.outputs[name])]
+        first_bad = find_first_bad(
+            reference, engine, outputs, tolerance, folder / "search", progress, numberless=numberless
+        )
     notes = (*prepared.notes, *(f"output {name} of the engine is not in the reference" for name in beyond))
     given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
     return Verification(

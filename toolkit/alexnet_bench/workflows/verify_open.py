@@ -15,6 +15,7 @@ from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import recipe_in_force
+from alexnet_bench.graph.external import external_files
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
@@ -36,6 +37,7 @@ class Opened:
         built: the engine with its passport.
         recipe: that it was built by, with the settings that it is to run with.
         model: what is known beside a model's file; None for all else.
+        files: that it consists of, whether they are there or not.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Opened:
     built: Engine | None = None
     recipe: Recipe | None = None
     model: ResolvedModel | None = None
+    files: tuple[Path, ...] = ()
 
 
 def open_side(text: str) -> Opened:
@@ -60,7 +63,7 @@ def open_side(text: str) -> Opened:
             path, polygraphy.read_outputs(path), runner if str(path) != text else ""
         )
         shown = f"{path}#{found}"
-        return Opened(shown, stored=StoredSide(shown, iterations))
+        return Opened(shown, stored=StoredSide(shown, iterations), files=(path,))
     if _is_engine(text):
         return _built(text)
     try:
@@ -70,7 +73,7 @@ def open_side(text: str) -> Opened:
             raise
         return _built_by_key(text)
     file = open_model(resolved.path)
-    return Opened(resolved.name, file, resolved.pixel_range, model=resolved)
+    return Opened(resolved.name, file, resolved.pixel_range, model=resolved, files=_with_data(file))
 
 
 def check_usable_here(engine: Engine, backend: str) -> None:
@@ -103,7 +106,15 @@ def _built(text: str) -> Opened:
     engine = find_engine(text, engines_root())
     check_whole(engine, memo_folder())  # before its graph is looked at, of which nothing could be believed
     recipe = recipe_in_force(engine.passport)
-    return Opened(printable(text, 200), open_model(graph_file(engine.file)), built=engine, recipe=recipe)
+    graph = open_model(graph_file(engine.file))
+    beside = engine.file.with_name(engine.file.name + BESIDE), engine.file.with_name(PASSPORT_FILE)
+    files = (engine.file, *beside, *_with_data(graph), engine.file.with_name(ENGINE_FILE))
+    return Opened(printable(text, 200), graph, built=engine, recipe=recipe, files=files)
+
+
+def _with_data(file: ModelFile) -> tuple[Path, ...]:
+    """A model's file and those of its data."""
+    return (file.path, *external_files(file.path, file.proto).values())
 
 
 def _built_by_key(text: str) -> Opened:

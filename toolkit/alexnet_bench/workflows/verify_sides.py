@@ -26,6 +26,8 @@ from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.marked_plans import MarkedPlans
 from alexnet_bench.workflows.verify_open import Opened, check_usable_here, open_side
+from alexnet_bench.workflows.verify_precision import check_told, precision_of
+from alexnet_bench.workflows.verify_saved import check_apart
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.verify import VerifyOptions
@@ -85,6 +87,8 @@ def prepare(
     if against is None and (theirs.stored is not None or theirs.built is not None):
         raise UsageError("there is nothing to compare with", "give the reference: --against MODEL")
     ours = theirs if against is None else open_side(against)
+    inputs = [] if options.inputs is None else [Path(options.inputs)]
+    check_apart(options.saved, [*ours.files, *theirs.files, *inputs])
     feeds, source = _feeds(ours, theirs, options)
     if not feeds:
         return _stored_only(ours, theirs, options)
@@ -92,6 +96,8 @@ def prepare(
     fixed = all(array.shape == shapes[name] for sample in feeds for name, array in sample.items())
     reference = _reference(ours, shapes, feeds, options, folder / "inputs-reference")
     made, named, how = _engine(theirs, shapes, feeds, options, folder / "inputs-engine", fixed=fixed)
+    if isinstance(made, ModelSide) and theirs.built is None:  # what is built was read back when it was
+        check_told(made, named, progress)
     if isinstance(made, ModelSide) and theirs.built is not None and is_plan(theirs.built.file):
         made = replace(made, mark=MarkedPlans(theirs, ours.model, made, progress))
     notes: tuple[str, ...] = ()
@@ -181,24 +187,15 @@ def _engine(
     if side.built is not None and side.recipe is not None:
         request = load_request(side.recipe, side.built.file, graph)
         check_usable_here(side.built, request.backend)
-        named, how = _precision(options, graph, side.recipe.precision)
+        named, how = precision_of(options.precision, graph, side.recipe.precision)
     else:
         backend = choose_backend(options.backend)
-        named, how = _precision(options, graph, "")
+        named, how = precision_of(options.precision, graph, "")
         told = precision.asked_of_backend(named, graph, backend)
         request = LoadRequest(backend.name, _path(side), usable_cores(), precision=told)
     request = replace(request, threads=options.threads or request.threads, shapes=dict(shapes) if fixed else {})
     get_backend(request.backend)
     return _model_side(side, graph, request, write_inputs(feeds, graph, folder), options), named, how
-
-
-def _precision(options: VerifyOptions, graph: Graph, requested: str) -> tuple[str, str]:
-    if options.precision is not None:
-        return options.precision, "given"
-    said = precision.of_graph(graph)
-    if said == "int8":  # what a recipe asks for is the type of the rest
-        return said, "its graph"
-    return (requested, "its passport") if requested else (said, "its graph")
 
 
 def _graph(side: Opened, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
