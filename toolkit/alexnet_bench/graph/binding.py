@@ -144,13 +144,18 @@ def _fits(shape: Shape, given: Sequence[int], sizes: Mapping[str, int]) -> bool:
 def _check_names(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
     for name in given:
         if name not in infos:
-            of = next((other for other, info in infos.items() if name in (tensor_from_info(info).shape or ())), None)
             raise ShapeError(
                 f"the model has no input named {printable(name)}; it has {', '.join(map(printable, infos)) or 'none'}",
-                "write --shape INPUT=1x3x224x224 with one of these names"
-                if of is None
-                else f"{printable(name)} is a size of {printable(of)}: write all of its sizes, --shape {printable(of)}=...",
+                _hint_for(name, infos),
             )
+
+
+def _hint_for(unknown: str, infos: Mapping[str, ValueInfoProto]) -> str:
+    """What to write in place of a name that no input has; perhaps it is that of a dimension."""
+    of = next((name for name, info in infos.items() if unknown in (tensor_from_info(info).shape or ())), None)
+    if of is None:
+        return "write --shape INPUT=1x3x224x224 with one of these names"
+    return f"{printable(unknown)} is a size of {printable(of)}: write all of its sizes, --shape {printable(of)}=..."
 
 
 def _check_batch(batch: int | None, infos: Sequence[ValueInfoProto]) -> None:
