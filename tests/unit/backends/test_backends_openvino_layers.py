@@ -123,6 +123,18 @@ def test_an_operator_belongs_to_all_of_its_kernels(
     assert set().union(*(part.reads for part in parts)) <= {"c", "x"}
 
 
+def test_a_kernel_that_moves_one_of_several_outputs_is_no_part_of_the_work(build: Build) -> None:
+    """Both directions of an LSTM are kernels of their own; their last states are put together and turned behind."""
+    lstm = node("LSTM", "x w r", "all last", direction="bidirectional", hidden_size=8)
+    nodes = [node("Relu", "i", "x"), lstm, node("Relu", "last", "y")]
+    shapes: dict[str, Any] = {"w": (2, 32, 16), "r": (2, 32, 8)}
+    run = profiled(build.model(nodes, {"i": (6, 2, 16)}, ["all", "y"], shapes))
+    run.check()
+    parts = [owned.layer for owned in run.attribution.owned if "n_all" in {*owned.nodes, *dict(owned.shared)}]
+    assert {part.op for part in parts} == {"RNNSeq"}
+    assert len(parts) == 2
+
+
 def test_an_operator_that_is_written_out_is_shared(build: Build) -> None:
     nodes = [node("RandomNormal", "", "r", shape=[1, 16, 16, 16]), node("Add", "x r", "y")]
     run = profiled(build.model(nodes, IMAGE, ["y"], {}))

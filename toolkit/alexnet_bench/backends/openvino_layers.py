@@ -87,17 +87,17 @@ def _as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     initial state that no input can change, a transposition by strides.
     """
     node_of = {name: node for node in graph.live_nodes for name in node.writes}
-    together: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+    nodes = {node.name: node for node in graph.live_nodes}
+    together: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for number, layer in enumerate(layers):
-        if layer.makes and not layer.is_overhead:
-            together.setdefault((layer.reads, layer.makes), []).append(number)
+        made = {node_of[name].name for name in layer.makes if name in node_of}
+        if len(made) == 1 and not layer.is_overhead:
+            together.setdefault((layer.reads, made.pop()), []).append(number)
     result = list(layers)
-    for (reads, makes), numbers in together.items():
-        nodes = {node_of[name].name: node_of[name] for name in makes if name in node_of}
+    for (reads, name), numbers in together.items():
         workers = [number for number in numbers if layers[number].op not in _MOVES] or numbers
-        if len(numbers) > 1 and len(nodes) == 1:
-            inputs = next(iter(nodes.values())).reads
-            folded = tuple(name for name in inputs if name in node_of and name not in reads)
+        if len(numbers) > 1:
+            folded = tuple(read for read in nodes[name].reads if read in node_of and read not in reads)
             result[workers[0]] = replace(layers[workers[0]], equals=folded)
             for number in set(numbers).difference(workers):
                 result[number] = replace(layers[number], is_overhead=True)
