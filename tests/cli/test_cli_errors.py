@@ -46,6 +46,8 @@ _BAD_INPUT = {
     "output unwritable": (["profile", "good.onnx", "--json", "/proc/out.json"], "cannot be written"),
     "output too long": (["profile", "good.onnx", "--json", "n" * 300], "File name too long"),
     "output is the model": (["profile", "--json", "good.onnx"], "would be replaced"),
+    "output is a passport": (["profile", "good.onnx", "--json", "e.onnx.passport.json"], "would be replaced"),
+    "output is an engine": (["profile", "good.onnx", "--markdown", "e.plan"], "an engine or its passport"),
     "two outputs on stdout": (["profile", "good.onnx", "--json", "-", "--markdown", "-"], "cannot both go"),
     "two on /dev/stdout": (["profile", "good.onnx", "--json", "-", "--markdown", "/dev/stdout"], "cannot both go"),
     "two outputs in one file": (["profile", "good.onnx", "--json", "a", "--markdown", "./a"], "cannot both go"),

@@ -38,6 +38,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no prog
 """Options that several commands take alike."""
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout")
+_NEVER_OUTPUTS = (".onnx", ".plan", ".engine", ".trt", "passport.json")
 _MAX_DIGITS = 18
 _SIZES = re.compile(rf"\d{{1,{_MAX_DIGITS}}}(x\d{{1,{_MAX_DIGITS}}})*")
 
@@ -176,9 +177,9 @@ class Outputs:
         if len({file.absolute() for file in files}) < len(files):
             raise UsageError("JSON and Markdown cannot both go to one file", "give each its own")
         for file in files:
-            if file.suffix == ".onnx":
+            if file.name.endswith(_NEVER_OUTPUTS):
                 raise UsageError(
-                    f"{printable(str(file))} is a model, and would be replaced",
+                    f"{printable(str(file))} is a model, an engine or its passport, and would be replaced",
                     "an output comes after its option: profile MODEL --json FILE.json",
                 )
             atomic.check_writable(file)
