@@ -397,3 +397,26 @@ def test_outputs_that_are_declared_otherwise(declared: str, batch: int, found: d
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
     tensors = shape_inference.infer(model, batch=batch, given={}).tensors
     assert binding.declared_otherwise(model.graph, tensors) == found
+
+
+@pytest.mark.parametrize(
+    ("equation", "left", "right"),
+    [
+        ("bij,bjk->bik", (1, 3, 4), (5, 4, 6)),
+        ("bij,bjk->kbi", (5, 3, 1), (1, 4, 6)),
+        ("...ij,...jk->...ik", (2, 1, 3, 4), (2, 7, 4, 6)),
+        ("ij,jk", (3, 4), (4, 6)),
+        ("kj,ji", (1, 4), (4, 6)),
+        ("...a,...->a...", (1, 3), (2,)),
+    ],
+)
+def test_the_sizes_of_a_sum_that_broadcasts(
+    read: Read, equation: str, left: tuple[int, ...], right: tuple[int, ...]
+) -> None:
+    """As numpy makes them; the node behind it, too, which ONNX's inference would go wrong on."""
+    made = np.einsum(equation, np.ones(left), np.ones(right)).shape
+    shapes = " ".join(f"float[{','.join(map(str, shape))}] {name}," for name, shape in (("a", left), ("b", right)))
+    graph = read(f"""g ({shapes.rstrip(",")}) => (float y, float z) {{
+        h = Einsum <equation = "{equation}"> (a, b)  y = Relu(h)  z = Einsum <equation = "{equation}"> (a, b)
+    }}""")
+    assert {graph.tensor(name).sizes for name in "hyz"} == {made}

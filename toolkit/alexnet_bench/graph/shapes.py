@@ -12,6 +12,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.graph import contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
+from alexnet_bench.graph.einsums import broadcasting, hide
 from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
@@ -22,6 +23,8 @@ _HIDDEN = "hidden from shape inference"
 """The domain of nodes that shape inference stumbles over; it leaves the outputs of unknown domains alone."""
 
 _LONG_NAME = "ai.onnx"
+_MOST_EINSUMS = 20
+"""Rounds of inference: each mends all Einsum nodes whose operands are right."""
 _WITH_BODIES = frozenset({("", "If"), ("", "Loop"), ("", "Scan"), ("", "SequenceMap")})
 
 
@@ -151,8 +154,20 @@ def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
     follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
     if any(contrib.covers(domain, op_type) for domain, op_type in operators):
         with contrib.registered_schemas():
-            return _infer_or_hide(model, follow_values)
-    return _infer_or_hide(model, follow_values)
+            return _infer_right(model, operators, follow_values)
+    return _infer_right(model, operators, follow_values)
+
+
+def _infer_right(model: ModelProto, operators: Set[tuple[str, str]], follow_values: bool) -> ModelProto:
+    """Shape inference, again where it was wrong on an Einsum: what reads that was wrong, too."""
+    inferred = _infer_or_hide(model, follow_values)
+    for _ in range(_MOST_EINSUMS if ("", "Einsum") in operators else 0):
+        wrong = broadcasting(inferred.graph)
+        if not wrong:
+            break
+        hide(model, wrong, _HIDDEN)
+        inferred = _infer_or_hide(model, follow_values)
+    return inferred
 
 
 def _infer_or_hide(model: ModelProto, follow_values: bool) -> ModelProto:

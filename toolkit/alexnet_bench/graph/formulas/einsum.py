@@ -54,6 +54,20 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[tuple[str, ...]], set[s
     return terms, set(result) | (ellipsis if "..." in right else set())
 
 
+def output_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The sizes of the output; without an arrow its labels are in the order of the alphabet, behind the ellipsis.
+
+    Raises:
+        ValueError: the equation does not fit the operands, or these each other.
+    """
+    terms, result = parse(equation, list(map(len, shapes)))
+    sizes = _sizes(terms, shapes)
+    ellipsis = sorted((label for label in result if label.startswith("...")), key=lambda label: -int(label[3:]))
+    _, arrow, right = equation.replace(" ", "").partition("->")
+    before, dots, after = right.partition("...") if arrow else ("", "...", "".join(sorted(result.difference(ellipsis))))
+    return tuple(sizes[label] for label in (*before, *(ellipsis if dots else ()), *after))
+
+
 def _letters(term: str) -> str:
     """A term without its one ellipsis: letters alone (ONNX, operator Einsum)."""
     letters = term.replace("...", "", 1)
