@@ -89,6 +89,12 @@ def test_while_something_of_unknown_size_is_alive_the_whole_is_not_known(read: R
     assert (result.peak_bytes, result.peak_node, result.unsized) == (16, "magic", ("h", "y"))
 
 
+def test_what_nothing_uses_may_have_any_size(read: Read) -> None:
+    graph = read("g (float[4] x) => (float[4] y) { [y] y, mask = com.example.Drop(x) }")
+    assert alive(graph) == {"y": 32}
+    assert analyse(graph).unsized == ()
+
+
 def test_texts_have_no_size(read: Read) -> None:
     assert alive(read("g (string[4] x) => (string[4] y) { [y] y = Identity(x) }")) == {"y": 0}
 

@@ -17,7 +17,7 @@ class Liveness:
         live_bytes: by node, in the order of `graph.live_nodes`; None while a tensor of unknown size is alive.
         peak_bytes: the most that tensors of known size hold.
         peak_node: the node where that is, "" for an empty graph.
-        unsized: activations whose size is not known, those of bodies as `body/tensor`.
+        unsized: activations that are used and whose size is not known, those of bodies as `body/tensor`.
     """
 
     live_bytes: tuple[int | None, ...]
@@ -38,10 +38,12 @@ def analyse(graph: Graph) -> Liveness:
     storage = _storage(graph, nodes)
     first, last = _lifetimes(graph, nodes, storage)
     changes, unknown, unsized = [0] * (len(nodes) + 1), [0] * (len(nodes) + 1), []
+    outputs = {storage.get(name, name) for name in graph.outputs}
     for name, start in first.items():
         tensor = graph.tensor(name)
         size = tensor.size_bytes
-        if size is None and tensor.dtype != "string":
+        is_used = last[name] > start or name in outputs  # the mask of a Dropout has no size, and no reader
+        if size is None and tensor.dtype != "string" and is_used:
             unsized.append(name)
             unknown[start] += 1
             unknown[last[name] + 1] -= 1
