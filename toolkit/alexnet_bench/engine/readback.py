@@ -117,11 +117,10 @@ def check_types(
     if not wrong:
         return
     reasons = [_reason(layer, unable or {}) for layer in wrong]
-    named = ", ".join(_named(layer, reason) for layer, reason in zip(wrong[:_MOST_NAMED], reasons, strict=False))
-    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    named = _listed([_named(layer, reason) for layer, reason in zip(wrong, reasons, strict=True)])
     raise PrecisionError(
         f"{precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
-        f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}{more}",
+        f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
         _hint(precision, wrong, reasons),
     )
 
@@ -144,27 +143,28 @@ def not_kept(
     ]
 
 
-def check_kept(recipe_keeps: bool, wrong: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
+def check_kept(asked: Collection[str], wrong: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
     """What to say of layers that did not stay in float32.
 
     Args:
-        recipe_keeps: whether somebody asked for that, and not only a pass that looked at numbers.
+        asked: the user's nodes that the recipe names; others a pass wanted to keep, as it looked at numbers.
         wrong: as `not_kept` gives them.
 
     Raises:
-        PrecisionError: somebody asked.
+        PrecisionError: a node that was asked for is among them.
     """
+    refused = [layer for layer in wrong if any(name in asked for name in _nodes(layer))]
     if not wrong:
         return ()
-    named = ", ".join(_named(layer, "") for layer in wrong[:_MOST_NAMED])
-    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
-    said = f"{plural(len(wrong), 'layer')} that should stay in float32 {'does' if len(wrong) == 1 else 'do'} not"
-    if recipe_keeps:
+    shown = refused or wrong
+    named = _listed([_named(layer, "") for layer in shown])
+    said = f"{plural(len(shown), 'layer')} that should stay in float32 {'does' if len(shown) == 1 else 'do'} not"
+    if refused:
         raise PrecisionError(
-            f"{said}: {named}{more}",
+            f"{said}: {named}",
             "the backend narrows it all the same: leave --keep-fp32 or keep_fp32 out, or build for another backend",
         )
-    return (f"{said}, as the backend narrows them all the same: {named}{more}",)
+    return (f"{said}, as the backend narrows them all the same: {named}",)
 
 
 def narrowed(layers: Sequence[EngineLayerInfo], wide: Collection[str]) -> tuple[str, ...]:
@@ -177,10 +177,15 @@ def narrowed(layers: Sequence[EngineLayerInfo], wide: Collection[str]) -> tuple[
     if not less:
         return ()
     types = " and ".join(sorted({layer.compute_dtype for layer in less}))
-    named = ", ".join(printable(layer.name) for layer in less[:_MOST_NAMED])
-    more = f" and {len(less) - _MOST_NAMED} more" if len(less) > _MOST_NAMED else ""
+    named = _listed([printable(layer.name) for layer in less])
     verb = "multiplies" if len(less) == 1 else "multiply"
-    return (f"{plural(len(less), 'layer')} {verb} float64 in the model, and {types} here: {named}{more}",)
+    return (f"{plural(len(less), 'layer')} {verb} float64 in the model, and {types} here: {named}",)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, or the first dozen and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:

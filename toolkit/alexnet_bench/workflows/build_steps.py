@@ -151,7 +151,8 @@ def judge_types(
         products=products,
         wide=wide,
     )
-    lost = check_kept(bool(recipe.keep_fp32), not_kept(layers, written.kept_fp32, products))
+    asked = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
+    lost = check_kept(asked, not_kept(layers, written.kept_fp32, products))
     return (*written.notes, *narrowed(layers, wide), *lost)
 
 
