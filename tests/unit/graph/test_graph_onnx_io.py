@@ -259,13 +259,13 @@ def test_external_data_is_not_needed_to_count_and_checked_before_a_run(tmp_path:
     opened = open_model(path)
     assert count(build_graph(opened, name="m")).params == 2048
     with pytest.raises(ModelError, match=r"weights\.bin.*missing") as missing:
-        external.check_present(path, opened.proto)
+        external.check_present(path, opened.data_files)
     assert "--static" in missing.value.hint
     write(tmp_path / "weights.bin", bytes(12287))
     with pytest.raises(ModelError, match="cut short: 12,287 bytes, tensor w needs 12,288"):
-        external.check_present(path, opened.proto)
+        external.check_present(path, opened.data_files)
     write(tmp_path / "weights.bin", bytes(12288))
-    external.check_present(path, opened.proto)
+    external.check_present(path, opened.data_files)
     before = weights_sha256(opened)
     write(tmp_path / "weights.bin", b"1" * 12288)
     assert weights_sha256(opened) != before
@@ -275,14 +275,34 @@ def test_without_a_length_the_data_is_as_long_as_its_tensor(tmp_path: Path) -> N
     path = with_external_data(tmp_path, location="weights.bin")
     write(tmp_path / "weights.bin", bytes(8191))
     with pytest.raises(ModelError, match="needs 8,192"):
-        external.check_present(path, open_model(path).proto)
+        external.check_present(path, open_model(path).data_files)
 
 
 @pytest.mark.parametrize("offset", ["-1", "x", "9" * 5000, "٣", "1e3", ""])
 def test_an_offset_that_is_no_number_never_raises_anything_else(tmp_path: Path, offset: str) -> None:
     path = with_external_data(tmp_path, location="weights.bin", offset=offset)
     write(tmp_path / "weights.bin", bytes(9000))
-    external.check_present(path, open_model(path).proto)
+    external.check_present(path, open_model(path).data_files)
+
+
+def test_small_tensors_are_read_where_all_data_lies_in_another_file(tmp_path: Path) -> None:
+    """A Reshape by a constant of that file has a shape, as long as the file is there; a cut one tells nothing."""
+    whole = model()
+    whole.graph.node[1].CopyFrom(helper.make_node("Reshape", ["s", "shape"], ["y"]))
+    whole.graph.initializer.append(numpy_helper.from_array(np.array([-1, 16, 128]), "shape"))
+    onnx.save_model(whole, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    opened = open_model(tmp_path / "m.onnx")
+    graph = build_graph(opened, name="m", batch=3)
+    assert graph.tensor("y").sizes == (3, 16, 128)
+    assert graph.integers["shape"] == (-1, 16, 128)
+    hashed = weights_sha256(opened)
+    data = (tmp_path / "m.data").read_bytes()
+    write(tmp_path / "m.data", data[:-1])
+    assert build_graph(open_model(tmp_path / "m.onnx"), name="m").tensor("y").sizes is None
+    write(tmp_path / "m.data", data[:-1] + b"\1")
+    assert weights_sha256(open_model(tmp_path / "m.onnx")) != hashed
+    (tmp_path / "m.data").unlink()
+    assert build_graph(open_model(tmp_path / "m.onnx"), name="m").tensor("y").sizes is None
 
 
 def test_external_data_that_is_no_file_is_missing(tmp_path: Path) -> None:
@@ -290,7 +310,7 @@ def test_external_data_that_is_no_file_is_missing(tmp_path: Path) -> None:
     for location in ("sub", "n" * 300, "sub/" * 900 + "w"):
         path = with_external_data(tmp_path, location=location)
         with pytest.raises(ModelError, match=r"missing|outside"):
-            external.check_present(path, open_model(path).proto)
+            external.check_present(path, open_model(path).data_files)
 
 
 _READ = """

@@ -73,8 +73,8 @@ def model_hash(path: Path, memo: Path) -> Hashed:
         from alexnet_bench.graph.onnx_io import open_model, weights_sha256
 
         model = open_model(path)
-        external.check_present(path, model.proto)
-        files = [path, *external.external_files(path, model.proto).values()]
+        external.check_present(path, model.data_files)
+        files = [path, *(file.path for file in model.data_files)]
         return hashlib.sha256(f"{model.sha256} {weights_sha256(model)}".encode()).hexdigest(), files
 
     return _remembered("model", path, memo, compute)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.convert import tensor_from_initialiser
+from alexnet_bench.graph.file_bytes import blocks
 from alexnet_bench.graph.walk import all_tensors
+from alexnet_bench.graph.wire import KEEP_BYTES
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -21,6 +24,23 @@ _MAX_DIGITS = 19
 """Of an offset or a length: no file is longer than 2^63 bytes."""
 
 
+@dataclass(frozen=True)
+class ExternalFile:
+    """A file that holds the data of tensors.
+
+    Attributes:
+        location: as the tensors write it.
+        path: of the file, which may not be there.
+        needed_bytes: how long it has to be for the tensor that reaches the farthest.
+        tensor: that tensor's name.
+    """
+
+    location: str
+    path: Path
+    needed_bytes: int
+    tensor: str
+
+
 def external_tensors(model: ModelProto) -> Iterator[tuple[TensorProto, str]]:
     """Every tensor whose data lies in another file, with that file's name as written."""
     for tensor in all_tensors(model):
@@ -28,36 +48,60 @@ def external_tensors(model: ModelProto) -> Iterator[tuple[TensorProto, str]]:
             yield tensor, _fields(tensor).get(LOCATION, "")
 
 
-def external_files(model_path: Path, model: ModelProto) -> dict[str, Path]:
-    """The files that hold external data, by the location as written.
+def external_files(model_path: Path, model: ModelProto) -> tuple[ExternalFile, ...]:
+    """The files that hold external data, by location.
 
     Raises:
         ModelError: a file lies outside the model's folder, by an absolute path, by "..", or by a symbolic link.
     """
-    files: dict[str, Path] = {}
+    farthest: dict[str, tuple[int, str]] = {}
+    paths: dict[str, Path] = {}
     for tensor, location in external_tensors(model):
-        if location not in files:
-            files[location] = _external_file(model_path, tensor, location)
-    return files
+        if location not in paths:
+            paths[location] = _external_file(model_path, tensor, location)
+        farthest[location] = max(farthest.get(location, (-1, "")), (_place(tensor)[1], tensor.name))
+    return tuple([ExternalFile(location, paths[location], *farthest[location]) for location in sorted(paths)])
 
 
-def check_present(model_path: Path, model: ModelProto) -> None:
+def check_present(model_path: Path, files: Iterable[ExternalFile]) -> None:
     """Raises ModelError when an external file is missing, or shorter than its tensors say."""
-    files = external_files(model_path, model)
-    sizes = {location: _file_size(path) for location, path in files.items()}
-    for tensor, location in external_tensors(model):
-        size, needed = sizes[location], _end_of_data(tensor)
+    for file in files:
+        size = _file_size(file.path)
         if size is None:
             raise ModelError(
-                f"{model_path}: {printable(location)}, the data of tensor {printable(tensor.name)}, is missing",
+                f"{model_path}: {printable(file.location)}, the data of tensor {printable(file.tensor)}, is missing",
                 f"put it into {model_path.parent}, or count without running: profile --static",
             )
-        if size < needed:
+        if size < file.needed_bytes:
             raise ModelError(
-                f"{model_path}: the external data file {printable(location)} is cut short: "
-                f"{size:,} bytes, tensor {printable(tensor.name)} needs {needed:,}",
+                f"{model_path}: the external data file {printable(file.location)} is cut short: "
+                f"{size:,} bytes, tensor {printable(file.tensor)} needs {file.needed_bytes:,}",
                 "copy or export the file again",
             )
+
+
+def take_small(model: ModelProto, files: Iterable[ExternalFile]) -> None:
+    """Puts the data of small tensors into the model, as far as their files hold it: shapes, axes and scales count.
+
+    Raises:
+        ModelError: a file that is there cannot be read.
+    """
+    small: dict[str, list[TensorProto]] = {}
+    for tensor, location in external_tensors(model):
+        start, end = _place(tensor)
+        if 0 < end - start <= KEEP_BYTES:
+            small.setdefault(location, []).append(tensor)
+    for file in files:
+        size = _file_size(file.path)
+        if not size or file.location not in small:
+            continue
+        with blocks(file.path) as content:
+            for tensor in small[file.location]:
+                start, end = _place(tensor)
+                if end <= size:
+                    tensor.raw_data = content[start:end]
+                    tensor.ClearField("external_data")
+                    tensor.ClearField("data_location")
 
 
 def _external_file(model_path: Path, tensor: TensorProto, location: str) -> Path:
@@ -83,11 +127,12 @@ def _file_size(path: Path) -> int | None:
         return None
 
 
-def _end_of_data(tensor: TensorProto) -> int:
-    """Where a tensor's data ends in its file; without a length it is as long as its shape and type say."""
+def _place(tensor: TensorProto) -> tuple[int, int]:
+    """Where a tensor's data begins and ends in its file; without a length it is as long as its shape and type say."""
     fields = _fields(tensor)
     length = _number(fields.get("length")) or tensor_from_initialiser(tensor).size_bytes or 0
-    return _number(fields.get("offset")) + length
+    start = _number(fields.get("offset"))
+    return start, start + length
 
 
 def _fields(tensor: TensorProto) -> dict[str, str]:

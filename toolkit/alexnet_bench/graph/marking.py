@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_bench.core.errors import OutputError
-from alexnet_bench.graph import external
 from alexnet_bench.graph.convert import graph_outputs
 from alexnet_bench.graph.onnx_io import ModelFile, named_copy
 
@@ -47,8 +46,8 @@ def mark_outputs(file: ModelFile, tensors: Sequence[str], folder: Path) -> Path:
             target.write_bytes(inlined)
         with target.open("ab") as stream:
             stream.write(addition.SerializeToString())
-        for location, path in external.external_files(file.path, file.proto).items():
-            _link(path, folder / location)
+        for data in file.data_files:
+            _link(data.path, folder / data.location)
     except OSError as error:
         raise OutputError(f"a copy of the model cannot be written: {error.strerror}", "make room for it") from None
     return target

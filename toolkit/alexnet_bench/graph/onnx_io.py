@@ -33,8 +33,9 @@ class ModelFile:
     Attributes:
         path: of the file.
         proto: the model without the data of its large tensors, its functions inlined.
-        sha256: of that.
+        sha256: of the file without that data.
         data_spans: where the data left out lies in the file, as (start, end).
+        data_files: the files that hold its external data, which need not be there.
         has_functions: whether functions were inlined.
     """
 
@@ -42,11 +43,12 @@ class ModelFile:
     proto: ModelProto
     sha256: str
     data_spans: tuple[tuple[int, int], ...]
+    data_files: tuple[external.ExternalFile, ...] = ()
     has_functions: bool = False
 
 
 def open_model(path: Path) -> ModelFile:
-    """Reads a model file without its weights.
+    """Reads a model file without its weights; small tensors are read wherever their data lies.
 
     Raises:
         ModelError: it is missing, a folder, empty, truncated, not ONNX, or names a file outside its folder.
@@ -61,8 +63,10 @@ def open_model(path: Path) -> ModelFile:
                 ) from None
             raise _not_a_model(path, str(error)) from None
     proto = _decode(path, stripped.content)
+    files: tuple[external.ExternalFile, ...] = ()
     if external.LOCATION.encode() in stripped.content:  # the rest is spared a walk over all nodes
-        external.external_files(path, proto)
+        files = external.external_files(path, proto)
+        external.take_small(proto, files)
     declared = len(proto.functions)
     try:
         inlined = functions.inline(proto)
@@ -73,6 +77,7 @@ def open_model(path: Path) -> ModelFile:
         inlined,
         hashlib.sha256(stripped.content).hexdigest(),
         tuple(stripped.data_spans),
+        files,
         len(inlined.functions) < declared,
     )
 
@@ -136,8 +141,8 @@ def weights_sha256(model: ModelFile) -> str:
     buffer = mapped(model.path)
     for start, end in model.data_spans:
         digest.update(buffer[start:end])
-    for _, path in sorted(external.external_files(model.path, model.proto).items()):
-        digest.update(mapped(path))
+    for file in model.data_files:
+        digest.update(mapped(file.path))
     return digest.hexdigest()
 
 

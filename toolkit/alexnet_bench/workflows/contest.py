@@ -97,7 +97,7 @@ def contest(
     progress(f"reading {model}")
     resolved = resolve(model)
     file = open_model(resolved.path)
-    external.check_present(file.path, file.proto)
+    external.check_present(file.path, file.data_files)
     limits.check_functions(file)
     with ScratchFolder() as scratch:
         fields = [_field(resolved, file, chosen, batch, Path(scratch) / str(at)) for at, batch in enumerate(batches)]

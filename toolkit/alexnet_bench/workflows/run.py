@@ -134,7 +134,7 @@ def _run(
     _check_device_api(subject.backend, options)
     has_weights = not (subject.is_plan and subject.file is subject.run)
     if has_weights:
-        external.check_present(subject.file.path, subject.file.proto)
+        external.check_present(subject.file.path, subject.file.data_files)
     limits.check_functions(subject.file)
     for case in cases:
         limits.check_memory(case.costs, case.batch)

@@ -8,7 +8,6 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -50,7 +49,7 @@ def upgrade(model: str | Path, output: str | Path, *, opset: int) -> Upgraded:
     before = open_model(path)
     if calls_explode(before.proto):
         raise UsageError(f"{printable(str(path))} has functions that cannot be converted", "inline them first")
-    if external.external_files(path, before.proto) and output.resolve().parent != path.resolve().parent:
+    if before.data_files and output.resolve().parent != path.resolve().parent:
         raise UsageError(
             f"{printable(str(path))} has external data, which a file elsewhere does not reach",
             f"write the output into {printable(str(path.parent))}",

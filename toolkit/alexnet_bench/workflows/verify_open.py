@@ -15,7 +15,6 @@ from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import recipe_in_force
-from alexnet_bench.graph.external import external_files
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
@@ -114,7 +113,7 @@ def _built(text: str) -> Opened:
 
 def _with_data(file: ModelFile) -> tuple[Path, ...]:
     """A model's file and those of its data."""
-    return (file.path, *external_files(file.path, file.proto).values())
+    return (file.path, *(data.path for data in file.data_files))
 
 
 def _built_by_key(text: str) -> Opened:

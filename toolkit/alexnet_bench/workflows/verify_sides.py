@@ -201,7 +201,7 @@ def _engine(
 def _graph(side: Opened, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
     if side.file is None:
         raise UsageError(f"{printable(side.name)} is no model", "give an .onnx file")
-    external.check_present(side.file.path, side.file.proto)
+    external.check_present(side.file.path, side.file.data_files)
     limits.check_functions(side.file)
     taken = required_inputs(side.file.proto.graph)
     given = {name: shape for name, shape in shapes.items() if name in taken}
