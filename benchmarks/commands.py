@@ -84,7 +84,7 @@ def run(
         launcher = subprocess.Popen(
             [PYTHON, "-I", "-S", str(_LAUNCHER), str(result), str(stdout), str(stderr), *command],
             cwd=folder or empty,
-            env={**os.environ, **(environment or {})},
+            env={**_as_installed(os.environ), **(environment or {})},
             start_new_session=True,
         )
         _wait(launcher, command, timeout_s)
@@ -94,6 +94,11 @@ def run(
         if finished.exit_status != 0:
             raise CommandFailed(f"{_short(command)} ended with status {finished.exit_status}: {_tail(stderr)}")
         return msgspec.structs.replace(finished, stdout=stdout.read_bytes())
+
+
+def _as_installed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what keeps Python from storing bytecode: pip stores that of the peers as it installs them."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _wait(launcher: subprocess.Popen[bytes], command: Sequence[str], timeout_s: float) -> None:

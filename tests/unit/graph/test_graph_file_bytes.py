@@ -26,11 +26,23 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(CONTENT) - 1), st.integers(0, 9000))))
 def test_they_are_the_bytes_of_the_file(file: Path, places: list[tuple[int, int]]) -> None:
-    with blocks(file) as content:
+    with file.open("rb", buffering=0) as stream:
+        content = Blocks(stream)
         assert len(content) == len(CONTENT)
         for at, length in places:
             assert content[at] == CONTENT[at]
             assert content[at : at + length] == CONTENT[at : at + length]
+
+
+def test_small_files_are_read_at_once_and_large_ones_are_not(file: Path, tmp_path: Path) -> None:
+    with blocks(file) as content:
+        assert bytes(content[:]) == CONTENT
+        assert isinstance(content, memoryview)
+    large = tmp_path / "large"
+    with large.open("wb") as stream:
+        stream.truncate(1 << 30)
+    with blocks(large) as content:
+        assert isinstance(content, Blocks)
 
 
 def test_what_is_hopped_over_is_not_read(tmp_path: Path) -> None:
@@ -61,7 +73,8 @@ class Counting(io.FileIO):
 
 def test_a_file_that_becomes_shorter_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(CONTENT)
+    with path.open("wb") as stream:
+        stream.truncate(1 << 30)
     with pytest.raises(ModelError, match=r"model\.onnx cannot be read: it became shorter"):
         _read_after_it_was_emptied(path)
 

@@ -99,7 +99,7 @@ def take_small(model: ModelProto, files: Iterable[ExternalFile]) -> None:
             for tensor in small[file.location]:
                 start, end = _place(tensor)
                 if end <= size:
-                    tensor.raw_data = content[start:end]
+                    tensor.raw_data = bytes(content[start:end])
                     tensor.ClearField("external_data")
                     tensor.ClearField("data_location")
 

@@ -17,6 +17,8 @@ _WHAT_TO_GIVE = "give an .onnx file, or a name that `alexnet-bench models` lists
 _MAX_SHOWN_PATH = 1000
 _BLOCK_BYTES = 4096
 """A page of memory."""
+_WHOLE_BYTES = 16 << 20
+"""Files up to this size are read as a whole, which takes milliseconds; asking for each byte takes longer."""
 
 
 class Blocks:
@@ -60,15 +62,20 @@ class Blocks:
         return content
 
 
+Bytes = memoryview | Blocks
+"""What can be hopped through."""
+
+
 @contextmanager
-def blocks(path: Path) -> Iterator[Blocks]:
+def blocks(path: Path) -> Iterator[Bytes]:
     """A file to hop through. Raises ModelError when it cannot be opened or read."""
     try:
         _check_readable(path)
         with path.open("rb", buffering=0) as stream:
             if hasattr(os, "posix_fadvise"):  # reading ahead takes ten times as long where weights are not in the cache
                 os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-            yield Blocks(stream)
+            found = Blocks(stream)
+            yield memoryview(found[:]) if len(found) <= _WHOLE_BYTES else found
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
 

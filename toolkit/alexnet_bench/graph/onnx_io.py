@@ -19,7 +19,7 @@ from alexnet_bench.graph.convert import (
     node_from_proto,
     required_inputs,
 )
-from alexnet_bench.graph.file_bytes import Blocks, blocks, mapped, shown
+from alexnet_bench.graph.file_bytes import Bytes, blocks, mapped, shown
 from alexnet_bench.graph.walk import names_are_text
 
 if TYPE_CHECKING:
@@ -206,6 +206,6 @@ def _not_a_model(path: Path, reason: str) -> ModelError:
     )
 
 
-def _starts_like_onnx(content: Blocks) -> bool:
+def _starts_like_onnx(content: Bytes) -> bool:
     """Every exporter writes ir_version, field 1, first: tag 8 and a small number."""
     return len(content) > 1 and content[0] == 8 and 1 <= content[1] <= 64

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from alexnet_bench.graph.file_bytes import Blocks
-
-Bytes = memoryview | Blocks
+from alexnet_bench.graph.file_bytes import Bytes
 
 KEEP_BYTES = 4096
 """Tensor data up to this size is kept: shapes, axes, scales. Messages up to this size are copied without a look."""
