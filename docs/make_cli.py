@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer.main
 
-from alexnet_bench.cli.main import app
+from alexnet_bench.cli.main import application
 
 PAGE = Path(__file__).with_name("cli.md")
 _WIDTH = 100
@@ -44,7 +44,7 @@ traceback as well.
 
 def page() -> str:
     """The whole page."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application())
     top = group.make_context(_NAME, [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH)
     parts = [_HEAD, _block(_NAME, group.get_help(top))]
     for name in group.list_commands(top):  # type: ignore[attr-defined]

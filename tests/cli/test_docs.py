@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from alexnet_bench.cli.main import app
+from alexnet_bench.cli.main import application
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.workflows import cautions, plan_cautions, trtexec_cautions, uncounted
 
@@ -41,7 +41,7 @@ def test_the_page_of_the_command_is_current(columns: str, monkeypatch: pytest.Mo
 
 def test_every_command_and_option_is_described() -> None:
     text = (_DOCS / "cli.md").read_text(encoding="utf-8")
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(application())
     assert len(group.commands) >= 7
     for name, command in group.commands.items():
         section = text.split(f"\n## alexnet-bench {name}\n")[1].split("\n## ")[0]
@@ -52,7 +52,7 @@ def test_every_command_and_option_is_described() -> None:
 
 
 def test_short_descriptions_fit_in_80_columns() -> None:
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(application())
     text = group.get_help(group.make_context("alexnet-bench", [], resilient_parsing=True, terminal_width=80))
     commands = text.split("Commands:")[1].split("Exit codes")[0]
     assert "profile" in commands

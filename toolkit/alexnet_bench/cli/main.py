@@ -38,17 +38,6 @@ _SIGNALLED = 128
 _OBJECTS_PER_COLLECTION = 500_000
 """A command makes its objects once, keeps them and ends: Python's 700 cost a tenth of the time of reading a graph."""
 
-app = typer.Typer(
-    name="alexnet-bench",
-    help="Where every microsecond of an ONNX model goes: FLOPs, bytes, time and roofline per node of your own graph.",
-    epilog="Exit codes: 0 done, 1 regressed or verification failed, 2 wrong use or bad input, 3 inconclusive, "
-    "4 not comparable, 5 internal error or backend crash.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # importing rich's help takes longer than everything else together
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -56,7 +45,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def common(
     *,
     version: bool = typer.Option(
@@ -67,8 +55,42 @@ def common(
     """Options before the command."""
 
 
-for command in (profile, models, verify, export, build_engine, inspect, report, devices, ceilings, cache, doctor):
-    command.register(app)
+_COMMANDS = {
+    "profile": profile,
+    "models": models,
+    "verify": verify,
+    "export": export,
+    "build-engine": build_engine,
+    "inspect": inspect,
+    "report": report,
+    "devices": devices,
+    "ceilings": ceilings,
+    "cache": cache,
+    "doctor": doctor,
+}
+
+
+def application(command: str = "") -> typer.Typer:
+    """The command line.
+
+    Args:
+        command: the only one that is needed, if it is one: the parser takes its time to look at all options of all.
+    """
+    app = typer.Typer(
+        name="alexnet-bench",
+        help="Where every microsecond of an ONNX model goes: FLOPs, bytes, time and roofline per node of your own "
+        "graph.",
+        epilog="Exit codes: 0 done, 1 regressed or verification failed, 2 wrong use or bad input, 3 inconclusive, "
+        "4 not comparable, 5 internal error or backend crash.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # importing rich's help takes longer than everything else together
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(common)
+    for module in [_COMMANDS[command]] if command in _COMMANDS else _COMMANDS.values():
+        module.register(app)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,6 +114,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
         debug: show the traceback of an error before its message.
     """
     try:
+        app = application(next(iter(arguments), ""))
         code = app(args=list(arguments), prog_name="alexnet-bench", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
