@@ -12,9 +12,10 @@ from onnx import TensorProto, helper
 
 from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.engine.plan import check_shapes
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe
-from alexnet_bench.engine.sizes import settled, with_open_sizes
+from alexnet_bench.engine.sizes import by_input, settled, with_open_sizes
 from tests.unit.backends.tensorrt_here import needs_rtx
 
 _ORT = Recipe(name="fp32", backend="onnxruntime-cpu", precision="fp32")
@@ -162,3 +163,12 @@ def test_an_engine_of_which_no_sizes_and_no_defaults_are_said(any_batch: Path) -
     assert built.recipe["shapes"] == {"x": {"min": [1, 4], "opt": [1, 4], "max": [1, 4]}}
     same = replace(plain, batch=1, settings={"optimization_level": "3", "strip": "off"})
     assert build_engine(any_batch, options=same).key == built.key
+
+
+def test_an_input_that_has_no_batch_is_not_held_to_its_range(tmp_path: Path) -> None:
+    """A table of 100 rows, beside an input whose batch is 1 to 8."""
+    model = _model(tmp_path / "table.onnx", x=["N", 4], table=[100, 3])
+    taken = by_input(_batch(_PLAN, 1, 4, 8), model)
+    check_shapes(taken, {"x": (8, 4), "table": (100, 3)})
+    with pytest.raises(ShapeError, match="takes 1 to 8 as size 0 of input x, not 9"):
+        check_shapes(taken, {"x": (9, 4), "table": (100, 3)})

@@ -86,6 +86,16 @@ def test_totals_and_the_model_stay_those_of_the_user(pair: tuple[Profile, Profil
     assert f"{optimised.engine.passport_key[:12]}, fp32 asked for; passes: " in to_markdown(optimised)
 
 
+@pytest.mark.parametrize(("batch", "said"), [(8, False), (1, False), (16, True)])
+def test_sizes_that_an_engine_was_not_tried_with_are_said(tmp_path: Path, batch: int, said: bool) -> None:
+    path = normalised(tmp_path / "open.onnx", batch="N")
+    built = build_engine(path, options=BuildOptions(backend="onnxruntime-cpu", batch=(8, 1)))
+    found = profile(built.path, batch=batch, options=QUICK)
+    messages = [item.message for item in found.warnings if item.code == "outside-range"]
+    assert len(messages) == said
+    assert not said or "built for x 1x3x16x16 to 8x3x16x16" in messages[0]
+
+
 @pytest.mark.parametrize("batches", [(1, 4)])
 def test_an_engine_of_any_batch_is_built_once(batches: tuple[int, ...], tmp_path: Path) -> None:
     path = normalised(tmp_path / "any.onnx", "N")

@@ -17,6 +17,7 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.key import Place
 from alexnet_bench.engine.loading import graph_file
+from alexnet_bench.engine.ranges import SizeRanges
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.onnx_io import ModelFile
 
@@ -86,31 +87,31 @@ def shape_bounds(least: Graph, usual: Graph, most: Graph) -> dict[str, ShapeBoun
     }
 
 
-def check_shapes(recipe: Recipe, shapes: Mapping[str, Sequence[int]]) -> None:
+def check_shapes(taken: Sequence[SizeRanges], shapes: Mapping[str, Sequence[int]]) -> None:
     """Refuses sizes that an engine was not built for.
 
     Args:
-        recipe: that it was built by.
+        taken: the sizes that it was built for, by optimisation profile and input.
         shapes: by input name, as they are to be run.
 
     Raises:
         ShapeError: a size is outside of its range, or no optimisation profile holds all of them; the message has the
             ranges.
     """
-    outside = [ranges.outside(shapes) for ranges in recipe.sizes]
+    outside = [ranges.outside(shapes) for ranges in taken]
     first = outside[0]
     if first is None or not all(outside):
         return
     name, axis = first
     if len(outside) == 1:
-        least, most = recipe.sizes[0].of_axis(name, axis) or (0, 0)
+        least, most = taken[0].of_axis(name, axis) or (0, 0)
         wrong = (
             f"the engine takes {least} to {most} as size {axis} of input {printable(name)}, not {shapes[name][axis]}"
         )
     else:
         asked = ", ".join(f"{printable(name, 100)} {'x'.join(map(str, sizes))}" for name, sizes in shapes.items())
-        taken = "; ".join(f"{at}: {ranges}" for at, ranges in enumerate(recipe.sizes, start=1))
-        wrong = f"no optimisation profile of the engine holds {asked}. It has {taken}"
+        all_of = "; ".join(f"{at}: {ranges}" for at, ranges in enumerate(taken, start=1))
+        wrong = f"no optimisation profile of the engine holds {asked}. It has {all_of}"
     raise ShapeError(
         wrong, "build one for that: give --batch, --shape or --min, --opt and --max to build-engine, or a recipe"
     )

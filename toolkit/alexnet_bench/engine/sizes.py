@@ -68,6 +68,22 @@ def settled(recipe: Recipe, model: Path) -> Recipe:
     return without if first == _unasked(graph, without) else msgspec.structs.replace(without, shapes=first)
 
 
+def by_input(recipe: Recipe, model: Path) -> tuple[SizeRanges, ...]:
+    """The sizes that an engine takes, for each optimisation profile, a batch as a size of the inputs that have one.
+
+    Args:
+        recipe: that the engine was built by.
+        model: the engine's graph, or the user's file: an input whose first dimension is a number there has no batch.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    if not recipe.has_sizes:
+        return recipe.sizes
+    graph = open_model(model).proto.graph
+    return tuple([SizeRanges(None, _ranges(graph, ranges)) for ranges in recipe.sizes])
+
+
 def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:
     """The sizes of an engine that nothing was said of; None where something has to be."""
     try:

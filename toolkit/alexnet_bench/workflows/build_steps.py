@@ -17,7 +17,7 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.engine.build import Written, write_engine
-from alexnet_bench.engine.loading import is_plan
+from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
@@ -32,6 +32,7 @@ from alexnet_bench.engine.readback import (
     try_once,
 )
 from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.inputs import generate
@@ -171,7 +172,7 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
     """
     shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
     if is_plan(file):
-        check_shapes(recipe, shapes)
+        check_shapes(by_input(recipe, graph_file(file)), shapes)
     return LoadRequest(
         recipe.backend,
         str(file.resolve()),

@@ -71,6 +71,15 @@ def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
             )
 
 
+def of_range(ranges: str) -> Caution:
+    """The engine runs at sizes that it was neither built nor tried for; other runtimes refuse them."""
+    return Caution(
+        "outside-range",
+        f"the engine was built for {ranges}, and runs at sizes outside: it was never tried with them",
+        "build it for these too: give --batch or --shape to build-engine, and verify it",
+    )
+
+
 def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Caution]:
     """Outputs of other sizes than the file declares: ONNX Runtime runs such a model, and warns at each run."""
     for name, (declared, sizes) in declared_otherwise.items():

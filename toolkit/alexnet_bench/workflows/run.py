@@ -16,12 +16,13 @@ from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import graph_file, is_plan
+from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase
-from alexnet_bench.workflows import limits
+from alexnet_bench.workflows import cautions, limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
@@ -125,7 +126,12 @@ def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Co
     if subject.engine is None:
         return case
     graph = build_graph(subject.run, name=subject.model.name, batch=batch, given_shapes=options.shapes)
-    return replace(case, engine=EngineGraph(graph, count(graph), subject.engine.passport))
+    sizes = by_input(subject.engine.recipe, subject.run.path)
+    shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
+    beyond = not subject.is_plan and all(ranges.outside(shapes) for ranges in sizes)
+    said = (cautions.of_range("; ".join(map(str, sizes))),) if beyond else ()
+    engine = EngineGraph(graph, count(graph), subject.engine.passport)
+    return replace(case, engine=engine, cautions=(*case.cautions, *said))
 
 
 def _run(
