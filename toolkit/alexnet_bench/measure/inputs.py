@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from alexnet_bench.core.errors import BackendRefusal, ShapeError
 from alexnet_bench.core.graph import Graph, Tensor, is_float
@@ -28,7 +29,7 @@ def generate(
 
     Floats of the shape of images are uniform in `pixel_range`, bytes of that shape in 0 to 255; other floats are
     standard normal; integers are ids within the vocabulary of the table that they index; masks are ones, token types
-    zeros, positions count up.
+    zeros, positions count up. A bfloat16 input, a type that numpy lacks, is a float32 array of such values.
 
     Raises:
         BackendRefusal: an input is of a type that cannot be made up (strings, sequences).
@@ -90,6 +91,8 @@ def _array(
 def _floats(
     tensor: Tensor, shape: tuple[int, ...], generator: Generator, pixel_range: tuple[float, float]
 ) -> NDArray[np.generic]:
+    if tensor.dtype == "bfloat16":
+        return _as_bfloat16(_floats(replace(tensor, dtype="float32"), shape, generator, pixel_range))
     if tensor.dtype not in ("float32", "float64", "float16"):
         raise BackendRefusal(
             f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be made up",
@@ -101,6 +104,12 @@ def _floats(
         low, high = pixel_range
         return (generator.random(shape, np.float32) * np.float32(high - low) + np.float32(low)).astype(tensor.dtype)
     return generator.standard_normal(shape, np.float32).astype(tensor.dtype)
+
+
+def _as_bfloat16(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A float32 array without the half of its bits that bfloat16 lacks; a runtime loses nothing when it narrows it."""
+    bits = array.view(np.uint32) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32)
 
 
 def _integers(
