@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_bench.backends.worker import write_arrays
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.inputs import generate

@@ -14,11 +14,11 @@ from onnx import ModelProto, helper
 
 openvino = pytest.importorskip("openvino", reason="openvino is not installed")
 
+from alexnet_bench.backends.array_files import write_arrays  # noqa: E402
 from alexnet_bench.backends.client import Worker  # noqa: E402
 from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu  # noqa: E402
 from alexnet_bench.backends.openvino import OpenVino  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
-from alexnet_bench.backends.worker import write_arrays  # noqa: E402
 from alexnet_bench.core.errors import BackendRefusal, UsageError  # noqa: E402
 from alexnet_bench.measure.ceiling_runs import _best_product, computed_dtype, product  # noqa: E402
 from tests.unit.backends.openvino_runs import profiled  # noqa: E402

@@ -8,13 +8,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.device.driver import driver_version
 from alexnet_bench.backends.protocol import LoadRequest, ShapeBounds
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, EngineError, UsageError
 from tests.unit.backends.tensorrt_here import build, needs_rtx, plugin_library, write_node
 

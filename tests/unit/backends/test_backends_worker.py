@@ -22,9 +22,10 @@ from onnx import helper
 
 import alexnet_bench
 from alexnet_bench.backends import client, worker
+from alexnet_bench.backends.array_files import read_arrays, write_arrays
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest
-from alexnet_bench.backends.worker import Request, answer, read_arrays, time_runs, write_arrays
+from alexnet_bench.backends.worker import Request, answer, time_runs
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
-from alexnet_bench.backends.worker import Samples, write_arrays
+from alexnet_bench.backends.worker import Samples
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
 from alexnet_bench.measure import latency, layer_run

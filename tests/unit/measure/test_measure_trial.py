@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.measure.trial import MOST_KEPT, run_trial

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from alexnet_bench import BuildOptions, Options, Profile, build_engine, profile
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.tensorrt import flavour
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core import document
 from alexnet_bench.core.errors import AlexnetBenchError, EngineError, MissingRuntimeError, ShapeError, UsageError
 from alexnet_bench.report.markdown import to_markdown

@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto
 
 from alexnet_bench import BuildOptions, Options, build_engine, profile
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.profile import Profile
 from alexnet_bench.engine.loading import find_engine

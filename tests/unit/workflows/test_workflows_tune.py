@@ -26,9 +26,9 @@ from alexnet_bench import (
     profile,
     verify,
 )
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.backends.tunable import moves
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import encode_passport, read_passport

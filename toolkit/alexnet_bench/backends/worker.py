@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from alexnet_bench.backends.array_files import read_arrays, write_arrays
 from alexnet_bench.backends.output_arrays import as_arrays
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, RunParts, TimesParts
 from alexnet_bench.backends.registry import describe, import_runtime, make_plan, make_runner
@@ -164,25 +165,6 @@ def time_runs(
     finally:
         gc.enable()
     return samples
-
-
-def read_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """Arrays by name, as `write_arrays` left them."""
-    import numpy as np
-
-    names: dict[str, str] = msgspec.json.decode((folder / "names.json").read_bytes(), type=dict[str, str])
-    return {name: np.load(folder / file, allow_pickle=False) for name, file in names.items()}
-
-
-def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Writes arrays as .npy files; tensor names may hold any character, so they stand in names.json."""
-    import numpy as np
-
-    files = {name: f"{index}.npy" for index, name in enumerate(arrays)}
-    for name, file in files.items():
-        np.save(folder / file, arrays[name], allow_pickle=False)
-    (folder / "names.json").write_bytes(msgspec.json.encode(files))
-    return list(files.values())
 
 
 def answer(engine: Engine, line: bytes) -> Reply:

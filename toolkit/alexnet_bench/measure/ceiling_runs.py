@@ -12,11 +12,11 @@ from statistics import median
 
 import numpy as np
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.ceiling_models import OTHER_FORMS, PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.graph.onnx_io import build_graph, open_model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from alexnet_bench.backends.worker import read_arrays
+from alexnet_bench.backends.array_files import read_arrays
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import FirstBad

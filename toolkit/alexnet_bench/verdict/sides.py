@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, is_float
 from alexnet_bench.core.text import printable

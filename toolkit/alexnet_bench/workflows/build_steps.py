@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores

@@ -10,8 +10,8 @@ from statistics import median
 
 import msgspec
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.registry import availability, get_backend
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.builds import BuildResult, Builds
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
 from alexnet_bench.core.scratch import ScratchFolder

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.registry import choose_backend
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.contest import Contest, ContestCase, Entry
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores

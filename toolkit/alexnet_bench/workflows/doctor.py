@@ -6,12 +6,12 @@ import platform
 from pathlib import Path
 
 from alexnet_bench import __version__
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Availability, Backend, LoadRequest, PlanRequest
 from alexnet_bench.backends.registry import BACKENDS, RUN_ELSEWHERE, availability, install_hint
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
 from alexnet_bench.core.machine import cpu_model, usable_cores

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Backend, Described, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Tensor

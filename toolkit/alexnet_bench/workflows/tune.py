@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.tunable import THREADS
-from alexnet_bench.backends.worker import write_arrays
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.graph import Graph

@@ -1,0 +1,30 @@
+"""Arrays in a folder: how inputs get into a worker's process, and outputs out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def read_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Arrays by name, as `write_arrays` left them."""
+    import numpy as np
+
+    names: dict[str, str] = msgspec.json.decode((folder / "names.json").read_bytes(), type=dict[str, str])
+    return {name: np.load(folder / file, allow_pickle=False) for name, file in names.items()}
+
+
+def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> list[str]:
+    """Writes arrays as .npy files; tensor names may hold any character, so they stand in names.json."""
+    import numpy as np
+
+    files = {name: f"{index}.npy" for index, name in enumerate(arrays)}
+    for name, file in files.items():
+        np.save(folder / file, arrays[name], allow_pickle=False)
+    (folder / "names.json").write_bytes(msgspec.json.encode(files))
+    return list(files.values())
