@@ -83,3 +83,10 @@ def test_the_statistics_of_a_document_are_those_of_its_samples(path: Path) -> No
     assert latency["throughput_per_s"] == pytest.approx(document["case"]["batch"] / found.median)
     for layer in document["layers"]:
         assert layer["time_s"] == median(layer["samples_s"])
+
+
+def test_the_interval_weighs_processes_as_the_median_does() -> None:
+    """A fast process of many samples decides the median, and each resample that it is in."""
+    found = summarise([[1.0] * 20_000, *[[2.0] * 1000] * 8])
+    assert found.median == 1.0
+    assert found.ci95 == (1.0, 2.0)

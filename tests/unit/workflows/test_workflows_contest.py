@@ -312,3 +312,9 @@ def test_what_slows_a_round_down_is_not_in_the_ratio() -> None:
     apart = ratio_ci95([ours[0], ours[1], ours[2]], [theirs[1], theirs[2], theirs[0]])
     assert apart[0] < 0.7
     assert apart[1] > 4
+
+
+def test_an_interval_holds_its_ratio_where_fast_rounds_have_more_samples() -> None:
+    """The pooled median is that of the one fast round, and so is that of each resample that it is in."""
+    ours, theirs = [[1.0] * 4000, *[[2.0] * 300] * 8], [[2.0] * 300] * 9
+    assert ratio_ci95(ours, theirs) == (0.5, 1.0)

@@ -48,7 +48,7 @@ def bootstrap_median_ci95(processes: Sequence[Sequence[float]]) -> tuple[float, 
     fixed: the same samples give the same interval.
     """
     generator = random.Random(0)  # noqa: S311 - resampling, not secrets
-    thinned = [_thin(samples) for samples in processes if samples]
+    thinned = thin([samples for samples in processes if samples], _MAX_PER_PROCESS)
     medians = []
     for _ in range(BOOTSTRAP_RESAMPLES):
         chosen = generator.choices(thinned, k=len(thinned))
@@ -57,6 +57,11 @@ def bootstrap_median_ci95(processes: Sequence[Sequence[float]]) -> tuple[float, 
     return percentile(medians, 2.5), percentile(medians, 97.5)
 
 
-def _thin(samples: Sequence[float]) -> Sequence[float]:
-    step = -(-len(samples) // _MAX_PER_PROCESS)
-    return samples[::step]
+def thin(groups: Sequence[Sequence[float]], most: int) -> list[Sequence[float]]:
+    """Every n-th sample of each group, so that none has more than `most`.
+
+    The same n for all: a group of many samples weighs as much among the others as it did, and the median of what is
+    left is about that of all.
+    """
+    step = max((-(-len(samples) // most) for samples in groups), default=1)
+    return [samples[::step] for samples in groups]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from statistics import median
 
-from alexnet_bench.core.statistics import BOOTSTRAP_RESAMPLES, percentile
+from alexnet_bench.core.statistics import BOOTSTRAP_RESAMPLES, percentile, thin
 
 _MOST_PER_ROUND = 200
 """Of a round's samples: enough for the median of a resample, and quick."""
@@ -23,16 +23,14 @@ def ratio_ci95(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]
         theirs: likewise, of as many rounds.
     """
     generator = random.Random(0)  # noqa: S311 - resampling, not secrets
-    rounds = [(_thin(left), _thin(right)) for left, right in zip(ours, theirs, strict=True) if left and right]
+    full = [(left, right) for left, right in zip(ours, theirs, strict=True) if left and right]
+    above, below = (thin(side, _MOST_PER_ROUND) for side in zip(*full, strict=True))
+    rounds = list(zip(above, below, strict=True))
     ratios = []
     for _ in range(BOOTSTRAP_RESAMPLES):
         chosen = generator.choices(rounds, k=len(rounds))
-        above = median(value for left, _ in chosen for value in generator.choices(left, k=len(left)))
-        below = median(value for _, right in chosen for value in generator.choices(right, k=len(right)))
-        ratios.append(above / below)
+        numerator = median(value for left, _ in chosen for value in generator.choices(left, k=len(left)))
+        denominator = median(value for _, right in chosen for value in generator.choices(right, k=len(right)))
+        ratios.append(numerator / denominator)
     ratios.sort()
     return percentile(ratios, 2.5), percentile(ratios, 97.5)
-
-
-def _thin(samples: Sequence[float]) -> Sequence[float]:
-    return samples[:: -(-len(samples) // _MOST_PER_ROUND) or 1]
