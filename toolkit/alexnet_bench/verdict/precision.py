@@ -23,6 +23,16 @@ def of_graph(graph: Graph) -> str:
     return next((precision for precision in ("bf16", "fp16") if _NUMPY[precision] in dtypes), "fp32")
 
 
+def coarser(asked: str, said: str) -> str:
+    """Which of two precisions holds: that of the larger error, as a graph of halves is no better for being asked more.
+
+    Args:
+        asked: of an engine, "" where nothing was asked for.
+        said: by its graph.
+    """
+    return max((asked, said), key=lambda name: TOLERANCES.get(name, 0.0))
+
+
 def check(precision: str) -> None:
     """Raises UsageError for a precision that has no name here."""
     if precision not in TOLERANCES:

@@ -133,10 +133,9 @@ def _request(shared: Field, contender: Contender) -> LoadRequest:
 
 
 def _precision(shared: Field, run_file: ModelFile, asked: str | None) -> str:
-    """The precision whose tolerance holds: int8 where the graph quantises, else the one asked for, else the graph's."""
+    """The precision whose tolerance holds."""
     graph = build_graph(run_file, name=shared.graph.name, batch=shared.given_batch, given_shapes=shared.given_shapes)
-    said = precisions.of_graph(graph)
-    return said if said == "int8" or asked is None else asked
+    return precisions.coarser(asked or "", precisions.of_graph(graph))
 
 
 def _types(shared: Field, request: LoadRequest) -> dict[str, int]:

@@ -10,7 +10,7 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.engine.readback import check_types, read_back
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import named_copy
-from alexnet_bench.verdict.precision import of_graph
+from alexnet_bench.verdict.precision import coarser, of_graph
 from alexnet_bench.verdict.sides import ModelSide
 
 _WIDE = "float32"
@@ -26,10 +26,8 @@ def precision_of(given: str | None, graph: Graph, built: str) -> tuple[str, str]
     """
     if given is not None:
         return given, "given"
-    said = of_graph(graph)
-    if said == "int8":  # what a recipe asks for is the type of the rest
-        return said, "its graph"
-    return (built, "its passport") if built else (said, "its graph")
+    holds = coarser(built, of_graph(graph))
+    return holds, "its passport" if holds == built else "its graph"
 
 
 def check_told(side: ModelSide, precision: str, progress: Callable[[str], None]) -> None:
