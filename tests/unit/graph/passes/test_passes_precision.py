@@ -239,6 +239,23 @@ def test_operators_of_other_domains_stay_float32() -> None:
     assert error(model, result.model, random_feeds(model)) < 1e-2
 
 
+@EACH
+def test_nodes_of_another_float_type_are_left_alone_and_said(name: str) -> None:
+    """A product of float64 beside one of float32: of the first, no pass makes 16 bits."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.DOUBLE),
+        helper.make_node("MatMul", ["wide", "v"], ["b"]),
+        helper.make_node("Cast", ["b"], ["narrow"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["a", "narrow"], ["y"]),
+    ]
+    weights = {"w": drawn(5, 3), "v": drawn(5, 3).astype(np.float64)}
+    result = check(small(nodes, {"x": [4, 5]}, ["y"], weights, opset=13), name, [])
+    assert result.kept_fp32 == ("node_b: it is of float64, not of float32",)
+    assert "node_b" in result.unable
+    assert types_of(result.model)["b"] == TensorProto.DOUBLE
+
+
 def test_inputs_that_do_not_fit_are_one_message() -> None:
     with pytest.raises(BackendRefusal, match="activations"):
         PASSES["fp16"].run(two_products(), feeds=[{"x": drawn(4, 5)}])

@@ -39,6 +39,13 @@ PASSES: Mapping[str, Pass] = MappingProxyType({item.name: item for item in _ALL}
 """Every pass by name, in the order in which they go well together."""
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raises UsageError for the first name that no pass has."""
+    unknown = next((name for name in names if name not in PASSES), None)
+    if unknown is not None:
+        raise UsageError(f"there is no pass named {printable(unknown)}", f"the passes are {', '.join(PASSES)}")
+
+
 def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """Runs passes one after the other.
 
@@ -56,9 +63,7 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
         MissingRuntimeError: a pass needs a runtime that is not installed.
         BackendRefusal: a runtime does not run the model on the feeds.
     """
-    unknown = next((name for name in names if name not in PASSES), None)
-    if unknown is not None:
-        raise UsageError(f"there is no pass named {printable(unknown)}", f"the passes are {', '.join(PASSES)}")
+    check_names(names)
     result = Draft(model).finished()
     for name in names:
         after = PASSES[name].run(result.model, feeds=feeds, folder=folder)
@@ -69,4 +74,4 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
     return result
 
 
-__all__ = ["PASSES", "Feeds", "Pass", "PassResult", "apply"]
+__all__ = ["PASSES", "Feeds", "Pass", "PassResult", "apply", "check_names"]

@@ -75,6 +75,15 @@ def computes_in_float(types: Types, node: NodeProto) -> bool:
     return node.op_type not in _NO_ARITHMETIC and any(types.dtype(name) == "float32" for name in names)
 
 
+def why_of_another_type(types: Types, node: NodeProto, low: LowType) -> str:
+    """Why a node of another float type than float32 is left alone; "" for all others, and for Casts between types."""
+    found = {types.dtype(name) for name in (*node.input, *node.output) if name}
+    if node.op_type in _NO_ARITHMETIC or "float32" in found or low.name in found:
+        return ""
+    other = next((dtype for dtype in ("float64", "float16", "bfloat16") if dtype in found), "")
+    return other and f"it is of {other}, not of float32"
+
+
 def why_kept(draft: Draft, node: NodeProto, low: LowType) -> str:
     """Why the numbers of a node want float32, whatever the inputs are; "" when they do not."""
     if not node.domain and node.op_type in _KEPT:

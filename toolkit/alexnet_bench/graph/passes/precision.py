@@ -70,9 +70,11 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
     types = draft.types()
     before = kept_before(model)
     unable = {node.name: reason for node in draft.nodes if (reason := low_types.why_unable(draft, types, node, low))}
+    others = {node.name: reason for node in draft.nodes if (reason := low_types.why_of_another_type(types, node, low))}
+    unable |= others
     wanted = before | {node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, node, low))}
     candidates = unable | wanted
-    nodes = [node for node in draft.nodes if low_types.computes_in_float(types, node)]
+    nodes = [node for node in draft.nodes if node.name in others or low_types.computes_in_float(types, node)]
     lowered = [node for node in nodes if node.name not in candidates]
     if not lowered:
         return Draft(model).finished(_listed(nodes, candidates), unable.keys() - wanted.keys())
