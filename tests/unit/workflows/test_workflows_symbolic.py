@@ -4,9 +4,10 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import alexnet_bench
 from alexnet_bench import symbolic_counts
@@ -45,11 +46,41 @@ def test_the_network_of_2012_for_any_batch() -> None:
     assert macs["conv2"] == "223,948,800*N"
     assert macs["fc8"] == "4,096,000*N"
     static = alexnet_bench.profile("alexnet-2012", batch=8, options=alexnet_bench.Options(static=True))
-    assert counts.totals.work.flop.at({"N": 8}) == static.totals.flop
-    assert counts.totals.moved.bytes_read.at({"N": 8}) == static.totals.bytes_read
-    assert counts.totals.moved.bytes_written.at({"N": 8}) == static.totals.bytes_written
-    assert counts.totals.activation_peak_bytes is not None
-    assert counts.totals.activation_peak_bytes.at({"N": 8}) == static.totals.activation_peak_bytes
+    found, totals = counts.at({"N": 8}), static.totals
+    assert (found.macs, found.flop, found.transcendentals) == (totals.macs, totals.flop, totals.transcendentals)
+    assert (found.bytes_read, found.bytes_written) == (totals.bytes_read, totals.bytes_written)
+    assert found.activation_peak_bytes == totals.activation_peak_bytes
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"H": 7}, "not right for H = 7"),
+        ({"H": 8, "Z": 3}, "no dimension Z"),
+        ({}, "no size is given for H"),
+        ({"H": 0}, "0 is no size of H"),
+        ({"H": 8.0}, "8.0 is no size of H"),
+    ],
+)
+def test_sizes_that_the_formulas_are_not_right_for(tmp_path: Path, sizes: dict[str, int], message: str) -> None:
+    """Halved twice, 7 is rounded: another polynomial than that of multiples of 4."""
+    weights = numpy_helper.from_array(np.ones((2, 2, 2, 2), np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["x" if at == 0 else "h", "w"], ["h" if at == 0 else "y"], strides=[2, 2])
+        for at in (0, 1)
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "halved",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, "H", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [weights],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    counts = symbolic_counts(tmp_path / "m.onnx")
+    assert counts.at({"H": 8}).macs == 4 * 4 * 2 * 8 + 2 * 2 * 2 * 8
+    with pytest.raises(UsageError, match=message):
+        counts.at(sizes)
 
 
 def test_the_document(tmp_path: Path) -> None:

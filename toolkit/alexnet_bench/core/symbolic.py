@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -42,7 +42,7 @@ class Formula:
     text: str
 
     def at(self, sizes: Mapping[str, int]) -> int:
-        """The exact value for these sizes.
+        """The exact value for these sizes, other names aside; whether the conditions hold `SymbolicCounts.at` looks.
 
         Raises:
             UsageError: a size is missing, or the value is no whole number: the sizes do not fit the condition.
@@ -83,6 +83,14 @@ class Condition:
         """Whether the size fits."""
         within = size >= self.at_least and (self.at_most is None or size <= self.at_most)
         return within and size % self.multiple_of == 0
+
+    def __str__(self) -> str:
+        parts = [f"multiples of {self.multiple_of:,}"] if self.multiple_of > 1 else []
+        if self.at_least > self.multiple_of:
+            parts.append(f"from {self.at_least:,}")
+        if self.at_most is not None:
+            parts.append(f"up to {self.at_most:,}")
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,18 @@ class SymbolicTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class CountsAt:
+    """The totals for one size of each dimension, of the nodes that have a formula; None where no formula gives it."""
+
+    macs: int
+    flop: int
+    transcendentals: int
+    bytes_read: int
+    bytes_written: int
+    activation_peak_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SymbolicInput:
     """An input; `shape` has numbers, and names of dimensions."""
 
@@ -190,6 +210,44 @@ class SymbolicCounts:
     warnings: tuple[Caution, ...] = ()
     schema: Literal["alexnet-bench.symbolic-counts"] = "alexnet-bench.symbolic-counts"
     schema_version: int = SYMBOLIC_VERSION
+
+    def at(self, sizes: Mapping[str, int]) -> CountsAt:
+        """The totals for one size of each dimension.
+
+        Args:
+            sizes: of all of `dimensions`.
+
+        Raises:
+            UsageError: a size is missing, of no dimension of the model, or not one that the formulas are right for.
+        """
+        work, moved, peak = self.totals.work, self.totals.moved, self.totals.activation_peak_bytes
+        self._check(sizes, (*work.where, *moved.where))
+        return CountsAt(
+            macs=work.macs.at(sizes),
+            flop=work.flop.at(sizes),
+            transcendentals=work.transcendentals.at(sizes),
+            bytes_read=moved.bytes_read.at(sizes),
+            bytes_written=moved.bytes_written.at(sizes),
+            activation_peak_bytes=None if peak is None else peak.at(sizes),
+        )
+
+    def _check(self, sizes: Mapping[str, int], conditions: Iterable[Condition]) -> None:
+        has = f"the dimensions are {', '.join(map(shown_name, self.dimensions))}"
+        unknown = next((name for name in sizes if name not in self.dimensions), None)
+        if unknown is not None:
+            raise UsageError(f"the model has no dimension {printable(unknown)}", has)
+        missing = [shown_name(name) for name in self.dimensions if name not in sizes]
+        if missing:
+            raise UsageError(f"no size is given for {', '.join(missing)}", has)
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise UsageError(f"{size!r} is no size of {shown_name(name)}", "give whole numbers from 1")
+        broken = next((item for item in conditions if item.name in sizes and not item.holds(sizes[item.name])), None)
+        if broken is not None:
+            raise UsageError(
+                f"the formulas are not right for {shown_name(broken.name)} = {sizes[broken.name]:,}",
+                f"they are for {broken} of it; count such sizes by profile MODEL --static --shape",
+            )
 
 
 def formula(terms: list[Term]) -> Formula:

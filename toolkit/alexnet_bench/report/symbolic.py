@@ -145,18 +145,9 @@ def _conditions(label: str, where: Sequence[Condition]) -> Iterator[tuple[str, s
     """One line, dimensions with the same condition together."""
     names: dict[str, list[str]] = {}
     for condition in where:
-        names.setdefault(_condition(condition), []).append(shown_name(condition.name))
+        names.setdefault(str(condition), []).append(shown_name(condition.name))
     if names:
         yield label, "; ".join(f"{' and '.join(who)}: {what}" for what, who in names.items())
-
-
-def _condition(condition: Condition) -> str:
-    parts = [f"multiples of {condition.multiple_of:,}"] if condition.multiple_of > 1 else []
-    if condition.at_least > condition.multiple_of:
-        parts.append(f"from {condition.at_least:,}")
-    if condition.at_most is not None:
-        parts.append(f"up to {condition.at_most:,}")
-    return " ".join(parts)
 
 
 def _note(warning: Caution) -> str:
