@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import alexnet_bench
@@ -74,3 +76,23 @@ def test_modules_of_the_same_name_do_not_hide_functions(first: str, name: str) -
 def test_importing_the_package_is_light() -> None:
     heavy = "{'numpy', 'onnx', 'rich', 'typer', 'msgspec', 'torch', 'onnxruntime'}"
     assert _python(f"import sys, alexnet_bench; print({heavy} & set(sys.modules))") == "set()"
+
+
+@pytest.mark.parametrize("batch", ["8", 8.0, True, 0])
+def test_a_batch_that_is_no_whole_number_is_one_message(batch: Any) -> None:
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match="a batch is a whole number from 1"):
+        alexnet_bench.profile("lenet-5", batch=batch, options=alexnet_bench.Options(static=True))
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match="a batch is a whole number from 1"):
+        alexnet_bench.symbolic_counts("lenet-5", batch=batch)
+
+
+@pytest.mark.parametrize("shape", ["2x1x32x32", (2.0, 1, 32, 32), None, 7])
+def test_a_shape_that_is_no_sequence_of_numbers_is_one_message(shape: Any) -> None:
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match="is no sequence of whole numbers"):
+        alexnet_bench.profile("lenet-5", options=alexnet_bench.Options(static=True, shapes={"input": shape}))
+
+
+def test_a_shape_may_be_an_array() -> None:
+    shape: Any = np.array([2, 1, 32, 32])
+    found = alexnet_bench.profile("lenet-5", options=alexnet_bench.Options(static=True, shapes={"input": shape}))
+    assert found.case.shapes == {"input": (2, 1, 32, 32)}

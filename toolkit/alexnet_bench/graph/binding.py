@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ShapeError
@@ -32,7 +33,7 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     """
     required = set(required_inputs(graph))
     infos = {info.name: info for info in graph.input if info.name in required}
-    _check_names(given, infos)
+    _check_given(given, infos)
     sizes: dict[str, int] = {}
     for name, shape in given.items():
         _bind(infos[name], _at_batch(infos[name], shape, batch), sizes)
@@ -141,13 +142,25 @@ def _fits(shape: Shape, given: Sequence[int], sizes: Mapping[str, int]) -> bool:
     return True
 
 
-def _check_names(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
-    for name in given:
+def _check_given(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
+    for name, sizes in given.items():
+        if not _are_whole(sizes):
+            raise ShapeError(
+                f"the shape given for {printable(name)}, {printable(repr(sizes))}, is no sequence of whole numbers",
+                "for example (1, 3, 224, 224)",
+            )
         if name not in infos:
             raise ShapeError(
                 f"the model has no input named {printable(name)}; it has {', '.join(map(printable, infos)) or 'none'}",
                 _hint_for(name, infos),
             )
+
+
+def _are_whole(sizes: object) -> bool:
+    """Whether they are a sequence of whole numbers, numpy's too: callers from Python may hand over anything."""
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        return False
+    return all(isinstance(size, Integral) for size in sizes)
 
 
 def _hint_for(unknown: str, infos: Mapping[str, ValueInfoProto]) -> str:

@@ -102,10 +102,15 @@ def silent(_: str) -> None:
     """Progress for callers that show none."""
 
 
+def check_batches(batches: Sequence[int | None]) -> None:
+    """Raises UsageError for anything but whole numbers from 1, and None for the model's own; at least one."""
+    if not batches or not all(batch is None or (type(batch) is int and batch > 0) for batch in batches):
+        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+
+
 def check(options: Options, batches: Sequence[int | None]) -> None:
     """Raises UsageError for options that cannot be meant."""
-    if not batches or any(batch is not None and batch < 1 for batch in batches):
-        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+    check_batches(batches)
     if not 0 < options.timed_s <= _MAX_SECONDS:
         raise UsageError(
             f"{options.timed_s:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from alexnet_bench.core.errors import ShapeError, UsageError
+from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.symbolic import (
     Condition,
@@ -28,7 +28,7 @@ from alexnet_bench.graph.symbolic import Found, SymbolicRow, SymbolicTable, coun
 from alexnet_bench.graph.symbolic_domain import Domain
 from alexnet_bench.graph.symbolic_fit import Polynomial, add
 from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
-from alexnet_bench.workflows.options import DEFAULT_MODEL
+from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches
 from alexnet_bench.workflows.resolve import resolve
 
 
@@ -50,8 +50,7 @@ def symbolic_counts(
     Raises:
         AlexnetBenchError: its subclass says what is wrong with the model or the options.
     """
-    if batch is not None and batch < 1:
-        raise UsageError("a batch is a whole number from 1", "for example --batch 8")
+    check_batches([batch])
     resolved = resolve(model)
     if progress:
         progress(f"reading {model}")
