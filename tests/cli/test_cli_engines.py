@@ -89,6 +89,9 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
             "build-engine lenet-5 --backend onnxruntime-cpu --set spinning=maybe",
             "spinning of onnxruntime-cpu cannot be",
         ),
+        ("build-engine lenet-5 --backend onnxruntime-cpu -o good.onnx", "is there already, is no engine of this tool"),
+        ("build-engine good.onnx --pass fp8", "there is no pass named fp8"),
+        ("build-engine none.onnx --recipe misspelt.toml", "there is no pass named fold-constant"),
         ("build-engine lenet-5 -o out.txt", "not the name of an engine"),
         ("build-engine lenet-5 --backend onnxruntime-cpu -o out", "end its name in .onnx"),
         ("build-engine lenet-5 --json model.onnx", "would be replaced"),
@@ -103,6 +106,7 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
     ],
 )
 def test_wrong_use_is_one_message(say: Say, files: Path, line: str, message: str) -> None:
+    Path("misspelt.toml").write_text('passes = ["fold-constant"]\n')
     code, out, err = say(*line.split())
     assert (code, out) == (2, "")
     assert message in err

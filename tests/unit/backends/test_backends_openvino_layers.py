@@ -160,6 +160,7 @@ def test_branches(is_constant: bool, build: Build) -> None:
     run = profiled(build.model([*nodes, node("Relu", "z", "y")], IMAGE, ["y"], weights))
     run.check()
     assert sum(layer.macs or 0 for layer in run.layers) == 2 * CONV_MACS
+    assert {layer.compute_dtype for layer in run.layers if layer.macs} <= {"float32", ""}
     if not is_constant:
         assert run.owners["n_z"] == ("If",)
 
@@ -175,6 +176,7 @@ def test_the_body_of_a_loop_belongs_to_the_loop(build: Build) -> None:
     run.check()
     assert len(run.owners["n_z"]) == 1
     assert sum(layer.macs or 0 for layer in run.layers) == 4 * CONV_MACS
+    assert {layer.compute_dtype for layer in run.layers if layer.macs} == {"float32", ""}  # not of the counter
 
 
 def test_the_nodes_of_a_function() -> None:

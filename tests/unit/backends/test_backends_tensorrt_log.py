@@ -113,6 +113,27 @@ def test_a_layer_in_another_form_among_others_is_not_skipped() -> None:
         read_plan_layers("\n".join(lines))
 
 
+_OTHER_KINDS = """Layers:
+Name: [ShapeHostToDeviceCopy 0], LayerType: ShapeHostToDevice, Inputs: [], Outputs: [ { Name: s, Location: Device, \
+Dimensions: [2], Datatype: Int64, Format: Format not available due to dynamic shapes }], ParameterType: ShapeH2D, \
+shapeValues0: [-4, 16], TacticValue: 0x0000000000000000, StreamId: 0, Metadata:\x20
+Name: conv + relu, LayerType: CaskConvolution, Inputs: [ { Name: x, Location: Device, Dimensions: [1,3,8,8], \
+Format/Datatype: Half }], Outputs: [ { Name: y, Location: Device, Dimensions: [1,4,8,8], Format/Datatype: Half }], \
+ParameterType: Convolution, Kernel: [3,3], Weights: {"Type": "Half", "Count": 108}, Bias: {"Type": "Float", "Count": \
+4}, HasBias: 1, TacticName: sm80_fprop, TacticValue: 0x28, StreamId: 0, Metadata: [ONNX Layer: conv]\x1f[ONNX Layer: r]
+"""
+
+
+def test_layers_that_the_compiler_did_not_make_have_other_fields() -> None:
+    """The first as TensorRT-RTX writes it where the shape of an input is an output."""
+    copy, conv = named_layers(parsed := parse_layer_log(_OTHER_KINDS).layers, tf32=False)
+    assert parsed[0].outputs == (PlanTensor("s", "int64", (2,)),)
+    assert (copy.layer.compute_dtype, copy.layer.is_overhead, copy.multiplies) == ("", True, False)
+    assert parsed[1].inputs == (PlanTensor("x", "float16", (1, 3, 8, 8)),)
+    assert parsed[1].constants == (PlanTensor("", "float16", (108,)), PlanTensor("", "float32", (4,)))
+    assert (conv.nodes, conv.layer.tactic, conv.layer.compute_dtype) == (("conv", "r"), "sm80_fprop", "float16")
+
+
 def test_layers_are_found_in_the_log_of_another_program(alexnet: tuple[PlanLayer, ...]) -> None:
     """As TensorRT's own logger writes it."""
     lines = (_DATA / "alexnet-2012-fp32.layers.txt").read_text().rstrip().split("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import site
@@ -25,7 +26,7 @@ from alexnet_bench.backends import client, worker
 from alexnet_bench.backends.array_files import read_arrays, write_arrays
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest
-from alexnet_bench.backends.worker import Request, answer, time_runs
+from alexnet_bench.backends.worker import Engine, Request, answer, time_runs
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +117,25 @@ def test_closing_ends_the_process_removes_its_folder_and_may_be_repeated(model: 
     started.close()
     with pytest.raises(BackendCrash, match="has ended"):
         started.sample(seconds=0.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.ENOSPC, "OutputError", "nothing more can be written: No space left on device"),
+        (errno.EDQUOT, "OutputError", "nothing more can be written: Disk quota exceeded"),
+        (errno.EIO, "BackendCrash", "OSError: [Errno 5] Input/output error"),
+    ],
+)
+def test_a_full_disk_is_not_the_fault_of_the_worker(
+    number: int, kind: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Engine, __: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Engine, "handle", full)
+    reply = answer(Engine(), b'{"op": "plan"}')
+    assert (reply.error, reply.message, bool(reply.hint)) == (kind, said, kind == "OutputError")
 
 
 def test_a_refused_model_keeps_the_reason_of_the_runtime(tmp_path: Path, inputs: Path, build: Build) -> None:

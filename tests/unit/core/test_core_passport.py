@@ -82,6 +82,13 @@ def test_what_is_no_passport_is_refused(content: bytes, message: str) -> None:
         decode_passport(content, "p.json")
 
 
+@pytest.mark.parametrize("key", ["../../x", "ab" * 31 + "/x", "AB" * 32, "ab" * 33, ""])
+def test_a_key_that_is_none_is_damage(key: str) -> None:
+    """It names files."""
+    with pytest.raises(EngineError, match=r"p\.json is damaged: '.*' is no key of an engine"):
+        decode_passport(encode_passport(dataclasses.replace(_passport(), key=key)), "p.json")
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"none\.json cannot be read: No such file"):
         read_passport(tmp_path / "none.json")

@@ -42,10 +42,15 @@ def test_an_engine_is_found_by_key_folder_and_file(root: Path, passport: Passpor
 
 
 def test_what_is_no_engine_says_what_to_type(root: Path, passport: Passport) -> None:
-    for text in ("abc", "nothing", "abad", "x" * 5000, "a\0b"):
+    for text in ("", "abc", "nothing", "abad", "x" * 5000, "a\0b"):
         with pytest.raises(UsageError) as caught:
             find_engine(text, root)
         assert "cache list" in caught.value.hint
+    with pytest.raises(UsageError, match="there is no engine '':"):
+        find_engine("", root)
+    with pytest.raises(UsageError, match="abc is too short for a key") as short:
+        find_engine("abc", root)
+    assert "at least 4 digits" in short.value.hint
     (root / (passport.key[:60] + "0000")).mkdir()
     with pytest.raises(UsageError, match="begins the keys of 2 engines"):
         find_engine("abab", root)

@@ -6,6 +6,7 @@ import pytest
 
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
+from alexnet_bench.core.profile import SharedNode
 from alexnet_bench.engine.readback import check_kept, check_types, count_types, narrowed, not_kept
 
 
@@ -21,8 +22,17 @@ def _check(
     unable: dict[str, str] | None = None,
     products: tuple[str, ...] = (),
     wide: tuple[str, ...] = (),
+    can_keep: bool = True,
 ) -> None:
-    check_types(precision, layers, kept_fp32=kept, is_quantised=quantised, unable=unable, products=products, wide=wide)
+    check_types(
+        *(precision, layers),
+        kept_fp32=kept,
+        is_quantised=quantised,
+        unable=unable,
+        products=products,
+        wide=wide,
+        can_keep=can_keep,
+    )
 
 
 def test_the_type_that_was_asked_for_passes() -> None:
@@ -61,15 +71,18 @@ def test_products_that_do_not_stay_in_float32_are_an_error_where_that_was_asked_
         _layer("c", "tf32"),
         _layer("d", ""),
         _layer("e", "int8"),
+        EngineLayerInfo("a + c", (), (SharedNode("c", 0.0), SharedNode("a", 0.5)), "float16", (), (), 10),
     ]
     wrong = not_kept(layers, kept_fp32="abcde", products="abcd")
-    assert [layer.name for layer in wrong] == ["a"]
-    with pytest.raises(PrecisionError, match=r"^1 layer that should stay in float32 does not: a \(bfloat16\)$"):
-        check_kept({"a"}, wrong)
-    (said,) = check_kept({"other"}, wrong * 20)
-    assert said.startswith("20 layers that should stay in float32 do not, as the backend narrows them all the same: a")
+    assert wrong == {"a": "float16"}
+    with pytest.raises(PrecisionError, match=r"^1 node that should stay in float32 does not: a \(float16\)$"):
+        check_kept({"a"}, wrong | {"not asked for": "float16"})
+    (said,) = check_kept({"other"}, {f"n{at}": "bfloat16" for at in range(20)})
+    assert said.startswith(
+        "20 nodes that should stay in float32 do not, as the backend narrows them all the same: n0 (bfloat16), n1"
+    )
     assert said.endswith(" and 8 more")
-    assert check_kept({"a"}, []) == ()
+    assert check_kept({"a"}, {}) == ()
 
 
 def test_less_than_float64_is_said() -> None:
@@ -100,6 +113,13 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
         _check("bf16", _layer("if", "float32"), unable=reasons)
     assert "--keep-fp32 NAME" in caught.value.hint
+
+
+@pytest.mark.parametrize(("computed", "can_keep"), [("float32", False), ("bfloat16", True)])
+def test_nodes_are_only_to_be_kept_where_that_can_be_said_and_helps(computed: str, can_keep: bool) -> None:
+    with pytest.raises(PrecisionError) as caught:
+        _check("fp16", _layer("a", computed), can_keep=can_keep)
+    assert caught.value.hint == "give the --precision that this backend has kernels for, or another --backend"
 
 
 def test_a_product_is_not_excused_by_a_kept_node_that_it_is_fused_with() -> None:

@@ -154,6 +154,24 @@ def test_a_copy_has_its_passport_beside_it(lenet: Passport, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.onnx", "out.onnx.passport.json"]
 
 
+def test_a_copy_takes_no_place_but_that_of_an_engine(tmp_path: Path) -> None:
+    options, target = BuildOptions(backend=_ORT), tmp_path / "out.onnx"
+    target.touch()  # as mktemp leaves it
+    whole = build_engine("lenet-5", options=options, output=target).size_bytes
+    target.write_bytes(b"damaged")
+    assert build_engine("lenet-5", options=options, output=target).size_bytes == target.stat().st_size == whole
+    passport = tmp_path / "out.onnx.passport.json"
+    passport.unlink()
+    build_engine("lenet-5", options=options, output=target)  # it says itself what it is
+    passport.unlink()
+    for content in (b"a text", Path(resolve("lenet-5").path).read_bytes()):
+        target.write_bytes(content)
+        with pytest.raises(UsageError, match=r"out\.onnx is there already, is no engine of this tool") as refused:
+            build_engine("lenet-5", options=options, output=target)
+        assert "remove that one first" in refused.value.hint
+        assert target.read_bytes() == content
+
+
 @pytest.mark.parametrize("name", ["out.bin", "out"])
 def test_a_copy_is_named_like_a_model(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not the name of an engine"):

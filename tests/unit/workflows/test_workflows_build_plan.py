@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,69 @@ def test_layers_that_the_recipe_keeps_may_stay_in_float32(tmp_path: Path) -> Non
     (kept,) = [layer for layer in _products(passport) if layer.compute_dtype == "float32"]
     assert kept.name == "tanh4/to_float32 + fc5"
     assert kept.macs == 84 * 10
+
+
+def _products_between_casts(path: Path) -> Path:
+    """Three products with Relus between, of which only the middle one is to stay in float32."""
+    names = ["first", "second", "third"]
+    nodes = [
+        node
+        for at, name in enumerate(names)
+        for node in (
+            helper.make_node("MatMul", [f"r{at}", f"w{at}"], [f"m{at}"], name),
+            helper.make_node("Relu", [f"m{at}"], [f"r{at + 1}"], f"relu{at}"),
+        )
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "products",
+        [helper.make_tensor_value_info("r0", TensorProto.FLOAT, [4, 64])],
+        [helper.make_tensor_value_info("r3", TensorProto.FLOAT, [4, 64])],
+        [numpy_helper.from_array(np.eye(64, dtype=np.float32) + at, f"w{at}") for at in range(3)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_a_product_between_casts_that_is_narrowed_all_the_same_is_named_alone(tmp_path: Path) -> None:
+    model = _products_between_casts(tmp_path / "products.onnx")
+    options = BuildOptions(backend=_RTX, precision="fp16", keep_fp32=["second"])
+    with pytest.raises(PrecisionError) as caught:
+        build_engine(model, options=options)
+    assert caught.value.message == "1 node that should stay in float32 does not: second (float16)"
+
+
+def _with_its_shape(path: Path) -> Path:
+    """A product, and the shape of its input, which is open, as a second output."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], "mm"), helper.make_node("Shape", ["x"], ["s"], "shape")]
+    graph = helper.make_graph(
+        nodes,
+        "shapes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 8]),
+            helper.make_tensor_value_info("s", TensorProto.INT64, [2]),
+        ],
+        [numpy_helper.from_array(np.ones((16, 8), np.float32), "w")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_a_shape_may_be_an_output(tmp_path: Path) -> None:
+    passport = _build(_with_its_shape(tmp_path / "shapes.onnx"))
+    assert (passport.compute_dtypes, passport.notes) == ({"float32": 1}, ())
+    assert passport.macs_attributed_fraction == 1.0
+
+
+def test_layers_that_cannot_be_read_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alexnet_bench.backends.tensorrt.plan_log._LAYER", re.compile("none"))
+    options = BuildOptions(backend=_RTX, precision="fp32", batch=3)
+    passport = build_engine(_with_its_shape(tmp_path / "shapes.onnx"), options=options)
+    assert (passport.layers, passport.macs_attributed_fraction) == ((), 0.0)
+    (note,) = passport.notes
+    assert note.startswith("what the layers compute in is not known, and was not compared: TensorRT describes")
+    assert note.endswith("report it with TensorRT's version")
 
 
 def test_tf32_is_told_apart() -> None:

@@ -28,6 +28,8 @@ _DTYPES = {
     **{f"{sign}{bits}": f"{name}{bits}" for sign, name in (("i", "int"), ("u", "uint")) for bits in (4, 8, 16, 32, 64)},
 }
 _NOT_EXECUTED = ("Input", "Output", "Const")
+_CONTROL_FLOW = ("If", "TensorIterator")
+"""What has graphs inside, Loop and Scan included: its precision is the type of its condition or its counter."""
 _MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
 
 
@@ -70,7 +72,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             makes=claims.makes[number],
             is_overhead=claims.is_overhead(number),
             is_unmatched=not claims.makes[number] and not claims.is_overhead(number),
-            compute_dtype=_dtype(kernel.precision),
+            compute_dtype="" if kernel.kind in _CONTROL_FLOW else _dtype(kernel.precision),
             input_dtypes=_unique(record.kernels[source].outputs[port : port + 1] for source, port in kernel.inputs),
             output_dtypes=_unique([kernel.outputs]),
         )

@@ -25,7 +25,7 @@ from alexnet_bench.backends.array_files import read_arrays, write_arrays
 from alexnet_bench.backends.output_arrays import as_arrays
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, RunParts, TimesParts
 from alexnet_bench.backends.registry import describe, import_runtime, make_plan, make_runner
-from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.errors import AlexnetBenchError, disk_full
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
 
 if TYPE_CHECKING:
@@ -179,6 +179,9 @@ def answer(engine: Engine, line: bytes) -> Reply:
             ok=False, error="BackendCrash", message="the worker ran out of memory", hint="try a smaller --batch"
         )
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises has to reach the parent as a message
+        full = disk_full(error)
+        if full is not None:
+            return Reply(ok=False, error=type(full).__name__, message=full.message, hint=full.hint)
         return Reply(ok=False, error="BackendCrash", message=f"{type(error).__name__}: {error}")
 
 

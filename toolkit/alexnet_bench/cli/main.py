@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import signal
@@ -27,7 +26,7 @@ from alexnet_bench.cli import (
     report,
     verify,
 )
-from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.errors import AlexnetBenchError, disk_full
 from alexnet_bench.core.text import escape_controls
 
 INTERNAL_ERROR = 5
@@ -139,8 +138,9 @@ def _interrupted() -> int:
 
 def _failed(error: Exception) -> int:
     """Shows an error and returns its exit code."""
-    if isinstance(error, AlexnetBenchError):
-        return _fail(error.message, error.hint, error.exit_code)
+    known = error if isinstance(error, AlexnetBenchError) else disk_full(error)
+    if known is not None:
+        return _fail(known.message, known.hint, known.exit_code)
     say, code = getattr(error, "format_message", None), getattr(error, "exit_code", None)
     if callable(say) and isinstance(code, int):  # an error in the command line itself; the parser words it
         return _misused(error, say(), code)
@@ -148,8 +148,6 @@ def _failed(error: Exception) -> int:
         return _interrupted()
     if isinstance(error, MemoryError):
         return _fail("there is not enough memory", "give a smaller --batch or --shape", 2)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _fail(f"nothing more can be written: {error.strerror}", "make room, or write somewhere else", 2)
     hint = "this is a bug; run again with --debug and report it"
     return _fail(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
 

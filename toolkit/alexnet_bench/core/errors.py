@@ -15,6 +15,7 @@ AlexnetBenchError              base; carries the message, a hint and the exit co
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -93,3 +94,10 @@ class BackendCrash(AlexnetBenchError):  # noqa: N818 - as above
     """A worker process that died, hung past its deadline or broke its protocol."""
 
     exit_code = 5
+
+
+def disk_full(error: BaseException) -> OutputError | None:
+    """What a user is told where an error means that a disk is full, or all that one may use of it; None for others."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"nothing more can be written: {error.strerror}", "make room, or write somewhere else")
+    return None

@@ -5,6 +5,7 @@ Field names are the public contract of the JSON document.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from alexnet_bench.core.tuning import Tuning
 PASSPORT_VERSION = 1
 """Raised when a field changes its meaning or goes away; once for a release."""
 SCHEMA = "alexnet-bench.passport"
+_KEY = re.compile(r"[0-9a-f]{64}")
 _BUILD_ONE = "build the engine again: alexnet-bench build-engine MODEL --rebuild"
 
 
@@ -128,7 +130,7 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
     """A passport as `encode_passport` wrote it.
 
     Raises:
-        EngineError: it is not JSON, not a passport, or of a version that this release does not read.
+        EngineError: it is not JSON, not a passport, of a version that this release does not read, or damaged.
     """
     try:
         head = msgspec.json.decode(content, type=_Head)
@@ -138,9 +140,12 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
             raise EngineError(
                 f"{name} has schema version {head.schema_version}, this release reads {PASSPORT_VERSION}", _BUILD_ONE
             )
-        return msgspec.json.decode(content, type=Passport)
+        passport = msgspec.json.decode(content, type=Passport)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise EngineError(f"{name} is not a valid passport: {printable(str(error), 200)}", _BUILD_ONE) from None
+    if not _KEY.fullmatch(passport.key):  # which names files
+        raise EngineError(f"{name} is damaged: {printable(passport.key, 100)!r} is no key of an engine", _BUILD_ONE)
+    return passport
 
 
 def read_passport(path: Path) -> Passport:

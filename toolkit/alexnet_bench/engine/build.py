@@ -17,7 +17,7 @@ from alexnet_bench.engine.cache import ENGINE_FILE
 from alexnet_bench.engine.loading import data_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph import functions, naming
-from alexnet_bench.graph.onnx_io import ModelFile
+from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.graph.walk import all_tensors
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ def write_engine(
 def built_from(engine: ModelFile) -> str:
     """What the model was called that an engine was built from, "" when it does not say."""
     return next((item.value for item in engine.proto.metadata_props if item.key == MODEL_NAME), "")
+
+
+def says_built_here(file: Path) -> bool:
+    """Whether an ONNX file says that it is an engine, whatever lies beside it; False for what is none."""
+    try:
+        return bool(built_from(open_model(file)))
+    except ModelError:
+        return False
 
 
 def _say_built_from(model: ModelProto, name: str) -> None:

@@ -101,7 +101,7 @@ def find_engine(text: str, root: Path) -> Engine:
         EngineError: it has no passport that can be read.
     """
     path = Path(text)
-    if _exists(path):
+    if text and _exists(path):
         file, passport = _parts(path)
     else:
         folder = _by_key(text, root)
@@ -137,8 +137,10 @@ def _by_key(text: str, root: Path) -> Path:
         raise UsageError(
             f"{text} begins the keys of {len(found)} engines", "give more digits: alexnet-bench cache list"
         )
+    if re.fullmatch(r"[0-9a-f]{1,3}", text):
+        raise UsageError(f"{text} is too short for a key", "give at least 4 digits: alexnet-bench cache list")
     raise UsageError(
-        f"there is no engine {printable(text)}: neither a file, nor a folder, nor the beginning of a key",
+        f"there is no engine {printable(text) or repr(text)}: neither a file, nor a folder, nor the beginning of a key",
         "alexnet-bench cache list shows the engines that were built",
     )
 

@@ -85,6 +85,7 @@ def check_types(
     unable: Mapping[str, str] | None = None,
     products: Collection[str] = (),
     wide: Collection[str] = (),
+    can_keep: bool = False,
 ) -> None:
     """Compares the types that layers compute in with the one that was asked for.
 
@@ -98,6 +99,7 @@ def check_types(
         unable: the user's nodes whose type no pass could change, each with the reason.
         products: the user's nodes with multiply-adds; one that was not kept is not excused by what it is fused with.
         wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
+        can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
 
     Raises:
         PrecisionError: a layer computes in something else; the message names all of them, or the first dozen.
@@ -121,14 +123,14 @@ def check_types(
     raise PrecisionError(
         f"{precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(precision, wrong, reasons),
+        _hint(precision, wrong, reasons) + (_OR_KEEP if can_keep and "float32" in _types(wrong) else ""),
     )
 
 
 def not_kept(
     layers: Sequence[EngineLayerInfo], kept_fp32: Collection[str], products: Collection[str]
-) -> list[EngineLayerInfo]:
-    """Layers that compute a product in another type than float32 in which it was to stay.
+) -> dict[str, str]:
+    """The user's nodes whose product is computed in another type than float32 in which it was to stay, each with it.
 
     Args:
         layers: as they were read back.
@@ -136,15 +138,12 @@ def not_kept(
         products: the user's nodes with multiply-adds; the types of others follow what they are fused with.
     """
     stay = set(products).intersection(kept_fp32)
-    return [
-        layer
-        for layer in layers
-        if layer.compute_dtype not in ("", "float32", "tf32", _WIDE) and any(name in stay for name in _nodes(layer))
-    ]
+    narrow = [layer for layer in layers if layer.compute_dtype not in ("", "float32", "tf32", _WIDE)]
+    return {name: layer.compute_dtype for layer in narrow for name in _worked(layer) if name in stay}
 
 
-def check_kept(asked: Collection[str], wrong: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
-    """What to say of layers that did not stay in float32.
+def check_kept(asked: Collection[str], wrong: Mapping[str, str]) -> tuple[str, ...]:
+    """What to say of nodes that did not stay in float32.
 
     Args:
         asked: the user's nodes that the recipe names; others a pass wanted to keep, as it looked at numbers.
@@ -153,12 +152,12 @@ def check_kept(asked: Collection[str], wrong: Sequence[EngineLayerInfo]) -> tupl
     Raises:
         PrecisionError: a node that was asked for is among them.
     """
-    refused = [layer for layer in wrong if any(name in asked for name in _nodes(layer))]
+    refused = {name: dtype for name, dtype in wrong.items() if name in asked}
     if not wrong:
         return ()
     shown = refused or wrong
-    named = _listed([_named(layer, "") for layer in shown])
-    said = f"{plural(len(shown), 'layer')} that should stay in float32 {'does' if len(shown) == 1 else 'do'} not"
+    named = _listed([f"{printable(name)} ({dtype})" for name, dtype in shown.items()])
+    said = f"{plural(len(shown), 'node')} that should stay in float32 {'does' if len(shown) == 1 else 'do'} not"
     if refused:
         raise PrecisionError(
             f"{said}: {named}",
@@ -189,15 +188,19 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
-    has = {layer.compute_dtype for layer in wrong}
+    has = _types(wrong)
     own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
     if any("opset" in reason for reason in reasons):
-        return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)" + _OR_KEEP
+        return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)"
     if any(reasons):
-        return "the reason stands behind each" + _OR_KEEP
+        return "the reason stands behind each"
     if precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
         return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
-    return "give the --precision that this backend has kernels for, or another --backend" + _OR_KEEP
+    return "give the --precision that this backend has kernels for, or another --backend"
+
+
+def _types(layers: Sequence[EngineLayerInfo]) -> set[str]:
+    return {layer.compute_dtype for layer in layers}
 
 
 def _reason(layer: EngineLayerInfo, unable: Mapping[str, str]) -> str:
@@ -223,6 +226,11 @@ def _was_kept(layer: EngineLayerInfo, kept_fp32: Collection[str], narrow: Contai
     if layer.compute_dtype != "float32" or any(name in narrow for name in nodes):
         return False
     return any(name in kept_fp32 for name in nodes)
+
+
+def _worked(layer: EngineLayerInfo) -> tuple[str, ...]:
+    """Those that it does some work of; a node without a share is only moved or added to there."""
+    return (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes if shared.share))
 
 
 def _nodes(layer: EngineLayerInfo) -> tuple[str, ...]:

@@ -84,6 +84,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return int(self.settings[THREADS]) if THREADS in self.settings else None
 
     @property
+    def narrows_types(self) -> bool:
+        """Whether a pass changes types, which leaves alone what `keep_fp32` names."""
+        return not set(PRECISION_PASSES).isdisjoint(self.passes)
+
+    @property
     def backend_settings(self) -> dict[str, str]:
         """The settings without the number of threads, which is no option of the backend."""
         return {name: value for name, value in self.settings.items() if name != THREADS}
@@ -201,7 +206,7 @@ def check_recipe(recipe: Recipe) -> None:
     twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"the pass {printable(twice)} is there twice")
-    if recipe.keep_fp32 and not set(recipe.passes).intersection(PRECISION_PASSES):
+    if recipe.keep_fp32 and not recipe.narrows_types:
         raise UsageError(
             "keep_fp32 says what a pass to a narrower type leaves alone, and there is no such pass",
             f"give --precision {' or '.join(PRECISION_PASSES)}, or a recipe with that among its passes",

@@ -22,8 +22,10 @@ from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
+from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
+from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.core.text import printable
@@ -104,7 +106,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         built = _build(worker, request, progress)
         engine = open_model(written.file)
         keep_graph(engine, plan)
-        told = of_first_profile(read_plan_layers(Path(request.layers_path).read_text()))
+        told, unread = _told(request)
         layers = named_layers(told, tf32=recipe.precision == TF32)
         graph = build_graph(engine, name=task.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
         costs = count(graph)
@@ -117,7 +119,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         for layer, item, owned in zip(mapped.layers, layers, joined.owned, strict=True)
         if item.multiplies or _has_macs(owned, costs)
     ]
-    notes = _check(task, written, products)
+    notes = (*_check(task, written, products), *unread)
     return Built(
         replace(written, file=plan),
         mapped.layers,
@@ -174,6 +176,18 @@ def _joined(graph: Graph, costs: CostTable, layers: list[NamedLayer], file: Path
     if not any(costs.by_name[name].macs for name in joined.unattributed):
         return joined
     return join_by_metadata(graph, costs, layers, twins_of(joined.unattributed, graph, file))
+
+
+def _told(request: PlanRequest) -> tuple[tuple[PlanLayer, ...], tuple[str, ...]]:
+    """The layers of the engine that was built; none, and what to say of that, where the description is not understood.
+
+    The engine is as good as any then, but nothing can be said of its types.
+    """
+    try:
+        return of_first_profile(read_plan_layers(Path(request.layers_path).read_text())), ()
+    except BackendCrash as error:
+        why = "; ".join(filter(None, (error.message, error.hint)))
+        return (), (f"what the layers compute in is not known, and was not compared: {why}",)
 
 
 def _profile(task: Task, ranges: SizeRanges) -> dict[str, ShapeBounds]:

@@ -151,6 +151,7 @@ def judge_types(
         unable=written.unable,
         products=products,
         wide=wide,
+        can_keep=recipe.narrows_types,
     )
     asked = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
     lost = check_kept(asked, not_kept(layers, written.kept_fp32, products))

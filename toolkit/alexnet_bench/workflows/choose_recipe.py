@@ -22,6 +22,8 @@ from alexnet_bench.engine.recipe import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alexnet_bench.backends.protocol import Backend
     from alexnet_bench.workflows.build import BuildOptions
 
@@ -52,6 +54,7 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
     if recipe.precision == "tf32" and backend.name in _PROCESSORS:
         raise UsageError(f"{backend.name} runs on the processor, which has no tf32", "give --precision fp32 or bf16")
     faster = _with_passes(recipe, options, backend.name, workspace)
+    _check_passes(faster.passes)
     told = msgspec.structs.replace(
         faster,
         backend=backend.name,
@@ -122,6 +125,14 @@ def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace:
     if options.optimize is None and not options.passes:
         return recipe
     return msgspec.structs.replace(recipe, passes=tuple(dict.fromkeys((*faster, *options.passes, *types))))
+
+
+def _check_passes(names: Sequence[str]) -> None:
+    """Raises UsageError for a pass that there is not, before anything is done."""
+    if names:
+        from alexnet_bench.graph.passes import check_names  # builds without passes do without
+
+        check_names(names)
 
 
 def _with_profiles(recipe: Recipe, options: BuildOptions) -> Recipe:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
-from alexnet_bench.core.errors import OutputError, UsageError
-from alexnet_bench.core.passport import Passport, encode_passport
+from alexnet_bench.core.errors import EngineError, OutputError, UsageError
+from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import BESIDE, PLAN_SUFFIXES, engine_files, graph_file, is_plan
 
@@ -40,11 +40,30 @@ def check_suffix(target: Path, backend: str) -> None:
 
 
 def check_other(target: Path, model: Path) -> None:
-    """Raises UsageError when the copy would take the place of the model that it is built from."""
+    """Raises UsageError when the copy would take the place of the model, or of any other file but an engine of ours."""
     if target.exists() and target.samefile(model):
         raise UsageError(
             f"{printable(str(target), 200)} is the model itself, and would be replaced", "name another file"
         )
+    if target.is_file() and target.stat().st_size and not _is_ours(target):
+        raise UsageError(
+            f"{printable(str(target), 200)} is there already, is no engine of this tool, and would be replaced",
+            "name another file, or remove that one first",
+        )
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file is an engine that this tool wrote, by its passport, or by what the file says itself.
+
+    It need not be whole: the copy of a damaged engine is written anew.
+    """
+    from alexnet_bench.engine.build import says_built_here  # seldom needed, and takes a while to import
+
+    try:
+        read_passport(passport_path(file))
+    except EngineError:
+        return not is_plan(file) and says_built_here(file)
+    return True
 
 
 def passport_path(target: Path) -> Path:

@@ -65,7 +65,7 @@ def _tensor(item: Mapping[str, object], where: str) -> PlanTensor:
     if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
         raise ValueError(f"{where}.Dimensions is no list of whole numbers")
     said = _text(item, "Datatype", where, default="") or _text(item, "Format/Datatype", where, default="")
-    return PlanTensor(_text(item, "Name", where), _dtype(said), None if sizes is None else tuple(sizes))
+    return PlanTensor(_text(item, "Name", where), said_dtype(said), None if sizes is None else tuple(sizes))
 
 
 def _held(item: Mapping[str, object], where: str) -> tuple[PlanTensor, ...]:
@@ -76,7 +76,7 @@ def _held(item: Mapping[str, object], where: str) -> tuple[PlanTensor, ...]:
             count = found.get("Count")
             if not _is_whole(count) or not isinstance(count, int):
                 raise ValueError(f"{where}.{key}.Count is no whole number")
-            tensors.append(PlanTensor("", _dtype(_text(found, "Type", f"{where}.{key}")), (count,)))
+            tensors.append(PlanTensor("", said_dtype(_text(found, "Type", f"{where}.{key}")), (count,)))
     return tuple(tensors)
 
 
@@ -87,7 +87,8 @@ def _text(item: Mapping[str, object], key: str, where: str, *, default: str | No
     return found
 
 
-def _dtype(said: str) -> str:
+def said_dtype(said: str) -> str:
+    """The type of a tensor by numpy's name, from what stands in `Format/Datatype`; "" where that names none."""
     match = _DATATYPE.search(said)
     if match is None:
         return ""

@@ -12,7 +12,7 @@ _JOINT = " + "
 _WRAPPED = re.compile(r"PWN\((.*)\)")
 """Around the nodes of an elementwise layer, several with commas between them."""
 _COPY = "Reformatting CopyNode"
-_MOVES = ("Reformat", "NoOp", "Constant", "Signal", "Wait", "signal", "wait", "shape_call")
+_MOVES = ("Reformat", "NoOp", "Constant", "Signal", "Wait", "signal", "wait", "shape_call", "ShapeHostToDevice")
 """Kinds of layers that no node asks for, unless one is named."""
 _UNNAMED = "node_of_"
 """TensorRT's parser calls a node without a name after its first output."""

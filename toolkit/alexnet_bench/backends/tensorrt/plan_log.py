@@ -1,29 +1,39 @@
 """The layers of an engine as TensorRT describes them at the end of a verbose build.
 
 One line for each layer: `Name: ..., LayerType: ..., Inputs: [...], ..., Metadata: [ONNX Layer: a][ONNX Layer: b]`, the
-nodes of the metadata with 0x1E or 0x1F between them. A name with a line break goes on in the next line, as it is. Seen
-in TensorRT-RTX 1.7.1, whose own logger writes `[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does
-not list them, the engine inspector is asked for its JSON.
+nodes of the metadata with 0x1E or 0x1F between them. Layers that TensorRT's compiler made list their `Constants`; all
+others have the parameters of their kind, with the count of weights, and `TacticName` only where there is one. A name
+with a line break goes on in the next line, as it is. Seen in TensorRT-RTX 1.7.1, whose own logger writes
+`[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does not list them, the engine inspector is asked for
+its JSON.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
-from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
-from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, dtype_name, node_names
+from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, said_dtype
+from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, node_names
 from alexnet_bench.core.errors import BackendCrash
+from alexnet_bench.core.text import printable
 
 FIRST_LINE = "Layers:"
 """What the message begins with that describes the engine."""
 _LAYER = re.compile(
-    r"Name: (?P<name>.*?), LayerType: (?P<type>\w*), Inputs: \[(?P<inputs>.*?)\], Constants: \[(?P<constants>.*?)\], "
-    r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: -?\d+.*?, "
+    r"Name: (?P<name>.*?), LayerType: (?P<type>\w*), Inputs: \[(?P<inputs>.*?)\], "
+    r"(?:Constants: \[(?P<constants>.*?)\], )?Outputs: \[(?P<outputs>| \{ .*? \})\], (?P<parameters>.*?)"
+    r"(?:TacticName: (?P<tactic>.*?), (?:TacticValue: \w*, )?)?StreamId: -?\d+.*?, "
     r"Metadata: ?(?P<metadata>[^\n]*|\[.*\])",
     re.DOTALL,
 )
-_TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>\w+)", re.DOTALL)
+_TENSOR = re.compile(
+    r"\{ Name: (?P<name>.*?), (?:Location: \w+, )?Dimensions: \[(?P<dims>[-\d,]*)\],.*?Datatype: (?P<type>[^,}]+)",
+    re.DOTALL,
+)
+_HELD = re.compile(r'(?:Weights|Bias): \{"Type": "(?P<type>\w+)", "Count": (?P<count>\d+)\}')
+"""What a convolution says of its constants."""
 _BINDING = re.compile(r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?:Input|Output), ", re.DOTALL | re.MULTILINE)
 """Below the layers, under `I/O Tensors:`."""
 _BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
@@ -35,6 +45,7 @@ _BUILT_FOR = re.compile(
     re.MULTILINE,
 )
 """trtexec writes its options first: the sizes of each input in each optimisation profile, whose number 8.x left out."""
+_OURS = "the engine is not at fault, but this tool, which does not know that line: report it with TensorRT's version"
 _NEXT = re.compile(r"\n(?=Name: )")
 
 
@@ -64,7 +75,9 @@ def read_description(text: str) -> LayerInfo:
             return parse_layer_info(json.loads(text, strict=False))
         return parse_layer_log(text)
     except (ValueError, RecursionError) as error:
-        raise BackendCrash(f"TensorRT describes the layers in an unknown form: {str(error)[:200]}") from None
+        raise BackendCrash(
+            f"TensorRT describes the layers in an unknown form: {printable(str(error), 200)}", _OURS
+        ) from None
 
 
 def parse_layer_log(text: str) -> LayerInfo:
@@ -97,17 +110,21 @@ def _layer(entry: str) -> PlanLayer:
         match["name"],
         match["type"],
         _tensors(match["inputs"]),
-        _tensors(match["constants"]),
+        (*_held(match["parameters"]), *_tensors(match["constants"] or "")),
         _tensors(match["outputs"]),
-        match["tactic"],
+        match["tactic"] or "",
         node_names(match["metadata"]),
     )
+
+
+def _held(parameters: str) -> Iterator[PlanTensor]:
+    return (PlanTensor("", said_dtype(match["type"]), (int(match["count"]),)) for match in _HELD.finditer(parameters))
 
 
 def _tensors(text: str) -> tuple[PlanTensor, ...]:
     return tuple(
         PlanTensor(
-            match["name"], dtype_name(match["type"]), tuple(int(size) for size in match["dims"].split(",") if size)
+            match["name"], said_dtype(match["type"]), tuple(int(size) for size in match["dims"].split(",") if size)
         )
         for match in _TENSOR.finditer(text)
     )
