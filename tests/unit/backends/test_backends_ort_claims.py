@@ -30,6 +30,7 @@ STATISTICS: dict[str, Any] = {
     "mean": np.linspace(-0.2, 0.4, 16, dtype=np.float32),
     "variance": np.linspace(0.6, 1.4, 16, dtype=np.float32),
 }
+PRODUCT: dict[str, Any] = {"u": (16, 16), "v0": (16,), "square": np.array([1, 16, 8, 8])}
 ZERO, HALF, ONE, TWO, SIX, ROOT = (np.array(value, np.float32) for value in (0, 0.5, 1, 2, 6, 1.4142135381698608))
 
 Case = tuple["Sequence[NodeProto]", "Mapping[str, Sequence[int]]", "Sequence[str]", "Mapping[str, Any]"]
@@ -55,6 +56,12 @@ def reshape(tensor: str, output: str) -> NodeProto:
 
 def transpose(tensor: str, output: str, *order: int) -> NodeProto:
     return node("Transpose", tensor, output, perm=list(order))
+
+
+def image_of_product(output: str) -> list[NodeProto]:
+    """A product with a bias whose columns become channels, as in the feed-forward blocks of SegFormer."""
+    product = [node("MatMul", "x u", "p0"), node("Add", "p0 v0", "p1")]
+    return [*product, transpose("p1", "p2", 0, 2, 1), node("Reshape", "p2 square", output)]
 
 
 def pool(op: str, tensor: str, output: str) -> NodeProto:
@@ -240,6 +247,57 @@ SMALL: dict[str, Case] = {
         {"x": (1, 3, 8, 8)},
         ["y"],
         {"w": (5, 3, 3, 3), "b": (5,), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])},
+    ),
+    "a product seen as an image, conv": (
+        [*image_of_product("i"), conv("i w b", "y")],
+        {"x": (1, 64, 16)},
+        ["y"],
+        CONV | PRODUCT,
+    ),
+    "a product seen as an image, conv, batch norm, relu": (
+        [*image_of_product("i"), conv("i w", "c"), batch_norm("c", "n"), node("Relu", "n", "y")],
+        {"x": (1, 64, 16)},
+        ["y"],
+        CONV | PRODUCT | STATISTICS,
+    ),
+    "a product seen as an image, conv, silu": (
+        [*image_of_product("i"), conv("i w b", "c"), node("Sigmoid", "c", "s"), node("Mul", "c s", "y")],
+        {"x": (1, 64, 16)},
+        ["y"],
+        CONV | PRODUCT,
+    ),
+    "a product seen as an image, conv + image, pool": (
+        [
+            *(*image_of_product("i"), conv("i w b", "c"), node("Add", "c i", "s"), node("Relu", "s", "r")),
+            *(pool("AveragePool", "r", "p"), batch_norm("p", "y")),
+        ],
+        {"x": (1, 64, 16)},
+        ["y"],
+        CONV | PRODUCT | STATISTICS,
+    ),
+    "a product seen as an image, pool, product": (
+        [
+            *(*image_of_product("i"), pool("MaxPool", "i", "p"), node("Reshape", "p rows", "r")),
+            *(transpose("r", "t", 0, 2, 1), node("MatMul", "t w0", "y")),
+        ],
+        {"x": (1, 64, 16)},
+        ["y"],
+        PRODUCT | {"rows": np.array([1, 16, -1]), "w0": (16, 4)},
+    ),
+    "a product seen as an image, pad, conv": (
+        [*image_of_product("i"), node("Pad", "i pads", "p"), node("Conv", "p w b", "c"), node("Relu", "c", "y")],
+        {"x": (1, 64, 16)},
+        ["y"],
+        CONV | PRODUCT | {"pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])},
+    ),
+    "conv, silu, pad, conv": (
+        [
+            *(conv("x w b", "c"), node("Sigmoid", "c", "s"), node("Mul", "c s", "m"), node("Pad", "m pads", "p")),
+            *(node("Conv", "p v b", "d"), node("Relu", "d", "y")),
+        ],
+        IMAGE,
+        ["y"],
+        CONV | {"pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])},
     ),
     "split": (
         [node("Split", "x sizes", "a c", axis=1), node("Relu", "a", "d"), node("Concat", "c d", "y", axis=1)],

@@ -97,6 +97,24 @@ def test_squeeze_and_excitation(
     assert sum(layer.macs or 0 for layer in run.layers) == 16 * 16 * (128 * 32 * 2 + 128 * 9) + 2 * 128 * 8
 
 
+@EXPORTERS
+def test_linear_layers_around_a_convolution(dynamo: bool, tmp_path: Path, profile_model: Profile) -> None:
+    """ONNX Runtime merges the reshapes between them, and gives what they make the name of a node."""
+    torch.manual_seed(0)
+    tokens = torch.linspace(-1, 1, 64 * 16).reshape(1, 64, 16).sin()
+    run = profile_model(
+        torch_models.exported(torch_models.MixFeedForward(), tokens, tmp_path / "mixed.onnx", dynamo=dynamo)
+    )
+    run.check()
+    assert run.wrong_claims(1e-3) == []
+    convolution, products = run.nodes_of("Conv"), run.nodes_of("Gemm")
+    kinds = {item.name: item.op_type for item in run.graph.nodes}
+    assert [{kinds[name] for name in nodes} & {"Conv", "MatMul", "Gemm"} for nodes in convolution] == [{"Conv"}]
+    assert len(products) == 2
+    assert all({kinds[name] for name in nodes} & {"Conv", "MatMul", "Gemm"} == {"MatMul"} for nodes in products)
+    assert sum(layer.macs or 0 for layer in run.layers) == 64 * 64 * (2 * 16 + 9)
+
+
 @pytest.mark.parametrize("form", ["QDQ", "symmetric QDQ", "QOperator"])
 @pytest.mark.parametrize("name", ["alexnet-2012", "resnet50", "inception_v1"])
 def test_quantised_networks(

@@ -55,6 +55,21 @@ class Recurrent(nn.Module):
         return self.linear(self.recurrent(self.embedding(ids))[0])  # type: ignore[no-any-return]
 
 
+class MixFeedForward(nn.Module):
+    """Two linear layers with a depthwise convolution between them, as SegFormer and PVT v2 have it."""
+
+    def __init__(self, width: int = 16, side: int = 8) -> None:
+        super().__init__()
+        wide, self.side = 4 * width, side
+        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, wide), nn.Linear(wide, width)
+        self.depthwise = nn.Conv2d(wide, wide, 3, padding=1, groups=wide)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.up(self.norm(x)).transpose(1, 2)
+        y = self.depthwise(y.view(*y.shape[:2], self.side, self.side))
+        return x + self.down(functional.gelu(y.flatten(2).transpose(1, 2)))  # type: ignore[no-any-return]
+
+
 class InvertedResidual(nn.Module):
     """Depthwise convolution with squeeze and excitation, as EfficientNet and MobileNetV3 have it."""
 

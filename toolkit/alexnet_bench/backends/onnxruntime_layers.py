@@ -6,23 +6,21 @@ The join key is the node name of the optimised model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_names import UserNames
-from alexnet_bench.backends.onnxruntime_tensors import COPIES, Meanings
+from alexnet_bench.backends.onnxruntime_readers import COPIES
+from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
+from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, with_types
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
-
-_PRODUCTS_OF_BYTES = frozenset({"DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention"})
-"""Operators that read or make floats and multiply bytes; others compute in the type of their first input."""
 
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
@@ -53,8 +51,9 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         graph: the user's graph.
         wall_s: wall time of the timed runs as the caller saw it.
     """
+    in_bytes = multiplying_bytes(executed)
     layers = tuple(
-        _with_types(layer, trace.shown[layer.name])
+        with_types(layer, trace.shown[layer.name], in_bytes)
         for layer in engine_layers(executed, graph)
         if layer.name in trace.samples_s
     )
@@ -73,7 +72,8 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
 def _stranger(name: str, shown: Args) -> EngineLayer:
     """A kernel that stands for no known node; what copies to and from a device was asked for by none."""
     is_copy = shown.op_name in COPIES
-    return _with_types(EngineLayer(name, shown.op_name, (), (), is_overhead=is_copy, is_unmatched=not is_copy), shown)
+    layer = EngineLayer(name, shown.op_name, (), (), is_overhead=is_copy, is_unmatched=not is_copy)
+    return with_types(layer, shown, multiplying_bytes=())
 
 
 def _name_like(nodes: Sequence[NodeProto], trace: Trace) -> None:
@@ -158,17 +158,6 @@ def _nested_names(graph: GraphProto) -> Iterator[str]:
             for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
                 yield from (item.name for item in inner.node)
                 yield from _nested_names(inner)
-
-
-def _with_types(layer: EngineLayer, args: Args) -> EngineLayer:
-    inputs, outputs = args.input_dtypes, args.output_dtypes
-    types = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
-    return replace(
-        layer,
-        compute_dtype="int8" if layer.op in _PRODUCTS_OF_BYTES else types[0] if types else "",
-        input_dtypes=tuple(dict.fromkeys(inputs)),
-        output_dtypes=tuple(dict.fromkeys(outputs)),
-    )
 
 
 def _optimised(folder: Path) -> ModelProto:

@@ -10,18 +10,22 @@ the user has a unique name while layers are timed, so a node of another name is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_fusions import made_by_activation
 from alexnet_bench.backends.onnxruntime_names import UserNames
+from alexnet_bench.backends.onnxruntime_readers import (
+    in_nchwc_name,
+    may_convert,
+    told_by_names,
+    told_by_what_is_made,
+)
 from alexnet_bench.core.graph import Node
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-_NCHWC = "com.microsoft.nchwc"
-_NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
 _TOKEN = re.compile(r"_token_\d+$")
 """What ONNX Runtime puts behind a name that is taken."""
 _PROPAGATED_NAME = re.compile(r"(?P<tensor>.+)_(q|dq)(_token_\d+)?", re.DOTALL)
@@ -29,12 +33,6 @@ _QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _NHWC = "Nhwc"
 """In front of operators of com.microsoft whose channels come last."""
 _CONV_SUM_INPUT = 3
-COPIES = frozenset({"MemcpyFromHost", "MemcpyToHost"})
-"""Operators that ONNX Runtime puts between the host and a device."""
-_CONVERSIONS = COPIES | frozenset(
-    {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReorderInput", "ReorderOutput"}
-)
-"""Operators that change a tensor's type, shape, layout or place and not its values."""
 
 
 class Meanings:
@@ -48,12 +46,11 @@ class Meanings:
         nodes = optimised.graph.node
         self.constants = _constants(optimised, names)
         self._names = names
-        self._found = _behind_conversions(nodes, names, _read_by_kept(nodes, names))
+        self._found = told_by_names(nodes, names)
         self._merged: dict[str, list[str]] = {}
-        for node in nodes:
-            for name, tensor in zip(node.output, self._made(node), strict=True):
-                if name and tensor is not None:
-                    self._found.setdefault(name, tensor)
+        self._follow(nodes)
+        self._found = told_by_what_is_made(nodes, names, self._found)
+        self._follow(nodes)
         self._find_renamed(nodes)
         self._find_merged(nodes)
 
@@ -67,14 +64,21 @@ class Meanings:
 
     def is_conversion(self, node: NodeProto) -> bool:
         """Whether ONNX Runtime added the node to change how a tensor lies in memory, and not its meaning."""
-        if not _may_convert(node, self._names):
+        if not may_convert(node, self._names):
             return False
         return self.of(node.input[0]) == self.of(node.output[0]) or node.input[0] in self.constants
+
+    def _follow(self, nodes: Iterable[NodeProto]) -> None:
+        """Finds what nodes make under names of ONNX Runtime's own, from front to back."""
+        for node in nodes:
+            for name, tensor in zip(node.output, self._made(node), strict=True):
+                if name and tensor is not None:
+                    self._found.setdefault(name, tensor)
 
     def _made(self, node: NodeProto) -> list[str | None]:
         made = [self.of(name) for name in node.output]
         if made and made[0] is None:
-            if _may_convert(node, self._names):
+            if may_convert(node, self._names):
                 made[0] = self.of(node.input[0])
             else:
                 made[0] = (
@@ -119,14 +123,7 @@ class Meanings:
 
     def _by_nchwc_name(self, node: NodeProto) -> str | None:
         """The tensor in a node's name, and behind it what the node says it fused: a sum, then an activation."""
-        found = _NCHWC_NAME.fullmatch(node.name)
-        if node.domain != _NCHWC or found is None:
-            return None
-        names = self._names
-        # A convolution of a float16 model makes what is cast afterwards, and is named after the cast tensor.
-        made = names.tensor(found["tensor"]) or found["tensor"]
-        candidates = (made, made.removesuffix("_bn").removesuffix("_mul"))
-        tensor: str | None = next((name for name in candidates if name in names.tensors), None)
+        names, tensor = self._names, in_nchwc_name(node, self._names)
         if tensor is not None and node.op_type == "Conv" and any(node.input[_CONV_SUM_INPUT:]):
             tensor = names.after(tensor, frozenset({"Add", "Sum"}), self.of(node.input[_CONV_SUM_INPUT]))
         activation = next((item.s.decode() for item in node.attribute if item.name == "activation"), "")
@@ -176,15 +173,6 @@ class Meanings:
             equal.append(before)
 
 
-def _may_convert(node: NodeProto, names: UserNames) -> bool:
-    return (
-        node.op_type in _CONVERSIONS
-        and node.domain in ("", _NCHWC)
-        and node.name not in names.nodes
-        and bool(node.input and node.output)
-    )
-
-
 def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:
     """Weights, and what the optimised model still computes from them in every run."""
     constants = {item.name for item in optimised.graph.initializer} | names.constants
@@ -194,30 +182,3 @@ def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:
         if inputs and not has_subgraph and constants.issuperset(inputs):
             constants.update(name for name in node.output if (names.tensor(name) or name) not in names.variables)
     return frozenset(constants)
-
-
-def _read_by_kept(nodes: Iterable[NodeProto], names: UserNames) -> dict[str, str]:
-    """Tensors under names of ONNX Runtime's own that a node reads where it read one of the user's before.
-
-    The node has kept its name, operator and number of inputs. ONNX Runtime renames what it requantises in between.
-    """
-    found: dict[str, str] = {}
-    for node in nodes:
-        original = names.nodes.get(node.name)
-        if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
-            continue
-        for before, name in zip(original.inputs, node.input, strict=True):
-            if name and names.tensor(name) is None and before in names.tensors and before not in names.constants:
-                found.setdefault(name, before)
-    return found
-
-
-def _behind_conversions(nodes: Sequence[NodeProto], names: UserNames, known: Mapping[str, str]) -> dict[str, str]:
-    """For each tensor that a conversion turns into one of the user's, or into a known one: that one."""
-    found = dict(known)
-    for node in reversed(nodes):
-        if _may_convert(node, names) and names.tensor(node.input[0]) is None:
-            tensor = names.tensor(node.output[0]) or found.get(node.output[0])
-            if tensor is not None:
-                found.setdefault(node.input[0], tensor)
-    return found

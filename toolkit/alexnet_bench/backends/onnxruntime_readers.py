@@ -1,0 +1,144 @@
+"""Tensors under names of ONNX Runtime's own, told by what reads them.
+
+It renames what it requantises, and gives what two reshapes between products become the name of a node. The nodes that
+read such a tensor mostly are the user's still: by name, or by operator and what they make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from alexnet_bench.backends.onnxruntime_names import UserNames
+from alexnet_bench.core.graph import Node
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+NCHWC = "com.microsoft.nchwc"
+COPIES = frozenset({"MemcpyFromHost", "MemcpyToHost"})
+"""Operators that ONNX Runtime puts between the host and a device."""
+_CONVERSIONS = COPIES | frozenset(
+    {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReorderInput", "ReorderOutput"}
+)
+"""Operators that change a tensor's type, shape, layout or place and not its values."""
+
+_NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
+_CONVOLUTIONS = frozenset({"Conv", "FusedConv", "NhwcFusedConv"})
+"""Operators that compute the user's Conv, and what was fused behind it."""
+
+
+def may_convert(node: NodeProto, names: UserNames) -> bool:
+    """Whether a node that ONNX Runtime made changes how a tensor lies in memory, and not its values."""
+    return (
+        node.op_type in _CONVERSIONS
+        and node.domain in ("", NCHWC)
+        and node.name not in names.nodes
+        and bool(node.input and node.output)
+    )
+
+
+def in_nchwc_name(node: NodeProto, names: UserNames) -> str | None:
+    """The user's tensor that a node of the NCHWc transformer made before anything was fused with it."""
+    found = _NCHWC_NAME.fullmatch(node.name)
+    if node.domain != NCHWC or found is None:
+        return None
+    # A convolution of a float16 model makes what is cast afterwards, and is named after the cast tensor.
+    made = names.tensor(found["tensor"]) or found["tensor"]
+    candidates = (made, made.removesuffix("_bn").removesuffix("_mul"))
+    return next((name for name in candidates if name in names.tensors), None)
+
+
+def told_by_names(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str]:
+    """The user's tensor behind each tensor that a node reads which kept its name, or that becomes a known one.
+
+    Args:
+        nodes: of the optimised model, in the order of execution.
+        names: of the user's graph.
+    """
+    found: dict[str, str] = {}
+    for node in nodes:
+        _take_over(found, _read_before(node, names.nodes.get(node.name)), names)
+    for node in reversed(nodes):
+        _take_over(found, _converted(node, found, names), names)
+    return found
+
+
+def told_by_what_is_made(nodes: Sequence[NodeProto], names: UserNames, known: Mapping[str, str]) -> dict[str, str]:
+    """What is known already, and likewise where a node that lost its name makes what the user's nodes make.
+
+    Args:
+        nodes: of the optimised model, in the order of execution.
+        names: of the user's graph.
+        known: the user's tensor behind each tensor where all other means tell it; these go first, for what is fused in
+            front of a node is not seen from behind.
+    """
+    outputs = [name for node in nodes for name in node.output]
+    kept = {tensor for name in outputs if (tensor := names.tensor(name) or known.get(name)) is not None}
+    found = dict(known)
+    for node in reversed(nodes):
+        if may_convert(node, names):
+            _take_over(found, _converted(node, found, names), names)
+        elif (made := in_nchwc_name(node, names) or _made(node, found, names)) is not None:
+            pairs = _read_before(node, names.producer.get(made))
+            pairs += _convolved(node, _convolution(node, made, kept, names))
+            _take_over(found, [(_unpadded(before, kept, names), now) for before, now in pairs], names)
+    return found
+
+
+def _made(node: NodeProto, found: Mapping[str, str], names: UserNames) -> str | None:
+    return next((names.tensor(name) or found.get(name) for name in node.output), None)
+
+
+def _converted(node: NodeProto, found: Mapping[str, str], names: UserNames) -> list[tuple[str, str]]:
+    """What a conversion makes, and reads as the same."""
+    made = _made(node, found, names) if may_convert(node, names) else None
+    return [] if made is None else [(made, node.input[0])]
+
+
+def _unpadded(tensor: str, kept: Container[str], names: UserNames) -> str:
+    """A tensor, or what it was before a padding that no node makes (pad_fusion.cc)."""
+    producer = names.producer.get(tensor)
+    is_fused = producer is not None and producer.op_type == "Pad" and tensor not in kept
+    return producer.reads[0] if producer is not None and is_fused else tensor
+
+
+def _take_over(found: dict[str, str], more: Iterable[tuple[str, str]], names: UserNames) -> None:
+    """Of pairs of what was read before and is read now, those of a user's tensor and a name of ONNX Runtime's own."""
+    for before, now in more:
+        if now and names.tensor(now) is None and before in names.tensors and before not in names.constants:
+            found.setdefault(now, before)
+
+
+def _read_before(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:
+    """What the user's node and the optimised one read in the same place.
+
+    Nothing unless both have the same operator and number of inputs, and none changed places (not_where_fusion.cc).
+    """
+    if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
+        return []
+    pairs = list(zip(original.inputs, node.input, strict=True))
+    return [] if any(now != before and now in original.inputs for before, now in pairs) else pairs
+
+
+def _convolved(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:
+    """What a convolution reads beside its weights; what was fused with it may have given it further inputs."""
+    return [] if original is None else [(original.inputs[0], node.input[0])]
+
+
+def _convolution(node: NodeProto, made: str, kept: Container[str], names: UserNames) -> Node | None:
+    """The user's convolution in an optimised one, behind what was fused with it; None where it is not certain.
+
+    Args:
+        node: the optimised one.
+        made: the user's tensor that it makes.
+        kept: the user's tensors that nodes of the optimised model are known to make.
+        names: of the user's graph.
+    """
+    producer = names.producer.get(made) if node.op_type in _CONVOLUTIONS else None
+    while producer is not None and producer.op_type != "Conv":
+        variables = [name for name in producer.reads if name not in names.constants]
+        one = len(variables) == 1 and variables[0] not in kept
+        producer = names.producer.get(variables[0]) if one else None
+    return producer

@@ -1,0 +1,72 @@
+"""The types that ONNX Runtime's kernels compute in: the trace has those that they read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from alexnet_bench.backends.onnxruntime_trace import Args
+from alexnet_bench.core.engine_layers import EngineLayer
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+_PRODUCTS_OF_BYTES = frozenset({"DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention"})
+"""Operators that read or make floats and multiply bytes; others compute in the type of their first input."""
+_CPU = "CPUExecutionProvider"
+_INT8_LEVEL = 4
+"""The accuracy_level of MatMulNBits from which on its A may be rounded to 8 bits; 0, unset, is A's own type, and so in
+effect are 1 to 3 on the CPU. Compared with float64 the error is 2e-7 up to 3, and 5e-3 with 4 (onnxruntime 1.31)."""
+_BLOCKS_OF_2_BITS = range(32, 129)
+"""Block sizes for which it has products of bytes with weights of 2 bits; with 4 and 8 bits it has them for all."""
+_WEIGHTS, _ZERO_POINTS, _GROUPS = 1, 3, 4
+
+
+def with_types(layer: EngineLayer, shown: Args, multiplying_bytes: Container[str]) -> EngineLayer:
+    """A layer with the types that its kernel reads, writes and computes in.
+
+    Args:
+        layer: without them.
+        shown: what the trace says of the kernel.
+        multiplying_bytes: as the function of that name gives it.
+    """
+    inputs, outputs = shown.input_dtypes, shown.output_dtypes
+    types = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
+    of_bytes = layer.op in _PRODUCTS_OF_BYTES or (shown.provider == _CPU and layer.name in multiplying_bytes)
+    return replace(
+        layer,
+        compute_dtype="int8" if of_bytes else types[0] if types else "",
+        input_dtypes=tuple(dict.fromkeys(inputs)),
+        output_dtypes=tuple(dict.fromkeys(outputs)),
+    )
+
+
+def multiplying_bytes(executed: ModelProto) -> frozenset[str]:
+    """Names of the nodes that round a float input to bytes where the CPU provider runs them, as they were allowed to.
+
+    Whether this processor has the instructions is not known; without them the provider computes in float32.
+    """
+    import onnx
+
+    stored = {item.name: item.data_type for item in executed.graph.initializer}
+    bytes_stored = {name for name, dtype in stored.items() if dtype == onnx.TensorProto.UINT8}
+    return frozenset(node.name for node in executed.graph.node if _multiplies_bytes(node, bytes_stored))
+
+
+def _multiplies_bytes(node: NodeProto, bytes_stored: Container[str]) -> bool:
+    """Whether it is a MatMulNBits that the CPU provider computes in bytes.
+
+    That takes weights packed when the model is loaded, zero points in bytes or none, and no order of groups.
+    """
+    if node.op_type != "MatMulNBits":
+        return False
+    settings = {item.name: item.i for item in node.attribute}
+    inputs = [*node.input, "", "", ""]
+    return (
+        settings.get("accuracy_level") == _INT8_LEVEL
+        and inputs[_WEIGHTS] in bytes_stored
+        and (not inputs[_ZERO_POINTS] or inputs[_ZERO_POINTS] in bytes_stored)
+        and not inputs[_GROUPS]
+        and (settings.get("bits", 4) > 2 or settings.get("block_size", 0) in _BLOCKS_OF_2_BITS)
+    )
