@@ -103,11 +103,11 @@ def test_ids_without_a_known_table_are_small() -> None:
     assert one("int64", (100,)).max() <= 1
 
 
-@pytest.mark.parametrize("dtype", ["int64", "int32", "float32", "bool"])
-def test_masks_are_ones(dtype: str) -> None:
-    array = one(dtype, (2, 5), name="attention_mask")
-    assert array.dtype == dtype
-    assert array.all()
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "float32", "bool"])
+@pytest.mark.parametrize("shape", [(2, 5), (2, 1, 5, 5)])
+def test_masks_are_ones_in_every_measurement(dtype: str, shape: Shape) -> None:
+    arrays = [one(dtype, shape, name="attention_mask", seed=seed) for seed in range(3)]
+    assert all(array.dtype == dtype and (array == 1).all() for array in arrays)
 
 
 def test_token_types_are_zeros_and_positions_count_up_within_their_table() -> None:

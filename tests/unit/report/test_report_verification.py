@@ -5,7 +5,15 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from alexnet_bench.core.verification import FirstBad, OutputParity, SelfCheck, Side, TensorError, Verification
+from alexnet_bench.core.verification import (
+    FirstBad,
+    OutputParity,
+    SelfCheck,
+    Side,
+    SizesTried,
+    TensorError,
+    Verification,
+)
 from alexnet_bench.report.verification import print_verification, to_markdown
 
 _OUTPUT = OutputParity(
@@ -71,6 +79,19 @@ def test_what_failed_names_the_node_and_nothing_moves_the_cursor() -> None:
     assert "it grows" in text
     assert "\x1b" not in text
     assert all(len(line) <= 60 for line in shown(FAILED, 60).splitlines())
+
+
+def test_the_sizes_that_were_tried_are_listed() -> None:
+    tried = (
+        SizesTried({"x": (8, 3)}, 16, "passed", (), (_OUTPUT,)),
+        SizesTried({"x": (1, 3)}, 4, "failed", ("logits: worse",), (replace(_OUTPUT, error=0.9),)),
+        SizesTried({"x": (9, 3)}, 0, "inconclusive", ("it is refused",)),
+    )
+    text = shown(replace(PASSED, sizes=tried))
+    assert "x 8x3\n" in text.replace(" \n", "\n")
+    assert "x 1x3: failed on 4 inputs, error 9.00e-01 in logits" in text
+    assert "x 9x3: inconclusive, could not be compared" in text
+    assert "| also at | x 1x3: failed on 4 inputs" in to_markdown(replace(PASSED, sizes=tried))
 
 
 def test_a_search_without_a_result_says_why() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.graph import Graph, Tensor
-from alexnet_bench.verdict.pictures import with_shapes
+from alexnet_bench.core.graph import Graph, Node, Tensor
+from alexnet_bench.verdict.pictures import Pixels, with_shapes
 from alexnet_bench.verdict.polygraphy import encode_inputs
-from alexnet_bench.verdict.samples import made_up, read
+from alexnet_bench.verdict.samples import Feeds, made_up, made_up_by, never_varied, read
 
 ONE = {"x": Tensor("x", "float32", ("N", 3))}
 TWO = {**ONE, "ids": Tensor("ids", "int64", (1, 2))}
@@ -26,43 +27,109 @@ def graph_of(**inputs: Tensor) -> Graph:
 
 def test_made_up_inputs_are_distinct_and_the_same_every_time() -> None:
     graph = graph_of(x=Tensor("x", "float32", (1, 3, 8, 8)), ids=Tensor("ids", "int64", (1, 3)))
-    one, two = (made_up(graph, count=16, seed=0, pixel_range=(-3.0, 5.0)) for _ in range(2))
+    one, two = (made_up(graph, count=16, seed=0, pixels=Pixels((-3.0, 5.0))) for _ in range(2))
     assert len({feeds["x"].tobytes() for feeds in one}) == 16
     assert all(np.array_equal(a[name], b[name]) for a, b in zip(one, two, strict=True) for name in ("x", "ids"))
-    other = made_up(graph, count=16, seed=16, pixel_range=(-3.0, 5.0))
+    other = made_up(graph, count=16, seed=16, pixels=Pixels((-3.0, 5.0)))
     assert not {feeds["x"].tobytes() for feeds in one} & {feeds["x"].tobytes() for feeds in other}
     assert all(feeds["x"].min() >= -3 and feeds["x"].max() <= 5 for feeds in one)
 
 
 def test_few_values_are_drawn_again_until_enough_are_distinct() -> None:
-    found = made_up(graph_of(ids=Tensor("ids", "int64", (5,))), count=16, seed=0, pixel_range=(0, 1))
+    found = made_up(graph_of(ids=Tensor("ids", "int64", (5,))), count=16, seed=0, pixels=Pixels((0, 1)))
     assert len({feeds["ids"].tobytes() for feeds in found}) == 16
 
 
 @pytest.mark.parametrize("inputs", [{}, {"ids": Tensor("ids", "int64", (3,))}, {"mask": Tensor("mask", "bool", (9,))}])
 def test_inputs_that_cannot_be_distinct_are_refused(inputs: dict[str, Tensor]) -> None:
     with pytest.raises(UsageError, match="distinct input") as caught:
-        made_up(graph_of(**inputs), count=16, seed=0, pixel_range=(0, 1))
+        made_up(graph_of(**inputs), count=16, seed=0, pixels=Pixels((0, 1)))
     assert ("--inputs" in caught.value.hint) is bool(inputs)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize("shape", [(2, 3, 40, 30), (2, 40, 30, 3), (1, 1, 5, 5), (1, 3, 1, 1), (0, 3, 8, 8)])
-def test_pictures_differ_in_brightness_and_stay_in_range(shape: tuple[int, ...]) -> None:
-    noise = np.random.default_rng(0).random(shape, np.float32) * 255
-    made = [with_shapes(Tensor("x", "float32", shape), noise, (0.0, 255.0), seed) for seed in range(16)]
-    assert all(array.shape == shape and array.dtype == np.float32 for array in made)
+def test_pictures_differ_in_brightness_and_stay_in_range(shape: tuple[int, ...], dtype: str) -> None:
+    noise = (np.random.default_rng(0).random(shape, np.float32) * 255).astype(dtype)
+    made = [with_shapes(noise, (0.0, 255.0), seed) for seed in range(16)]
+    assert all(array.shape == shape and array.dtype == dtype for array in made)
     if noise.size:
         assert 0 <= min(array.min() for array in made) <= max(array.max() for array in made) <= 255
         assert np.std([array.mean() for array in made]) > 10
 
 
-@pytest.mark.parametrize(
-    "tensor",
-    [Tensor("x", "float32", (2, 5)), Tensor("x", "uint8", (1, 3, 4, 4)), Tensor("mask", "float32", (1, 3, 4, 4))],
-)
-def test_other_inputs_stay_as_they_are(tensor: Tensor) -> None:
-    array = np.ones(tensor.sizes or (), tensor.dtype)
-    assert with_shapes(tensor, array, (0, 1), 0) is array
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (1, 32, 32, 3)])
+def test_images_of_bytes_are_pictures_in_the_range_asked_for(shape: tuple[int, ...]) -> None:
+    graph = graph_of(photo=Tensor("photo", "uint8", shape))
+    found = made_up(graph, count=16, seed=0, pixels=Pixels.asked(None, (0.0, 1.0)))
+    assert np.std([feeds["photo"].mean() for feeds in found]) > 10, "noise is all of one brightness"
+    assert max(feeds["photo"].max() for feeds in found) > 200
+    assert (
+        made_up_by(graph, seed=0, pixels=Pixels.asked(None, (0.0, 1.0))) == "made up, seeds from 0, images in 0 to 255"
+    )
+    asked = Pixels.asked((-5.0, 60.5), (0.0, 1.0))
+    found = made_up(graph, count=16, seed=0, pixels=asked)
+    assert all(feeds["photo"].dtype == np.uint8 and feeds["photo"].max() <= 60 for feeds in found)
+    assert np.std([feeds["photo"].mean() for feeds in found]) > 3
+    assert made_up_by(graph, seed=3, pixels=asked) == "made up, seeds from 3, images in 0 to 60.5"
+    with pytest.raises(UsageError, match="photo is of type uint8"):
+        made_up(graph, count=16, seed=0, pixels=Pixels.asked((-5.0, 0.0), (0.0, 1.0)))
+
+
+def test_the_range_is_told_by_input_where_it_differs_and_not_without_images() -> None:
+    two = graph_of(a=Tensor("a", "float16", (1, 3, 8, 8)), b=Tensor("b", "uint8", (1, 8, 8, 3)))
+    told = made_up_by(two, seed=0, pixels=Pixels.asked(None, (-1.0, 1.0)))
+    assert told == "made up, seeds from 0, a in -1 to 1, b in 0 to 255"
+    assert made_up_by(graph_of(**TWO), seed=0, pixels=Pixels((0, 1))) == "made up, seeds from 0"
+
+
+def changing(tensor: Tensor, *nodes: Node, table: int | None = None) -> list[Feeds]:
+    """Inputs of a graph with another one beside it, by which they are distinct."""
+    tensors = {"x": Tensor("x", "float32", (4,)), tensor.name: tensor}
+    tensors |= {"rows": Tensor("rows", "float32", (table, 8))} if table else {}
+    graph = replace(
+        graph_of(**tensors), inputs=("x", tensor.name), nodes=nodes, live=frozenset(node.name for node in nodes)
+    )
+    return made_up(graph, count=16, seed=2, pixels=Pixels((0, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool", "float32", "float16"])
+@pytest.mark.parametrize("shape", [(3, 12), (2, 1, 1, 12), (2, 1, 12, 12), (12,)])
+def test_masks_vary_but_for_the_first_and_never_hide_everything(dtype: str, shape: tuple[int, ...]) -> None:
+    tensor = Tensor("attention_mask", dtype, shape)
+    masks = [feeds["attention_mask"] for feeds in changing(tensor)]
+    assert all(mask.dtype == dtype and mask.shape == shape for mask in masks)
+    assert masks[0].all()
+    assert len({mask.tobytes() for mask in masks}) > 5
+    kept = [mask.astype(np.int64).sum(axis=-1) for mask in masks]
+    assert min(count.min() for count in kept) >= 1
+    for mask, count in zip(masks, kept, strict=True):
+        assert np.array_equal(mask.astype(np.int64), np.arange(shape[-1]) < count[..., None])
+    if len(shape) > 1:
+        assert any(len(np.unique(count)) > 1 for count in kept), "each entry has a length of its own"
+    again = [feeds["attention_mask"] for feeds in changing(tensor)]
+    assert all(np.array_equal(one, other) for one, other in zip(masks, again, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(), (0, 5), (5, 0)])
+def test_masks_that_cannot_vary_stay(shape: tuple[int, ...]) -> None:
+    assert all(feeds["mask"].all() for feeds in changing(Tensor("mask", "int64", shape)))
+
+
+def test_token_types_vary_within_their_table_and_are_zeros_without_one() -> None:
+    types = Tensor("token_type_ids", "int64", (2, 9))
+    gather = Node("gather", "Gather", "", ("rows", "token_type_ids"), ("y",), {})
+    found = [feeds["token_type_ids"] for feeds in changing(types, gather, table=3)]
+    assert not found[0].any()
+    assert {int(value) for array in found for value in np.unique(array)} == {0, 1, 2}
+    assert not any(feeds["token_type_ids"].any() for feeds in changing(types))
+
+
+def test_inputs_that_never_vary_are_named() -> None:
+    (note,) = never_varied(changing(Tensor("segment\nids", "int64", (2, 9))))
+    assert note == r"input segment\nids was the same in all 16: what depends on it was not tried"
+    assert never_varied(changing(Tensor("mask", "bool", (2, 9)))) == []
+    assert never_varied(changing(Tensor("none", "int64", (2, 0)))) == []
 
 
 def some(count: int) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

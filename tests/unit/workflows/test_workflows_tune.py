@@ -48,7 +48,7 @@ from alexnet_bench.workflows.inspect import inspect
 from alexnet_bench.workflows.tune_check import check_tuning, moves_for
 from alexnet_bench.workflows.tune_samples import ratio_ci95
 from alexnet_bench.workflows.tune_search import LEAST_FINAL
-from alexnet_bench.workflows.verify_sides import prepare
+from alexnet_bench.workflows.verify_sides import open_pair, prepare
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
 _ORT = "onnxruntime-cpu"
@@ -157,7 +157,8 @@ def test_threads_of_the_passport_are_used_unless_others_are_given(tuned: Passpor
     assert verified.engine.settings == {"graph_optimization": "none", "spinning": "off"}
     for given, expected in ((None, (usable_cores(), 7)), (3, (3, 3))):
         folder = tmp_path / str(given)
-        sides = prepare(path, str(model), VerifyOptions(threads=given), folder, lambda _: None)
+        options = VerifyOptions(threads=given)
+        sides = prepare(open_pair(str(path), str(model), options), options, folder, lambda _: None)
         assert isinstance(sides.reference, ModelSide)
         assert isinstance(sides.engine, ModelSide)
         assert (sides.reference.request.threads, sides.engine.request.threads) == expected

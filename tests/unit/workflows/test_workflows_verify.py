@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from alexnet_bench import Verification, VerifyOptions, export, verify
+from alexnet_bench import BuildOptions, Verification, VerifyOptions, build_engine, export, verify
 from alexnet_bench.core import document
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.verdict.polygraphy import read_inputs, read_outputs
@@ -41,6 +41,16 @@ def test_a_right_engine_passes_and_both_self_checks_find_their_fault(right: Path
     assert found.reference.settings == {"graph_optimization": "none"}
     assert found.engine.settings == {}
     assert document.decode(document.encode(found)) == found
+
+
+def test_an_engine_without_its_passport_is_said_to_be_one(right: Path, tmp_path: Path) -> None:
+    lost = tmp_path / "lost.onnx"
+    build_engine(right, options=BuildOptions(backend="onnxruntime-cpu"), output=lost)
+    assert verify(lost, against=right).notes == ()
+    lost.with_name("lost.onnx.passport.json").unlink()
+    for found in (verify(lost, against=right), verify(right, against=lost)):
+        (note,) = found.notes
+        assert note.startswith("lost is an engine that this tool built, and its passport is not beside it")
 
 
 def changed(name: str, *at: int) -> dict[str, Array]:
@@ -146,7 +156,7 @@ def test_outputs_of_several_kinds(tmp_path: Path) -> None:
     wrong = write(tmp_path / "wrong.onnx", network(change={"fc.b": values}, outputs=("logits", "best", "relu2")))
     found = verify(wrong, against=right)
     assert [output.verdict for output in found.outputs] == ["failed", "failed", "passed"]
-    assert "compared exactly" in found.reasons[1]
+    assert "by the scores that its indices choose" in found.reasons[1]
     assert found.first_bad is not None
     assert found.first_bad.nodes == ("fc",)
 
@@ -166,6 +176,91 @@ def test_dynamic_shapes_take_a_batch(tmp_path: Path) -> None:
 
 def value(name: str, shape: list[int | str], dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def attention(hidden: float) -> onnx.ModelProto:
+    """A Softmax over what a mask leaves, and a flag that is only ever true here."""
+    node = helper.make_node
+    constants = {"one": np.ones(1, np.float32), "hidden": np.array([hidden], np.float32)}
+    nodes = [
+        node("Cast", ["mask"], ["kept"], name="cast", to=TensorProto.FLOAT),
+        node("Sub", ["one", "kept"], ["left_out"], name="invert"),
+        node("Mul", ["left_out", "hidden"], ["offset"], name="hide"),
+        node("Add", ["x", "offset"], ["scores"], name="add"),
+        node("Softmax", ["scores"], ["soft"], name="softmax"),
+        node("Where", ["flag", "soft", "x"], ["y"], name="choose"),
+    ]
+    inputs = [value("x", [2, 8]), value("mask", [2, 8], TensorProto.INT64), value("flag", [1], TensorProto.BOOL)]
+    return model(nodes, inputs, [value("y", [2, 8])], constants)
+
+
+def test_an_engine_whose_mask_does_nothing_fails_and_what_never_varied_is_noted(tmp_path: Path) -> None:
+    reference = write(tmp_path / "right.onnx", attention(-1e4))
+    found = verify(reference, against=reference)
+    assert found.verdict == "passed"
+    assert found.notes == ("input flag was the same in all 16: what depends on it was not tried",)
+    wrong = verify(write(tmp_path / "wrong.onnx", attention(0.0)), against=reference)
+    assert wrong.verdict == "failed"
+    assert wrong.first_bad is not None
+    assert wrong.first_bad.nodes == ("hide",)
+
+
+def test_images_of_bytes_take_the_range_asked_for(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], name="cast", to=TensorProto.FLOAT),
+        helper.make_node("GlobalAveragePool", ["f"], ["y"], name="pool"),
+    ]
+    content = model(nodes, [value("x", [1, 3, 8, 8], TensorProto.UINT8)], [value("y", [1, 3, 1, 1])], {})
+    path, inputs = write(tmp_path / "bytes.onnx", content), tmp_path / "inputs.json"
+    assert verify(path).inputs_source == "made up, seeds from 0, images in 0 to 255"
+    found = verify(path, options=VerifyOptions(pixel_range=(10.0, 50.0), save_inputs=inputs))
+    assert found.inputs_source == "made up, seeds from 0, images in 10 to 50"
+    arrays = [feeds["x"] for feeds in read_inputs(inputs)]
+    assert 10 <= min(array.min() for array in arrays) < 25 < max(array.max() for array in arrays) <= 50
+
+
+def by_batch(*, engine: bool = False) -> onnx.ModelProto:
+    """A product of matrices; that of the wrong engine is right for a batch of 8 alone, as what it divides by."""
+    drawn = np.random.default_rng(0).standard_normal((16, 8)).astype(np.float32)
+    weights = {"w": drawn, "eight": np.array([8], np.float32)}
+    node = helper.make_node
+    nodes = [node("MatMul", ["x", "w"], ["a"], name="product"), node("Relu", ["a"], ["y"], name="relu")]
+    if engine:
+        nodes = [
+            nodes[0],
+            node("Shape", ["x"], ["batch"], name="shape", end=1),
+            node("Cast", ["batch"], ["count"], name="cast", to=TensorProto.FLOAT),
+            node("Div", ["count", "eight"], ["factor"], name="divide"),
+            node("Mul", ["a", "factor"], ["scaled"], name="scale"),
+            node("Relu", ["scaled"], ["y"], name="relu"),
+        ]
+    return model(nodes, [value("x", ["N", 16])], [value("y", ["N", 8])], weights)
+
+
+def test_an_engine_for_a_range_is_tried_at_its_ends_too(tmp_path: Path) -> None:
+    from alexnet_bench import BuildOptions, build_engine
+
+    reference = write(tmp_path / "right.onnx", by_batch())
+    source = write(tmp_path / "wrong.onnx", by_batch(engine=True))
+    for name, path in (("good.onnx", reference), ("bad.onnx", source)):
+        build_engine(path, output=tmp_path / name, options=BuildOptions(recipe="dynamic-batch"))
+    good = verify(tmp_path / "good.onnx", against=reference)
+    assert good.verdict == "passed"
+    assert [(item.shapes, item.inputs, item.verdict) for item in good.sizes] == [
+        ({"x": (8, 16)}, 16, "passed"), ({"x": (1, 16)}, 16, "passed"), ({"x": (32, 16)}, 4, "passed"),
+    ]  # fmt: skip
+    bad = verify(tmp_path / "bad.onnx", against=reference)
+    assert [item.verdict for item in bad.sizes] == ["passed", "failed", "failed"]
+    assert (bad.verdict, bad.outputs[0].verdict) == ("failed", "passed")
+    assert bad.reasons[0].startswith("at x 1x16: y: the error is")
+    assert bad.first_bad is not None
+    assert bad.first_bad.detail.startswith("at x 1x16")
+    assert document.decode(document.encode(bad)) == bad
+    given = verify(tmp_path / "bad.onnx", against=reference, options=VerifyOptions(batch=8))
+    assert (given.verdict, len(given.sizes)) == ("passed", 1)
+    assert given.notes == ("the engine takes batch 1 to 32: only the sizes given were tried",)
+    given = verify(tmp_path / "bad.onnx", against=reference, options=VerifyOptions(shapes={"x": (4, 16)}, search=False))
+    assert (given.verdict, given.outputs[0].shape) == ("failed", (4, 8))
 
 
 def test_outputs_that_do_not_depend_on_the_input_say_nothing(tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from alexnet_bench.core.text import printable
+
 VERIFICATION_VERSION = 1
 """Raised when a field changes its meaning or goes away."""
 
 Verdict = Literal["passed", "failed", "inconclusive"]
-Measure = Literal["spread", "size", "exact", "none"]
+Measure = Literal["spread", "size", "exact", "score", "none"]
 """What an error is relative to: the spread of the outputs over the inputs, or their size where they do not vary;
-"exact" is the fraction of elements that differ; "none" where nothing could be compared."""
+"exact" is the fraction of elements that differ; "score" is the error of the scores that indices choose; "none" where
+nothing could be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,28 @@ class FirstBad:
 
 
 @dataclass(frozen=True, slots=True)
+class SizesTried:
+    """Sizes of the inputs at which both were compared.
+
+    Attributes:
+        shapes: by input.
+        inputs: how many distinct ones.
+        verdict: on the outputs at these sizes.
+        reasons: why it did not pass.
+        outputs: at these sizes; none where they could not be compared.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    inputs: int
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    outputs: tuple[OutputParity, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(f"{printable(name)} {'x'.join(map(str, shape))}" for name, shape in self.shapes.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """An engine against its reference, on distinct inputs.
 
@@ -151,12 +176,14 @@ class Verification:
         precision_source: "given", or what it was read from.
         tolerance: largest error allowed.
         tolerance_source: "given", or "default for fp16".
-        inputs: how many distinct ones.
+        inputs: how many distinct ones, of the first sizes.
         inputs_source: where they come from.
-        outputs: one for each.
+        outputs: one for each, at the first sizes.
         self_checks: two for each output.
         first_bad: None when the verification passed, or was not asked to search.
         notes: what else a reader should know.
+        sizes: of the inputs, those of `outputs` first, then the ends of the range that the engine takes; none where
+            they are not known.
     """
 
     verdict: Verdict
@@ -173,5 +200,6 @@ class Verification:
     self_checks: tuple[SelfCheck, ...]
     first_bad: FirstBad | None = None
     notes: tuple[str, ...] = ()
+    sizes: tuple[SizesTried, ...] = ()
     schema: Literal["alexnet-bench.verification"] = "alexnet-bench.verification"
     schema_version: int = VERIFICATION_VERSION

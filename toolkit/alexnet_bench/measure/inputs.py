@@ -98,9 +98,9 @@ def _floats(
             f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be made up",
             "count without running: profile --static",
         )
-    if _is_mask(tensor):
+    if is_mask(tensor):
         return np.ones(shape, tensor.dtype)
-    if _is_image(shape):
+    if is_image(tensor):
         low, high = pixel_range
         return (generator.random(shape, np.float32) * np.float32(high - low) + np.float32(low)).astype(tensor.dtype)
     return generator.standard_normal(shape, np.float32).astype(tensor.dtype)
@@ -116,24 +116,34 @@ def _integers(
     tensor: Tensor, shape: tuple[int, ...], generator: Generator, vocabulary: int | None
 ) -> NDArray[np.int64]:
     largest = int(np.iinfo(tensor.dtype).max)
-    if tensor.dtype == "uint8" and _is_image(shape):
+    if is_image(tensor):
         return generator.integers(0, largest + 1, shape, dtype=np.int64)
-    if _is_mask(tensor):
+    if is_mask(tensor):
         return np.ones(shape, np.int64)
-    lowered = tensor.name.lower()
-    if "type" in lowered or "segment" in lowered:
+    if is_token_type(tensor):
         return np.zeros(shape, np.int64)
     rows = min(vocabulary or 2, largest)
-    if "position" in lowered and shape:
+    if "position" in tensor.name.lower() and shape:
         positions = np.arange(shape[-1], dtype=np.int64)
         return np.broadcast_to(positions if vocabulary is None else positions % rows, shape).copy()
     return generator.integers(0, rows, shape, dtype=np.int64)
 
 
-def _is_mask(tensor: Tensor) -> bool:
+def is_mask(tensor: Tensor) -> bool:
+    """Whether an input says by its name that it masks others."""
     return "mask" in tensor.name.lower()
 
 
-def _is_image(shape: tuple[int, ...]) -> bool:
-    """Whether it is the shape of images, channels first or last."""
-    return len(shape) == _IMAGE_RANK and (shape[1] in IMAGE_CHANNELS or shape[3] in IMAGE_CHANNELS)
+def is_token_type(tensor: Tensor) -> bool:
+    """Whether an input says by its name that it tells sentences apart, as token types of zeros do."""
+    lowered = tensor.name.lower()
+    return "type" in lowered or "segment" in lowered
+
+
+def is_image(tensor: Tensor) -> bool:
+    """Whether an input holds floats or bytes in the shape of images, channels first or last."""
+    shape = tensor.sizes
+    if shape is None or len(shape) != _IMAGE_RANK or is_mask(tensor):
+        return False
+    kind = is_float(tensor.dtype) or tensor.dtype == "uint8"
+    return kind and (shape[1] in IMAGE_CHANNELS or shape[3] in IMAGE_CHANNELS)

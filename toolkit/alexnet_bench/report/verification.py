@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import IO
 
 from rich.console import Console
@@ -12,12 +13,20 @@ from rich.text import Text
 
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
-from alexnet_bench.core.verification import FirstBad, OutputParity, SelfCheck, Side, TensorError, Verification
+from alexnet_bench.core.verification import (
+    FirstBad,
+    OutputParity,
+    SelfCheck,
+    Side,
+    SizesTried,
+    TensorError,
+    Verification,
+)
 from alexnet_bench.report.console import Name, page, plain_table, safe
 from alexnet_bench.report.markdown import escape
 
 _STYLES = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow"}
-_MEASURES = {"spread": "", "size": " of size", "exact": " differ", "none": ""}
+_MEASURES = {"spread": "", "size": " of size", "exact": " differ", "score": " by score", "none": ""}
 _CHECKS = {"shuffled-inputs": "shuffled inputs", "lost-bias": "lost last bias"}
 _MOST_NODES, _MOST_TENSORS = 6, 3
 
@@ -121,6 +130,8 @@ def _lines(found: Verification) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "inputs", f"{found.inputs}, {found.inputs_source}"
+    for at, tried in enumerate(found.sizes):
+        yield ("also at" if at else "sizes"), f"{tried}: {_tried(tried)}" if at else str(tried)
     for name, label in _CHECKS.items():
         yield label, _self_check([check for check in found.self_checks if check.name == name])
     if found.first_bad is not None:
@@ -134,6 +145,22 @@ def _side(side: Side) -> str:
     how += [f"computed in {side.precision}"] if side.precision else []
     how += [f"{name} {value}" for name, value in side.settings.items()]
     return f"{printable(side.name, 200)} · {', '.join(how)}"
+
+
+def _tried(sizes: SizesTried) -> str:
+    """The verdict at other sizes, and the error that comes closest to what is allowed, or is furthest above."""
+    if not sizes.outputs:
+        return f"{sizes.verdict}, could not be compared"
+    worst = max(sizes.outputs, key=_how_far)
+    return f"{sizes.verdict} on {plural(sizes.inputs, 'input')}, error {_error(worst)} in {printable(worst.name)}"
+
+
+def _how_far(output: OutputParity) -> float:
+    if output.error is None:
+        return inf
+    if not output.tolerance:  # compared exactly
+        return inf if output.error else 0.0
+    return output.error / output.tolerance
 
 
 def _self_check(checks: Sequence[SelfCheck]) -> str:

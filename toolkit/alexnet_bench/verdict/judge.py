@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from alexnet_bench.core.errors import UsageError
@@ -13,6 +13,7 @@ from alexnet_bench.verdict import self_checks
 from alexnet_bench.verdict.last_bias import LastBias
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array, Parity, compare, top1_agreement, type_name
+from alexnet_bench.verdict.ranking import Ranking
 
 _ALL_ALIKE = "no output differs from input to input, so that any of them would do; try --inputs"
 _SAME_NETWORK = "outputs are matched by name: give --against the model that the engine was made from"
@@ -27,17 +28,32 @@ class Criterion:
         top1: whether the largest element of each row is compared too, for the report.
         biases: the last bias of each output, or why there is none to take away.
         bias_values: by the name of the tensor that holds it.
+        rankings: of the outputs that are indices chosen by scores.
+        scores: of the reference, by the name of the tensor, for each input.
     """
 
     tolerance: float
     top1: bool = False
     biases: Mapping[str, LastBias | str] = field(default_factory=dict)
     bias_values: Mapping[str, Array] = field(default_factory=dict)
+    rankings: Mapping[str, Ranking] = field(default_factory=dict)
+    scores: Mapping[str, Sequence[Array]] = field(default_factory=dict)
 
     def bias(self, output: str) -> tuple[LastBias | str, Array | None]:
         """The last bias of an output and its values."""
         found = self.biases.get(output, "without a reference model it is not known")
         return found, None if isinstance(found, str) else self.bias_values.get(found.tensor)
+
+    def chosen(
+        self, output: str, reference: Sequence[Array], engine: Sequence[Array]
+    ) -> tuple[list[Array], list[Array]] | None:
+        """The scores at the indices of both; None where the output is no such indices, or one of them is no index."""
+        ranking = self.rankings.get(output)
+        scores = self.scores.get(ranking.scores) if ranking else None
+        if ranking is None or scores is None:
+            return None
+        ours, theirs = ranking.chosen(reference, scores), ranking.chosen(engine, scores)
+        return None if ours is None or theirs is None else (ours, theirs)
 
 
 def matched_outputs(reference: Run, engine: Run, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -62,6 +78,9 @@ def matched_outputs(reference: Run, engine: Run, wanted: Sequence[str]) -> tuple
 def judge_output(name: str, reference: Sequence[Array], engine: Sequence[Array], criterion: Criterion) -> OutputParity:
     """One output of both, over all inputs."""
     parity = compare(reference, engine)
+    chosen = criterion.chosen(name, reference, engine) if parity.measure == "exact" and parity.error else None
+    if chosen is not None:
+        parity = replace(compare(*chosen), measure="score")
     limit = 0.0 if parity.measure == "exact" else criterion.tolerance
     reason = _reason(parity, limit) or _lost(criterion, name, reference, engine)
     return OutputParity(
@@ -89,8 +108,9 @@ def check_itself(
 ) -> tuple[SelfCheck, SelfCheck]:
     """Both faults, put into one output."""
     bias, values = criterion.bias(judged.name)
+    chosen = criterion.chosen(judged.name, reference, engine) if judged.measure == "score" else None
     return (
-        self_checks.shuffled(judged.name, reference, engine, judged.measure, judged.tolerance),
+        self_checks.shuffled(judged.name, *(chosen or (reference, engine)), judged.measure, judged.tolerance),
         self_checks.lost_bias(judged.name, bias, values, reference, judged.tolerance),
     )
 
@@ -131,6 +151,8 @@ def _reason(parity: Parity, limit: float) -> str:
     if parity.measure == "exact":
         return f"{100 * parity.error:.2g} % of the elements differ, and these are compared exactly"
     text = f"the error is {parity.error:.2e}, above {limit:g}"
+    if parity.measure == "score":
+        return f"{text}, by the scores that its indices choose"
     if parity.measure == "spread" and (parity.relative_error or 0.0) <= limit:
         text += (
             f" (outputs of different inputs differ by {parity.spread or 0.0:.1e} of their size, and the engine's by "

@@ -6,10 +6,15 @@ differ by 11 % of their size, on these images by 25 %, and what the same roundin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
-from alexnet_bench.core.graph import Tensor, is_float
-from alexnet_bench.measure.inputs import IMAGE_CHANNELS
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.graph import Graph, Tensor
+from alexnet_bench.core.text import printable
+from alexnet_bench.measure.inputs import IMAGE_CHANNELS, is_image
 from alexnet_bench.verdict.parity import Array, Float
 
 _COARSE = 6
@@ -18,28 +23,88 @@ _NOISE = 0.15
 """Share of the range that is noise."""
 
 
-def with_shapes(tensor: Tensor, noise: Array, pixel_range: tuple[float, float], seed: int) -> Array:
-    """Turns the noise of an image input into images with large shapes; other inputs are given back as they are.
+Range = tuple[float, float]
+"""Smallest and largest value."""
+_BYTES = (0.0, 255.0)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The values of images.
+
+    Attributes:
+        floats: of images of floats.
+        bytes: of images of bytes.
+    """
+
+    floats: Range
+    bytes: Range = _BYTES
+
+    @classmethod
+    def asked(cls, given: Range | None, usual: Range) -> Pixels:
+        """Those that a user asked for, bytes as far as there are such; without any, the usual floats and all bytes."""
+        if given is None:
+            return cls(usual)
+        return cls(given, (max(given[0], _BYTES[0]), min(given[1], _BYTES[1])))
+
+    def of(self, tensor: Tensor) -> Range | None:
+        """The range of an input, None for one that is no image.
+
+        Raises:
+            UsageError: no two bytes lie in the range asked for.
+        """
+        if not is_image(tensor):
+            return None
+        if tensor.dtype != "uint8":
+            return self.floats
+        low, high = self.bytes
+        if np.ceil(low) >= np.floor(high):
+            raise UsageError(
+                f"images of bytes cannot be made up in that range: {printable(tensor.name)} is of type uint8",
+                "give --pixels within 0:255, or leave it out",
+            )
+        return self.bytes
+
+    def ranges(self, graph: Graph) -> Mapping[str, Range]:
+        """The range of each image among a graph's inputs, by name."""
+        found = {name: self.of(graph.tensor(name)) for name in graph.inputs}
+        return {name: limits for name, limits in found.items() if limits is not None}
+
+    def told(self, graph: Graph) -> str:
+        """The ranges in words, by input where they differ: "images in -123 to 151"; "" without images."""
+        ranges = self.ranges(graph)
+        alike = {limits: [name for name in ranges if ranges[name] == limits] for limits in ranges.values()}
+        if len(alike) == 1:
+            return f"images in {_worded(*alike)}"
+        return ", ".join(
+            f"{' and '.join(map(printable, names))} in {_worded(limits)}" for limits, names in alike.items()
+        )
+
+
+def _worded(limits: Range) -> str:
+    return "{:g} to {:g}".format(*limits)
+
+
+def with_shapes(noise: Array, limits: Range, seed: int) -> Array:
+    """Turns the noise of an image input into images with large shapes; of bytes, where it is of bytes.
 
     Args:
-        tensor: the input.
-        noise: as `measure.inputs.generate` makes it, uniform in the range.
-        pixel_range: smallest and largest value.
+        noise: NCHW or NHWC as `measure.inputs.generate` makes it: uniform in the range; bytes in 0 to 255.
+        limits: smallest and largest value.
         seed: of the shapes.
     """
-    if noise.ndim != 4 or not is_float(tensor.dtype) or "mask" in tensor.name.lower():
-        return noise
     height, width = (2, 3) if noise.shape[1] in IMAGE_CHANNELS else (1, 2)
-    if height == 1 and noise.shape[3] not in IMAGE_CHANNELS:
-        return noise
     generator = np.random.default_rng((seed, 1))
     coarse = [_COARSE if axis in (height, width) else size for axis, size in enumerate(noise.shape)]
-    low, high = pixel_range
+    low, high = limits
     shapes: Float = generator.random(coarse) * generator.random((noise.shape[0], 1, 1, 1))
     for axis in (height, width):
         shapes = _stretched(shapes, axis, noise.shape[axis])
-    values = (1 - _NOISE) * (low + (high - low) * shapes) + _NOISE * noise.astype(np.float64)
-    return np.asarray(values.astype(noise.dtype))
+    fine = noise.astype(np.float64)
+    if noise.dtype != np.uint8:
+        return np.asarray(((1 - _NOISE) * (low + (high - low) * shapes) + _NOISE * fine).astype(noise.dtype))
+    share = (1 - _NOISE) * shapes + _NOISE * fine / _BYTES[1]
+    return np.asarray(np.clip(np.rint(low + (high - low) * share), np.ceil(low), np.floor(high)).astype(noise.dtype))
 
 
 def _stretched(values: Float, axis: int, size: int) -> Float:

@@ -12,10 +12,11 @@ import numpy as np
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.core.text import plural, printable
-from alexnet_bench.measure.inputs import generate
+from alexnet_bench.measure.inputs import generate, vocabularies
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.parity import Array
-from alexnet_bench.verdict.pictures import with_shapes
+from alexnet_bench.verdict.pictures import Pixels, with_shapes
+from alexnet_bench.verdict.varied import varied
 
 LEAST_INPUTS = 16
 """Fewer distinct inputs say little about how outputs depend on them."""
@@ -26,25 +27,29 @@ _HOW = "give a Polygraphy .json, or a folder of .npz, of .npy for a model with o
 Feeds = Mapping[str, Array]
 
 
-def made_up(graph: Graph, *, count: int, seed: int, pixel_range: tuple[float, float]) -> list[Feeds]:
+def made_up(graph: Graph, *, count: int, seed: int, pixels: Pixels) -> list[Feeds]:
     """Distinct inputs, by seeds from the one given on.
+
+    They are those that latency is measured with, but that images have shapes, and that masks and token types, which are
+    the same in every measurement, are so in the first input alone.
 
     Args:
         graph: with the shapes of the case.
         count: how many.
         seed: the first.
-        pixel_range: of images.
+        pixels: ranges of images.
 
     Raises:
         UsageError: the inputs that can be made up are too few.
         BackendRefusal: an input is of a type that cannot be made up.
     """
+    ranges, rows = pixels.ranges(graph), vocabularies(graph)
     found: dict[str, Feeds] = {}
     for number in range(seed, seed + _SEEDS_TRIED * count):
-        feeds = {
-            name: with_shapes(graph.tensor(name), array, pixel_range, number)
-            for name, array in generate(graph, seed=number, pixel_range=pixel_range).items()
-        }
+        feeds = generate(graph, seed=number, pixel_range=pixels.floats)
+        feeds |= {name: with_shapes(feeds[name], limits, number) for name, limits in ranges.items()}
+        if number != seed:
+            feeds = varied(graph, feeds, rows, number)
         found.setdefault(_digest(feeds), feeds)
         if len(found) == count:
             return list(found.values())
@@ -52,6 +57,20 @@ def made_up(graph: Graph, *, count: int, seed: int, pixel_range: tuple[float, fl
         f"only {plural(len(found), 'distinct input')} can be made up for this model, and {count} are needed",
         f"{_HOW} by --inputs" if graph.inputs else "a model without inputs cannot be verified",
     )
+
+
+def made_up_by(graph: Graph, *, seed: int, pixels: Pixels) -> str:
+    """Where inputs that are made up come from, in words."""
+    return ", ".join(filter(None, ("made up", f"seeds from {seed}", pixels.told(graph))))
+
+
+def never_varied(found: Sequence[Feeds]) -> list[str]:
+    """A note on each input that has the same values in all of several; an empty one has none."""
+    return [
+        f"input {printable(name)} was the same in all {len(found)}: what depends on it was not tried"
+        for name, array in found[0].items()
+        if array.size and all(np.array_equal(array, other[name]) for other in found[1:])
+    ]
 
 
 def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:

@@ -20,13 +20,14 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
 from alexnet_bench.measure import environment
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.verdict.samples import LEAST_INPUTS
+from alexnet_bench.verdict.pictures import Pixels
+from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up_by
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.contest_entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import PROCESSES, check_threads, check_timeout
+from alexnet_bench.workflows.options import PROCESSES, check_batches, check_threads, check_timeout
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
@@ -109,14 +110,13 @@ def contest(
             progress(f"batch {shared.batch}: running the reference on {LEAST_INPUTS} inputs")
             referee = _referee(resolved, shared, chosen.seed, Path(scratch) / f"referee-{at}")
             cases.append(run_case(shared, able, refused, referee, progress))
-    low, high = resolved.pixel_range
     return Contest(
         model=resolved.name,
         graph_sha256=file.sha256,
         weights_sha256=weights_sha256(file),
         reference=referee.described,
         inputs=LEAST_INPUTS,
-        inputs_source=f"made up, seeds from {chosen.seed}, images in {low:g} to {high:g}",
+        inputs_source=made_up_by(fields[0].graph, seed=chosen.seed, pixels=Pixels(resolved.pixel_range)),
         precisions=chosen.precisions,
         tolerance=chosen.tolerance,
         threads=fields[0].threads,
@@ -132,8 +132,7 @@ def check(model: str | Path, batches: Sequence[int | None], options: ContestOpti
     """Raises UsageError for what no contest can be held with."""
     if has_passport(str(model)) or foreign_plan(str(model)) is not None:
         raise UsageError(f"{printable(str(model), 200)} is an engine already", "give the model that it was built from")
-    if not batches or any(batch is not None and batch < 1 for batch in batches):
-        raise UsageError("a batch is a whole number from 1", "for example --batch 1,8,32")
+    check_batches(batches)
     if not 0 < options.seconds <= _MAX_SECONDS:
         raise UsageError(
             f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
@@ -175,7 +174,7 @@ def _referee(resolved: ResolvedModel, shared: Field, seed: int, folder: Path) ->
         resolved.name,
         shared.file,
         shared.graph,
-        pixel_range=resolved.pixel_range,
+        pixels=Pixels(resolved.pixel_range),
         seed=seed,
         threads=shared.threads,
         deadlines=shared.deadlines,

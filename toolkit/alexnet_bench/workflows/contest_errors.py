@@ -16,6 +16,8 @@ from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run, run_model
+from alexnet_bench.verdict.pictures import Pixels
+from alexnet_bench.verdict.ranking import Ranking, find_rankings
 from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up
 from alexnet_bench.verdict.sides import ModelSide, write_inputs
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND, REFERENCE_SETTINGS
@@ -31,6 +33,7 @@ class Referee:
         run: of the reference.
         described: the reference, for the document.
         biases: the last bias of each output, or why there is none.
+        rankings: how the indices of outputs are chosen.
         folder: for the outputs of entries.
         deadlines: how long a runtime may take.
     """
@@ -40,6 +43,7 @@ class Referee:
     run: Run
     described: Side
     biases: dict[str, LastBias | str]
+    rankings: dict[str, Ranking]
     folder: Path
     deadlines: Deadlines
 
@@ -60,8 +64,8 @@ class Referee:
         names, _ = matched_outputs(self.run, theirs, self.graph.outputs)
         values = {name: arrays[0] for name, arrays in self.run.outputs.items() if name not in names}
         allowed = precisions.TOLERANCES[precision] if tolerance is None else tolerance
-        criterion = Criterion(allowed, biases=self.biases, bias_values=values)
         ours = self.run.outputs
+        criterion = Criterion(allowed, biases=self.biases, bias_values=values, rankings=self.rankings, scores=ours)
         judged = [judge_output(name, ours[name], theirs.outputs[name], criterion) for name in names]
         checks: list[SelfCheck] = []
         for output in judged:
@@ -76,7 +80,7 @@ def make_referee(
     file: ModelFile,
     graph: Graph,
     *,
-    pixel_range: tuple[float, float],
+    pixels: Pixels,
     seed: int,
     threads: int,
     deadlines: Deadlines,
@@ -88,7 +92,7 @@ def make_referee(
         name: of the model.
         file: of it.
         graph: of it, with the shapes of the case.
-        pixel_range: of images that are made up.
+        pixels: ranges of images that are made up.
         seed: of the first input.
         threads: of the runtime.
         deadlines: how long it may take.
@@ -98,13 +102,15 @@ def make_referee(
         UsageError: too few distinct inputs can be made up.
         BackendRefusal: ONNX Runtime does not take the model.
     """
-    samples = made_up(graph, count=LEAST_INPUTS, seed=seed, pixel_range=pixel_range)
+    samples = made_up(graph, count=LEAST_INPUTS, seed=seed, pixels=pixels)
     inputs = write_inputs(samples, graph, folder / "inputs")
     request = LoadRequest(REFERENCE_BACKEND, str(file.path.resolve()), threads, settings=dict(REFERENCE_SETTINGS))
     side = ModelSide(name, file, graph, request, inputs, deadlines)
     biases = {output: find_last_bias(graph, output) for output in graph.outputs}
-    run = side.run(folder / "reference", [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)])
-    return Referee(graph, inputs, run, side.described(run), biases, folder, deadlines)
+    rankings = find_rankings(graph, LEAST_INPUTS)
+    inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
+    run = side.run(folder / "reference", [*inner, *(ranking.scores for ranking in rankings.values())])
+    return Referee(graph, inputs, run, side.described(run), biases, rankings, folder, deadlines)
 
 
 def _how_far(output: OutputParity) -> float:

@@ -10,18 +10,20 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.scratch import ScratchFolder
-from alexnet_bench.core.verification import SelfCheck, Verification
+from alexnet_bench.core.verification import SelfCheck, SizesTried, Verification
 from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array, has_nan
+from alexnet_bench.verdict.ranking import Ranking, find_rankings
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
-from alexnet_bench.workflows.options import check_threads, check_timeout
+from alexnet_bench.workflows.options import check_batches, check_threads, check_timeout
 from alexnet_bench.workflows.verify_saved import check_places
-from alexnet_bench.workflows.verify_sides import Prepared, prepare
+from alexnet_bench.workflows.verify_sides import Prepared, open_pair, prepare
+from alexnet_bench.workflows.verify_sizes import with_other_sizes
 
 MAX_INPUTS = 4096
 Progress = Callable[[str], None]
@@ -98,8 +100,13 @@ def verify(
     _check(chosen)
     with ScratchFolder() as scratch:
         folder = Path(scratch)
-        prepared = prepare(str(engine), None if against is None else str(against), chosen, folder, progress)
-        return _compare(prepared, chosen, folder, progress)
+        progress(f"reading {engine}")
+        pair = open_pair(str(engine), None if against is None else str(against), chosen)
+
+        def compare(options: VerifyOptions, folder: Path) -> Verification:
+            return _compare(prepare(pair, options, folder, progress), options, folder, progress)
+
+        return with_other_sizes(compare(chosen, folder / "usual"), pair, chosen, compare, folder / "other")
 
 
 def _check(options: VerifyOptions) -> None:
@@ -113,8 +120,7 @@ def _check(options: VerifyOptions) -> None:
             f"{options.count} inputs are {'too few' if options.count < LEAST_INPUTS else 'too many'}",
             f"give --count from {LEAST_INPUTS} to {MAX_INPUTS:,}",
         )
-    if options.batch is not None and options.batch < 1:
-        raise UsageError("a batch is a whole number from 1", "for example --batch 8")
+    check_batches([options.batch])
     if options.seed < 0:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     check_threads(options.threads)
@@ -124,11 +130,10 @@ def _check(options: VerifyOptions) -> None:
 
 def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
     reference, engine = prepared.reference, prepared.engine
-    biases = _biases(reference)
+    biases, rankings = _biases(reference), _rankings(reference, prepared.count)
     progress(f"running the reference on {prepared.count} inputs")
-    ours = _run(
-        reference, folder / "reference", [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
-    )
+    inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
+    ours = _run(reference, folder / "reference", [*inner, *(ranking.scores for ranking in rankings.values())])
     progress(f"running the engine on {prepared.count} inputs")
     theirs = _run(engine, folder / "engine")
     wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
@@ -136,7 +141,7 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     _save(prepared, options, {"reference": ours, "engine": theirs}, names)
     tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
     values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
-    criterion = Criterion(tolerance, options.top1, biases, values)
+    criterion = Criterion(tolerance, options.top1, biases, values, rankings, ours.outputs)
     outputs = tuple(judge_output(name, ours.outputs[name], theirs.outputs[name], criterion) for name in names)
     checks: list[SelfCheck] = []
     for judged in outputs:
@@ -151,6 +156,8 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
         )
     notes = (*prepared.notes, *(f"output {name} of the engine is not in the reference" for name in beyond))
     given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
+    shapes = {name: array.shape for name, array in prepared.samples[0].items()} if prepared.samples else {}
+    sizes = SizesTried(shapes, prepared.count, verdict, reasons, outputs)
     return Verification(
         verdict=verdict,
         reasons=reasons,
@@ -166,6 +173,7 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
         self_checks=tuple(checks),
         first_bad=first_bad,
         notes=notes,
+        sizes=(sizes,) if shapes else (),
     )
 
 
@@ -173,6 +181,10 @@ def _biases(reference: AnySide) -> dict[str, LastBias | str]:
     if not isinstance(reference, ModelSide):
         return {}
     return {name: find_last_bias(reference.graph, name) for name in reference.graph.outputs}
+
+
+def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
+    return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
 
 
 def _run(side: AnySide, folder: Path, marked: Sequence[str] = ()) -> Run:

@@ -14,17 +14,18 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import is_plan
 from alexnet_bench.graph import external
-from alexnet_bench.graph.convert import required_inputs, tensors_of
+from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.onnx_io import build_graph
-from alexnet_bench.network import architectures
 from alexnet_bench.verdict import precision, samples
 from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, write_inputs
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.marked_plans import MarkedPlans
+from alexnet_bench.workflows.verify_inputs import feeds_of
 from alexnet_bench.workflows.verify_open import Opened, check_usable_here, open_side
 from alexnet_bench.workflows.verify_precision import check_told, precision_of
 from alexnet_bench.workflows.verify_saved import check_apart
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 REFERENCE_BACKEND = "onnxruntime-cpu"
 REFERENCE_SETTINGS = {"graph_optimization": "none"}
 """Each node is computed by itself, by the kernel of its own operator: what a fusion does wrong is not in both."""
-_DEFAULT_RANGE = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -67,29 +67,55 @@ class Prepared:
         return len(self.samples) or max(map(len, stored), default=0)
 
 
-def prepare(
-    engine: str, against: str | None, options: VerifyOptions, folder: Path, progress: Callable[[str], None]
-) -> Prepared:
-    """Opens both sides and writes their inputs.
+@dataclass(frozen=True)
+class Pair:
+    """Both sides, opened.
+
+    Attributes:
+        reference: what is right.
+        engine: what is verified.
+        alone: whether the engine is its own reference.
+    """
+
+    reference: Opened
+    engine: Opened
+    alone: bool
+
+
+def open_pair(engine: str, against: str | None, options: VerifyOptions) -> Pair:
+    """Opens both sides.
 
     Args:
         engine: as it was typed.
         against: as it was typed, None for the engine's own model.
         options: of the verification.
-        folder: for the inputs.
-        progress: told what is done next.
 
     Raises:
-        AlexnetBenchError: a side cannot be opened, or they do not belong together.
+        AlexnetBenchError: a side cannot be opened, or would be written over.
     """
-    progress(f"reading {engine}")
     theirs = open_side(engine)
     if against is None and (theirs.stored is not None or theirs.built is not None):
         raise UsageError("there is nothing to compare with", "give the reference: --against MODEL")
     ours = theirs if against is None else open_side(against)
     inputs = [] if options.inputs is None else [Path(options.inputs)]
     check_apart(options.saved, [*ours.files, *theirs.files, *inputs])
-    feeds, source = _feeds(ours, theirs, options)
+    return Pair(ours, theirs, against is None)
+
+
+def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable[[str], None]) -> Prepared:
+    """Writes the inputs of both sides, and decides how they are run.
+
+    Args:
+        pair: both sides.
+        options: of the verification.
+        folder: for the inputs.
+        progress: told what is done next.
+
+    Raises:
+        AlexnetBenchError: there are no inputs, or both do not belong together.
+    """
+    ours, theirs = pair.reference, pair.engine
+    feeds, source = feeds_of(ours, theirs, options)
     if not feeds:
         return _stored_only(ours, theirs, options)
     shapes = {name: array.shape for name, array in feeds[0].items()}
@@ -100,10 +126,20 @@ def prepare(
         check_told(made, named, progress)
     if isinstance(made, ModelSide) and theirs.built is not None and is_plan(theirs.built.file):
         made = replace(made, mark=MarkedPlans(theirs, ours.model, made, progress))
-    notes: tuple[str, ...] = ()
-    if against is None:
-        notes = ("without --against, the model is compared with itself on another runtime or with other kernels",)
-    return Prepared(reference, made, feeds, source, named, how, notes)
+    notes = [*samples.never_varied(feeds), *_lost_passports((theirs,) if pair.alone else (theirs, ours))]
+    if pair.alone:
+        notes.append("without --against, the model is compared with itself on another runtime or with other kernels")
+    return Prepared(reference, made, feeds, source, named, how, tuple(notes))
+
+
+def _lost_passports(sides: Sequence[Opened]) -> list[str]:
+    """A line on each model that says itself that it is an engine, and has no passport."""
+    return [
+        f"{printable(side.name)} is an engine that this tool built, and its passport is not beside it: it was taken "
+        "for a plain model, without its recipe and its settings"
+        for side in sides
+        if side.file is not None and side.built is None and built_from(side.file)
+    ]
 
 
 def _stored_only(ours: Opened, theirs: Opened, options: VerifyOptions) -> Prepared:
@@ -118,44 +154,6 @@ def _stored_only(ours: Opened, theirs: Opened, options: VerifyOptions) -> Prepar
             "store more",
         )
     return Prepared(ours.stored, theirs.stored, (), "as stored with the outputs", given, how)
-
-
-def _feeds(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple[list[Feeds], str]:
-    """The inputs and where they come from; none where outputs were stored, unless their inputs are given."""
-    leading = reference if reference.stored is None else engine
-    if leading.file is None:
-        return [], ""
-    if options.inputs is not None:
-        tensors = tensors_of(leading.file.proto.graph)
-        declared = {name: tensors[name] for name in required_inputs(leading.file.proto.graph)}
-        return samples.read(Path(options.inputs), declared), printable(str(options.inputs), 200)
-    if reference.stored is not None or engine.stored is not None:
-        return [], ""
-    batch, shapes = _sizes(engine, options)
-    graph = build_graph(leading.file, name=leading.name, batch=batch, given_shapes=shapes)
-    low, high = options.pixel_range or _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE
-    found = samples.made_up(graph, count=options.count, seed=options.seed, pixel_range=(low, high))
-    return found, f"made up, seeds from {options.seed}, images in {low:g} to {high:g}"
-
-
-def _sizes(engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
-    """Batch and shapes as given, else those that the engine was built for."""
-    recipe = engine.recipe
-    batch, shapes = options.batch, options.shapes
-    if recipe is not None and batch is None:
-        batch = recipe.opt_batch
-    return batch, shapes or (recipe.opt_shapes if recipe is not None else {})
-
-
-def _own_range(side: Opened) -> tuple[float, float] | None:
-    """The range of pixels of a reference network that was exported here, by its name in the file."""
-    if side.file is None or side.file.proto.producer_name != "alexnet-bench":
-        return None
-    name = side.file.proto.graph.name
-    if name not in architectures.names():
-        return None
-    network = architectures.get(name)
-    return min(network.input.low), max(network.input.high)
 
 
 def _reference(

@@ -1,0 +1,62 @@
+"""The inputs of a verification: made up for the sizes that the engine was built for, or read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.convert import required_inputs, tensors_of
+from alexnet_bench.graph.onnx_io import build_graph
+from alexnet_bench.network import architectures
+from alexnet_bench.verdict import samples
+from alexnet_bench.verdict.pictures import Pixels
+from alexnet_bench.verdict.samples import Feeds
+from alexnet_bench.workflows.verify_open import Opened
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.verify import VerifyOptions
+
+_DEFAULT_RANGE = (0.0, 1.0)
+
+
+def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple[list[Feeds], str]:
+    """The inputs and where they come from; none where outputs were stored, unless their inputs are given.
+
+    Raises:
+        UsageError: they cannot be read, do not fit the model, or are too few.
+    """
+    leading = reference if reference.stored is None else engine
+    if leading.file is None:
+        return [], ""
+    if options.inputs is not None:
+        tensors = tensors_of(leading.file.proto.graph)
+        declared = {name: tensors[name] for name in required_inputs(leading.file.proto.graph)}
+        return samples.read(Path(options.inputs), declared), printable(str(options.inputs), 200)
+    if reference.stored is not None or engine.stored is not None:
+        return [], ""
+    batch, shapes = _sizes(engine, options)
+    graph = build_graph(leading.file, name=leading.name, batch=batch, given_shapes=shapes)
+    pixels = Pixels.asked(options.pixel_range, _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE)
+    found = samples.made_up(graph, count=options.count, seed=options.seed, pixels=pixels)
+    return found, samples.made_up_by(graph, seed=options.seed, pixels=pixels)
+
+
+def _sizes(engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
+    """Batch and shapes as given, else those that the engine was built for; its batch would go before shapes given."""
+    recipe = engine.recipe
+    if recipe is None or options.shapes:
+        return options.batch, options.shapes or {}
+    return recipe.opt_batch if options.batch is None else options.batch, recipe.opt_shapes
+
+
+def _own_range(side: Opened) -> tuple[float, float] | None:
+    """The range of pixels of a reference network that was exported here, by its name in the file."""
+    if side.file is None or side.file.proto.producer_name != "alexnet-bench":
+        return None
+    name = side.file.proto.graph.name
+    if name not in architectures.names():
+        return None
+    network = architectures.get(name)
+    return min(network.input.low), max(network.input.high)

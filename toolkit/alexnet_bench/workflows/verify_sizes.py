@@ -1,0 +1,125 @@
+"""The smallest and the largest sizes that an engine takes, verified beside those that it is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ShapeError, UsageError
+from alexnet_bench.core.machine import memory_bytes
+from alexnet_bench.core.units import binary_bytes, quantity
+from alexnet_bench.core.verification import FirstBad, SizesTried, Verification
+from alexnet_bench.engine.ranges import ENDS, SizeRanges
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph
+from alexnet_bench.verdict.samples import LEAST_INPUTS
+
+if TYPE_CHECKING:
+    from alexnet_bench.workflows.verify import VerifyOptions
+    from alexnet_bench.workflows.verify_sides import Pair
+
+_LEAST = 2
+"""Inputs at other sizes, so that the spread is known; more as long as they are no more work than the first."""
+_MOST_FLOP = 2e12
+"""At other sizes, unless the first ones are more work: about half a minute on two cores."""
+
+Shapes = Mapping[str, Sequence[int]]
+Compare = Callable[["VerifyOptions", Path], Verification]
+
+
+def with_other_sizes(
+    found: Verification, pair: Pair, options: VerifyOptions, compare: Compare, folder: Path
+) -> Verification:
+    """The same verification with the ends of the ranges that the engine takes; unchanged where it failed already.
+
+    Args:
+        found: at the sizes that the engine is made for, or that were given.
+        pair: both sides.
+        options: of the verification; where they say sizes or inputs, no others are tried.
+        compare: verifies with other options, with files in a folder.
+        folder: for those.
+
+    Raises:
+        AlexnetBenchError: the engine does not take sizes of its range.
+    """
+    ranges = pair.engine.recipe.sizes if pair.engine.recipe is not None else ()
+    if found.verdict == "failed" or not any(map(_is_open, ranges)):
+        return found
+    if options.batch is not None or options.shapes or options.inputs is not None:
+        said = f"the engine takes {'; '.join(map(str, ranges))}: only the sizes given were tried"
+        return replace(found, notes=(*found.notes, said))
+    for at, (batch, shapes) in enumerate(_others(ranges)):
+        costs, taken = _costs(pair, batch, shapes)
+        if all(taken != item.shapes for item in found.sizes):
+            at_these = replace(options, shapes=taken, save_inputs=None, save_outputs=None)
+            found = _tried(found, pair, at_these, costs, compare, folder / str(at))
+    return found
+
+
+def _is_open(ranges: SizeRanges) -> bool:
+    return any(item.min != item.max for item in (ranges.batch, *ranges.shapes.values()) if item is not None)
+
+
+def _others(ranges: Sequence[SizeRanges]) -> Iterator[tuple[int | None, Shapes]]:
+    """Batch and shapes of each end, the usual ones of the first range left out, which were tried."""
+    for at, item in enumerate(ranges):
+        yield from ((item.batch_at(end), item.shapes_at(end)) for end in ENDS if at or end != "opt")
+
+
+def _tried(
+    found: Verification, pair: Pair, options: VerifyOptions, costs: CostTable, compare: Compare, folder: Path
+) -> Verification:
+    """With one more set of sizes, those of the options."""
+    shapes = {name: tuple(shape) for name, shape in (options.shapes or {}).items()}
+    tried = SizesTried(shapes, 0, "inconclusive")
+    try:
+        number = _inputs(costs, _costs(pair, None, found.sizes[0].shapes)[0], found.inputs)
+        other = compare(replace(options, count=number, search=options.search and found.verdict != "failed"), folder)
+    except UsageError as error:
+        return replace(found, notes=(*found.notes, f"not tried at {tried}: {error.message}"))
+    except ShapeError as error:  # of the engine's graph: that of the reference was built at these sizes
+        return _joined(found, replace(tried, verdict="failed", reasons=(error.message,)), None)
+    except (BackendRefusal, BackendCrash) as error:
+        return _joined(found, replace(tried, reasons=(error.message,)), None)
+    failed = other.verdict == "failed"  # few inputs may leave the checks of the comparison itself with nothing to say
+    tried = replace(tried, inputs=other.inputs, outputs=other.outputs, verdict="failed" if failed else "passed")
+    return _joined(found, replace(tried, reasons=other.reasons if failed else ()), other.first_bad)
+
+
+def _joined(found: Verification, tried: SizesTried, first_bad: FirstBad | None) -> Verification:
+    verdicts = (tried.verdict, found.verdict)
+    if first_bad is not None:
+        first_bad = replace(first_bad, detail="; ".join(filter(None, (f"at {tried}", first_bad.detail))))
+    return replace(
+        found,
+        verdict=next((word for word in ("failed", "inconclusive") if word in verdicts), "passed"),
+        reasons=(*found.reasons, *(f"at {tried}: {reason}" for reason in tried.reasons)),
+        sizes=(*found.sizes, tried),
+        first_bad=found.first_bad or first_bad,
+    )
+
+
+def _costs(pair: Pair, batch: int | None, shapes: Shapes) -> tuple[CostTable, dict[str, tuple[int, ...]]]:
+    """What the reference does at some sizes, and those of its inputs."""
+    if pair.reference.file is None:
+        raise UsageError("stored outputs have the sizes of their inputs alone")
+    graph = build_graph(pair.reference.file, name=pair.reference.name, batch=batch, given_shapes=shapes)
+    return count(graph), {name: graph.tensor(name).sizes or () for name in graph.inputs}
+
+
+def _inputs(costs: CostTable, usual: CostTable, tried: int) -> int:
+    """How many inputs are no more work than those at the usual sizes; two at least.
+
+    Raises:
+        UsageError: even two are too much work, or one more than the memory holds.
+    """
+    needed = costs.weight_bytes + costs.activation_peak_bytes
+    if needed > memory_bytes():
+        raise UsageError(f"an input needs {binary_bytes(needed)}, more than this machine has")
+    work = tried * usual.flop
+    if _LEAST * costs.flop > max(_MOST_FLOP, work):
+        raise UsageError(f"an input takes {quantity(costs.flop, 'FLOP')}; give --batch or --shape to try it")
+    return max(_LEAST, min(LEAST_INPUTS, work // max(1, costs.flop)))
