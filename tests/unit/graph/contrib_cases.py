@@ -179,9 +179,10 @@ ATTENTION = [
        **HEADS),
     # 5·4 queries over 3 pages of 16 keys: 960 scores of 8, spread over 8
     ms("PagedAttention", PAGES, (5, 32), 15360, 30720 + 4800, 960, more=PAGES[3:5], **GROUPS),
-    # at most 20 keys; 5·6 heads of 8 turn by 3 and are normalised by 4
+    # at most 20 keys; 5·6 heads of 8 turn by 3 and are normalised by 4; of each table of 64 rows 5 are read
     ms("PagedAttention", [*PAGES, (64, 4), (64, 4), None, None, (8,), (8,), None, None, (2,)], (5, 32), 6400,
-       12800 + 2000 + 720 + 960, 400, constants={16: (3, 20)}, do_rotary=1, **GROUPS),
+       12800 + 2000 + 720 + 960, 400, constants={16: (3, 20)}, do_rotary=1, **GROUPS,
+       moved=(4 * (320 + 4608 + 3 + 2 + 6 + 8 + 8 + 2) + 4 * 2 * 5 * 4, 640)),
     # 5·4 queries over 7 selected keys, and 4 of a window
     ms("SparsePagedAttention", [*PAGES, None, (5, 7), (5,)], (5, 32), 2240, 4480 + 700, 140, **GROUPS),
     ms("SparsePagedAttention", [*PAGES, None, (5, 7), (5,)], (5, 32), 3520, 7040 + 1100, 220,
@@ -199,10 +200,10 @@ ATTENTION = [
        more=BLOCKS[3:5], sparse_block_size=16, **GROUPS),
     ms("SparseAttention", [*BLOCKS, (1, 9), (1, 1), ONE, (2,)], (2, 3, 32), 2048, 4096 + 640, 128,
        more=BLOCKS[3:5], sparse_block_size=4, **GROUPS),
-    # 10 keys; 3·2·6 heads of 8 turn
+    # 10 keys; 3·2·6 heads of 8 turn; of each table of 32 rows 6 are read
     ms("SparseAttention", [(2, 3, 64), None, None, *BLOCKS[3:], (1, 3), (1, 2), ONE, (2,), (32, 4), (32, 4)],
        (2, 3, 32), 3840, 7680 + 1200 + 864, 240, constants={7: 10}, more=BLOCKS[3:5], sparse_block_size=16,
-       do_rotary=1, **GROUPS),
+       do_rotary=1, **GROUPS, moved=(4 * (384 + 2048 + 3 + 2 + 1 + 2) + 4 * 2 * 6 * 4, 768 + 8192)),
     # 192 elements turn; 6 rows of each table, 3 positions per token
     ms("MRotaryEmbedding", [(2, 4, 3, 8), (3, 2, 3), (16, 4), (16, 4)], (2, 4, 3, 8), flop=576,
        moved=(768 + 192 + 72, 768)),

@@ -129,14 +129,23 @@ ATTENTION = [
         "GroupQueryAttention", [(2, 3, 64), None, None, None, None, *LENGTHS], (2, 3, 32), 1152, 2664, 72,
         FOUR_HEADS, None, MICROSOFT,
     ),
-    # 3 FLOP for 2·3 tokens of 4 + 2 heads, all 8 elements or 4 of them
+    # 3 FLOP for 2·3 tokens of 4 + 2 heads, all 8 elements or 4 of them; of each table of 16 rows only 6 are read
     Case(
         "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (16, 4), (16, 4)], (2, 3, 32), 1152, 2664 + 864, 72,
-        {**FOUR_HEADS, "do_rotary": 1}, None, MICROSOFT,
+        {**FOUR_HEADS, "do_rotary": 1}, (4 * (192 + 96 + 96 + 2 + 1) + 4 * 2 * 6 * 4, 768), MICROSOFT,
     ),
     Case(
         "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (16, 2), (16, 2)], (2, 3, 32), 1152, 2664 + 432, 72,
-        {**FOUR_HEADS, "do_rotary": 1}, None, MICROSOFT,
+        {**FOUR_HEADS, "do_rotary": 1}, (4 * 387 + 4 * 2 * 6 * 2, 768), MICROSOFT,
+    ),
+    # nothing turns, and no table is looked into; a table of fewer rows than tokens is read once
+    Case(
+        "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (16, 4), (16, 4)], (2, 3, 32), 1152, 2664, 72,
+        FOUR_HEADS, (4 * 387, 768), MICROSOFT,
+    ),
+    Case(
+        "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (5, 4), (5, 4)], (2, 3, 32), 1152, 2664 + 864, 72,
+        {**FOUR_HEADS, "do_rotary": 1}, (4 * 387 + 4 * 2 * 5 * 4, 768), MICROSOFT,
     ),
     # 10 keys in all, in a cache that grows and in one that holds 16; unless their number is known all 16 count
     Case(

@@ -100,26 +100,20 @@ def test_an_unknown_operator_is_listed_and_neither_fatal_nor_zero(read: Read) ->
     assert magic.why_unknown == "no formula"
     assert (magic.macs, magic.flop, magic.transcendentals) == (None, None, None)
     assert (magic.bytes_read, magic.bytes_written, magic.bytes) == (32, None, None)
-    assert table.by_name["Relu:y"].why_unknown == "shape of y is unknown"
+    assert table.by_name["Relu:y"].why_unknown == "shape of output 0 is unknown"
     assert (table.macs, table.flop) == (0, 0)
 
 
 def test_names_in_reasons_are_escaped(read: Read) -> None:
-    model = helper.make_model(
-        helper.make_graph(
-            [
-                helper.make_node("Magic", ["x"], ["\x1b[2J"], domain="com.example"),
-                helper.make_node("GlobalAveragePool", ["\x1b[2J"], ["y"], "last"),
-            ],
-            "g",
-            [helper.make_tensor_value_info("x", 1, [2])],
-            [helper.make_tensor_value_info("y", 1, None)],
-        ),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-    )
+    value = [helper.make_tensor_value_info("z", 1, [2])]
+    magic = helper.make_node("Magic", ["x"], ["z"], "\x1b[2J", domain="com.example")
+    branch = helper.make_graph([magic], "b", [], value)
+    choice = helper.make_node("If", ["c"], ["y"], "last", then_branch=branch, else_branch=branch)
+    inputs = [helper.make_tensor_value_info("c", 9, []), helper.make_tensor_value_info("x", 1, [2])]
+    graph = helper.make_graph([choice], "g", inputs, [helper.make_tensor_value_info("y", 1, [2])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     reason = count(read(model)).by_name["last"].why_unknown
-    assert "is unknown" in reason
+    assert "[2J" in reason
     assert reason.isprintable()
 
 
@@ -321,6 +315,10 @@ def test_quantised_weights_are_the_same_parameters(tmp_path: Path, form: QuantFo
         ("Gather (w, i)", TensorProto.INT8, 64 * 8),
         ("Gather (w, i)", TensorProto.INT64, 0),
         ("com.microsoft.GatherBlockQuantized <block_size = 16> (w, i, s)", TensorProto.INT4, 64 * 8),
+        ("com.microsoft.GatherBlockQuantized <block_size = 16> (w, i, s)", TensorProto.UINT8, 2 * 64 * 8),
+        ("com.microsoft.GatherBlockQuantized <block_size = 16, bits = 8> (w, i, s)", TensorProto.UINT8, 64 * 8),
+        ("com.microsoft.GatherBlockQuantized <block_size = 16, bits = 2> (w, i, s)", TensorProto.UINT8, 4 * 64 * 8),
+        ("com.microsoft.GatherBlockQuantized <block_size = 16, bits = 0> (w, i, s)", TensorProto.UINT8, 64 * 8),
         ("com.microsoft.QLinearAdd (q, s, z, w, s, z, s, z)", TensorProto.INT8, 64 * 8),
     ],
 )
@@ -346,3 +344,37 @@ def test_packed_weights_count_each_element(read: Read) -> None:
     model.graph.initializer.add(name="s", data_type=TensorProto.FLOAT, dims=[192])
     table = count(read(model))
     assert (table.params, table.param_bytes, table.weight_bytes) == (96 * 64, 64 * 48, 64 * 48 + 192 * 4)
+
+
+def test_a_packed_weight_tied_to_a_table_counts_once(read: Read) -> None:
+    """Embeddings are looked up in a view of the last product's weight: 64 rows of 96, two elements in each byte."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> g (int64[3] i) => (float[3,64] y)
+        <int64[2] flat = {64, 48}> {
+            table = Reshape (w, flat)
+            x = com.microsoft.GatherBlockQuantized <bits = 4, block_size = 32> (table, i, s)
+            y = com.microsoft.MatMulNBits <K = 96, N = 64, bits = 4, block_size = 32> (x, w, s)
+        }"""
+    )
+    model.graph.initializer.add(name="w", data_type=TensorProto.UINT8, dims=[64, 3, 16])
+    model.graph.initializer.add(name="s", data_type=TensorProto.FLOAT, dims=[64, 3])
+    table = count(read(model))
+    assert [row.params for row in table.rows] == [6144, 6144]
+    assert (table.params, table.param_bytes) == (6144, 3072)
+
+
+def test_packed_weights_of_a_branch_count_each_element(read: Read) -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> g (bool c, int64[3] i) => (float[3,96] y) {
+            y = If (c) <
+                then_branch = t () => (float[3,96] a)
+                { a = com.microsoft.GatherBlockQuantized <bits = 4, block_size = 32> (w, i, s) },
+                else_branch = e () => (float[3,96] b)
+                { b = com.microsoft.GatherBlockQuantized <block_size = 32> (w, i, s) }
+            >
+        }"""
+    )
+    for branch in model.graph.node[0].attribute:
+        branch.g.initializer.add(name="w", data_type=TensorProto.UINT8, dims=[64, 48])
+        branch.g.initializer.add(name="s", data_type=TensorProto.FLOAT, dims=[64, 3])
+    assert count(read(model)).params == 2 * 64 * 96

@@ -98,7 +98,7 @@ def test_a_sequence_moves_what_is_put_in_and_taken_out(read: Read) -> None:
     assert (rows["SequenceErase"].bytes_read, rows["SequenceLength"].bytes_written) == (0, 8)
     assert rows["SequenceAt"].bytes_read == 24
     assert "y" not in rows
-    assert rows["ConcatFromSequence"].why_unknown == "shape or type of all is unknown"
+    assert rows["ConcatFromSequence"].why_unknown == "shape or type of output 0 is unknown"
 
 
 @pytest.mark.parametrize("key", sorted(UNCOUNTED), ids=".".join)

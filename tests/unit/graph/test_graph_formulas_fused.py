@@ -233,10 +233,6 @@ MALFORMED = [
     ),
     Case("GroupQueryAttention", [QUERY] * 3, QUERY, domain=MICROSOFT),
     Case("GroupQueryAttention", [QUERY] * 3, QUERY, domain=MICROSOFT, attributes={"num_heads": 3, "kv_num_heads": 3}),
-    Case(  # how many keys its cache comes to is not known
-        "GroupQueryAttention", [*[QUERY] * 3, (2, 2, 7, 4), (2, 2, 7, 4), (2,), ()], QUERY, domain=MICROSOFT,
-        attributes={"num_heads": 2, "kv_num_heads": 2},
-    ),
     Case("Attention", [QUERY, (8, 24)], QUERY, domain=MICROSOFT),
     Case("Attention", [QUERY, (9, 24)], QUERY, domain=MICROSOFT, attributes={"num_heads": 2}),
     Case("Attention", [QUERY, (8, 25)], QUERY, domain=MICROSOFT, attributes={"num_heads": 2}),

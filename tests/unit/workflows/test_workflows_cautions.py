@@ -54,15 +54,15 @@ def test_signs_of_noise(latency: Latency, monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_not_counted() -> None:
     unknown = (
         UnknownOp("com.acme:Fused\x1b", ("a", "b"), NO_FORMULA),
-        UnknownOp("MatMul", ("c",), "shape of x is unknown"),
+        UnknownOp("MatMul", ("c",), "shape of input 0 is unknown"),
         *(UnknownOp(f"Op{index}", ("d",), NO_FORMULA) for index in range(9)),
     )
     found = list(cautions.of_counts(Coverage(20, 9, unknown)))
     assert _codes(found) == ["unknown-op", "unknown-shape"]
     assert "com.acme:Fused\\x1b (2), Op0 (1)" in found[0].message
     assert "and 2 more" in found[0].message
-    assert "MatMul (1); first c, as the shape of x is unknown" in found[1].message
-    assert "--shape" in found[1].hint
+    assert "MatMul (1); first c: shape of input 0 is unknown" in found[1].message
+    assert "no size of an input is open" in found[1].hint
     assert _codes(cautions.of_counts(Coverage(20, 20, ()))) == []
 
 

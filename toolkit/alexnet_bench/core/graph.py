@@ -139,7 +139,8 @@ class Graph:
         outputs: what a caller reads.
         tensors: by name, whatever shape inference found out.
         constants: tensors that no input can change: initialisers and what is computed from them alone.
-        integers: values of small integer constants (shapes, axes), flattened.
+        integers: values of small tensors of integers (shapes, axes), flattened: of constants, and where they follow
+            from sizes.
         live: names of the nodes that reach an output and depend on an input.
         opset: version of the default domain.
         ir_version: of the file.

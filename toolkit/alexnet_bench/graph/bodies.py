@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -42,38 +42,60 @@ FITTING = "branch that fits"
 _FOUND_OUT = (TURNS, TAKEN, FITTING)
 
 
+@dataclass(frozen=True)
+class Values:
+    """What small tensors of a graph hold, where that follows from constants and sizes, and is no data.
+
+    Attributes:
+        integers: flattened, by tensor.
+        inside: of the bodies of its nodes, by the first output of the node and the name of the attribute.
+    """
+
+    integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inside: Mapping[tuple[str, str], Values] = field(default_factory=dict)
+
+
 def attach(
-    graph: Graph, protos: Mapping[str, NodeProto], around: frozenset[str] = frozenset(), depth: int = 0
+    graph: Graph,
+    protos: Mapping[str, NodeProto],
+    values: Values,
+    around: frozenset[str] = frozenset(),
+    depth: int = 0,
 ) -> Graph:
     """The graph, its nodes with their bodies.
 
     Args:
         graph: without bodies.
         protos: the nodes by identity, as shape inference left them: with the inferred shapes inside their subgraphs.
+        values: that shape inference followed, those inside its nodes too.
         around: names of tensors that the graphs around this one make.
         depth: of this graph itself.
     """
     if depth >= MAX_DEPTH or not any(node.has_subgraph for node in graph.nodes):
         return graph
     visible = around.union(graph.tensors, graph.constants, *(node.writes for node in graph.nodes))
-    scope = _Scope(graph, visible, depth)
+    scope = _Scope(graph, visible, values, depth)
     nodes = (_with_bodies(node, protos[node.name], scope) if node.has_subgraph else node for node in graph.nodes)
     return replace(graph, nodes=tuple(nodes))
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """What a body finds around itself: the graph, every name in sight, and how deep it is."""
+    """What a body finds around itself: the graph, every name in sight, the values followed, and how deep it is."""
 
     graph: Graph
     visible: frozenset[str]
+    values: Values
     depth: int
 
 
 def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
     taken = next((item.s for item in proto.attribute if item.name in (TAKEN, FITTING)), None)
     bodies = tuple(
-        (attribute.name, _body(attribute.g, f"{node.name}/{attribute.name}", scope))
+        (
+            attribute.name,
+            _body(attribute.g, f"{node.name}/{attribute.name}", scope, _inside(scope, node, attribute.name)),
+        )
         for attribute in proto.attribute
         if attribute.HasField("g") and taken in (None, attribute.name.encode())
     )
@@ -82,7 +104,11 @@ def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
     return msgspec.structs.replace(node, bodies=bodies, attributes=attributes)
 
 
-def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:
+def _inside(scope: _Scope, node: Node, attribute: str) -> Values:
+    return scope.values.inside.get((node.outputs[0], attribute), Values()) if node.outputs else Values()
+
+
+def _body(proto: GraphProto, path: str, scope: _Scope, values: Values) -> Graph:
     """A subgraph; what it captures it sees under the name that it has outside, and nothing else from there."""
     outer, captured = scope.graph, captured_names(proto)
     names = [f"{path}/{name}" for name in naming.identities(proto)]
@@ -98,10 +124,14 @@ def _body(proto: GraphProto, path: str, scope: _Scope) -> Graph:
         outputs=outputs,
         tensors={name: outer.tensors[name] for name in captured if name in outer.tensors} | tensors_of(proto),
         constants=constants,
-        integers={name: outer.integers[name] for name in captured if name in outer.integers} | integer_values(proto),
+        integers={
+            **{name: outer.integers[name] for name in captured if name in outer.integers},
+            **values.integers,
+            **integer_values(proto),
+        },
         live=liveness.live_nodes(ordered, outputs, constants),
         opset=outer.opset,
         ir_version=outer.ir_version,
         sha256=outer.sha256,
     )
-    return attach(graph, dict(zip(names, proto.node, strict=True)), visible, scope.depth + 1)
+    return attach(graph, dict(zip(names, proto.node, strict=True)), values, visible, scope.depth + 1)

@@ -93,7 +93,7 @@ def _trip_count(op: Operation) -> tuple[int | None, bool]:
     known = op.integers(TURNS, ())
     if len(known) == 2:
         return known[0], bool(known[1])
-    values = op.constant(0)
+    values = op.values(0)
     return (values[0], values[0] == 0) if len(values) == 1 and 0 <= values[0] <= MAX_TURNS else (None, False)
 
 

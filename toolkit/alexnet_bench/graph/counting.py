@@ -10,7 +10,7 @@ from alexnet_bench.core.cost import CostTable, NodeCost
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import control_flow, memory, weights
-from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, Work, find_formula
+from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, UnknownTensor, Work, find_formula
 
 
 class _Sizes:
@@ -122,6 +122,8 @@ def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None
         work = formula(operation)
         read = operation.inputs_bytes() if work.bytes_read is None else work.bytes_read
         written = operation.outputs_bytes() if work.bytes_written is None else work.bytes_written
+    except UnknownTensor as unknown:
+        return None, None, None, f"{unknown.what} of {_place(node, unknown.name)} is unknown"
     except UnknownShape as unknown:
         return None, None, None, str(unknown)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -129,6 +131,14 @@ def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None
     if min(work.macs, work.flop, work.transcendentals) < 0:
         return None, None, None, "its attributes make no sense: the work would be negative"
     return work, read, written, ""
+
+
+def _place(node: Node, name: str) -> str:
+    """Which of a node's tensors it is, in words that are the same for all nodes of a kind."""
+    for kind, names in (("input", node.inputs), ("output", node.outputs)):
+        if name in names:
+            return f"{kind} {names.index(name)}"
+    return "a tensor that the graphs inside it read"
 
 
 def _or_none(measure: Callable[[], int]) -> int | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph import contradictions, contrib
-from alexnet_bench.graph.bodies import FITTING, MAX_DEPTH, MAX_TURNS, TAKEN, TURNS
+from alexnet_bench.graph.bodies import FITTING, MAX_DEPTH, MAX_TURNS, TAKEN, TURNS, Values
 from alexnet_bench.graph.convert import captured_names, initialisers_of, node_from_proto, tensor_from_info, tensors_of
 from alexnet_bench.graph.walk import subgraphs
 
@@ -30,13 +30,13 @@ MAX_ELEMENTS = 1024
 """Larger tensors are data, not shapes; their values are not followed."""
 
 _EVALUATED = frozenset({
-    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div", "Equal",
-    "Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual",
-    "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMin", "ReduceProd",
-    "ReduceSum", "Reshape", "Round", "ScatterND", "Shape", "Sign", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub",
-    "Tile", "Transpose", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "DequantizeLinear",
+    "Div", "Equal", "Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less",
+    "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pow", "QuantizeLinear", "Range",
+    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "ScatterND", "Shape", "Sign",
+    "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where",
 })  # fmt: skip
-"""Deterministic operators of shape arithmetic."""
+"""Deterministic operators of shape arithmetic; tools that quantise a whole graph put sizes through Q/DQ as well."""
 
 _GROWING = frozenset({"ConstantOfShape", "Expand", "Max", "Min", "Range", "Tile", "Where"})
 """A few numbers can ask these for terabytes; the shapes that a file declares for them are no proof of the contrary."""
@@ -48,8 +48,8 @@ MAX_RETRIES = 3
 
 def complete(
     model: ModelProto, tensors: Mapping[str, Tensor], sizes: Mapping[str, int] | None = None
-) -> dict[str, Tensor]:
-    """The tensors with shapes filled in wherever they follow from known shapes and small constants.
+) -> tuple[dict[str, Tensor], Values]:
+    """The tensors with shapes filled in wherever they follow from known shapes and small constants; values found so.
 
     Args:
         model: its input sizes bound, without the data of large tensors, nodes in topological order. What is found
@@ -59,7 +59,7 @@ def complete(
     """
     walk = _Walk(dict(tensors), {item.domain: item.version for item in model.opset_import}, sizes or {})
     walk.follow(model.graph)
-    return walk.tensors
+    return walk.tensors, walk.found()
 
 
 _CONTRADICTIONS = (
@@ -80,6 +80,7 @@ class _Walk:
         self._depth = depth
         self._values: dict[str, Array] = {}
         self._declared: dict[str, Tensor] = {}
+        self._bodies: dict[tuple[str, str], Values] = {}
 
     def follow(self, graph: GraphProto) -> None:
         """Visits the nodes in their order."""
@@ -87,6 +88,15 @@ class _Walk:
             self._keep_value(initialiser.name, _small_array(initialiser))
         for node in graph.node:
             self.visit(node)
+
+    def found(self) -> Values:
+        """The values that were followed, here and inside the nodes."""
+        integers = {
+            name: tuple(map(int, value.reshape(-1)))
+            for name, value in self._values.items()
+            if value.dtype in (np.int32, np.int64)
+        }
+        return Values(integers, self._bodies)
 
     def visit(self, node: NodeProto) -> None:
         """Works out the shapes, then the values, of what a node makes."""
@@ -113,6 +123,7 @@ class _Walk:
         taken = "" if condition is None else "then_branch" if condition else "else_branch"
         possible = {taken: branches[taken]} if taken in branches else branches
         walks = {name: self._inside(graph, {}) for name, graph in possible.items()}
+        self._bodies |= {(node.output[0], name): walk.found() for name, walk in walks.items() if node.output}
         fitting = [name for name, walk in walks.items() if not walk.contradiction(possible[name])] or list(walks)
         ends = zip(node.output, *(possible[name].output for name in fitting), strict=False)
         for made, *infos in ends:
@@ -140,6 +151,7 @@ class _Walk:
             walk = self._inside(turn, fixed | seeds)
             if all(walk.ends_as(after, seeds[inside]) for _, inside, after, _ in carried if inside in seeds):
                 body.CopyFrom(turn)
+                self._bodies |= {(node.output[0], "body"): walk.found()} if node.output else {}
                 self._fill({made: seeds[inside] for _, inside, _, made in carried if inside in seeds})
                 if node.op_type == "Loop":
                     turns = self._note_turns(node, body, walk)

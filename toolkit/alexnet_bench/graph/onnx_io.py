@@ -114,13 +114,14 @@ def build_graph(
             outputs=outputs,
             tensors=inferred.tensors,
             constants=constants,
-            integers=integer_values(proto),
+            integers={**inferred.values.integers, **integer_values(proto)},
             live=liveness.live_nodes(nodes, outputs, constants),
             opset=next((item.version for item in model.proto.opset_import if item.domain in ("", "ai.onnx")), 0),
             ir_version=model.proto.ir_version,
             sha256=model.sha256,
         )
-        return bodies.attach(graph, dict(zip((node.name for node in nodes), inferred.nodes, strict=True)))
+        protos = dict(zip((node.name for node in nodes), inferred.nodes, strict=True))
+        return bodies.attach(graph, protos, inferred.values)
     except (ModelError, ShapeError) as error:
         raise type(error)(f"{shown(model.path)}: {error.message}", error.hint) from None
 

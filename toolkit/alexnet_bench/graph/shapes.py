@@ -11,6 +11,7 @@ from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
+from alexnet_bench.graph.bodies import Values
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.einsums import broadcasting, hide
 from alexnet_bench.graph.functions import calls_explode
@@ -25,6 +26,11 @@ _HIDDEN = "hidden from shape inference"
 _LONG_NAME = "ai.onnx"
 _MOST_EINSUMS = 20
 """Rounds of inference: each mends all Einsum nodes whose operands are right."""
+_WORK_BY_VALUE = frozenset({
+    "DecoderMaskedMultiHeadAttention", "DynamicSparseAttention", "GroupQueryAttention", "PagedAttention",
+    "SparseAttention",
+})  # fmt: skip
+"""Operators of ONNX Runtime whose work follows from the value of an input, and the shape of whose outputs does not."""
 _WITH_BODIES = frozenset({("", "If"), ("", "Loop"), ("", "Scan"), ("", "SequenceMap")})
 
 
@@ -35,11 +41,13 @@ class Inferred:
     Attributes:
         tensors: of the main graph, by name.
         followed: those of them that follow from its inputs and weights, and are not only declared.
+        values: of small tensors of integers, where these were followed.
         nodes: of the main graph in topological order, the graphs inside them with their own shapes.
     """
 
     tensors: dict[str, Tensor]
     followed: dict[str, Tensor]
+    values: Values
     nodes: tuple[NodeProto, ...]
 
 
@@ -79,7 +87,8 @@ def infer(
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
     inferred = _infer(bound, operators)
-    followed = tensors = _completed(inferred, tensors_of(inferred.graph), made, sizes)
+    followed, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
+    tensors = followed
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -91,15 +100,18 @@ def infer(
         known = {name: tensor for name, tensor in followed.items() if not _unknown(name, followed)}
         tensors = tensors_of(inferred.graph) | known
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
-        tensors = _completed(inferred, tensors, made, sizes)
-    return Inferred(tensors, followed, tuple(inferred.graph.node))
+        tensors, values = _completed(inferred, tensors, made, sizes)
+    return Inferred(tensors, followed, values, tuple(inferred.graph.node))
 
 
 def _completed(
     model: ModelProto, tensors: dict[str, Tensor], made: Iterable[str], sizes: Mapping[str, int]
-) -> dict[str, Tensor]:
-    has_gaps = any(_unknown(name, tensors) for name in made) or any(subgraphs(node) for node in model.graph.node)
-    return folding.complete(model, tensors, sizes) if has_gaps else tensors
+) -> tuple[dict[str, Tensor], Values]:
+    """The tensors and values after a walk over the nodes, where there is anything that it could find."""
+    has_gaps = any(_unknown(name, tensors) for name in made)
+    if has_gaps or any(node.op_type in _WORK_BY_VALUE or subgraphs(node) for node in model.graph.node):
+        return folding.complete(model, tensors, sizes)
+    return tensors, Values()
 
 
 def _forget_declared(graph: GraphProto, made: Container[str]) -> None:

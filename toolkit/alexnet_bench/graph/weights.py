@@ -32,6 +32,10 @@ _QUANTISED: dict[tuple[str, str], tuple[int, ...]] = {
 }
 _BYTES = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
 """Types that a table of weights may be kept in: a Gather picks rows, and DequantizeLinear comes behind it."""
+_PACKED = {"MatMulNBits": 1, "GatherBlockQuantized": 0}
+"""Operators of ONNX Runtime whose weight, the input of that index, may hold several elements in each byte."""
+_DEFAULT_BITS = 4
+"""Of a table of GatherBlockQuantized in uint8."""
 _RUNNING_STATISTICS = (3, 4)
 """Inputs of BatchNormalization that training does not learn: mean and variance."""
 
@@ -55,14 +59,32 @@ def parameters(graph: Graph, node: Node) -> Iterator[str]:
 
 
 def packed(graph: Graph) -> dict[str, int]:
-    """Elements of weights that hold several in each byte (MatMulNBits, ContribOperators.md), where that is known."""
-    found = {}
+    """Elements of weights that hold several in each byte (ContribOperators.md), where that is known.
+
+    So do the constants that such a weight is a view of. Weights that only bodies know are called `body/weight`.
+    """
+    same, found = origins(graph), dict[str, int]()
     for node in graph.nodes:
-        if (node.domain, node.op_type) == (MICROSOFT, "MatMulNBits") and len(node.inputs) > 1:
-            rows, columns = node.attributes.get("K"), node.attributes.get("N")
-            if isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0:
-                found[node.inputs[1]] = rows * columns
+        for _, body in node.bodies:
+            found |= {_qualified(graph, body, name): count for name, count in packed(body).items()}
+        count = _unpacked(graph, node)
+        for name in (node.inputs[_PACKED[node.op_type]],) if count else ():
+            found[name] = found[same.get(name, name)] = count
     return found
+
+
+def _unpacked(graph: Graph, node: Node) -> int:
+    """Elements of the packed weight of a node, 0 where it has none or that is not known."""
+    index = _PACKED.get(node.op_type) if node.domain == MICROSOFT else None
+    if index is None or index >= len(node.inputs):
+        return 0
+    if node.op_type == "MatMulNBits":
+        rows, columns = node.attributes.get("K"), node.attributes.get("N")
+        return max(rows, 0) * max(columns, 0) if isinstance(rows, int) and isinstance(columns, int) else 0
+    table, bits = graph.tensor(node.inputs[index]), node.attributes.get("bits", _DEFAULT_BITS)
+    if table.dtype != "uint8" or not isinstance(bits, int) or not 0 < bits <= 8:
+        return 0
+    return (table.elements or 0) * (8 // bits)
 
 
 def statistics(graph: Graph, node: Node) -> Iterator[str]:

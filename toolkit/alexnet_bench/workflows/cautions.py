@@ -99,9 +99,10 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
     if shapeless:
         yield Caution(
             "unknown-shape",
-            f"not in the totals, for want of shapes: {_listed(shapeless)}; first {printable(shapeless[0].nodes[0])}, "
-            f"as the {printable(shapeless[0].why)}",
-            "give every size by --shape, or run a shape inference over the model first",
+            f"not in the totals, for want of shapes or numbers: {_listed(shapeless)}; first "
+            f"{printable(shapeless[0].nodes[0])}: {printable(shapeless[0].why)}",
+            "no size of an input is open: what is missing depends on data, or goes through operators that are not "
+            "followed; shapes that another shape inference writes into the model fill such gaps",
         )
     for assumption in coverage.assumptions:
         first = printable(assumption.nodes[0])

@@ -26,13 +26,22 @@ from alexnet_bench.graph.formulas import (
     tabular,
     weight_only,
 )
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, find_formula, formula, registered
+from alexnet_bench.graph.formulas.registry import (
+    Operation,
+    UnknownShape,
+    UnknownTensor,
+    Work,
+    find_formula,
+    formula,
+    registered,
+)
 from alexnet_bench.graph.formulas.uncounted import UNCOUNTED
 
 __all__ = [
     "UNCOUNTED",
     "Operation",
     "UnknownShape",
+    "UnknownTensor",
     "Work",
     "attention",
     "convolution",

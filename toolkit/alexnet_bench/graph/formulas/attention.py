@@ -5,7 +5,10 @@ All count densely: a causal or padding mask, or a local window, does not reduce 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+
+from msgspec.structs import replace
 
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
@@ -108,7 +111,9 @@ def group_query_attention(op: Operation) -> Work:
 
     query is [batch, queries, heads·width], packed with K and V when input 1 is left out. total_sequence_length (input
     6) says how many keys there are; where its value is data, they are those of present_key [batch, kv heads, keys,
-    width], which for a cache of fixed size means all that it can hold. Bytes are those of whole caches.
+    width], which for a cache of fixed size means all that it can hold; where its size is not known either, the cache is
+    assumed to be full and to grow by the new keys. Bytes are those of whole caches of keys and
+    values; of the rotations (inputs 7 and 8), [positions, half of what turns], a row for each token is read.
     """
     heads, kv_heads = op.integer("num_heads", 0), op.integer("kv_num_heads", 0)
     if heads < 1 or kv_heads < 1:
@@ -118,24 +123,45 @@ def group_query_attention(op: Operation) -> Work:
     if hidden % shared:
         raise ValueError(f"{hidden} columns are not {shared} heads")
     width = hidden // shared
+    total = _total_keys(op, queries)
+    keys = op.input_shape(3)[2] + queries if total is None else total
     work = attend(
         rows=batch * heads * queries,
-        keys=_total_keys(op, queries),
+        keys=keys,
         key_width=width,
         value_width=width,
         masks=int(op.has_input(10)),
         capped=is_capped(op),
     )
     rotary_width = min(width, 2 * op.input_shape(7)[-1]) if op.has_input(7) else width
-    rotated = ROTATE * batch * queries * rotary_width * (heads + kv_heads) if op.integer("do_rotary", 0) else 0
-    return Work(work.macs, work.flop + rotated, work.transcendentals)
+    rotates = bool(op.integer("do_rotary", 0))
+    rotated = ROTATE * batch * queries * rotary_width * (heads + kv_heads) if rotates else 0
+    read = bytes_with_rows(op, tables=(7, 8), rows=batch * queries if rotates else 0) if op.has_input(7) else None
+    counted = Work(work.macs, work.flop + rotated, work.transcendentals, bytes_read=read)
+    if total is not None:
+        return counted
+    grown = sum(
+        tensor_bytes(_grown(op.input(index), keys)) for index in (3, 4) if any(op.node.outputs[index - 2 : index - 1])
+    )
+    rest = sum(tensor_bytes(op.output(index)) for index in (0, 3) if any(op.node.outputs[index : index + 1]))
+    return replace(counted, bytes_written=rest + grown, assumed="the cache is full, and grows by the new keys")
 
 
-def _total_keys(op: Operation, queries: int) -> int:
+def _total_keys(op: Operation, queries: int) -> int | None:
+    """How many keys there are, None where that is data."""
     if not op.has_input(3):
         return queries
-    total = op.graph.integers.get(op.node.inputs[6], ()) if op.has_input(6) else ()
-    return max(total[0], 0) if len(total) == 1 else op.output_shape(1)[2]
+    total = op.values(6)
+    if len(total) == 1:
+        return max(total[0], 0)
+    present = op.output(1).sizes if len(op.node.outputs) > 1 else None
+    return present[2] if present else None
+
+
+def _grown(cache: Tensor, keys: int) -> Tensor:
+    """A cache [batch, kv heads, past, width] with so many keys."""
+    batch, heads, _, width = cache.sizes or (0, 0, 0, 0)
+    return replace(cache, shape=(batch, heads, keys, width))
 
 
 @formula("Attention", "QAttention", "DecoderMaskedSelfAttention", domain=MICROSOFT)
@@ -186,11 +212,17 @@ def rotary_embedding(op: Operation) -> Work:
     rotary = op.integer("rotary_embedding_dim", 0)
     width = shape[-1] if len(shape) == 4 else heads_of(op, 0, op.integer("num_heads", 0))[3] if rotary else 0
     turned = elements * min(rotary, width) // width if rotary > 0 and width else elements
-    first_table, ids = (2, 1) if op.node.domain else (1, 3)
+    first_table = 2 if op.node.domain else 1
     tokens = shape[0] * (shape[2] if len(shape) == 4 else shape[1])
-    read = sum(tensor_bytes(op.input(index)) for index in (0, ids) if op.has_input(index))
-    read += sum(_rows_bytes(op.input(index), tokens) for index in (first_table, first_table + 1))
+    read = bytes_with_rows(op, tables=(first_table, first_table + 1), rows=tokens)
     return Work(flop=ROTATE * turned, bytes_read=read)
+
+
+def bytes_with_rows(op: Operation, *, tables: Sequence[int], rows: int) -> int:
+    """Bytes of all distinct inputs, of the tables (by input index) at most so many rows. Raises UnknownShape."""
+    looked_up = {op.node.inputs[index] for index in tables if op.has_input(index)}
+    whole = (tensor_bytes(op.graph.tensor(name)) for name in set(op.node.reads) - looked_up)
+    return sum(whole) + sum(_rows_bytes(op.graph.tensor(name), rows) for name in looked_up)
 
 
 def _rows_bytes(table: Tensor, rows: int) -> int:

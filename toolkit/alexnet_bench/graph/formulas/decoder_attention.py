@@ -13,7 +13,7 @@ def decoder_masked_multi_head_attention(op: Operation) -> Work:
     """One query per sequence against the cached keys and its own (ContribOperators.md).
 
     query is [batch, 1, hidden], or Q, K and V side by side when key is left out; the cache (input 5) is [batch, heads,
-    keys, width]. With `past_present_share_buffer` it is full unless past_sequence_length (input 7) is a constant. Keys
+    keys, width]. With `past_present_share_buffer` it is full unless past_sequence_length (input 7) is known. Keys
     in four dimensions are those of another sequence, and all that there are. The bias is input 10.
     """
     heads = op.integer("num_heads", 0)
@@ -37,7 +37,7 @@ def _cached(op: Operation, queries: int) -> int:
     there = op.input_shape(5)[2]
     if not op.integer("past_present_share_buffer", 0):
         return there
-    past = op.constant(7)
+    past = op.values(7)
     return min(max(past[0], 0), there) if len(past) == 1 else there - queries
 
 

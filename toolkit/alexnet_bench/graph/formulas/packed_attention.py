@@ -5,7 +5,7 @@ Lengths are data: a query looks at as many keys as there can be. That is an uppe
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.attention import ROTATE, attend, is_capped
+from alexnet_bench.graph.formulas.attention import ROTATE, attend, bytes_with_rows, is_capped
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 _RMS_NORM = 4
@@ -56,9 +56,9 @@ def paged_attention(op: Operation) -> Work:
     """Query [tokens, heads·width]; the cache (input 3) is in pages [pages, page size, kv heads, width].
 
     A sequence has as many keys as its row of block_table (input 7) has pages for, or as attention_metadata (input 16)
-    bounds them. With `kv_cache_layout` LATENT a value has `v_head_size` elements. Bytes are those of the whole cache.
+    bounds them. With `kv_cache_layout` LATENT a value has `v_head_size` elements. Bytes are those of all pages.
     """
-    bound = op.constant(16)
+    bound = op.values(16)
     keys = bound[1] if len(bound) > 1 else op.input_shape(7)[1] * op.input_shape(3)[1]
     return _grouped(op, keys=keys, rotary=8, norms=12)
 
@@ -73,7 +73,7 @@ def sparse_paged_attention(op: Operation) -> Work:
 @formula("DynamicSparseAttention", domain=MICROSOFT)
 def dynamic_sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention over the selected keys, [tokens, most] (input 7), and those of a local window if asked."""
-    total = op.constant(10)
+    total = op.values(10)
     whole = total[0] if len(total) == 1 else op.output_shape(1)[2]
     return _grouped(op, keys=_selected(op, op.input_shape(7)[1], whole), rotary=11, norms=14)
 
@@ -92,7 +92,7 @@ def sparse_attention(op: Operation) -> Work:
     Keys are total_sequence_length (input 7), or all that the cache (input 3) holds. A layout has at most as many blocks
     as a row of block_col_indices (input 6) has entries, each of size² scores.
     """
-    queries, total = op.input_shape(0)[1], op.constant(7)
+    queries, total = op.input_shape(0)[1], op.values(7)
     keys = total[0] if len(total) == 1 else op.input_shape(3)[2]
     in_blocks = op.input_shape(6)[1] * op.integer("sparse_block_size", 0) ** 2
     return _grouped(op, keys=keys, rotary=9, norms=None, scores=min(queries * keys, in_blocks))
@@ -104,7 +104,8 @@ def _grouped(op: Operation, *, keys: int, rotary: int, norms: int | None, scores
     Args:
         op: query is [tokens, columns] or [batch, queries, columns], with K and V beside Q when input 1 is left out.
         keys: that each query looks at.
-        rotary: input index of the cosines, [positions, half of what turns].
+        rotary: input index of the cosines, [positions, half of what turns], before that of the sines; of both a row
+            for each token is read.
         norms: input index of the weights of the norms, if the operator has any.
         scores: per head and sequence, in place of queries · keys.
     """
@@ -121,7 +122,10 @@ def _grouped(op: Operation, *, keys: int, rotary: int, norms: int | None, scores
         value_width=op.integer("v_head_size", 0) or width,
         capped=is_capped(op),
     )
-    turned = min(width, 2 * op.input_shape(rotary)[-1]) if op.integer("do_rotary", 0) and op.has_input(rotary) else 0
+    has_tables = op.has_input(rotary)
+    rotates = bool(op.integer("do_rotary", 0)) and has_tables
+    turned = min(width, 2 * op.input_shape(rotary)[-1]) if rotates else 0
     normed = _RMS_NORM * width if norms is not None and op.has_input(norms) else 0
     before = rows * (heads + kv_heads) * (ROTATE * turned + normed)
-    return Work(work.macs, work.flop + before, work.transcendentals)
+    read = bytes_with_rows(op, tables=(rotary, rotary + 1), rows=rows if rotates else 0) if has_tables else None
+    return Work(work.macs, work.flop + before, work.transcendentals, bytes_read=read)

@@ -36,6 +36,20 @@ class UnknownShape(Exception):  # noqa: N818 - not an error of the program: the 
     """A formula needs a shape that shape inference did not find."""
 
 
+class UnknownTensor(UnknownShape):
+    """It is that of one tensor.
+
+    Attributes:
+        what: is not known: "shape".
+        name: of the tensor.
+    """
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"{what} of {printable(name)} is unknown")
+        self.what = what
+        self.name = name
+
+
 class Operation(msgspec.Struct, frozen=True):
     """A node together with its graph: what a formula may ask."""
 
@@ -98,8 +112,8 @@ class Operation(msgspec.Struct, frozen=True):
         """Number of elements of an output. Raises UnknownShape."""
         return _elements(self.output(index))
 
-    def constant(self, index: int) -> tuple[int, ...]:
-        """The values of an input that is a constant of few integers, () when they are not known."""
+    def values(self, index: int) -> tuple[int, ...]:
+        """The values of an input of few integers, () when they are data, and so not known."""
         return self.graph.integers.get(self.node.inputs[index], ()) if self.has_input(index) else ()
 
     def outputs_bytes(self) -> int:
@@ -149,7 +163,7 @@ def tensor_bytes(tensor: Tensor) -> int:
         return 0  # strings have no size before they are there
     size = tensor.size_bytes
     if size is None:
-        raise UnknownShape(f"shape or type of {printable(tensor.name)} is unknown")
+        raise UnknownTensor("shape or type", tensor.name)
     return size
 
 
@@ -163,5 +177,5 @@ def _elements(tensor: Tensor) -> int:
 
 def _known(tensor: Tensor, measure: Measure | None) -> Measure:
     if measure is None:
-        raise UnknownShape(f"shape of {printable(tensor.name)} is unknown")
+        raise UnknownTensor("shape", tensor.name)
     return measure

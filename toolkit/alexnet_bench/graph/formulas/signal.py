@@ -36,10 +36,10 @@ def _dft_axis(op: Operation) -> int:
 
 
 def _setting(op: Operation, index: int, default: int) -> int:
-    """The value of an input that is one integer. Raises UnknownShape when it is given and no constant."""
-    known = op.constant(index)
+    """The value of an input that is one integer. Raises UnknownShape when it is given and data."""
+    known = op.values(index)
     if op.has_input(index) and len(known) != 1:
-        raise UnknownShape(f"input {index} is no constant")
+        raise UnknownShape(f"the value of input {index} is unknown")
     return known[0] if known else default
 
 

@@ -43,9 +43,9 @@ def matmul_bnb4(op: Operation) -> Work:
 @formula("MatMulFpQ4", domain=MICROSOFT)
 def matmul_fpq4(op: Operation) -> Work:
     """As MatMulNBits; B is a blob, and K and N are the values of B_shape (input 2)."""
-    shape = op.constant(2)
+    shape = op.values(2)
     if len(shape) != 2:
-        raise UnknownShape("B_shape is no constant of two sizes")
+        raise UnknownShape("B_shape is not known to be two sizes")
     return packed_product(op, shape[0], shape[1], per_weight=2)
 
 

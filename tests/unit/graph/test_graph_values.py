@@ -1,0 +1,130 @@
+"""Values of small tensors that follow from sizes: through Q/DQ into shapes, and into the work of what reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper, parser
+
+from alexnet_bench.graph.counting import count
+from tests.unit.graph.conftest import Read
+
+HEADER = '<ir_version: 9, opset_import: ["" : 20, "com.microsoft" : 1]> '
+OF_200 = round(2.5 * 200 * np.log2(200))
+OF_400 = round(2.5 * 400 * np.log2(400))
+LENGTH = "s = Shape(x)  l = Slice(s, one, two)  length = Squeeze(l)"
+
+
+def model_of(text: str) -> onnx.ModelProto:
+    return parser.parse_model(HEADER + text)
+
+
+def padded(amount: float, scale: object, zero: object, *, axis: int = 1) -> onnx.ModelProto:
+    """x[1,3,16,16] padded by an amount that goes through Q/DQ, as tools write that quantise all of a graph."""
+    model = model_of(
+        f"""g (float[1,3,16,16] x) => (float[A,B,C,D] y)
+        <int64[1] two = {{2}}, int64[2] none = {{0, 0}}, float[1] nought = {{0.0}}> {{
+            s = Shape(x)  h = Gather(s, two)  f = Cast<to = 1>(h)  zeros = Mul(f, nought)  p = Add(zeros, amount)
+            q = QuantizeLinear<axis = {axis}>(p, scale, zero)  d = DequantizeLinear<axis = {axis}>(q, scale, zero)
+            i = Cast<to = 7>(d)  pads = Concat<axis = 0>(none, i, i, none, i, i)  y = Pad(x, pads)
+        }}"""
+    )
+    values = {"amount": np.array([amount], np.float32), "scale": np.array(scale, np.float32), "zero": np.array(zero)}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "pad"),
+    [
+        (padded(1, 1 / 128, np.uint8(0)), 1),
+        (padded(2, 1 / 128, np.uint8(0)), 1),  # saturates at 255 / 128
+        (padded(5, 2.0, np.int8(3)), 4),  # 2.5 is rounded to the even 2
+        (padded(7, 2.0, np.int8(3)), 8),
+        (padded(3, [0.5], np.array([-100], np.int8), axis=0), 3),
+    ],
+)
+def test_sizes_through_quantisation_are_those_of_the_runtime(read: Read, model: onnx.ModelProto, pad: int) -> None:
+    graph = read(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    made = session.run(None, {"x": np.ones((1, 3, 16, 16), np.float32)})[0]
+    assert graph.tensor("y").shape == made.shape == (1, 3, 16 + 2 * pad, 16 + 2 * pad)
+    assert all(row.counted for row in count(graph).rows)
+
+
+def test_the_length_of_a_transform_follows_from_a_shape(read: Read) -> None:
+    model = model_of(
+        f"""g (float[B,L,1] x) => (float[B,F,2] y) <int64[1] one = {{1}}, int64[1] two = {{2}}, int64 axis = {{1}}> {{
+            {LENGTH}  y = DFT<onesided = 1>(x, length, axis)
+        }}"""
+    )
+    for size, flop in ((400, OF_400), (200, OF_200)):  # the values of one case are not those of another
+        table = count(read(model, shapes={"x": (2, size, 1)}))
+        assert table.by_name["DFT:y"].flop == 2 * flop
+
+
+def test_a_length_that_is_data_is_not_known(read: Read) -> None:
+    model = model_of(
+        """g (float[2,400,1] x, int64 length) => (float[2,F,2] y) <int64 axis = {1}> {
+            y = DFT<onesided = 1>(x, length, axis)
+        }"""
+    )
+    assert not count(read(model)).by_name["DFT:y"].counted
+
+
+def test_values_of_bodies_stay_apart(read: Read) -> None:
+    """Both branches call their length n: that of x in one, half of it, made outside, in the other."""
+    branch = (
+        "(float[2,F,2] {0}) {{ s = Shape(x)  k = Slice(s, one, two)  n = {1}  {0} = DFT<onesided = 1>(x, n, axis) }}"
+    )
+    whole, half = "Squeeze(k)", "Identity(outside)"
+    pairs = {"y": (whole, half), "z": (half, whole), "w": (half, half)}
+    nodes = "  ".join(
+        f"{name} = If(c) <then_branch = t () => {branch.format(f'{name}1', first)},"
+        f" else_branch = e () => {branch.format(f'{name}2', second)}>"
+        for name, (first, second) in pairs.items()
+    )
+    model = model_of(
+        f"""g (float[2,400,1] x, bool c) => (float[2,F,2] y, float[2,G,2] z, float[2,H,2] w)
+        <int64[1] one = {{1}}, int64[1] two = {{2}}, int64 axis = {{1}}> {{
+            {LENGTH}  half = Div(length, two)  outside = Squeeze(half)  {nodes}
+        }}"""
+    )
+    table = count(read(model))
+    assert [table.by_name[f"If:{name}"].flop for name in "yzw"] == [2 * OF_400, 2 * OF_400, 2 * OF_200]
+
+
+def test_a_number_of_keys_that_follows_from_sizes_is_known(read: Read) -> None:
+    """32 cached keys and 1 new one, where no output tells; 8 heads of 64 by 33 keys, twice."""
+    model = model_of(
+        """g (float[1,1,512] q, float[1,1,128] k, float[1,1,128] v, float[1,2,32,64] pk, float[1,2,32,64] pv) =>
+        (float[1,1,512] y) <int32[1] last = {32}, int64[1] one = {1}, int64[1] two = {2}, int64[1] three = {3}> {
+            s = Shape(pk)  p = Slice(s, two, three)  t = Add(p, one)  n = Squeeze(t)  total = Cast<to = 6>(n)
+            y = com.microsoft.GroupQueryAttention<num_heads = 8, kv_num_heads = 2>(q, k, v, pk, pv, last, total)
+        }"""
+    )
+    assert count(read(model)).by_name["GroupQueryAttention:y"].macs == 8 * 33 * 64 * 2
+
+
+def test_a_number_of_keys_that_is_data_is_assumed(read: Read) -> None:
+    """33 keys: the cache is full. Written are 512 numbers, and 33 keys and values of 2 heads of 64."""
+    text = """g (float[1,1,512] q, float[1,1,128] k, float[1,1,128] v, float[1,2,32,64] pk, float[1,2,32,64] pv,
+        int32 total) => (float[1,1,512] y, float[1,2,P,64] nk, float[1,2,P,64] nv) <int32[1] last = {32}> {
+            y, nk, nv = com.microsoft.GroupQueryAttention<num_heads = 8, kv_num_heads = 2>(q, k, v, pk, pv, last, total)
+        }"""
+    for without in ("", ", nk, nv"):
+        model = model_of(text.replace("y, nk, nv = ", f"y{without} = "))
+        del model.graph.output[1 if not without else 3 :]
+        (row,) = count(read(model)).rows
+        caches = 2 * 2 * 33 * 64 if without else 0
+        assert (row.macs, row.bytes_written) == (8 * 33 * 64 * 2, 4 * (512 + caches))
+        assert row.assumed == "the cache is full, and grows by the new keys"
+
+
+def test_nodes_with_one_reason_have_the_same_words(read: Read) -> None:
+    rows = count(
+        read("g (float[2,4] x) => (float[] y) { h = com.example.Magic(x)  a = Relu(h)  b = Relu(a)  y = Add(a, b) }")
+    ).rows
+    assert [row.why_unknown for row in rows[1:]] == ["shape of output 0 is unknown"] * 3
