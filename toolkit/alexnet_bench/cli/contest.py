@@ -75,6 +75,11 @@ def _contest_options(options: Options, tolerance: float | None, seconds: float) 
 def _check(options: Options) -> None:
     if options.static:
         raise UsageError("--static runs nothing that could be compared", "leave --static or --backend out")
+    if options.inputs is not None:
+        raise UsageError(
+            "entries are compared on inputs that are made up",
+            "leave --inputs out, or name one --backend; alexnet-bench verify ENGINE --inputs compares on your own",
+        )
     if options.device_api is not None:
         raise UsageError("--cuda-python and --pycuda are for one backend", "leave them out, or name one --backend")
     if options.recipe is not None or options.optimize is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import contest, options, trtexec
+from alexnet_bench.core.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +59,10 @@ def profile(
         bool, typer.Option("--symbolic", help="Count as formulas of the dynamic dimensions; implies --static.")
     ] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of generated inputs.  [default: 0]")] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Run on these: a folder of NAME.npy, an .npz or a Polygraphy .json."),
+    ] = None,
     timeout: options.Timeout = None,
     cuda_python: Annotated[
         bool | None,
@@ -86,6 +91,8 @@ def profile(
     is_contest = backend in ("all", "fastest") or precision == "all"
     exports.check(batches=len(sizes), is_one_run=not (symbolic or static or is_contest))
     if symbolic:
+        if inputs is not None:
+            raise UsageError("--inputs is for a run, and --symbolic runs nothing", "leave one of them out")
         from alexnet_bench.cli.symbolic import count_symbolically
 
         count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
@@ -100,6 +107,7 @@ def profile(
         seconds=seconds,
         budgets=tuple(budget or DEFAULT_BUDGETS),
         seed=seed,
+        inputs=inputs,
         static=static,
         recipe=recipe,
         precision=precision,

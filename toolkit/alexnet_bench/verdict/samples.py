@@ -85,7 +85,7 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
     """
     found = _from_files(path, tuple(declared))
     for number, feeds in enumerate(found):
-        _check(f"{printable(str(path), 200)}, input {number}", feeds, declared)
+        check_fits(f"{printable(str(path), 200)}, input {number}", feeds, declared)
     distinct = set(map(_digest, found))
     if len(distinct) < LEAST_INPUTS:
         raise UsageError(
@@ -94,6 +94,29 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
             "give more, or leave --inputs out to have them made up",
         )
     return found
+
+
+def read_first(path: Path) -> Feeds:
+    """One input, by the names of its files: the first one where there are several.
+
+    Args:
+        path: an .npz or a Polygraphy .json, a folder of NAME.npy, or a folder of any of these.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
+    arrays = sorted(path.glob("*.npy")) if is_folder else []
+    if arrays:
+        return {file.stem: _array(file) for file in arrays}
+    if path.suffix == ".npz" and not is_folder:
+        return _archive(path)
+    if path.suffix == ".json" or is_folder:
+        return _from_files(path, ())[0]
+    raise UsageError(
+        f"{printable(str(path), 200)} holds no inputs",
+        "give a folder with an array for each input (NAME.npy), an .npz, or a Polygraphy .json",
+    )
 
 
 def _from_files(path: Path, names: Sequence[str]) -> list[Feeds]:
@@ -145,7 +168,7 @@ def _archive(path: Path) -> Feeds:
         raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
 
 
-def _check(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None:
+def check_fits(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None:
     """Raises UsageError unless there is an array of the right type and shape for each input of the model."""
     if set(feeds) != set(declared):
         given, wanted = (", ".join(map(printable, sorted(names))) or "nothing" for names in (feeds, declared))

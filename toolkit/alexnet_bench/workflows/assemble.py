@@ -60,7 +60,7 @@ class Measured:
     times: LayerTimes
     ceilings: Ceilings
     threads: int
-    seed: int
+    seed: int | None
     weights_sha256: str | None
 
 

@@ -71,6 +71,11 @@ def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
             )
 
 
+def of_given(inputs: str) -> Caution:
+    """Nothing that was measured is of inputs made up."""
+    return Caution("given-inputs", f"ran on the inputs of {inputs}")
+
+
 def of_range(ranges: str) -> Caution:
     """The engine runs at sizes that it was neither built nor tried for; other runtimes refuse them."""
     return Caution(

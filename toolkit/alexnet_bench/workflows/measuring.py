@@ -60,9 +60,10 @@ def measure(
     times = [measure_layers(case.latency, case.graph, seconds=options.timed_s / 3, named_model=named) for case in cases]
     request = cases[0].latency.request
     progress("ceilings of this machine")
+    seed = options.input_seed if options.inputs is None else None
     ceilings, sha256 = _ceilings(request.backend, request.threads), weights_sha256()
     return [
-        Measured(request.backend, latency, layers, ceilings, request.threads, options.input_seed, sha256)
+        Measured(request.backend, latency, layers, ceilings, request.threads, seed, sha256)
         for latency, layers in zip(latencies, times, strict=True)
     ]
 

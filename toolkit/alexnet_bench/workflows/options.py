@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from alexnet_bench.core.errors import UsageError
 
@@ -22,6 +23,7 @@ _STEERING = {
     "threads": "--threads",
     "seconds": "--seconds",
     "seed": "--seed",
+    "inputs": "--inputs",
     "static": "--static",
     "recipe": "--recipe",
     "precision": "--precision",
@@ -44,6 +46,7 @@ class Options:
         seconds: timed seconds for each case, warming up and layer times come on top; None takes DEFAULT_SECONDS.
         budgets: devices to compare with, as NAME:COUNT; the first also gives each layer's predicted time.
         seed: of generated inputs; None takes 0.
+        inputs: file or folder of arrays to run on, in place of generated ones; their sizes are those of the case.
         static: count only.
         processes: fresh processes that the timed seconds are spread over.
         recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
@@ -62,6 +65,7 @@ class Options:
     seconds: float | None = None
     budgets: tuple[str, ...] = DEFAULT_BUDGETS
     seed: int | None = None
+    inputs: str | Path | None = None
     static: bool = False
     processes: int = PROCESSES
     recipe: str | None = None
@@ -119,12 +123,24 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
     check_timeout(options.timeout_s)
     if options.input_seed < 0:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    if options.inputs is not None:
+        _check_inputs(options, batches)
     if options.static and options.wants_engine:
         raise UsageError("--static counts the model as it is, and builds no engine", "leave --static out")
     if options.static and options.device_api is not None:
         raise UsageError(f"--{options.device_api} is for a run, and --static runs nothing", "leave one of them out")
     if options.processes < 1:
         raise UsageError("at least one process has to measure", "give processes from 1")
+
+
+def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:
+    """Raises UsageError for what contradicts inputs that are read."""
+    if options.static:
+        raise UsageError("--inputs is for a run, and --static runs nothing", "give the sizes by --shape")
+    if options.seed is not None or options.shapes or tuple(batches) != (None,):
+        raise UsageError(
+            "inputs that are read have their own values and sizes", "leave --seed, --shape and --batch out"
+        )
 
 
 def check_threads(threads: int | None) -> None:

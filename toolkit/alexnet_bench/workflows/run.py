@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
 from alexnet_bench.core.devices import Budget
@@ -20,13 +19,14 @@ from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase
+from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import cautions, limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
+from alexnet_bench.workflows.given_inputs import with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
@@ -52,10 +52,14 @@ def run(
     Raises:
         AlexnetBenchError: its subclass says what is wrong with the model, the options or the machine.
     """
+    options, given = with_given(options)
     subject = _subject(model, options, batches, progress)
     cases = [_count_subject(subject, options, batch) for batch in batches]
+    if given is not None:
+        said = cautions.of_given(printable(str(options.inputs), 200))
+        cases = [replace(case, cautions=(*case.cautions, said)) for case in cases]
     with ScratchFolder() as scratch:
-        runs = _run(subject, cases, options, Path(scratch), progress)
+        runs = _run(subject, cases, options, given, Path(scratch), progress)
     return profiled(runs, lambda found: _assemble(cases, found, budgets), progress)
 
 
@@ -135,7 +139,12 @@ def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Co
 
 
 def _run(
-    subject: _Subject, cases: Sequence[Counted], options: Options, scratch: Path, progress: Progress
+    subject: _Subject,
+    cases: Sequence[Counted],
+    options: Options,
+    given: Feeds | None,
+    scratch: Path,
+    progress: Progress,
 ) -> list[Measured]:
     _check_device_api(subject.backend, options)
     has_weights = not (subject.is_plan and subject.file is subject.run)
@@ -149,7 +158,7 @@ def _run(
         Prepared(
             LatencyCase(
                 _request(subject, case, threads, options),
-                _write_inputs(case, subject.model, options.input_seed, scratch / str(index)),
+                write_inputs(scratch / str(index), case.graph, given, options, subject.model.pixel_range),
                 limits.deadlines(case.costs, options.timeout_s),
             ),
             case.run_graph,
@@ -187,9 +196,3 @@ def _input_shapes(case: Counted) -> dict[str, tuple[int, ...]]:
     """The sizes of the case by input name, where all of them are known."""
     sizes = {name: case.graph.tensor(name).sizes for name in case.graph.inputs}
     return {name: size for name, size in sizes.items() if size is not None}
-
-
-def _write_inputs(case: Counted, resolved: ResolvedModel, seed: int, folder: Path) -> Path:
-    folder.mkdir()
-    write_arrays(folder, generate(case.graph, seed=seed, pixel_range=resolved.pixel_range))
-    return folder

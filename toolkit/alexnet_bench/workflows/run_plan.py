@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Backend, Described, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
@@ -19,11 +18,12 @@ from alexnet_bench.core.profile import InputInfo, Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase
+from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import limits, plan_cautions
 from alexnet_bench.workflows.assemble import Measured, measured_profile, uncounted_profile
 from alexnet_bench.workflows.counted import Counted, count_case
+from alexnet_bench.workflows.given_inputs import with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.plan_sizes import sizes_to_run
@@ -86,11 +86,12 @@ def run_plan(
         ShapeError: the engine does not take these sizes.
         AlexnetBenchError: its subclass says what else is wrong.
     """
+    options, given = with_given(options)
     engine = _open(path, options, progress)
     cases = [_case(engine, options, batch) for batch in batches]
     with ScratchFolder() as scratch:
         runs = measure(
-            [_prepared(engine, case, options, Path(scratch) / str(at)) for at, case in enumerate(cases)],
+            [_prepared(engine, case, options, given, Path(scratch) / str(at)) for at, case in enumerate(cases)],
             options=options,
             named_model=lambda: None,
             weights_sha256=lambda: None,
@@ -145,10 +146,8 @@ def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
     return _Case(fed, images, counted)
 
 
-def _prepared(engine: _Foreign, case: _Case, options: Options, folder: Path) -> Prepared:
-    folder.mkdir()
-    pixels = engine.model.pixel_range if engine.model else (0.0, 1.0)
-    write_arrays(folder, generate(case.fed, seed=options.input_seed, pixel_range=pixels))
+def _prepared(engine: _Foreign, case: _Case, options: Options, given: Feeds | None, folder: Path) -> Prepared:
+    write_inputs(folder, case.fed, given, options, engine.model.pixel_range if engine.model else (0.0, 1.0))
     sizes = {name: case.fed.tensor(name).sizes or () for name in case.fed.inputs}
     request = _request(engine.path, engine.backend, sizes, options)
     latency = LatencyCase(request, folder, _deadlines(case.counted, options))

@@ -1,0 +1,113 @@
+"""Inputs that a user gives: a model that refuses others, which are made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from alexnet_bench import Options, Profile, profile
+from alexnet_bench.core.errors import BackendRefusal, UsageError
+from alexnet_bench.verdict import polygraphy
+from tests.unit.workflows.conftest import QUICK
+
+ORT = replace(QUICK, backend="onnxruntime-cpu")
+SHAPE = np.array([2, 8], np.int64)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """16 numbers, put into the shape that the second input says: anything but 16 elements is refused."""
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["r"], "reshape"),
+        helper.make_node("MatMul", ["r", "w"], ["y"], "product"),
+    ]
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [8, 4], [0.5] * 32)
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4]),
+            helper.make_tensor_value_info("shape", TensorProto.INT64, [2]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 4])],
+        [weights],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx"
+    )
+    return tmp_path / "model.onnx"
+
+
+def stored(folder: Path, kind: str, **changes: Any) -> Path:
+    """The inputs, in one of the forms."""
+    arrays: dict[str, Any] = {"x": np.ones((4, 4), np.float32), "shape": SHAPE} | changes
+    place = folder / f"inputs{kind}"
+    if kind == ".npz":
+        np.savez(place, **arrays)
+    elif kind == ".json":
+        place.write_bytes(polygraphy.encode_inputs([arrays]))
+    else:
+        place.mkdir()
+        for name, array in arrays.items():
+            np.save(place / f"{name}.npy", array)
+    return place
+
+
+def run(model: Path, inputs: Path, **options: Any) -> Profile:
+    return profile(model, options=replace(ORT, inputs=inputs, **options))
+
+
+@pytest.mark.parametrize("kind", ["", ".npz", ".json"])
+def test_a_model_runs_on_them_with_their_sizes(model: Path, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(BackendRefusal):
+        profile(model, options=ORT)
+    inputs = stored(tmp_path, kind)
+    found = run(model, inputs)
+    assert found.latency is not None
+    assert found.case.shapes == {"x": (4, 4), "shape": (2,)}
+    assert found.case.seed is None
+    assert [item.message for item in found.warnings if item.code == "given-inputs"] == [
+        f"ran on the inputs of {inputs}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": np.ones((4, 4))}, "x is of type float64, the model takes float32"),
+        ({"shape": np.array([2, 8, 1], np.int64)}, "does not fit input shape"),
+        ({"z": SHAPE}, "no input named z"),
+    ],
+)
+def test_what_does_not_fit_is_refused(model: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(Exception, match=message) as caught:
+        run(model, stored(tmp_path, ".npz", **changes))
+    assert getattr(caught.value, "exit_code", None) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": 1}, "their own values and sizes"),
+        ({"shapes": {"x": (4, 4)}}, "their own values and sizes"),
+        ({"static": True}, "--static runs nothing"),
+    ],
+)
+def test_options_that_contradict_them(model: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run(model, stored(tmp_path, ".npz"), **options)
+    with pytest.raises(UsageError, match="their own values and sizes"):
+        profile(model, batch=4, options=Options(inputs=tmp_path / "inputs.npz"))
+
+
+@pytest.mark.parametrize("name", ["nothing", "model.onnx", "empty"])
+def test_what_holds_no_inputs_is_refused(model: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=f"{name} holds no inputs"):
+        run(model, tmp_path / name)

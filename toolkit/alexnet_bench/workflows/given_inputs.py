@@ -1,0 +1,54 @@
+"""Inputs that a user gives to run on: their values, and the sizes of the case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from alexnet_bench.backends.array_files import write_arrays
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.text import printable
+from alexnet_bench.measure.inputs import generate
+from alexnet_bench.verdict.samples import Feeds, check_fits, read_first
+from alexnet_bench.workflows.options import Options
+
+
+def with_given(options: Options) -> tuple[Options, Feeds | None]:
+    """The options with the sizes of the inputs that they name, and those inputs; None where they are to be made up.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
+    if options.inputs is None:
+        return options, None
+    feeds = read_first(Path(options.inputs))
+    return replace(options, shapes={name: array.shape for name, array in feeds.items()}), feeds
+
+
+def write_inputs(
+    folder: Path, graph: Graph, given: Feeds | None, options: Options, pixel_range: tuple[float, float]
+) -> Path:
+    """Puts the inputs of a case into a new folder, for workers.
+
+    Args:
+        folder: to make.
+        graph: with the shapes of the case.
+        given: as `with_given` reads them.
+        options: with the seed of those that are made up.
+        pixel_range: of images that are made up.
+
+    Raises:
+        UsageError: inputs that were given do not fit the model.
+        BackendRefusal: an input is of a type that cannot be made up.
+    """
+    if given is None:
+        arrays: Mapping[str, np.ndarray] = generate(graph, seed=options.input_seed, pixel_range=pixel_range)
+    else:
+        check_fits(printable(str(options.inputs), 200), given, {name: graph.tensor(name) for name in graph.inputs})
+        arrays = {name: np.ascontiguousarray(array) for name, array in given.items()}
+    folder.mkdir()
+    write_arrays(folder, dict(arrays))
+    return folder
