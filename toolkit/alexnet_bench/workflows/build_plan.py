@@ -32,6 +32,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.cache import PLAN_FILE
+from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.plan import (
     TF32,
@@ -43,7 +44,6 @@ from alexnet_bench.engine.plan import (
     timings_file,
 )
 from alexnet_bench.engine.ranges import SizeRanges
-from alexnet_bench.engine.readback import count_types
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of

@@ -17,20 +17,20 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.engine.build import Written, write_engine
-from alexnet_bench.engine.loading import graph_file, is_plan
-from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
-from alexnet_bench.engine.plugins import plugin_paths
-from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
-from alexnet_bench.engine.readback import (
+from alexnet_bench.engine.computed_types import (
     COMPUTED_IN,
+    Asked,
     check_kept,
     check_types,
     count_types,
     narrowed,
     not_kept,
-    read_back,
-    try_once,
 )
+from alexnet_bench.engine.loading import graph_file, is_plan
+from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
+from alexnet_bench.engine.plugins import plugin_paths
+from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
+from alexnet_bench.engine.readback import read_back, try_once
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
@@ -143,18 +143,18 @@ def judge_types(
     products = [row.name for row in costs.rows if row.macs]
     nodes = {node.name: node for node in graph.live_nodes}
     wide = {name for name in products if any(graph.tensor(read).dtype == "float64" for read in nodes[name].reads)}
-    check_types(
+    asked = Asked(
         recipe.precision,
-        layers,
-        kept_fp32=written.kept_fp32,
         is_quantised=_is_quantised(graph),
+        kept_fp32=written.kept_fp32,
         unable=written.unable,
         products=products,
         wide=wide,
         can_keep=recipe.narrows_types,
     )
-    asked = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
-    lost = check_kept(asked, not_kept(layers, written.kept_fp32, products))
+    check_types(asked, layers)
+    named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
+    lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
     return (*written.notes, *narrowed(layers, wide), *lost)
 
 

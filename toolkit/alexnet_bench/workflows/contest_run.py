@@ -16,8 +16,9 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.statistics import summarise
+from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.loading import graph_file
-from alexnet_bench.engine.readback import count_types, read_back
+from alexnet_bench.engine.readback import read_back
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.verdict import precision as precisions

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.engine.readback import check_types, read_back
+from alexnet_bench.engine.computed_types import Asked, check_types
+from alexnet_bench.engine.readback import read_back
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import named_copy
 from alexnet_bench.verdict.precision import coarser, of_graph
@@ -54,4 +55,4 @@ def check_told(side: ModelSide, precision: str, progress: Callable[[str], None])
     mapped = user_layers(costs, costs, join(side.graph, found.layers), side.origins)
     working = [layer for layer in mapped.layers if layer.macs and layer.compute_dtype]
     narrow = [layer for layer in working if layer.compute_dtype != _WIDE]
-    check_types(precision, narrow or working, kept_fp32=(), is_quantised=of_graph(side.graph) == "int8")
+    check_types(Asked(precision, is_quantised=of_graph(side.graph) == "int8"), narrow or working)

@@ -7,7 +7,7 @@ import pytest
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
 from alexnet_bench.core.profile import SharedNode
-from alexnet_bench.engine.readback import check_kept, check_types, count_types, narrowed, not_kept
+from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, count_types, narrowed, not_kept
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
@@ -24,15 +24,7 @@ def _check(
     wide: tuple[str, ...] = (),
     can_keep: bool = True,
 ) -> None:
-    check_types(
-        *(precision, layers),
-        kept_fp32=kept,
-        is_quantised=quantised,
-        unable=unable,
-        products=products,
-        wide=wide,
-        can_keep=can_keep,
-    )
+    check_types(Asked(precision, quantised, kept, unable or {}, products, wide, can_keep), layers)
 
 
 def test_the_type_that_was_asked_for_passes() -> None:

@@ -1,0 +1,181 @@
+"""Whether the layers of an engine compute in the types that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alexnet_bench.core.errors import PrecisionError
+from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.core.text import plural, printable
+
+COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "float16", "bf16": "bfloat16"}
+"""The type of arithmetic that a precision asks for, by the names that backends report."""
+_BYTES = ("int8", "uint8")
+_WIDE = "float64"
+_MOST_NAMED = 12
+_OR_KEEP = "; or keep the nodes in float32: build-engine --keep-fp32 NAME"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The types that layers with multiply-adds are to compute in.
+
+    Attributes:
+        precision: that was asked for; "" asks for nothing.
+        is_quantised: the user's model multiplies bytes, which no other precision takes away.
+        kept_fp32: the user's nodes that were to stay in float32.
+        unable: those whose type no pass could change, each with the reason.
+        products: those with multiply-adds; one that was not kept is not excused by what it is fused with.
+        wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
+        can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
+    """
+
+    precision: str
+    is_quantised: bool = False
+    kept_fp32: Collection[str] = ()
+    unable: Mapping[str, str] = field(default_factory=dict)
+    products: Collection[str] = ()
+    wide: Collection[str] = ()
+    can_keep: bool = False
+
+    def allows(self, layer: EngineLayerInfo) -> bool:
+        """Whether a layer may compute in its type."""
+        dtype, nodes = layer.compute_dtype, set(_nodes(layer))
+        if dtype == COMPUTED_IN[self.precision] or (self.is_quantised and dtype in _BYTES):
+            return True
+        if dtype == _WIDE and self.precision == "fp32":
+            return not nodes.isdisjoint(self.wide)
+        is_narrow = not nodes.isdisjoint(set(self.products).difference(self.kept_fp32))
+        return dtype == "float32" and not is_narrow and not nodes.isdisjoint(self.kept_fp32)
+
+    def reason(self, layer: EngineLayerInfo) -> str:
+        """Why no pass could change its type, "" where that is not known."""
+        return next((self.unable[name] for name in _nodes(layer) if name in self.unable), "")
+
+
+def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
+    """Compares the types that layers compute in with the one that was asked for.
+
+    Only layers with multiply-adds count: what moves data, pools or activates follows its neighbours.
+
+    Args:
+        asked: what they are to compute in.
+        layers: with multiply-adds, as they were read back.
+
+    Raises:
+        PrecisionError: a layer computes in something else; the message names all of them, or the first dozen.
+    """
+    if not asked.precision:
+        return
+    working = [layer for layer in layers if layer.compute_dtype]
+    wrong = [layer for layer in working if not asked.allows(layer)]
+    if not wrong:
+        return
+    reasons = [asked.reason(layer) for layer in wrong]
+    named = _listed([_named(layer, reason) for layer, reason in zip(wrong, reasons, strict=True)])
+    raise PrecisionError(
+        f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
+        f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
+        _hint(asked.precision, wrong, reasons) + (_OR_KEEP if asked.can_keep and "float32" in _types(wrong) else ""),
+    )
+
+
+def not_kept(
+    layers: Sequence[EngineLayerInfo], kept_fp32: Collection[str], products: Collection[str]
+) -> dict[str, str]:
+    """The user's nodes whose product is computed in another type than float32 in which it was to stay, each with it.
+
+    Args:
+        layers: as they were read back.
+        kept_fp32: the user's nodes that were to stay in float32.
+        products: the user's nodes with multiply-adds; the types of others follow what they are fused with.
+    """
+    stay = set(products).intersection(kept_fp32)
+    narrow = [layer for layer in layers if layer.compute_dtype not in ("", "float32", "tf32", _WIDE)]
+    return {name: layer.compute_dtype for layer in narrow for name in _worked(layer) if name in stay}
+
+
+def check_kept(asked: Collection[str], wrong: Mapping[str, str]) -> tuple[str, ...]:
+    """What to say of nodes that did not stay in float32.
+
+    Args:
+        asked: the user's nodes that the recipe names; others a pass wanted to keep, as it looked at numbers.
+        wrong: as `not_kept` gives them.
+
+    Raises:
+        PrecisionError: a node that was asked for is among them.
+    """
+    refused = {name: dtype for name, dtype in wrong.items() if name in asked}
+    if not wrong:
+        return ()
+    shown = refused or wrong
+    named = _listed([f"{printable(name)} ({dtype})" for name, dtype in shown.items()])
+    said = f"{plural(len(shown), 'node')} that should stay in float32 {'does' if len(shown) == 1 else 'do'} not"
+    if refused:
+        raise PrecisionError(
+            f"{said}: {named}",
+            "the backend narrows it all the same: leave --keep-fp32 or keep_fp32 out, or build for another backend",
+        )
+    return (f"{said}, as the backend narrows them all the same: {named}",)
+
+
+def narrowed(layers: Sequence[EngineLayerInfo], wide: Collection[str]) -> tuple[str, ...]:
+    """A line on layers that compute in less than float64, in which the user's model multiplies there."""
+    less = [
+        layer
+        for layer in layers
+        if layer.compute_dtype not in ("", _WIDE) and any(name in wide for name in _nodes(layer))
+    ]
+    if not less:
+        return ()
+    types = " and ".join(sorted({layer.compute_dtype for layer in less}))
+    named = _listed([printable(layer.name) for layer in less])
+    verb = "multiplies" if len(less) == 1 else "multiply"
+    return (f"{plural(len(less), 'layer')} {verb} float64 in the model, and {types} here: {named}",)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, or the first dozen and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
+    has = _types(wrong)
+    own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
+    if any("opset" in reason for reason in reasons):
+        return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)"
+    if any(reasons):
+        return "the reason stands behind each"
+    if precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
+        return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
+    return "give the --precision that this backend has kernels for, or another --backend"
+
+
+def _types(layers: Sequence[EngineLayerInfo]) -> set[str]:
+    return {layer.compute_dtype for layer in layers}
+
+
+def _named(layer: EngineLayerInfo, reason: str) -> str:
+    why = f"{layer.compute_dtype}: {printable(reason, 120)}" if reason else layer.compute_dtype
+    return f"{printable(layer.name)} ({why})"
+
+
+def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
+    """Layers by the type of their arithmetic, those that stand for nodes of the user."""
+    counts: dict[str, int] = {}
+    for layer in layers:
+        if layer.compute_dtype and (layer.onnx_nodes or layer.shared_nodes):
+            counts[layer.compute_dtype] = counts.get(layer.compute_dtype, 0) + 1
+    return counts
+
+
+def _worked(layer: EngineLayerInfo) -> tuple[str, ...]:
+    """Those that it does some work of; a node without a share is only moved or added to there."""
+    return (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes if shared.share))
+
+
+def _nodes(layer: EngineLayerInfo) -> tuple[str, ...]:
+    """The user's nodes that a layer stands for, whole or in part."""
+    return (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes))
