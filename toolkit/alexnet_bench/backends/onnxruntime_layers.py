@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_names import UserNames
-from alexnet_bench.backends.onnxruntime_readers import COPIES
+from alexnet_bench.backends.onnxruntime_readers import COPIES, NCHWC
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
 from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, with_types
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Tensor
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -66,7 +66,23 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         wall_s=wall_s,
         arena_peak_bytes=trace.arena_peak_bytes,
         arena=trace.arena,
+        seen=_seen(executed.graph.node, trace, graph),
     )
+
+
+def _seen(nodes: Sequence[NodeProto], trace: Trace, graph: Graph) -> dict[str, Tensor]:
+    """The sizes in the last run of the user's tensors that kept their names, and with them their layout."""
+    made = {name for node in graph.nodes for name in node.writes}
+    found: dict[str, Tensor] = {}
+    for node in nodes:
+        outputs = trace.shown[node.name].outputs if node.name in trace.shown and node.domain != NCHWC else ()
+        if len(outputs) == len(node.output):
+            found |= {
+                name: Tensor(name, dtype, sizes)
+                for name, (dtype, sizes) in zip(node.output, outputs, strict=True)
+                if name in made
+            }
+    return found
 
 
 def _stranger(name: str, shown: Args) -> EngineLayer:

@@ -41,6 +41,13 @@ class Args(msgspec.Struct):
         return tuple(_types(self.input_type_shape))
 
     @property
+    def outputs(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Element type and sizes of each output, in order."""
+        return tuple(
+            (_DTYPES.get(name, name), tuple(sizes)) for item in self.output_type_shape for name, sizes in item.items()
+        )
+
+    @property
     def output_dtypes(self) -> tuple[str, ...]:
         """Element types of the outputs, in order."""
         return tuple(_types(self.output_type_shape))

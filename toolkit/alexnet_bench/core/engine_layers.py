@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
+
+from alexnet_bench.core.graph import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class LayerTimes:
         arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
         arena: what it had in use after each layer, None when not reported.
         named: for runtimes that name the nodes of a layer: the same layers with those names; else empty.
+        seen: the user's tensors, by name, with the type and the sizes that they had in the last run, where the runtime
+            says so.
     """
 
     layers: tuple[EngineLayer, ...]
@@ -98,6 +102,7 @@ class LayerTimes:
     arena_peak_bytes: int | None = None
     arena: ArenaUse | None = None
     named: tuple[NamedLayer, ...] = ()
+    seen: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def profiling_overhead_fraction(self) -> float | None:

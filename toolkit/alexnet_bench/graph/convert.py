@@ -103,6 +103,14 @@ def dtype_name(code: int) -> str:
     return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)
 
 
+def dtype_code(name: str) -> int:
+    """ONNX's number of an element type by numpy's name, 0 (undefined) for one that is unknown."""
+    from onnx import TensorProto
+
+    spelled = {"float32": "FLOAT", "float64": "DOUBLE"}.get(name, name.upper())
+    return int(TensorProto.DataType.Value(spelled)) if spelled in TensorProto.DataType.keys() else 0  # noqa: SIM118
+
+
 def initialisers_of(graph: GraphProto) -> frozenset[str]:
     """Names of the constants that the graph holds, dense and sparse."""
     dense = (item.name for item in graph.initializer)

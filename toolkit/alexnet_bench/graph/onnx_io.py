@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError, ShapeError
-from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.core.graph import Graph, Node, Tensor
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import bodies, contradictions, external, foreign, functions, liveness, naming, shapes, wire
 from alexnet_bench.graph.convert import (
+    dtype_code,
     graph_outputs,
     initialisers_of,
     integer_values,
@@ -124,6 +125,30 @@ def build_graph(
         return bodies.attach(graph, protos, inferred.values)
     except (ModelError, ShapeError) as error:
         raise type(error)(f"{shown(model.path)}: {error.message}", error.hint) from None
+
+
+def with_sizes(model: ModelFile, tensors: Iterable[Tensor]) -> ModelFile:
+    """The model with sizes declared for tensors inside it, which fill what shape inference leaves open.
+
+    Args:
+        model: as `open_model` returns it; not changed.
+        tensors: of the main graph, with types and sizes.
+    """
+    from onnx import ModelProto, helper
+
+    proto = ModelProto()
+    proto.CopyFrom(model.proto)
+    told = {
+        tensor.name: helper.make_tensor_value_info(tensor.name, dtype_code(tensor.dtype), tensor.sizes)
+        for tensor in tensors
+    }
+    others = [info for info in proto.graph.value_info if info.name not in told]
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend((*others, *told.values()))
+    for info in proto.graph.output:
+        if info.name in told:
+            info.CopyFrom(told[info.name])
+    return replace(model, proto=proto)
 
 
 def _ordered_nodes(graph: GraphProto, names: Sequence[str]) -> tuple[Node, ...]:

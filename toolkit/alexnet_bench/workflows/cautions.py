@@ -71,6 +71,15 @@ def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
             )
 
 
+def of_seen(nodes: Sequence[str]) -> Caution:
+    """Counts of one run: with other inputs they are others."""
+    return Caution(
+        "run-shapes",
+        f"shapes of {plural(len(nodes), 'node')} depend on data, and are counted as in the last run: "
+        f"{', '.join(map(printable, nodes[:_MOST_LISTED]))}{' and more' if len(nodes) > _MOST_LISTED else ''}",
+    )
+
+
 def of_given(inputs: str) -> Caution:
     """Nothing that was measured is of inputs made up."""
     return Caution("given-inputs", f"ran on the inputs of {inputs}")

@@ -30,6 +30,7 @@ from alexnet_bench.workflows.given_inputs import with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
+from alexnet_bench.workflows.seen import counted_as_run
 
 
 def run(
@@ -60,6 +61,11 @@ def run(
         cases = [replace(case, cautions=(*case.cautions, said)) for case in cases]
     with ScratchFolder() as scratch:
         runs = _run(subject, cases, options, given, Path(scratch), progress)
+    if subject.engine is None:
+        cases = [
+            counted_as_run(case, subject.file, run.times.seen, batch=batch, shapes=options.shapes)
+            for case, run, batch in zip(cases, runs, batches, strict=True)
+        ]
     return profiled(runs, lambda found: _assemble(cases, found, budgets), progress)
 
 

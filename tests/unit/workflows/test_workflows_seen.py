@@ -1,0 +1,70 @@
+"""Shapes that depend on data are those of the run, on the real ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from alexnet_bench import Options, profile
+from tests.unit.workflows.conftest import QUICK
+
+ORT = replace(QUICK, backend="onnxruntime-cpu")
+
+
+@pytest.fixture
+def routed(tmp_path: Path) -> Path:
+    """The rows of x whose first number is positive go through a product; where they are is an output, too."""
+    generator = np.random.default_rng(0)
+    constants: dict[str, np.ndarray] = {
+        "w": generator.standard_normal((4, 8)).astype(np.float32),
+        "zero": np.array(0, np.int64),
+        "nothing": np.array(0, np.float32),
+    }
+    nodes = [
+        helper.make_node("Gather", ["x", "zero"], ["first"], "gather_first", axis=1),
+        helper.make_node("Greater", ["first", "nothing"], ["positive"], "greater"),
+        helper.make_node("NonZero", ["positive"], ["where"], "nonzero"),
+        helper.make_node("Squeeze", ["where"], ["rows"], "squeeze"),
+        helper.make_node("Gather", ["x", "rows"], ["chosen"], "gather_rows"),
+        helper.make_node("MatMul", ["chosen", "w"], ["y"], "product"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "routed",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [16, 4])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, ["k", 8]),
+            helper.make_tensor_value_info("where", TensorProto.INT64, [1, "k"]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    path = tmp_path / "routed.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("rows", [3, 11])
+def test_nodes_behind_them_are_counted_as_the_run_had_them(routed: Path, tmp_path: Path, rows: int) -> None:
+    x = -np.ones((16, 4), np.float32)
+    x[:rows] = 1
+    np.savez(tmp_path / "x.npz", x=x)
+    found = profile(routed, options=replace(ORT, inputs=tmp_path / "x.npz"))
+    assert found.totals.macs == rows * 4 * 8
+    (product,) = (layer for layer in found.layers if "product" in layer.onnx_nodes)
+    assert (product.macs, product.output_shapes) == (rows * 4 * 8, ((rows, 8),))
+    assert found.coverage.macs_attributed_fraction == 1.0
+    assert found.coverage.unknown_ops == ()
+    (said,) = [item.message for item in found.warnings if item.code == "run-shapes"]
+    assert "as in the last run" in said
+    assert "product" in said
+
+
+def test_without_a_run_they_stay_uncounted(routed: Path) -> None:
+    found = profile(routed, options=Options(static=True))
+    assert found.totals.macs == 0
+    assert [item.code for item in found.warnings if item.code in ("run-shapes", "unknown-shape")] == ["unknown-shape"]

@@ -1,0 +1,45 @@
+"""Shapes that depend on data, as a run had them: of what NonZero finds, a detector keeps, a router sends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from alexnet_bench.core.errors import ModelError, ShapeError
+from alexnet_bench.core.graph import Tensor
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, with_sizes
+from alexnet_bench.workflows import cautions
+from alexnet_bench.workflows.counted import Counted
+
+
+def counted_as_run(
+    case: Counted,
+    file: ModelFile,
+    seen: Mapping[str, Tensor],
+    *,
+    batch: int | None,
+    shapes: Mapping[str, Sequence[int]] | None,
+) -> Counted:
+    """The case with what could not be counted before it ran; as it is where nothing is missing, or no run tells.
+
+    Args:
+        case: as it was counted.
+        file: of the model.
+        seen: tensors with the sizes of a run.
+        batch: of the case, as given.
+        shapes: likewise.
+    """
+    missing = {row.name for row in case.costs.rows if row.why_unknown}
+    told = [tensor for name, tensor in seen.items() if case.graph.tensor(name).sizes is None]
+    if not missing or not told:
+        return case
+    try:
+        graph = build_graph(with_sizes(file, told), name=case.graph.name, batch=batch, given_shapes=shapes)
+    except (ModelError, ShapeError):  # what was seen is of one run, and may contradict what the file says of all
+        return case
+    costs = count(graph)
+    gained = [row.name for row in costs.rows if row.name in missing and not row.why_unknown]
+    if not gained:
+        return case
+    return replace(case, graph=graph, costs=costs, cautions=(*case.cautions, cautions.of_seen(gained)))
