@@ -7,7 +7,7 @@ import pytest
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
 from alexnet_bench.core.profile import SharedNode
-from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, count_types, narrowed, not_kept
+from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, count_types, narrowed, not_kept, untold
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
@@ -84,6 +84,13 @@ def test_less_than_float64_is_said() -> None:
     assert narrowed(layers, {"b"}) == narrowed(layers, ()) == ()
     (said,) = narrowed([_layer(f"n{number}", "float32") for number in range(20)], {f"n{at}" for at in range(20)})
     assert said.endswith("n11 and 8 more")
+
+
+def test_layers_of_unknown_type_are_said_where_one_was_asked_for() -> None:
+    layers = [_layer("a", "float16"), _layer("b", ""), _layer("c", "")]
+    (said,) = untold(Asked("fp16"), layers)
+    assert said == "the runtime does not say what these compute in, and it was not compared: b, c"
+    assert untold(Asked(""), layers) == untold(Asked("fp16"), layers[:1]) == ()
 
 
 def test_only_a_dozen_are_named() -> None:

@@ -81,6 +81,19 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     )
 
 
+def untold(asked: Asked, layers: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
+    """A line on layers of which the runtime does not say what they compute in, where a type was asked for.
+
+    Args:
+        asked: what they are to compute in.
+        layers: with multiply-adds, as they were read back.
+    """
+    silent = [printable(layer.name) for layer in layers if not layer.compute_dtype]
+    if not asked.precision or not silent:
+        return ()
+    return (f"the runtime does not say what these compute in, and it was not compared: {_listed(silent)}",)
+
+
 def not_kept(
     layers: Sequence[EngineLayerInfo], kept_fp32: Collection[str], products: Collection[str]
 ) -> dict[str, str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import isfinite
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.units import percent
 from alexnet_bench.core.verification import OutputParity, SelfCheck, Verdict
 from alexnet_bench.verdict import self_checks
 from alexnet_bench.verdict.last_bias import LastBias
 from alexnet_bench.verdict.model_run import Run
-from alexnet_bench.verdict.parity import Array, Parity, compare, top1_agreement, type_name
+from alexnet_bench.verdict.parity import Array, Comparison, Parity, compare, top1_agreement, type_name
 from alexnet_bench.verdict.ranking import Ranking
 
 _ALL_ALIKE = "no output differs from input to input, so that any of them would do; try --inputs"
@@ -44,16 +46,17 @@ class Criterion:
         found = self.biases.get(output, "without a reference model it is not known")
         return found, None if isinstance(found, str) else self.bias_values.get(found.tensor)
 
-    def chosen(
-        self, output: str, reference: Sequence[Array], engine: Sequence[Array]
-    ) -> tuple[list[Array], list[Array]] | None:
-        """The scores at the indices of both; None where the output is no such indices, or one of them is no index."""
+    def by_score(self, output: str, reference: Sequence[Array], engine: Sequence[Array]) -> Parity | None:
+        """Both by the scores that they choose; None where the output is no such indices, or one of them is no index."""
         ranking = self.rankings.get(output)
         scores = self.scores.get(ranking.scores) if ranking else None
         if ranking is None or scores is None:
             return None
         ours, theirs = ranking.chosen(reference, scores), ranking.chosen(engine, scores)
-        return None if ours is None or theirs is None else (ours, theirs)
+        if ours is None or theirs is None:
+            return None
+        found = compare(ours, theirs)
+        return found if found.problem else replace(found, measure="score", error=found.relative_error or 0.0)
 
 
 def matched_outputs(reference: Run, engine: Run, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -78,9 +81,8 @@ def matched_outputs(reference: Run, engine: Run, wanted: Sequence[str]) -> tuple
 def judge_output(name: str, reference: Sequence[Array], engine: Sequence[Array], criterion: Criterion) -> OutputParity:
     """One output of both, over all inputs."""
     parity = compare(reference, engine)
-    chosen = criterion.chosen(name, reference, engine) if parity.measure == "exact" and parity.error else None
-    if chosen is not None:
-        parity = replace(compare(*chosen), measure="score")
+    if parity.measure == "exact" and parity.error:
+        parity = criterion.by_score(name, reference, engine) or parity
     limit = 0.0 if parity.measure == "exact" else criterion.tolerance
     reason = _reason(parity, limit) or _lost(criterion, name, reference, engine)
     return OutputParity(
@@ -108,11 +110,17 @@ def check_itself(
 ) -> tuple[SelfCheck, SelfCheck]:
     """Both faults, put into one output."""
     bias, values = criterion.bias(judged.name)
-    chosen = criterion.chosen(judged.name, reference, engine) if judged.measure == "score" else None
+    way: Comparison = compare
+    if judged.measure == "score":
+        way = partial(_by_score, criterion, judged.name)
     return (
-        self_checks.shuffled(judged.name, *(chosen or (reference, engine)), judged.measure, judged.tolerance),
+        self_checks.shuffled(judged.name, reference, engine, judged.measure, judged.tolerance, way),
         self_checks.lost_bias(judged.name, bias, values, reference, judged.tolerance),
     )
+
+
+def _by_score(criterion: Criterion, name: str, reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
+    return criterion.by_score(name, reference, engine) or compare(reference, engine)
 
 
 def conclude(
@@ -149,7 +157,7 @@ def _reason(parity: Parity, limit: float) -> str:
     if parity.error <= limit:
         return ""
     if parity.measure == "exact":
-        return f"{100 * parity.error:.2g} % of the elements differ, and these are compared exactly"
+        return f"{percent(parity.error)} of the elements differ, and these are compared exactly"
     text = f"the error is {parity.error:.2e}, above {limit:g}"
     if parity.measure == "score":
         return f"{text}, by the scores that its indices choose"

@@ -7,7 +7,7 @@ and neither must an engine that is off by a constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any
@@ -51,6 +51,10 @@ class Parity:
     worst_input: int | None = None
     problem: str = ""
     nan_in_both: int = 0
+
+
+Comparison = Callable[[Sequence[Array], Sequence[Array]], Parity]
+"""Of one output of both, one array for each input."""
 
 
 def compare(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:

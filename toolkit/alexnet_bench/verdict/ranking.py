@@ -1,7 +1,8 @@
 """Indices that a network chooses by scores: near a tie another index is as right, and no node is at fault.
 
 An ArgMax or a TopK in 16 bits takes another of two scores that differ by less than their rounding. Such indices are
-compared by what they choose: the reference's scores at the engine's indices, against those at its own.
+compared by what they choose: by how far the reference's scores at the engine's indices lie above the mean of all that
+there were to choose from, against those at its own. What all of them have in common says nothing of a choice.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ class Ranking:
         scores: the tensor that they are chosen from.
         axis: along which, from 0.
         sizes: of the indices, with that axis in its place.
+        is_selection: they are several along the axis, none of them twice.
     """
 
     scores: str
     axis: int
     sizes: tuple[int, ...]
+    is_selection: bool = False
 
     def chosen(self, indices: Sequence[Array], scores: Sequence[Array]) -> list[Array] | None:
-        """The scores at the indices, for each input; None where an index is none of theirs.
+        """The scores at the indices above the mean along the axis, for each input, in float64.
+
+        None where an index is none of theirs, or stands twice in a selection.
 
         Args:
             indices: the output, of any shape with as many elements as `sizes`.
@@ -49,7 +54,13 @@ class Ranking:
             places = choice.reshape(self.sizes).astype(np.int64)
             if places.size and (places.min() < 0 or places.max() >= values.shape[self.axis]):
                 return None
-            found.append(np.take_along_axis(values, places, self.axis))
+            if self.is_selection and not np.diff(np.sort(places, axis=self.axis), axis=self.axis).all():
+                return None
+            wide = values.astype(np.float64)
+            known = np.isfinite(wide)
+            total = np.where(known, wide, 0.0).sum(axis=self.axis, keepdims=True)
+            mean = total / np.maximum(known.sum(axis=self.axis, keepdims=True), 1)
+            found.append(np.take_along_axis(wide, places, self.axis) - mean)
         return found
 
 
@@ -82,7 +93,7 @@ def find_ranking(graph: Graph, output: str) -> Ranking | None:
         return None
     axis %= len(scores.sizes)
     sizes = made if len(made) == len(scores.sizes) else (*made[:axis], 1, *made[axis:])
-    return Ranking(scores.name, axis, sizes)
+    return Ranking(scores.name, axis, sizes, is_selection=node.op_type == "TopK")
 
 
 def _elements(graph: Graph, name: str) -> int:

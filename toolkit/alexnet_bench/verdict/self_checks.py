@@ -14,7 +14,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import Measure, SelfCheck
 from alexnet_bench.verdict.last_bias import LastBias
 from alexnet_bench.verdict.lazy import Lazy
-from alexnet_bench.verdict.parity import SMALLEST_SPREAD, Array, compare, mean_over_inputs
+from alexnet_bench.verdict.parity import SMALLEST_SPREAD, Array, Comparison, compare, mean_over_inputs
 
 SHUFFLED, LOST_BIAS = "shuffled-inputs", "lost-bias"
 _LEAST_ELEMENTS = 4
@@ -23,7 +23,12 @@ _LEAST_COSINE, _LEAST_SHARE, _LARGEST_SHARE = 0.9, 0.5, 1.5
 
 
 def shuffled(
-    name: str, reference: Sequence[Array], engine: Sequence[Array], measure: Measure, limit: float
+    name: str,
+    reference: Sequence[Array],
+    engine: Sequence[Array],
+    measure: Measure,
+    limit: float,
+    way: Comparison = compare,
 ) -> SelfCheck:
     """Whether outputs of the wrong input are found out.
 
@@ -33,6 +38,7 @@ def shuffled(
         engine: likewise.
         measure: that both were compared by, in the right order.
         limit: largest error that passes.
+        way: in which both were compared.
     """
     if measure == "none":
         return SelfCheck(SHUFFLED, name, "does not apply", detail="the outputs cannot be compared at all")
@@ -41,7 +47,7 @@ def shuffled(
     if measure == "size" or not _varies(reference):
         return SelfCheck(SHUFFLED, name, "does not apply", detail="it is the same for every input")
     wrong = [*engine[1:], engine[0]]
-    error = compare(reference, wrong).error
+    error = way(reference, wrong).error
     found = not error <= limit
     detail = "" if found else f"the outputs of other inputs are within the tolerance of {limit:g}"
     return SelfCheck(SHUFFLED, name, "found" if found else "missed", _known(error), detail)

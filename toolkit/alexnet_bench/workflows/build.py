@@ -209,8 +209,5 @@ def _fill(job: _Job, folder: Path, progress: Progress) -> None:
     atomic.write_bytes(folder / cache.PASSPORT_FILE, encode_passport(passport))
     for change in built.written.changes[:20]:
         progress(change)
-    silent = sum(1 for layer in built.layers if layer.macs and not layer.compute_dtype)
-    if silent:
-        progress(f"{plural(silent, 'layer')} of which the runtime does not say what they compute in")
     if built.unattributed:
         progress(f"{plural(len(built.unattributed), 'node')} of the model without a layer of the engine")

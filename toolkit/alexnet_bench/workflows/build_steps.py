@@ -25,6 +25,7 @@ from alexnet_bench.engine.computed_types import (
     count_types,
     narrowed,
     not_kept,
+    untold,
 )
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
@@ -155,7 +156,7 @@ def judge_types(
     check_types(asked, layers)
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
     lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
-    return (*written.notes, *narrowed(layers, wide), *lost)
+    return (*written.notes, *untold(asked, layers), *narrowed(layers, wide), *lost)
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
