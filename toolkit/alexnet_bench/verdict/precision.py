@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-1}
@@ -16,10 +16,15 @@ _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Ma
 
 
 def of_graph(graph: Graph) -> str:
-    """The precision that a graph says itself: int8 where it quantises, else the smallest float type in it."""
-    if any(_is_quantised(node.op_type) for node in graph.nodes):
+    """The precision that a graph says itself: int8 where it quantises, else the smallest float type in it.
+
+    What no output depends on does not count, nor what is only cast: weights may be stored in halves for float32.
+    """
+    used = list(_used(graph))
+    if any(_is_quantised(node.op_type) for node in used):
         return "int8"
-    dtypes = {tensor.dtype for tensor in graph.tensors.values()}
+    names = {name for node in used if node.op_type != "Cast" for name in (*node.reads, *node.writes)}
+    dtypes = {graph.tensor(name).dtype for name in names.union(graph.outputs)}
     return next((precision for precision in ("bf16", "fp16") if _NUMPY[precision] in dtypes), "fp32")
 
 
@@ -54,6 +59,15 @@ def asked_of_backend(precision: str, graph: Graph, backend: Backend) -> str:
         f"{backend.name} cannot be told to compute in {precision}, and the model is in {of_graph(graph)}",
         "give a model in that precision, another --backend, or leave --precision out",
     )
+
+
+def _used(graph: Graph) -> Iterator[Node]:
+    """The nodes that an output depends on, the last first; those that only compute constants included."""
+    needed = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if not needed.isdisjoint(node.writes):
+            needed.update(node.reads)
+            yield node
 
 
 def _is_quantised(op_type: str) -> bool:
