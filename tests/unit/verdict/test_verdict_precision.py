@@ -16,7 +16,7 @@ def _graph(nodes: Sequence[tuple[str, str, str]], unused: Sequence[tuple[str, st
     made = [
         Node(f"{op} {at}", op, "", (f"in {at}",), (f"out {at}",), {}) for at, (op, _, _) in enumerate([*nodes, *unused])
     ]
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for node, (_, reads, makes) in zip(made, [*nodes, *unused], strict=True):
         tensors |= {node.inputs[0]: Tensor(node.inputs[0], reads, (1,)), node.outputs[0]: Tensor("", makes, (1,))}
     outputs = tuple(node.outputs[0] for node in made[: len(nodes)])

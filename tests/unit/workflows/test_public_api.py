@@ -92,6 +92,22 @@ def test_a_shape_that_is_no_sequence_of_numbers_is_one_message(shape: Any) -> No
         alexnet_bench.profile("lenet-5", options=alexnet_bench.Options(static=True, shapes={"input": shape}))
 
 
+@pytest.mark.parametrize(
+    "shapes", [{"input": 5}, {"input": None}, {1: (1, 2)}, [("input", (1, 2))], {"input": b"abcd"}]
+)
+def test_shapes_that_are_none_are_one_message_for_formulas_too(shapes: Any) -> None:
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match=r"by the name of an input|by input name"):
+        alexnet_bench.symbolic_counts("lenet-5", shapes=shapes)
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match="is no shape that input"):
+        alexnet_bench.symbolic_counts("lenet-5", shapes={"input": (1, 1, -1, 32)})
+
+
+@pytest.mark.parametrize("sizes", [None, [("N", 1)], {1: 2}])
+def test_sizes_that_are_none_are_one_message(sizes: Any) -> None:
+    with pytest.raises(alexnet_bench.AlexnetBenchError, match=r"by the names of dimensions|no dimension 1"):
+        alexnet_bench.symbolic_counts("lenet-5").at(sizes)
+
+
 def test_a_shape_may_be_an_array() -> None:
     shape: Any = np.array([2, 1, 32, 32])
     found = alexnet_bench.profile("lenet-5", options=alexnet_bench.Options(static=True, shapes={"input": shape}))

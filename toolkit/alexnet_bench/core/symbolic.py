@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
+from numbers import Integral
 from typing import Literal
 
 from alexnet_bench.core.errors import UsageError
@@ -232,15 +233,19 @@ class SymbolicCounts:
         )
 
     def _check(self, sizes: Mapping[str, int], conditions: Iterable[Condition]) -> None:
+        if not isinstance(sizes, Mapping):
+            raise UsageError(
+                f"sizes are given by the names of dimensions, not as {type(sizes).__name__}", 'for example {"N": 8}'
+            )
         has = f"the dimensions are {', '.join(map(shown_name, self.dimensions))}"
         unknown = next((name for name in sizes if name not in self.dimensions), None)
         if unknown is not None:
-            raise UsageError(f"the model has no dimension {printable(unknown)}", has)
+            raise UsageError(f"the model has no dimension {printable(str(unknown))}", has)
         missing = [shown_name(name) for name in self.dimensions if name not in sizes]
         if missing:
             raise UsageError(f"no size is given for {', '.join(missing)}", has)
         for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            if not _is_size(size):
                 raise UsageError(f"{size!r} is no size of {shown_name(name)}", "give whole numbers from 1")
         broken = next((item for item in conditions if item.name in sizes and not item.holds(sizes[item.name])), None)
         if broken is not None:
@@ -248,6 +253,11 @@ class SymbolicCounts:
                 f"the formulas are not right for {shown_name(broken.name)} = {sizes[broken.name]:,}",
                 f"they are for {broken} of it; count such sizes by profile MODEL --static --shape",
             )
+
+
+def _is_size(size: object) -> bool:
+    """Whether it is a whole number from 1, numpy's too."""
+    return type(size) is not bool and isinstance(size, Integral) and int(size) >= 1
 
 
 def formula(terms: list[Term]) -> Formula:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from math import prod
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ValueInfoProto
 
 Shape = Sequence[Dim]
+
+_FOR_EXAMPLE = 'for example {"input": (1, 3, 224, 224)}'
 
 
 def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> dict[str, int]:
@@ -142,13 +144,22 @@ def _fits(shape: Shape, given: Sequence[int], sizes: Mapping[str, int]) -> bool:
     return True
 
 
-def _check_given(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
+def check_whole(given: object) -> None:
+    """Raises ShapeError for anything but sequences of whole numbers by name; callers from Python may give anything."""
+    if not isinstance(given, Mapping):
+        raise ShapeError(f"shapes are given by input name, not as {type(given).__name__}", _FOR_EXAMPLE)
     for name, sizes in given.items():
-        if not _are_whole(sizes):
+        if not isinstance(name, str) or not _are_whole(sizes):
             raise ShapeError(
-                f"the shape given for {printable(name)}, {printable(repr(sizes))}, is no sequence of whole numbers",
-                "for example (1, 3, 224, 224)",
+                f"the shape given for {printable(str(name))}, {printable(repr(sizes))}, "
+                "is no sequence of whole numbers by the name of an input",
+                _FOR_EXAMPLE,
             )
+
+
+def _check_given(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueInfoProto]) -> None:
+    check_whole(given)
+    for name in given:
         if name not in infos:
             raise ShapeError(
                 f"the model has no input named {printable(name)}; it has {', '.join(map(printable, infos)) or 'none'}",
@@ -157,10 +168,10 @@ def _check_given(given: Mapping[str, Sequence[int]], infos: Mapping[str, ValueIn
 
 
 def _are_whole(sizes: object) -> bool:
-    """Whether they are a sequence of whole numbers, numpy's too: callers from Python may hand over anything."""
-    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+    """Whether they are a sequence of whole numbers, numpy's too."""
+    if isinstance(sizes, str | bytes | Set) or not isinstance(sizes, Iterable):
         return False
-    return all(isinstance(size, Integral) for size in sizes)
+    return all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes)
 
 
 def _hint_for(unknown: str, infos: Mapping[str, ValueInfoProto]) -> str:

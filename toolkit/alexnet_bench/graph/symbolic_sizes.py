@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Dim
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.binding import bind_inputs, check_whole
 from alexnet_bench.graph.convert import required_inputs, tensor_from_info
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     Raises:
         ShapeError: a name given is neither an input nor a dimension, nothing takes the batch, or nothing is open.
     """
+    check_whole(given)
     shapes = _named_shapes(graph)
     whole = {name: tuple(sizes) for name, sizes in given.items() if name in shapes}
     fixed = _fixed_by_shapes(shapes, whole) | _fixed_by_name(shapes, given)
@@ -76,8 +78,16 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     plain = {name for name in (*names, *fixed) if name.isidentifier()}
     variables = tuple(dict.fromkeys(name for name in names if name not in fixed and not _follows(name, plain)))
     if not variables:
+        bind_inputs(_inputs_of(graph), batch=batch, given=whole)  # what does not fit is said first
         raise ShapeError("no dimension of the inputs is open", "count it as it is: --static without --symbolic")
     return OpenInputs(shapes, variables, fixed, whole)
+
+
+def _inputs_of(graph: GraphProto) -> GraphProto:
+    copy = type(graph)()
+    copy.input.extend(graph.input)
+    copy.initializer.extend(graph.initializer)
+    return copy
 
 
 def _named_shapes(graph: GraphProto) -> dict[str, NamedShape | None]:
