@@ -305,6 +305,27 @@ def test_small_tensors_are_read_where_all_data_lies_in_another_file(tmp_path: Pa
     assert build_graph(open_model(tmp_path / "m.onnx"), name="m").tensor("y").sizes is None
 
 
+@pytest.mark.parametrize("text", ["+8", " 8", "8 ", "0x8", "-8", "٨", "8_", "", "9" * 20])
+@pytest.mark.parametrize("key", ["offset", "length"])
+def test_a_small_tensor_whose_place_is_not_understood_is_not_taken(tmp_path: Path, key: str, text: str) -> None:
+    """What begins at 0, or is as long as its shape says, would be two numbers of the wrong place."""
+    whole = model()
+    whole.graph.node[1].CopyFrom(helper.make_node("Reshape", ["s", "shape"], ["y"]))
+    shape = TensorProto(name="shape", data_type=TensorProto.INT64, dims=[2], data_location=TensorProto.EXTERNAL)
+    for name, value in {"location": "m.data", "offset": "8", "length": "16", key: text}.items():
+        shape.external_data.add(key=name, value=value)
+    whole.graph.initializer.append(shape)
+    write(tmp_path / "m.data", np.array([16, -1, 128, 0]).tobytes())
+    path = write(tmp_path / "m.onnx", whole.SerializeToString())
+    opened = open_model(path)
+    external.check_present(path, opened.data_files)
+    assert "shape" not in build_graph(opened, name="m").integers
+    shape.external_data[1 if key == "offset" else 2].value = "8" if key == "offset" else "16"
+    whole.graph.initializer[-1].CopyFrom(shape)
+    write(path, whole.SerializeToString())
+    assert build_graph(open_model(path), name="m").integers["shape"] == (-1, 128)
+
+
 def test_external_data_that_is_no_file_is_missing(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for location in ("sub", "n" * 300, "sub/" * 900 + "w"):

@@ -8,8 +8,10 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper, parser
 
+from alexnet_bench.graph.bodies import Values
 from alexnet_bench.graph.counting import count
 from tests.unit.graph.conftest import Read
+from tests.unit.graph.formula_case import Case
 
 HEADER = '<ir_version: 9, opset_import: ["" : 20, "com.microsoft" : 1]> '
 OF_200 = round(2.5 * 200 * np.log2(200))
@@ -74,6 +76,82 @@ def test_a_length_that_is_data_is_not_known(read: Read) -> None:
     assert not count(read(model)).by_name["DFT:y"].counted
 
 
+BOXES = "(float[1,1000,4] b, float[1,80,1000] s) => "
+LIMIT = "n = Shape(b)  k = Gather(n, one)  limit = Div(k, ten)  sel = NonMaxSuppression(b, s, limit)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BOXES} (int64[K,3] sel) {{ {LIMIT} }}",
+        f"{BOXES} (int64[50,3] sel) {{ {LIMIT} }}",
+        f"{BOXES} (int64[K,3] sel, float[1,9] z) {{ {LIMIT}  z = com.example.Other(b) }}",
+        f"{BOXES} (int64[50,3] sel, float[1,9] z) {{ {LIMIT}  z = com.example.Other(b) }}",
+        f"{BOXES} (int64[50,3] sel, float[N] z) {{ {LIMIT}  z = com.example.Other(b) }}",
+    ],
+)
+def test_values_do_not_depend_on_what_is_declared_elsewhere(read: Read, text: str) -> None:
+    """100 of 1000 boxes are kept at most, in each of 80 classes, at 12 FLOP for each pair."""
+    consts = "<int64[1] one = {1}, int64[1] ten = {10}>"
+    model = model_of("g " + text.replace(") {", f") {consts} {{", 1))
+    assert count(read(model)).by_name["NonMaxSuppression:sel"].flop == 12 * 80 * 1000 * 100
+
+
+def test_values_stay_where_a_declaration_fills_the_last_gap(read: Read) -> None:
+    """The graph of a transform, and beside it what nobody can infer: in the main graph, and read inside a body."""
+    body = "s = Shape(x)  k = Slice(s, one, two)  n = Squeeze(k)  {0} = DFT<onesided = 1>(x, n, axis)"
+    branches = ", ".join(
+        f"{name}_branch = {name} () => (float[2,F,2] {name}1) {{ {body.format(f'{name}1')} }}"
+        for name in ("then", "else")
+    )
+    model = model_of(
+        f"""g (float[2,400,1] x, bool c) => (float[2,201,2] y, float[2,201,2] w, float[3,7] z)
+        <int64[1] one = {{1}}, int64[1] two = {{2}}, int64 axis = {{1}}> {{
+            {LENGTH}  y = DFT<onesided = 1>(x, length, axis)  w = If(c) <{branches}>  z = com.example.Other(x)
+        }}"""
+    )
+    table = count(read(model))
+    assert [table.by_name[name].flop for name in ("DFT:y", "If:w")] == [2 * OF_400] * 2
+
+
+def test_values_that_follow_from_a_declared_shape_are_known_too(read: Read) -> None:
+    model = model_of(
+        f"""g (float[2,9] u) => (float[2,201,2] y)
+        <int64[1] one = {{1}}, int64[1] two = {{2}}, int64 axis = {{1}}, float[2,400,1] x> {{
+            x = com.example.Other(u)  {LENGTH}  y = DFT<onesided = 1>(x, length, axis)
+        }}"""
+    )
+    assert count(read(model)).by_name["DFT:y"].flop == 2 * OF_400
+
+
+def test_values_stay_where_no_formula_asks_for_them(read: Read) -> None:
+    model = model_of(
+        f"""g (float[2,400,1] x) => (int64 length, float[3,7] z) <int64[1] one = {{1}}, int64[1] two = {{2}}> {{
+            {LENGTH}  z = com.example.Other(x)
+        }}"""
+    )
+    assert read(model).integers["length"] == (400,)
+
+
+def test_what_two_walks_found_is_joined() -> None:
+    first = Values({"a": (1,), "b": (2,)}, {("y", "body"): Values({"i": (3,)}), ("z", "body"): Values()})
+    second = Values({"b": (2,), "c": (4,)}, {("y", "body"): Values({"j": (5,)})})
+    assert first.joined(second) == Values(
+        {"a": (1,), "b": (2,), "c": (4,)}, {("y", "body"): Values({"i": (3,), "j": (5,)}), ("z", "body"): Values()}
+    )
+
+
+def test_a_formula_gets_only_the_values_that_it_is_registered_with() -> None:
+    """Shape inference follows values for these alone: a formula that forgets to say so does not get to a release."""
+    limited = Case("NonMaxSuppression", [(1, 9, 4), (1, 2, 9), (1,)], (5, 3), constants={2: 4}).operation
+    assert limited.values(2) == (4,)
+    for index in (0, 1):
+        with pytest.raises(RuntimeError, match=f"NonMaxSuppression is not registered as asking for input {index}"):
+            limited.values(index)
+    with pytest.raises(RuntimeError, match="Relu"):
+        Case("Relu", [(2,)], (2,)).operation.values(0)
+
+
 def test_values_of_bodies_stay_apart(read: Read) -> None:
     """Both branches call their length n: that of x in one, half of it, made outside, in the other."""
     branch = (
@@ -121,6 +199,22 @@ def test_a_number_of_keys_that_is_data_is_assumed(read: Read) -> None:
         caches = 2 * 2 * 33 * 64 if without else 0
         assert (row.macs, row.bytes_written) == (8 * 33 * 64 * 2, 4 * (512 + caches))
         assert row.assumed == "the cache is full, and grows by the new keys"
+
+
+@pytest.mark.parametrize(("total", "keys", "assumed"), [("= {20}", 20, ""), ("", 32, "the cache is full")])
+def test_a_cache_of_fixed_size_is_assumed_full_where_its_use_is_data(
+    read: Read, total: str, keys: int, assumed: str
+) -> None:
+    """Past and present are one buffer of 32 keys."""
+    model = model_of(
+        f"""g (float[1,1,512] q, float[1,1,128] k, float[1,1,128] v, float[1,2,32,64] pk, float[1,2,32,64] pv
+        {"" if total else ", int32 total"}) => (float[1,1,512] y, float[1,2,32,64] nk, float[1,2,32,64] nv)
+        <int32[1] last = {{19}}{f", int32 total {total}" if total else ""}> {{
+            y, nk, nv = com.microsoft.GroupQueryAttention<num_heads = 8, kv_num_heads = 2>(q, k, v, pk, pv, last, total)
+        }}"""
+    )
+    (row,) = count(read(model)).rows
+    assert (row.macs, row.assumed) == (8 * keys * 64 * 2, assumed)
 
 
 def test_nodes_with_one_reason_have_the_same_words(read: Read) -> None:

@@ -110,6 +110,23 @@ def test_masks_are_ones_in_every_measurement(dtype: str, shape: Shape) -> None:
     assert all(array.dtype == dtype and (array == 1).all() for array in arrays)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint16"])
+def test_ids_that_index_a_table_are_no_masks_whatever_they_are_called(dtype: str) -> None:
+    shape = (2, 50)
+    inputs: dict[str, tuple[str, Shape | None]] = {"masked_input_ids": (dtype, shape), "mask": (dtype, shape)}
+    arrays = generate(graph_of(inputs, [gather("words", "masked_input_ids")], words=(100, 8)), seed=0)
+    assert len(np.unique(arrays["masked_input_ids"])) > 20
+    assert arrays["masked_input_ids"].max() < 100
+    assert (arrays["mask"] == 1).all()
+
+
+def test_a_mask_of_floats_or_truth_values_stays_one_where_it_chooses_rows() -> None:
+    for dtype in ("float32", "bool"):
+        cast = Node("cast", "Cast", "", ("mask",), ("index",), {"to": 7})
+        graph = graph_of({"mask": (dtype, (2, 5))}, [cast, gather("two", "index")], two=(2, 8))
+        assert (generate(graph, seed=0)["mask"] == 1).all()
+
+
 def test_token_types_are_zeros_and_positions_count_up_within_their_table() -> None:
     assert not one("int64", (2, 5), name="token_type_ids").any()
     assert one("int64", (2, 5), name="position_ids").tolist() == [[0, 1, 2, 3, 4]] * 2

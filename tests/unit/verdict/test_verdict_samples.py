@@ -116,6 +116,21 @@ def test_masks_that_cannot_vary_stay(shape: tuple[int, ...]) -> None:
     assert all(feeds["mask"].all() for feeds in changing(Tensor("mask", "int64", shape)))
 
 
+def test_ids_that_index_a_table_are_no_masks_whatever_they_are_called() -> None:
+    ids = Tensor("masked_input_ids", "int64", (2, 9))
+    gather = Node("gather", "Gather", "", ("rows", "masked_input_ids"), ("y",), {})
+    found = [feeds["masked_input_ids"] for feeds in changing(ids, gather, table=100)]
+    assert all(len(np.unique(array)) > 5 for array in found), "ones and zeros try two rows of the table"
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float32"])
+def test_masks_of_truth_values_or_floats_vary_as_such_where_they_choose_rows(dtype: str) -> None:
+    cast = Node("cast", "Cast", "", ("mask",), ("index",), {"to": 7})
+    gather = Node("gather", "Gather", "", ("rows", "index"), ("y",), {})
+    found = [feeds["mask"] for feeds in changing(Tensor("mask", dtype, (2, 9)), cast, gather, table=2)]
+    assert len({mask.tobytes() for mask in found}) > 5
+
+
 def test_token_types_vary_within_their_table_and_are_zeros_without_one() -> None:
     types = Tensor("token_type_ids", "int64", (2, 9))
     gather = Node("gather", "Gather", "", ("rows", "token_type_ids"), ("y",), {})

@@ -54,6 +54,11 @@ class Values:
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     inside: Mapping[tuple[str, str], Values] = field(default_factory=dict)
 
+    def joined(self, more: Values) -> Values:
+        """These, and what another walk over the same graph found besides."""
+        shared = {key: found.joined(more.inside[key]) for key, found in self.inside.items() if key in more.inside}
+        return Values({**more.integers, **self.integers}, {**self.inside, **more.inside, **shared})
+
 
 def attach(
     graph: Graph,

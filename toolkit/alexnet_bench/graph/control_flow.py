@@ -12,9 +12,11 @@ from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
-from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
+from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work, ask_values
 
 Count = Callable[[Graph], CostTable]
+
+ask_values("", "Loop", (0,))
 
 
 def formula_of(node: Node, count: Count) -> Formula | None:

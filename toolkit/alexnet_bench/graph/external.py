@@ -59,7 +59,8 @@ def external_files(model_path: Path, model: ModelProto) -> tuple[ExternalFile, .
     for tensor, location in external_tensors(model):
         if location not in paths:
             paths[location] = _external_file(model_path, tensor, location)
-        farthest[location] = max(farthest.get(location, (-1, "")), (_place(tensor)[1], tensor.name))
+        _, end = _place(tensor) or (0, 0)
+        farthest[location] = max(farthest.get(location, (-1, "")), (end, tensor.name))
     return tuple([ExternalFile(location, paths[location], *farthest[location]) for location in sorted(paths)])
 
 
@@ -83,21 +84,22 @@ def check_present(model_path: Path, files: Iterable[ExternalFile]) -> None:
 def take_small(model: ModelProto, files: Iterable[ExternalFile]) -> None:
     """Puts the data of small tensors into the model, as far as their files hold it: shapes, axes and scales count.
 
+    A tensor whose place in the file is not understood stays there, unknown as large ones are.
+
     Raises:
         ModelError: a file that is there cannot be read.
     """
-    small: dict[str, list[TensorProto]] = {}
+    small: dict[str, list[tuple[TensorProto, int, int]]] = {}
     for tensor, location in external_tensors(model):
-        start, end = _place(tensor)
+        start, end = _place(tensor) or (0, 0)
         if 0 < end - start <= KEEP_BYTES:
-            small.setdefault(location, []).append(tensor)
+            small.setdefault(location, []).append((tensor, start, end))
     for file in files:
         size = _file_size(file.path)
         if not size or file.location not in small:
             continue
         with blocks(file.path) as content:
-            for tensor in small[file.location]:
-                start, end = _place(tensor)
+            for tensor, start, end in small[file.location]:
                 if end <= size:
                     tensor.raw_data = bytes(content[start:end])
                     tensor.ClearField("external_data")
@@ -127,19 +129,22 @@ def _file_size(path: Path) -> int | None:
         return None
 
 
-def _place(tensor: TensorProto) -> tuple[int, int]:
-    """Where a tensor's data begins and ends in its file; without a length it is as long as its shape and type say."""
+def _place(tensor: TensorProto) -> tuple[int, int] | None:
+    """Where a tensor's data begins and ends in its file, None where the file of the model does not say it in digits.
+
+    Without a length, or with one of 0, it is as long as its shape and type say.
+    """
     fields = _fields(tensor)
-    length = _number(fields.get("length")) or tensor_from_initialiser(tensor).size_bytes or 0
-    start = _number(fields.get("offset"))
-    return start, start + length
+    start, length = _number(fields.get("offset", "0")), _number(fields.get("length", "0"))
+    if start is None or length is None:
+        return None
+    return start, start + (length or tensor_from_initialiser(tensor).size_bytes or 0)
 
 
 def _fields(tensor: TensorProto) -> dict[str, str]:
-    """Where and how long the data is. Protobuf hands over text that is not UTF-8 as bytes, which name no file."""
-    pairs = {item.key: item.value for item in tensor.external_data}
-    return {key: value for key, value in pairs.items() if isinstance(value, str)}
+    """Where and how long the data is. Protobuf hands over text that is not UTF-8 as bytes, which say nothing: ""."""
+    return {item.key: item.value if isinstance(item.value, str) else "" for item in tensor.external_data}
 
 
-def _number(text: str | None) -> int:
-    return int(text) if text and len(text) <= _MAX_DIGITS and text.isdecimal() else 0
+def _number(text: str) -> int | None:
+    return int(text) if len(text) <= _MAX_DIGITS and text.isascii() and text.isdecimal() else None

@@ -14,6 +14,7 @@ from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.bodies import Values
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.einsums import broadcasting, hide
+from alexnet_bench.graph.formulas.registry import values_asked
 from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
@@ -26,11 +27,6 @@ _HIDDEN = "hidden from shape inference"
 _LONG_NAME = "ai.onnx"
 _MOST_EINSUMS = 20
 """Rounds of inference: each mends all Einsum nodes whose operands are right."""
-_WORK_BY_VALUE = frozenset({
-    "DecoderMaskedMultiHeadAttention", "DynamicSparseAttention", "GroupQueryAttention", "PagedAttention",
-    "SparseAttention",
-})  # fmt: skip
-"""Operators of ONNX Runtime whose work follows from the value of an input, and the shape of whose outputs does not."""
 _WITH_BODIES = frozenset({("", "If"), ("", "Loop"), ("", "Scan"), ("", "SequenceMap")})
 
 
@@ -100,16 +96,17 @@ def infer(
         known = {name: tensor for name, tensor in followed.items() if not _unknown(name, followed)}
         tensors = tensors_of(inferred.graph) | known
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
-        tensors, values = _completed(inferred, tensors, made, sizes)
+        tensors, more = _completed(inferred, tensors, made, sizes)
+        values = values.joined(more)
     return Inferred(tensors, followed, values, tuple(inferred.graph.node))
 
 
 def _completed(
     model: ModelProto, tensors: dict[str, Tensor], made: Iterable[str], sizes: Mapping[str, int]
 ) -> tuple[dict[str, Tensor], Values]:
-    """The tensors and values after a walk over the nodes, where there is anything that it could find."""
+    """The tensors and values after a walk over the nodes, where it could fill a gap, or a formula asks for values."""
     has_gaps = any(_unknown(name, tensors) for name in made)
-    if has_gaps or any(node.op_type in _WORK_BY_VALUE or subgraphs(node) for node in model.graph.node):
+    if has_gaps or any(values_asked(node.domain, node.op_type) or subgraphs(node) for node in model.graph.node):
         return folding.complete(model, tensors, sizes)
     return tensors, Values()
 

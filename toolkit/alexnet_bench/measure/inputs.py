@@ -28,8 +28,9 @@ def generate(
     """One array for each input of the graph.
 
     Floats of the shape of images are uniform in `pixel_range`, bytes of that shape in 0 to 255; other floats are
-    standard normal; integers are ids within the vocabulary of the table that they index; masks are ones, token types
-    zeros, positions count up. A bfloat16 input, a type that numpy lacks, is a float32 array of such values.
+    standard normal; integers are ids within the vocabulary of the table that they index; masks that index none are
+    ones, token types zeros, positions count up. A bfloat16 input, a type that numpy lacks, is a float32 array of such
+    values.
 
     Raises:
         BackendRefusal: an input is of a type that cannot be made up (strings, sequences).
@@ -118,7 +119,7 @@ def _integers(
     largest = int(np.iinfo(tensor.dtype).max)
     if is_image(tensor):
         return generator.integers(0, largest + 1, shape, dtype=np.int64)
-    if is_mask(tensor):
+    if is_mask(tensor, vocabulary):
         return np.ones(shape, np.int64)
     if is_token_type(tensor):
         return np.zeros(shape, np.int64)
@@ -129,9 +130,15 @@ def _integers(
     return generator.integers(0, rows, shape, dtype=np.int64)
 
 
-def is_mask(tensor: Tensor) -> bool:
-    """Whether an input says by its name that it masks others."""
-    return "mask" in tensor.name.lower()
+def is_mask(tensor: Tensor, rows: int | None = None) -> bool:
+    """Whether an input says by its name that it masks others.
+
+    Args:
+        tensor: the input.
+        rows: of the table that it indexes, if it does: such integers are ids, whatever they are called.
+    """
+    is_id = rows is not None and tensor.dtype.startswith(("int", "uint"))
+    return "mask" in tensor.name.lower() and not is_id
 
 
 def is_token_type(tensor: Tensor) -> bool:

@@ -21,7 +21,7 @@ def varied(graph: Graph, feeds: Mapping[str, Array], rows: Mapping[str, int], se
     Args:
         graph: that takes them.
         feeds: by name, as `measure.inputs.generate` makes them.
-        rows: of the table that an input indexes, where that is known; token types stay zeros where it is not.
+        rows: of the table that an input indexes, where it does: token types of no table stay zeros, ids are no masks.
         seed: of the values.
     """
     generator = np.random.default_rng((seed, 2))
@@ -29,7 +29,7 @@ def varied(graph: Graph, feeds: Mapping[str, Array], rows: Mapping[str, int], se
     for name, array in feeds.items():
         if not array.size or not array.ndim:
             continue
-        if is_mask(graph.tensor(name)):
+        if is_mask(graph.tensor(name), rows.get(name)):
             changed[name] = _mask(array, generator)
         elif is_token_type(graph.tensor(name)) and array.dtype.kind in "iu" and name in rows:
             largest = min(rows[name], int(np.iinfo(array.dtype).max))

@@ -105,15 +105,15 @@ def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:
     return keys, heads_of(op, 2, heads)[3] if op.has_input(2) else width
 
 
-@formula("GroupQueryAttention", domain=MICROSOFT)
+@formula("GroupQueryAttention", domain=MICROSOFT, values=(6,))
 def group_query_attention(op: Operation) -> Work:
     """ONNX Runtime's GroupQueryAttention: heads share keys; each query head still does its own products.
 
     query is [batch, queries, heads·width], packed with K and V when input 1 is left out. total_sequence_length (input
     6) says how many keys there are; where its value is data, they are those of present_key [batch, kv heads, keys,
-    width], which for a cache of fixed size means all that it can hold; where its size is not known either, the cache is
-    assumed to be full and to grow by the new keys. Bytes are those of whole caches of keys and
-    values; of the rotations (inputs 7 and 8), [positions, half of what turns], a row for each token is read.
+    width], as if that cache was full; where its size is not known either, the past one is assumed to be full and to
+    grow by the new keys. Bytes are those of whole caches of keys and values; of the rotations (inputs 7 and 8),
+    [positions, half of what turns], a row for each token is read.
     """
     heads, kv_heads = op.integer("num_heads", 0), op.integer("kv_num_heads", 0)
     if heads < 1 or kv_heads < 1:
@@ -137,7 +137,8 @@ def group_query_attention(op: Operation) -> Work:
     rotates = bool(op.integer("do_rotary", 0))
     rotated = ROTATE * batch * queries * rotary_width * (heads + kv_heads) if rotates else 0
     read = bytes_with_rows(op, tables=(7, 8), rows=batch * queries if rotates else 0) if op.has_input(7) else None
-    counted = Work(work.macs, work.flop + rotated, work.transcendentals, bytes_read=read)
+    assumed = "the cache is full" if op.has_input(3) and len(op.values(6)) != 1 else ""
+    counted = Work(work.macs, work.flop + rotated, work.transcendentals, bytes_read=read, assumed=assumed)
     if total is not None:
         return counted
     grown = sum(

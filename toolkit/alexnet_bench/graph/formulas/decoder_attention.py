@@ -8,7 +8,7 @@ from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownS
 _QUANTISE = 3
 
 
-@formula("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
+@formula("DecoderMaskedMultiHeadAttention", domain=MICROSOFT, values=(7,))
 def decoder_masked_multi_head_attention(op: Operation) -> Work:
     """One query per sequence against the cached keys and its own (ContribOperators.md).
 

@@ -51,7 +51,7 @@ def packed_multi_head_attention(op: Operation) -> Work:
     return Work(work.macs, work.flop + biased, work.transcendentals)
 
 
-@formula("PagedAttention", domain=MICROSOFT)
+@formula("PagedAttention", domain=MICROSOFT, values=(16,))
 def paged_attention(op: Operation) -> Work:
     """Query [tokens, heads·width]; the cache (input 3) is in pages [pages, page size, kv heads, width].
 
@@ -70,7 +70,7 @@ def sparse_paged_attention(op: Operation) -> Work:
     return _grouped(op, keys=_selected(op, op.input_shape(9)[1], whole), rotary=14, norms=17)
 
 
-@formula("DynamicSparseAttention", domain=MICROSOFT)
+@formula("DynamicSparseAttention", domain=MICROSOFT, values=(10,))
 def dynamic_sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention over the selected keys, [tokens, most] (input 7), and those of a local window if asked."""
     total = op.values(10)
@@ -85,7 +85,7 @@ def _selected(op: Operation, most: int, whole: int) -> int:
     return most + (min(window, whole) if window >= 0 else whole)
 
 
-@formula("SparseAttention", domain=MICROSOFT)
+@formula("SparseAttention", domain=MICROSOFT, values=(7,))
 def sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention, but only in blocks of `sparse_block_size` that the mask has (ContribOperators.md).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import prod
 from typing import TypeVar
 
@@ -113,7 +113,13 @@ class Operation(msgspec.Struct, frozen=True):
         return _elements(self.output(index))
 
     def values(self, index: int) -> tuple[int, ...]:
-        """The values of an input of few integers, () when they are data, and so not known."""
+        """The values of an input of few integers, () when they are data, and so not known.
+
+        Raises:
+            RuntimeError: the operator's formula is not registered with that input, so that nobody followed its values.
+        """
+        if index not in values_asked(self.node.domain, self.node.op_type):
+            raise RuntimeError(f"the formula of {self.node.op_type} is not registered as asking for input {index}")
         return self.graph.integers.get(self.node.inputs[index], ()) if self.has_input(index) else ()
 
     def outputs_bytes(self) -> int:
@@ -132,19 +138,38 @@ MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's own operators (its docs/ContribOperators.md)."""
 
 _FORMULAS: dict[tuple[str, str], Formula] = {}
+_VALUES_ASKED: dict[tuple[str, str], Collection[int]] = {}
 
 
-def formula(*op_types: str, domain: str = "") -> Callable[[Formula], Formula]:
-    """Registers a formula for operators; a second one for the same operator is refused."""
+def formula(*op_types: str, domain: str = "", values: Collection[int] = ()) -> Callable[[Formula], Formula]:
+    """Registers a formula for operators; a second one for the same operator is refused.
+
+    Args:
+        op_types: of the operators.
+        domain: of the operators.
+        values: indices of the inputs whose values the formula may ask for; it gets those of no others.
+    """
 
     def register(function: Formula) -> Formula:
         for op_type in op_types:
             if (domain, op_type) in _FORMULAS:
                 raise ValueError(f"{op_type} has a formula already")
             _FORMULAS[domain, op_type] = function
+            ask_values(domain, op_type, values)
         return function
 
     return register
+
+
+def ask_values(domain: str, op_type: str, inputs: Collection[int]) -> None:
+    """Registers the inputs, by index, whose values the work of an operator follows from."""
+    if inputs:
+        _VALUES_ASKED[domain, op_type] = inputs
+
+
+def values_asked(domain: str, op_type: str) -> Collection[int]:
+    """Indices of the inputs whose values the work of an operator follows from, and shape inference has to follow."""
+    return _VALUES_ASKED.get((domain, op_type), ())
 
 
 def find_formula(domain: str, op_type: str) -> Formula | None:

@@ -35,7 +35,7 @@ def unique(op: Operation) -> Work:
     )
 
 
-@formula("NonMaxSuppression")
+@formula("NonMaxSuppression", values=(2,))
 def non_max_suppression(op: Operation) -> Work:
     """An upper bound: every box against every box that can be kept, for each class (Neubeck and Van Gool 2006).
 

@@ -16,7 +16,7 @@ def transform(length: int, *, real: bool) -> int:
     return round((2.5 if real else 5) * length * log2(length)) if length > 1 else 0
 
 
-@formula("DFT")
+@formula("DFT", values=(1, 2))
 def dft(op: Operation) -> Work:
     """A transform along one axis for each index of the others (ONNX, operator DFT).
 
@@ -43,7 +43,7 @@ def _setting(op: Operation, index: int, default: int) -> int:
     return known[0] if known else default
 
 
-@formula("STFT")
+@formula("STFT", values=(3,))
 def stft(op: Operation) -> Work:
     """A product with the window (input 2) and a transform for each frame (ONNX, operator STFT).
 

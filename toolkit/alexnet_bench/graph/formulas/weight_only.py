@@ -40,7 +40,7 @@ def matmul_bnb4(op: Operation) -> Work:
     return packed_product(op, inner, columns, per_weight=1)
 
 
-@formula("MatMulFpQ4", domain=MICROSOFT)
+@formula("MatMulFpQ4", domain=MICROSOFT, values=(2,))
 def matmul_fpq4(op: Operation) -> Work:
     """As MatMulNBits; B is a blob, and K and N are the values of B_shape (input 2)."""
     shape = op.values(2)
