@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.counting import count
@@ -30,6 +32,8 @@ STATISTICS: dict[str, Any] = {
     "mean": np.linspace(-0.2, 0.4, 16, dtype=np.float32),
     "variance": np.linspace(0.6, 1.4, 16, dtype=np.float32),
 }
+TOKENS = {"x": (2, 16, 64)}
+LINEAR: dict[str, Any] = {"w1": (64, 32), "b1": (32,), "w2": (32, 48), "b2": (48,), "w3": (48, 48), "b3": (48,)}
 PRODUCT: dict[str, Any] = {"u": (16, 16), "v0": (16,), "square": np.array([1, 16, 8, 8])}
 ZERO, HALF, ONE, TWO, SIX, ROOT = (np.array(value, np.float32) for value in (0, 0.5, 1, 2, 6, 1.4142135381698608))
 
@@ -62,6 +66,12 @@ def image_of_product(output: str) -> list[NodeProto]:
     """A product with a bias whose columns become channels, as in the feed-forward blocks of SegFormer."""
     product = [node("MatMul", "x u", "p0"), node("Add", "p0 v0", "p1")]
     return [*product, transpose("p1", "p2", 0, 2, 1), node("Reshape", "p2 square", output)]
+
+
+def linear(tensor: str, layer: int, output: str, /, name: str | None = None) -> list[NodeProto]:
+    """A product with a bias, as a linear layer is exported where its input has more than two axes."""
+    product = node("MatMul", f"{tensor} w{layer}", f"{output}_product", name)
+    return [product, node("Add", f"{output}_product b{layer}", output)]
 
 
 def pool(op: str, tensor: str, output: str) -> NodeProto:
@@ -254,6 +264,12 @@ SMALL: dict[str, Case] = {
         ["y"],
         CONV | PRODUCT,
     ),
+    "a product seen as an image of channels that fill no block, depthwise conv": (
+        [*image_of_product("i"), node("Conv", "i w b", "y", pads=[1, 1, 1, 1], group=12)],
+        {"x": (1, 64, 12)},
+        ["y"],
+        {"u": (12, 12), "v0": (12,), "square": np.array([1, 12, 8, 8]), "w": (12, 1, 3, 3), "b": (12,)},
+    ),
     "a product seen as an image, conv, batch norm, relu": (
         [*image_of_product("i"), conv("i w", "c"), batch_norm("c", "n"), node("Relu", "n", "y")],
         {"x": (1, 64, 16)},
@@ -289,6 +305,61 @@ SMALL: dict[str, Case] = {
         {"x": (1, 64, 16)},
         ["y"],
         CONV | PRODUCT | {"pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])},
+    ),
+    "linear layers in a row": (
+        [*linear("x", 1, "a"), *linear("a", 2, "c"), *linear("c", 3, "y")],
+        TOKENS,
+        ["y"],
+        LINEAR,
+    ),
+    "linear layers with a view between": (
+        [*linear("x", 1, "a"), node("Reshape", "a rows", "r"), *linear("r", 2, "c"), *linear("c", 3, "y")],
+        TOKENS,
+        ["y"],
+        LINEAR | {"rows": np.array([4, 8, 32])},
+    ),
+    "linear layers with what vanishes": (
+        [
+            *(node("MatMul", "x w1", "p"), node("Dropout", "p", "d"), node("Add", "b1 d", "a")),
+            *(node("Identity", "a", "i"), *linear("i", 2, "y")),
+        ],
+        TOKENS,
+        ["y"],
+        LINEAR,
+    ),
+    "linear layers whose product's size is read": (
+        [
+            *(*linear("x", 1, "a"), *linear("a", 2, "c"), node("Shape", "a_product", "s")),
+            *(node("Cast", "s", "f", to=TensorProto.FLOAT), node("ReduceProd", "f", "n", keepdims=0)),
+            node("Div", "c n", "y"),
+        ],
+        TOKENS,
+        ["y"],
+        LINEAR,
+    ),
+    "linear layers with one small bias": (
+        [*linear("x", 1, "a"), *linear("a", 2, "y")],
+        TOKENS,
+        ["y"],
+        {"w1": (64, 4), "b1": np.ones(4, np.float32), "w2": (4, 4), "b2": np.ones(4, np.float32)},
+    ),
+    "linear layers that are equal": (
+        [
+            *linear("x", 1, "a"),
+            *linear("x", 1, "c"),
+            *linear("a", 2, "d"),
+            *linear("c", 2, "e"),
+            node("Sub", "d e", "y"),
+        ],
+        TOKENS,
+        ["y"],
+        LINEAR,
+    ),
+    "a linear layer with a bias that is computed": (
+        [node("Tanh", "v", "b1"), *linear("x", 1, "a"), *linear("a", 2, "y")],
+        TOKENS | {"v": (32,)},
+        ["y"],
+        {name: LINEAR[name] for name in ("w1", "w2", "b2")},
     ),
     "conv, silu, pad, conv": (
         [
@@ -609,6 +680,64 @@ def test_the_body_of_a_loop_belongs_to_the_loop(build: Build, profile_model: Pro
     run = profile_model(build.model(nodes, IMAGE, ["y"], weights))
     run.check()
     assert run.owners["n_z"] == ("Loop",)
+
+
+def test_linear_layers_in_a_row_own_their_arithmetic_each(build: Build, profile_model: Profile) -> None:
+    run = profile_model(build.model(*SMALL["linear layers in a row"]))
+    assert run.nodes_of("Gemm") == [{f"n_{name}_product", f"n_{name}"} for name in "acy"]
+    assert [layer.macs for layer in run.layers if layer.onnx_nodes] == [32 * 64 * 32, 32 * 32 * 48, 32 * 48 * 48]
+
+
+def test_linear_layers_in_half_precision_own_their_arithmetic_each(build: Build, profile_model: Profile) -> None:
+    run = profile_model(build.model(*SMALL["linear layers in a row"], dtype=TensorProto.FLOAT16))
+    run.check()
+    assert run.nodes_of("Gemm") == [{f"n_{name}_product", f"n_{name}"} for name in "acy"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("f/MatMulAddFusion", "f"),
+        ("f", "f/MatMulAddFusion"),
+        ("f", "f_token_0"),
+        ("f_token_1/MatMulAddFusion_token_0", "f_token_1"),
+    ],
+)
+def test_linear_layers_that_are_named_like_those_of_the_runtime(
+    first: str, second: str, build: Build, profile_model: Profile
+) -> None:
+    nodes = [
+        *(node("Identity", "x", "i", "f/MatMulAddFusion_token_1"), *linear("i", 1, "a", first)),
+        *(*linear("a", 2, "c", second), *linear("c", 3, "y", "gemm_output_reshape")),
+    ]
+    run = profile_model(build.model(nodes, TOKENS, ["y"], LINEAR))
+    run.check()
+    assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize("weights", ["w3 b3", "w1 b1"])
+def test_a_linear_layer_of_a_branch_under_the_name_of_one_that_was_merged(
+    weights: str, build: Build, profile_model: Profile
+) -> None:
+    """The name that ONNX Runtime gives it is free again: it was that of the first of two equal layers."""
+    weight, bias = weights.split()
+    inside = [node("Sigmoid", "x", "g")] if weight == "w1" else []
+    inside += [node("MatMul", f"{'g' if inside else 'x'} {weight}", "h"), node("Add", f"h {bias}", "k")]
+    result = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    then = helper.make_graph([*inside, *linear("k", 2, "out")], "then", [], [result])
+    other = helper.make_graph([node("Relu", "x", "out")], "else", [], [result])
+    nodes = [
+        *(*linear("x", 1, "a", "_if_then_branch_MatMul"), *linear("x", 1, "c"), node("Sub", "a c", "d")),
+        *(*linear("d", 2, "e"), node("If", "true", "z", then_branch=then, else_branch=other), node("Sub", "e z", "y")),
+    ]
+    constants = LINEAR | {"w3": (64, 32), "b3": (32,), "true": np.array(True)}
+    run = profile_model(build.model(nodes, TOKENS, ["y"], constants))
+    optimised = onnx.load(run.folder / OPTIMISED_MODEL, load_external_data=False).graph.node
+    assert any(item.name == "_if_then_branch_MatMul/MatMulAddFusion" and weight in item.input for item in optimised)
+    run.check()
+    assert run.wrong_claims() == []
+    owner = next(owned for owned in run.attribution.owned if "_if_then_branch_MatMul" in owned.nodes)
+    assert {*owner.nodes} == {"_if_then_branch_MatMul", "n_a", "n_c_product", "n_c"}
 
 
 def test_random_numbers_are_not_taken_for_constants(build: Build, profile_model: Profile) -> None:

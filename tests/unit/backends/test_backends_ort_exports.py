@@ -115,6 +115,19 @@ def test_linear_layers_around_a_convolution(dynamo: bool, tmp_path: Path, profil
     assert sum(layer.macs or 0 for layer in run.layers) == 64 * 64 * (2 * 16 + 9)
 
 
+@EXPORTERS
+def test_linear_layers_with_a_dropout_between(dynamo: bool, tmp_path: Path, profile_model: Profile) -> None:
+    """ONNX Runtime keeps no tensor between them: their names are left."""
+    torch.manual_seed(0)
+    tokens = torch.linspace(-1, 1, 2 * 16 * 64).reshape(2, 16, 64).sin()
+    run = profile_model(torch_models.exported(torch_models.LowRank(), tokens, tmp_path / "rank.onnx", dynamo=dynamo))
+    run.check()
+    assert run.wrong_claims(1e-3) == []
+    steps = 2 * 16
+    macs = [layer.macs for layer in run.layers if layer.macs]
+    assert macs == [steps * 64 * 8, steps * 8 * 64, steps * 64 * 64]
+
+
 @pytest.mark.parametrize("form", ["QDQ", "symmetric QDQ", "QOperator"])
 @pytest.mark.parametrize("name", ["alexnet-2012", "resnet50", "inception_v1"])
 def test_quantised_networks(

@@ -70,6 +70,21 @@ class MixFeedForward(nn.Module):
         return x + self.down(functional.gelu(y.flatten(2).transpose(1, 2)))  # type: ignore[no-any-return]
 
 
+class LowRank(nn.Module):
+    """Two linear layers with few features between them and nothing that runs, as factorised weights and adapters have.
+
+    Behind them are a LayerNorm and another linear layer.
+    """
+
+    def __init__(self, width: int = 64, rank: int = 8) -> None:
+        super().__init__()
+        self.down, self.dropout, self.up = nn.Linear(width, rank), nn.Dropout(0.1), nn.Linear(rank, width)
+        self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.norm(x + self.up(self.dropout(self.down(x)))))  # type: ignore[no-any-return]
+
+
 class InvertedResidual(nn.Module):
     """Depthwise convolution with squeeze and excitation, as EfficientNet and MobileNetV3 have it."""
 

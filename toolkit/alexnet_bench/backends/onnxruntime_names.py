@@ -9,6 +9,11 @@ from alexnet_bench.core.graph import Graph, Node
 _SKIPPED = frozenset({"Identity", "Dropout", "Cast"})
 """Operators that ONNX Runtime removes where they change nothing, so that a fusion may reach across them."""
 
+_VIEWS = _SKIPPED | frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"})
+"""Operators that change no value of their first input."""
+_SIZES = frozenset({"Shape", "Size"})
+"""Operators that read no value, so that a fusion may take what they read away."""
+
 _CAST_PREFIX = "InsertedPrecisionFreeCast_"
 """What ONNX Runtime puts in front of the name of a tensor in another precision (insert_cast_transformer.cc)."""
 
@@ -49,6 +54,22 @@ class UserNames:
                 if found is not None:
                     return found
         return None
+
+    def only_reader(self, tensor: str) -> Node | None:
+        """The one node that needs a tensor's values, behind operators that vanish; None where there are several."""
+        while True:
+            readers = [node for node in self.readers(tensor) if node.op_type not in _SIZES]
+            if len(readers) != 1 or readers[0].op_type not in _SKIPPED:
+                return readers[0] if len(readers) == 1 else None
+            tensor = readers[0].writes[0]
+
+    def is_view(self, tensor: str, of: str) -> bool:
+        """Whether `tensor` holds the values of `of`, in another shape or order perhaps."""
+        producer = self.producer.get(tensor)
+        while tensor != of and producer is not None and producer.op_type in _VIEWS and producer.reads:
+            tensor = producer.reads[0]
+            producer = self.producer.get(tensor)
+        return tensor == of
 
     def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
         """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""

@@ -25,6 +25,7 @@ _CONVERSIONS = COPIES | frozenset(
 """Operators that change a tensor's type, shape, layout or place and not its values."""
 
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
+_GEMM_NAME = re.compile(r"(?P<product>.+)/MatMulAddFusion(_token_\d+)?", re.DOTALL)
 _CONVOLUTIONS = frozenset({"Conv", "FusedConv", "NhwcFusedConv"})
 """Operators that compute the user's Conv, and what was fused behind it."""
 
@@ -48,6 +49,16 @@ def in_nchwc_name(node: NodeProto, names: UserNames) -> str | None:
     made = names.tensor(found["tensor"]) or found["tensor"]
     candidates = (made, made.removesuffix("_bn").removesuffix("_mul"))
     return next((name for name in candidates if name in names.tensors), None)
+
+
+def product_in_name(node: NodeProto, names: UserNames) -> tuple[Node, Node] | None:
+    """The user's MatMul in the name of a Gemm, and the Add of what it makes; None where there are no such two."""
+    found = _GEMM_NAME.fullmatch(node.name) if node.op_type == "Gemm" else None
+    product = names.nodes.get(found["product"]) if found is not None else None
+    if product is None or (product.domain, product.op_type) != ("", "MatMul") or not product.writes:
+        return None
+    total = names.only_reader(product.writes[0])
+    return (product, total) if total is not None and (total.domain, total.op_type) == ("", "Add") else None
 
 
 def told_by_names(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str]:

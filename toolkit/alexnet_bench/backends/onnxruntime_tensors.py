@@ -2,9 +2,10 @@
 
 Only what ONNX Runtime itself reports counts: fusions keep the name of the last tensor; the NCHWc transformer names a
 node after the tensor it made before ("r5_nchwc"), and says by an attribute and a fourth input what it fused afterwards
-(onnxruntime/core/optimizer/nchwc_transformer.cc); a cast that it adds is named after the tensor that it casts
-(insert_cast_transformer.cc); layouts, views and casts that it adds leave a tensor's meaning as it was. Every node of
-the user has a unique name while layers are timed, so a node of another name is one that ONNX Runtime made.
+(onnxruntime/core/optimizer/nchwc_transformer.cc); a product that takes in a sum is still named after the product
+(matmul_add_fusion.cc); a cast that it adds is named after the tensor that it casts (insert_cast_transformer.cc);
+layouts, views and casts that it adds leave a tensor's meaning as it was. Every node of the user has a unique name while
+layers are timed, so a node of another name is one that ONNX Runtime made.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from alexnet_bench.backends.onnxruntime_names import UserNames
 from alexnet_bench.backends.onnxruntime_readers import (
     in_nchwc_name,
     may_convert,
+    product_in_name,
     told_by_names,
     told_by_what_is_made,
 )
@@ -45,12 +47,13 @@ class Meanings:
     def __init__(self, optimised: ModelProto, names: UserNames) -> None:
         nodes = optimised.graph.node
         self.constants = _constants(optimised, names)
+        self._weights = {item.name for item in optimised.graph.initializer}
         self._names = names
         self._found = told_by_names(nodes, names)
         self._merged: dict[str, list[str]] = {}
         self._follow(nodes)
         self._found = told_by_what_is_made(nodes, names, self._found)
-        self._follow(nodes)
+        self._follow(nodes, with_products=True)
         self._find_renamed(nodes)
         self._find_merged(nodes)
 
@@ -68,10 +71,16 @@ class Meanings:
             return False
         return self.of(node.input[0]) == self.of(node.output[0]) or node.input[0] in self.constants
 
-    def _follow(self, nodes: Iterable[NodeProto]) -> None:
-        """Finds what nodes make under names of ONNX Runtime's own, from front to back."""
+    def _follow(self, nodes: Iterable[NodeProto], *, with_products: bool = False) -> None:
+        """Finds what nodes make under names of ONNX Runtime's own, from front to back.
+
+        What a product is read as, in another shape, tells more than its name, which so goes last.
+        """
         for node in nodes:
-            for name, tensor in zip(node.output, self._made(node), strict=True):
+            made = self._made(node)
+            if with_products and made and made[0] is None:
+                made[0] = self._by_name_of_product(node)
+            for name, tensor in zip(node.output, made, strict=True):
                 if name and tensor is not None:
                     self._found.setdefault(name, tensor)
 
@@ -120,6 +129,31 @@ class Meanings:
         """
         found = _PROPAGATED_NAME.fullmatch(node.name) if node.op_type in _QUANTISATIONS else None
         return found["tensor"] if found is not None and found["tensor"] in self._names.tensors else None
+
+    def _by_name_of_product(self, node: NodeProto) -> str | None:
+        """A Gemm of a product and a sum makes the sum (matmul_add_fusion.cc).
+
+        Only where it reads what those two read: a name may be free again, and be given to a node of a branch.
+        """
+        product, total = product_in_name(node, self._names) or (None, None)
+        if product is None or total is None:
+            return None
+        added = [name for name in total.inputs if not self._names.is_view(name, product.writes[0])]
+        before = [*product.inputs, *added]
+        same = len(before) == len(node.input) and all(map(self._may_be, before, node.input))
+        return total.writes[0] if same else None
+
+    def _may_be(self, before: str, now: str) -> bool:
+        """Whether a tensor of the optimised model is the user's, or what that is a view of.
+
+        A constant under another name may be one of equal value, if the first is gone.
+        """
+        constants = self._names.constants
+        if before in constants or now in self.constants:
+            other = now in constants and now != before and before in self._weights
+            return before in constants and now in self.constants and not other
+        tensor = self.of(now)
+        return tensor is not None and self._names.is_view(before, tensor)
 
     def _by_nchwc_name(self, node: NodeProto) -> str | None:
         """The tensor in a node's name, and behind it what the node says it fused: a sum, then an activation."""
