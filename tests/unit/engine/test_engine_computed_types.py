@@ -109,6 +109,8 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     with pytest.raises(PrecisionError, match=r"conv \(float32: Conv takes no bfloat16 in opset 9\)") as caught:
         _check("bf16", _layer("conv", "float32"), unable=reasons)
     assert "--opset 22" in caught.value.hint
+    with pytest.raises(PrecisionError, match=r"conv \(bfloat16\)$"):
+        _check("fp16", _layer("conv", "bfloat16"), unable={"conv": "it is of float64, not of float32"})
     with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
         _check("bf16", _layer("if", "float32"), unable=reasons)
     assert "--keep-fp32 NAME" in caught.value.hint

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from alexnet_bench.core.graph import Attribute
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.formulas import Work
+from alexnet_bench.graph.formulas import Work, find_formula
+from tests.unit.graph.contrib_cases import ATTENTION
 from tests.unit.graph.formula_case import MICROSOFT, Case, Shape, Shapes, work
 
 sizes = st.integers(1, 9)
@@ -276,3 +277,26 @@ def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
     row = count(case.operation.graph).rows[0]
     assert row.why_unknown
     assert (row.macs, row.flop, row.transcendentals) == (None, None, None)
+
+
+_OF_A_CACHE = (
+    "DecoderMaskedMultiHeadAttention", "DynamicSparseAttention", "PagedAttention", "SparseAttention",
+    "SparsePagedAttention",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in ATTENTION if case.op in _OF_A_CACHE],
+    ids=str,
+)
+def test_a_cache_whose_use_is_data_is_said_to_be_assumed_full(case: Case) -> None:
+    """Where its use is known, or only selected keys are read, nothing is assumed."""
+    is_read = {
+        "DecoderMaskedMultiHeadAttention": bool(case.attributes.get("past_present_share_buffer")),
+        "DynamicSparseAttention": case.attributes.get("attention_mode") == "local_plus_selected",
+        "SparsePagedAttention": case.attributes.get("attention_mode") == "local_plus_selected",
+    }.get(case.op, True)
+    function = find_formula(case.domain, case.op)
+    assert function is not None
+    assert function(case.operation).assumed == ("the cache is full" if is_read and not case.constants else "")

@@ -50,8 +50,9 @@ class Asked:
         return dtype == "float32" and not is_narrow and not nodes.isdisjoint(self.kept_fp32)
 
     def reason(self, layer: EngineLayerInfo) -> str:
-        """Why no pass could change its type, "" where that is not known."""
-        return next((self.unable[name] for name in _nodes(layer) if name in self.unable), "")
+        """Why no pass could change its type, "" where that is not known, or does not explain the type that it has."""
+        found = next((self.unable[name] for name in _nodes(layer) if name in self.unable), "")
+        return found if layer.compute_dtype in ("float32", "tf32", _WIDE) or layer.compute_dtype in found else ""
 
 
 def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:

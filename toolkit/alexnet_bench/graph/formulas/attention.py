@@ -16,6 +16,8 @@ from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownS
 _SCALE, _SOFTMAX = 1, 4
 """FLOP per score: the scale, and the softmax as the operator of that name counts it (1 transcendental apart)."""
 ROTATE = 3
+FULL = "the cache is full"
+"""What is assumed where how much of it is used is data."""
 
 
 def attend(*, rows: int, keys: int, key_width: int, value_width: int, masks: int = 0, capped: bool = False) -> Work:
@@ -137,7 +139,7 @@ def group_query_attention(op: Operation) -> Work:
     rotates = bool(op.integer("do_rotary", 0))
     rotated = ROTATE * batch * queries * rotary_width * (heads + kv_heads) if rotates else 0
     read = bytes_with_rows(op, tables=(7, 8), rows=batch * queries if rotates else 0) if op.has_input(7) else None
-    assumed = "the cache is full" if op.has_input(3) and len(op.values(6)) != 1 else ""
+    assumed = FULL if op.has_input(3) and len(op.values(6)) != 1 else ""
     counted = Work(work.macs, work.flop + rotated, work.transcendentals, bytes_read=read, assumed=assumed)
     if total is not None:
         return counted
@@ -145,7 +147,7 @@ def group_query_attention(op: Operation) -> Work:
         tensor_bytes(_grown(op.input(index), keys)) for index in (3, 4) if any(op.node.outputs[index - 2 : index - 1])
     )
     rest = sum(tensor_bytes(op.output(index)) for index in (0, 3) if any(op.node.outputs[index : index + 1]))
-    return replace(counted, bytes_written=rest + grown, assumed="the cache is full, and grows by the new keys")
+    return replace(counted, bytes_written=rest + grown, assumed=f"{FULL}, and grows by the new keys")
 
 
 def _total_keys(op: Operation, queries: int) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.attention import ROTATE, attend
+from alexnet_bench.graph.formulas.attention import FULL, ROTATE, attend
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 _QUANTISE = 3
@@ -28,7 +28,9 @@ def decoder_masked_multi_head_attention(op: Operation) -> Work:
     rows = batch * heads * queries
     work = attend(rows=rows, keys=keys, key_width=hidden // heads, value_width=values // heads, masks=masks)
     biased = batch * queries * (hidden if crossed else 2 * hidden + values) if op.has_input(10) else 0
-    return Work(work.macs, work.flop + biased, work.transcendentals)
+    shared = op.has_input(5) and not crossed and bool(op.integer("past_present_share_buffer", 0))
+    assumed = FULL if shared and len(op.values(7)) != 1 else ""
+    return Work(work.macs, work.flop + biased, work.transcendentals, assumed=assumed)
 
 
 def _cached(op: Operation, queries: int) -> int:

@@ -5,7 +5,9 @@ Lengths are data: a query looks at as many keys as there can be. That is an uppe
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.attention import ROTATE, attend, bytes_with_rows, is_capped
+from msgspec.structs import replace
+
+from alexnet_bench.graph.formulas.attention import FULL, ROTATE, attend, bytes_with_rows, is_capped
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 _RMS_NORM = 4
@@ -60,14 +62,15 @@ def paged_attention(op: Operation) -> Work:
     """
     bound = op.values(16)
     keys = bound[1] if len(bound) > 1 else op.input_shape(7)[1] * op.input_shape(3)[1]
-    return _grouped(op, keys=keys, rotary=8, norms=12)
+    return replace(_grouped(op, keys=keys, rotary=8, norms=12), assumed="" if len(bound) > 1 else FULL)
 
 
 @formula("SparsePagedAttention", domain=MICROSOFT)
 def sparse_paged_attention(op: Operation) -> Work:
     """As PagedAttention over the selected keys, [tokens, most] (input 9), and those of a local window if asked for."""
     whole = op.input_shape(7)[1] * op.input_shape(3)[1]
-    return _grouped(op, keys=_selected(op, op.input_shape(9)[1], whole), rotary=14, norms=17)
+    work = _grouped(op, keys=_selected(op, op.input_shape(9)[1], whole), rotary=14, norms=17)
+    return replace(work, assumed=FULL if _takes_whole(op, whole) else "")
 
 
 @formula("DynamicSparseAttention", domain=MICROSOFT, values=(10,))
@@ -75,7 +78,8 @@ def dynamic_sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention over the selected keys, [tokens, most] (input 7), and those of a local window if asked."""
     total = op.values(10)
     whole = total[0] if len(total) == 1 else op.output_shape(1)[2]
-    return _grouped(op, keys=_selected(op, op.input_shape(7)[1], whole), rotary=11, norms=14)
+    work = _grouped(op, keys=_selected(op, op.input_shape(7)[1], whole), rotary=11, norms=14)
+    return replace(work, assumed=FULL if len(total) != 1 and _takes_whole(op, whole) else "")
 
 
 def _selected(op: Operation, most: int, whole: int) -> int:
@@ -83,6 +87,11 @@ def _selected(op: Operation, most: int, whole: int) -> int:
         return most
     window = op.integer("local_window_size", -1)
     return most + (min(window, whole) if window >= 0 else whole)
+
+
+def _takes_whole(op: Operation, whole: int) -> bool:
+    """Whether the keys that are counted depend on how long the cache is."""
+    return _selected(op, 0, whole) != _selected(op, 0, 0)
 
 
 @formula("SparseAttention", domain=MICROSOFT, values=(7,))
@@ -95,7 +104,8 @@ def sparse_attention(op: Operation) -> Work:
     queries, total = op.input_shape(0)[1], op.values(7)
     keys = total[0] if len(total) == 1 else op.input_shape(3)[2]
     in_blocks = op.input_shape(6)[1] * op.integer("sparse_block_size", 0) ** 2
-    return _grouped(op, keys=keys, rotary=9, norms=None, scores=min(queries * keys, in_blocks))
+    work = _grouped(op, keys=keys, rotary=9, norms=None, scores=min(queries * keys, in_blocks))
+    return replace(work, assumed="" if len(total) == 1 else FULL)
 
 
 def _grouped(op: Operation, *, keys: int, rotary: int, norms: int | None, scores: int | None = None) -> Work:
