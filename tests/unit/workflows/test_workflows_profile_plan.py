@@ -15,7 +15,7 @@ from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.core import document
 from alexnet_bench.core.errors import AlexnetBenchError, EngineError, MissingRuntimeError, ShapeError, UsageError
 from alexnet_bench.report.markdown import to_markdown
-from alexnet_bench.workflows import run_plan
+from alexnet_bench.workflows import given_inputs
 from alexnet_bench.workflows.profile import profile_set
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.backends.tensorrt_here import needs_rtx
@@ -159,7 +159,7 @@ def test_what_is_fed_has_the_types_of_the_engine(
         fed.extend(arrays.values())
         return write_arrays(folder, arrays)
 
-    monkeypatch.setattr(run_plan, "write_arrays", keep)
+    monkeypatch.setattr(given_inputs, "write_arrays", keep)
     for model in ("lenet-5", None):
         _run(plan, model=model, seed=3)
     assert [(array.dtype, array.shape) for array in fed] == [(np.dtype(np.float16), (1, 1, 32, 32))] * 2
