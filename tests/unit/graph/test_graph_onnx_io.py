@@ -326,6 +326,13 @@ def test_a_small_tensor_whose_place_is_not_understood_is_not_taken(tmp_path: Pat
     assert build_graph(open_model(path), name="m").integers["shape"] == (-1, 128)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_external_data_that_may_not_be_read_is_as_good_as_absent(tmp_path: Path) -> None:
+    path = with_external_data(tmp_path, location="weights.bin", offset="0", length="16")
+    write(tmp_path / "weights.bin", bytes(9000)).chmod(0)
+    assert count(build_graph(open_model(path), name="m")).params == 2048
+
+
 def test_external_data_that_is_no_file_is_missing(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for location in ("sub", "n" * 300, "sub/" * 900 + "w"):

@@ -77,6 +77,20 @@ def test_a_model_runs_on_them_with_their_sizes(model: Path, tmp_path: Path, kind
     ]
 
 
+def test_a_scalar_stays_one(tmp_path: Path) -> None:
+    """ONNX Runtime refuses one number in a row where a scalar is declared."""
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "step"], ["y"], "add")],
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [4]), ("step", []))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+    )
+    path = tmp_path / "scalar.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    np.savez(tmp_path / "in.npz", x=np.ones(4, np.float32), step=np.float32(2))
+    assert run(path, tmp_path / "in.npz").case.shapes == {"x": (4,), "step": ()}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,10 +85,8 @@ def check_present(model_path: Path, files: Iterable[ExternalFile]) -> None:
 def take_small(model: ModelProto, files: Iterable[ExternalFile]) -> None:
     """Puts the data of small tensors into the model, as far as their files hold it: shapes, axes and scales count.
 
-    A tensor whose place in the file is not understood stays there, unknown as large ones are.
-
-    Raises:
-        ModelError: a file that is there cannot be read.
+    A tensor whose place in the file is not understood stays there, unknown as large ones are; so do those of a file
+    that cannot be read, which counting does not need.
     """
     small: dict[str, list[tuple[TensorProto, int, int]]] = {}
     for tensor, location in external_tensors(model):
@@ -98,7 +97,7 @@ def take_small(model: ModelProto, files: Iterable[ExternalFile]) -> None:
         size = _file_size(file.path)
         if not size or file.location not in small:
             continue
-        with blocks(file.path) as content:
+        with suppress(ModelError), blocks(file.path) as content:
             for tensor, start, end in small[file.location]:
                 if end <= size:
                     tensor.raw_data = bytes(content[start:end])

@@ -68,7 +68,8 @@ def packed(graph: Graph) -> dict[str, int]:
         for _, body in node.bodies:
             found |= {_qualified(graph, body, name): count for name, count in packed(body).items()}
         count = _unpacked(graph, node)
-        for name in (node.inputs[_PACKED[node.op_type]],) if count else ():
+        if count:
+            name = node.inputs[_PACKED[node.op_type]]
             found[name] = found[same.get(name, name)] = count
     return found
 

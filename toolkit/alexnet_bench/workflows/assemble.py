@@ -62,6 +62,7 @@ class Measured:
     threads: int
     seed: int | None
     weights_sha256: str | None
+    given_inputs: str = ""
 
 
 def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], environment: Environment) -> Profile:
@@ -131,6 +132,7 @@ def uncounted_profile(
 
 def _of_run(latency: Latency, run: Measured) -> Iterator[Caution]:
     yield from cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes)
+    yield from cautions.of_given(run.given_inputs)
     yield from cautions.of_streams(run.times)
     yield from cautions.of_device(latency.parts, run.latency.loaded.device_use)
 

@@ -80,9 +80,10 @@ def of_seen(nodes: Sequence[str]) -> Caution:
     )
 
 
-def of_given(inputs: str) -> Caution:
-    """Nothing that was measured is of inputs made up."""
-    return Caution("given-inputs", f"ran on the inputs of {inputs}")
+def of_given(inputs: str) -> Iterator[Caution]:
+    """Nothing that was measured is of inputs made up, where they were read from a path; "" where they were not."""
+    if inputs:
+        yield Caution("given-inputs", f"ran on the inputs of {inputs}")
 
 
 def of_range(ranges: str) -> Caution:

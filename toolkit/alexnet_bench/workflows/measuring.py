@@ -9,6 +9,7 @@ from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Ceilings, Environment, Profile, ProfileSet
+from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.measure import environment
 from alexnet_bench.measure.ceilings import measured_ceilings
@@ -61,9 +62,10 @@ def measure(
     request = cases[0].latency.request
     progress("ceilings of this machine")
     seed = options.input_seed if options.inputs is None else None
+    given = "" if options.inputs is None else printable(str(options.inputs), 200)
     ceilings, sha256 = _ceilings(request.backend, request.threads), weights_sha256()
     return [
-        Measured(request.backend, latency, layers, ceilings, request.threads, seed, sha256)
+        Measured(request.backend, latency, layers, ceilings, request.threads, seed, sha256, given)
         for latency, layers in zip(latencies, times, strict=True)
     ]
 

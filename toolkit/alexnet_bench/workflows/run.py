@@ -56,9 +56,6 @@ def run(
     options, given = with_given(options)
     subject = _subject(model, options, batches, progress)
     cases = [_count_subject(subject, options, batch) for batch in batches]
-    if given is not None:
-        said = cautions.of_given(printable(str(options.inputs), 200))
-        cases = [replace(case, cautions=(*case.cautions, said)) for case in cases]
     with ScratchFolder() as scratch:
         runs = _run(subject, cases, options, given, Path(scratch), progress)
     if subject.engine is None:
