@@ -12,8 +12,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from alexnet_bench import Options, Profile, profile
+from alexnet_bench.backends.array_files import read_arrays
 from alexnet_bench.core.errors import BackendRefusal, UsageError
+from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.verdict import polygraphy
+from alexnet_bench.workflows.given_inputs import write_inputs
 from tests.unit.workflows.conftest import QUICK
 
 ORT = replace(QUICK, backend="onnxruntime-cpu")
@@ -78,17 +81,13 @@ def test_a_model_runs_on_them_with_their_sizes(model: Path, tmp_path: Path, kind
 
 
 def test_a_scalar_stays_one(tmp_path: Path) -> None:
-    """ONNX Runtime refuses one number in a row where a scalar is declared."""
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "step"], ["y"], "add")],
-        "g",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [4]), ("step", []))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
-    )
-    path = tmp_path / "scalar.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    np.savez(tmp_path / "in.npz", x=np.ones(4, np.float32), step=np.float32(2))
-    assert run(path, tmp_path / "in.npz").case.shapes == {"x": (4,), "step": ()}
+    tensors = {"step": Tensor("step", "float32", ()), "x": Tensor("x", "float32", (2, 3))}
+    graph = Graph("g", (), ("step", "x"), (), tensors, frozenset(), {}, frozenset(), 17, 8, "")
+    given = {"step": np.array(2, np.float32), "x": np.ones((3, 2), np.float32).T}
+    write_inputs(tmp_path / "in", graph, given, Options(inputs="in"), (0.0, 1.0))
+    read = read_arrays(tmp_path / "in")
+    assert {name: array.shape for name, array in read.items()} == {"step": (), "x": (2, 3)}
+    assert read["x"].flags.c_contiguous
 
 
 @pytest.mark.parametrize(
