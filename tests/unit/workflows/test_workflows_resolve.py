@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from alexnet_bench.core.errors import UsageError
@@ -92,3 +93,9 @@ def test_every_reference_network_is_known_by_its_input_range() -> None:
         min(architectures.get("lenet-5").input.low),
         max(architectures.get("lenet-5").input.high),
     )
+
+
+def test_a_model_in_memory_is_asked_for_as_a_file_and_not_printed() -> None:
+    with pytest.raises(UsageError, match="not as ModelProto") as raised:
+        resolve(onnx.ModelProto())  # type: ignore[arg-type] # what people try who have just exported one
+    assert "onnx.save" in raised.value.hint

@@ -42,9 +42,14 @@ def resolve(model: str | Path) -> ResolvedModel:
     """The file behind a name or a path; a reference network is written to the cache first.
 
     Raises:
-        UsageError: a name that is nothing here, with the closest one.
+        UsageError: a name that is nothing here, with the closest one; or a model that is in no file.
         ModelError: a model of the onnx package that is not there.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise UsageError(
+            f"a model is given by its name or its file, not as {type(model).__name__}",
+            "write it to a file first, as by onnx.save(model, path)",
+        )
     text = str(model)
     path = Path(text)
     is_path = bool(path.suffix) or len(path.parts) > 1
