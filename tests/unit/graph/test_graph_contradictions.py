@@ -100,6 +100,109 @@ def test_a_size_that_the_exporter_fixed_is_refused_for_others(read: Read) -> Non
         read(model, shapes={"x0": (2, 7, 8)})
 
 
+@pytest.mark.parametrize(
+    ("shape", "target", "why"),
+    [
+        ((3, 1), [2, 1, 6], ""),
+        ((2, 3), [1, 1], ""),
+        ((), [2, 2], ""),
+        ((2, 3), [], ""),
+        ((1, 3), [0, 3], ""),
+        ((2, 3), [4, 3], "2x3 cannot be expanded to 4x3"),
+        ((2, 3), [2], "2x3 cannot be expanded to 2"),
+        ((2, 3), [0, 3], "2x3 cannot be expanded to 0x3"),
+    ],
+)
+def test_a_target_that_an_input_cannot_be_expanded_to(shape: Shape, target: list[int], why: str, read: Read) -> None:
+    model = _model("Expand", [shape, (len(target),)], {})
+    model.graph.initializer.append(numpy_helper.from_array(np.array(target, np.int64), "x1"))
+    del model.graph.input[1]
+    assert _runs(model, [shape]) is not bool(why)
+    if not why:
+        assert read(model).tensor("y").sizes == np.broadcast_shapes(shape, tuple(target))
+        return
+    with pytest.raises(ShapeError, match="contradict each other at node it \\(Expand\\): ") as caught:
+        read(model)
+    assert caught.value.message.endswith(why)
+
+
+def test_a_target_of_negative_sizes_is_no_matter_of_what_goes_in(read: Read) -> None:
+    model = _model("Expand", [(2, 3), (2,)], {})
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 3]), "x1"))
+    del model.graph.input[1]
+    assert read(model).live == {"it"}
+
+
+def test_a_target_that_follows_from_another_input_is_known(read: Read) -> None:
+    """What is expanded at batch 2 of a model that was exported for 5."""
+    model = _model("Expand", [(5, 3), ("N", 3)], {})  # type: ignore[list-item]
+    model.graph.node.insert(0, helper.make_node("Shape", ["x1"], ["target"], name="shape"))
+    model.graph.node[1].input[1] = "target"
+    assert read(model, shapes={"x1": (5, 3)}).tensor("y").sizes == (5, 3)
+    with pytest.raises(ShapeError, match="5x3 cannot be expanded to 2x3"):
+        read(model, shapes={"x1": (2, 3)})
+
+
+def test_a_target_that_is_data_or_only_declared_contradicts_nothing(read: Read) -> None:
+    model = _model("Expand", [(5, 3), (2,)], {})
+    model.graph.input[1].type.tensor_type.elem_type = TensorProto.INT64
+    assert read(model).live == {"it"}
+    model.graph.node.insert(0, helper.make_node("Odd", ["x1"], ["odd"], domain="com.example", name="odd"))
+    model.graph.node.insert(1, helper.make_node("Shape", ["odd"], ["target"], name="shape"))
+    model.graph.node[2].input[1] = "target"
+    model.opset_import.add(domain="com.example", version=1)
+    model.graph.value_info.append(helper.make_tensor_value_info("odd", TensorProto.FLOAT, (2, 3)))
+    assert "it" in read(model).live
+
+
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+STEPS, BATCH, INPUTS, HIDDEN = 7, 2, 5, 4
+
+
+def _recurrent(op_type: str, states: Sequence[Shape | None], **attributes: int) -> tuple[onnx.ModelProto, list[Shape]]:
+    gates = GATES[op_type] * HIDDEN
+    shapes = [(STEPS, BATCH, INPUTS), (1, gates, INPUTS), (1, gates, HIDDEN), None, None, *states]
+    given = [shape for shape in shapes if shape is not None]
+    model = _model(op_type, given, {"hidden_size": HIDDEN, **attributes})
+    names = iter([info.name for info in model.graph.input])
+    del model.graph.node[0].input[:]
+    model.graph.node[0].input.extend("" if shape is None else next(names) for shape in shapes)
+    return model, given
+
+
+@pytest.mark.parametrize(
+    ("op_type", "states", "wrong"),
+    [
+        *((op_type, [(1, BATCH, HIDDEN)], None) for op_type in GATES),
+        *((op_type, [(1, 3, HIDDEN)], 3) for op_type in GATES),
+        *((op_type, [], None) for op_type in GATES),
+        ("LSTM", [None, (1, 1, HIDDEN)], 1),
+        ("LSTM", [(1, BATCH, HIDDEN), (1, 3, HIDDEN)], 3),
+        ("LSTM", [(1, BATCH, HIDDEN), (1, BATCH, HIDDEN)], None),
+    ],
+)
+def test_an_initial_state_for_another_batch(
+    op_type: str, states: list[Shape | None], wrong: int | None, read: Read
+) -> None:
+    model, given = _recurrent(op_type, states)
+    assert _runs(model, given) is (wrong is None)
+    if wrong is None:
+        assert read(model).tensor("y").sizes == (STEPS, 1, BATCH, HIDDEN)
+        return
+    why = f"a batch of 2 goes in, its initial state is for {wrong}"
+    with pytest.raises(ShapeError, match=f"contradict each other at node it \\({op_type}\\): {why}"):
+        read(model)
+
+
+def test_with_the_batch_in_front_the_state_has_it_in_front_too(read: Read) -> None:
+    """ONNX, operator GRU, attribute `layout`; ONNX Runtime runs none of it."""
+    model, _ = _recurrent("GRU", [(STEPS, 1, HIDDEN)], layout=1)
+    assert read(model).live == {"it"}
+    model, _ = _recurrent("GRU", [(BATCH, 1, HIDDEN)], layout=1)
+    with pytest.raises(ShapeError, match="a batch of 7 goes in, its initial state is for 2"):
+        read(model)
+
+
 def test_a_node_without_inputs_contradicts_nothing(read: Read) -> None:
     model = _model("Reshape", [(2, 3)], {})
     del model.graph.node[0].input[:]

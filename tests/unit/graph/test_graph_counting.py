@@ -204,6 +204,62 @@ def test_dequantised_weights_behind_views_and_inside_bodies(read: Read) -> None:
     assert table.weight_bytes == 8 + 16 + 16 + 4
 
 
+DEQUANTISED = "e = DequantizeLinear(p, scale, z)"
+VIEWED = "v = Transpose(e)  w = Identity(v)"
+PLAIN = f"{DEQUANTISED} {VIEWED}", ""
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ("", f"{DEQUANTISED} {VIEWED}"),
+        (DEQUANTISED, VIEWED),
+        (f"{DEQUANTISED} v = Transpose(e)", "w = Identity(v)"),
+        PLAIN,
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_dequantised_weights_count_alike_on_both_sides_of_a_body(
+    read: Read, outside: str, inside: str, depth: int
+) -> None:
+    """16 bytes, their scale and zero point, wherever they are made and read: in the graph, a loop, one in a loop."""
+    rows = {"MatMul:y": f"{outside} {inside} y = MatMul(x, w)"}
+    if depth:
+        body = f"{inside} o = MatMul(i, w)" if depth == 1 else loop("i", "o", f"{inside} u = MatMul(j, w)", "j", "u")
+        rows = {"Loop:y": f"{outside} {loop('x', 'y', body, 'i', 'o')}"}
+    ((name, text),) = rows.items()
+    table = count(
+        read(
+            f"""<ir_version: 10, opset_import: ["" : 21]> g (float[2,4] x) => (float y)
+            <int8[4,4] p, float scale, int8 z, int64 n, bool t> {{ {text} }}"""
+        )
+    )
+    assert table.by_name[name].bytes_read == 2 * 4 * 4 + 16 + 4 + 1
+    assert table.param_bytes == 16 + 4 + 1
+    assert table.weight_bytes == 16 + 4 + 1 + (8 + 1) * bool(depth)
+
+
+def loop(start: str, end: str, nodes: str, before: str, after: str) -> str:
+    """One turn, whose number is not known, of a loop that carries a tensor."""
+    return f"""{end} = Loop(n, t, {start}) <body = of_{end} (int64 at_{end}, bool on_{end}, float[2,4] {before}) =>
+        (bool go_{end}, float[2,4] {after}) {{ {nodes} go_{end} = Identity(on_{end}) }}>"""
+
+
+def test_a_body_that_has_a_name_of_its_own_for_what_is_outside_takes_nothing_from_there(read: Read) -> None:
+    """ONNX forbids it; then the bytes are those of the tensor that is read."""
+    table = count(
+        read(
+            """<ir_version: 10, opset_import: ["" : 21]> g (float[2,4] x, bool c) => (float[2,4] y)
+            <int8[4,4] p, float scale> {
+                e = DequantizeLinear(p, scale)
+                y = If(c) <then_branch = one () => (float[2,4] m) { p = Identity(x)  m = MatMul(p, e) },
+                           else_branch = two () => (float[2,4] n) { n = Identity(x) }>
+            }"""
+        )
+    )
+    assert table.by_name["If:y"].bytes_read == 32 + 64
+
+
 def test_floats_that_are_rounded_when_the_model_runs_are_stored_as_floats(read: Read) -> None:
     text = """g (float[2,4] x) => (float y) <float[4,4] w, float s, int8 z> {
         q = QuantizeLinear(w, s, z)  d = DequantizeLinear(q, s, z)  y = MatMul(x, d)

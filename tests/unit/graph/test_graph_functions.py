@@ -201,7 +201,73 @@ def test_a_function_of_an_opset_that_means_something_else_is_not_counted(tmp_pat
     old = function("Old", "x", [node("Softmax", "x", "y")], opset=11)
     path.write_bytes(model([call("Old", "x", "h"), node("Relu", "h", "out")], old).SerializeToString())
     table = count(build_graph(open_model(path), name="old"))
-    assert [(row.op, row.counted) for row in table.rows] == [(f"{LOCAL}.Old", False), ("Relu", True)]
+    assert [(row.op, row.why_unknown) for row in table.rows] == [
+        (
+            f"{LOCAL}.Old",
+            "its function is of opset 11 of ai.onnx, the model of 17, where Softmax is defined otherwise",
+        ),
+        ("Relu", ""),
+    ]
+
+
+def importing(made: onnx.ModelProto | onnx.FunctionProto, **versions: int) -> None:
+    """Versions of ONNX and LOCAL, instead of those that are imported."""
+    del made.opset_import[:]
+    made.opset_import.extend(
+        helper.make_opsetid({"onnx": "", "local": LOCAL}[name], versions[name]) for name in versions
+    )
+
+
+@pytest.mark.parametrize(
+    ("versions", "opset"),
+    [
+        pytest.param({"onnx": 17, "local": 1}, 18, id="a newer function"),
+        pytest.param({"onnx": 18, "local": 1}, 13, id="an older function"),
+        pytest.param({"onnx": 17, "local": 2}, 17, id="another version of the functions themselves"),
+        pytest.param({"local": 1}, 17, id="a model that names no opset of ONNX"),
+        pytest.param({"onnx": 17}, 18, id="a model that does not name the domain of its functions"),
+    ],
+)
+def test_functions_of_another_opset_are_counted_where_it_makes_no_difference(
+    tmp_path: Path, versions: dict[str, int], opset: int
+) -> None:
+    """ONNX Runtime runs all but the last, which it refuses for its imports alone."""
+    inner = function("Inner", "x", [node("Softmax", "x", "y")], opset=opset)
+    outer = function("Outer", "x", [node("Sigmoid", "x", "r"), call("Inner", "r", "y")], opset=opset)
+    mixed = model([call("Outer", "x", "out")], outer, inner)
+    importing(mixed, **versions)
+    path = tmp_path / "mixed.onnx"
+    path.write_bytes(mixed.SerializeToString())
+    opened = open_model(path)
+    assert [(row.op, row.counted) for row in count(build_graph(opened, name="m")).rows] == [
+        ("Sigmoid", True),
+        ("Softmax", True),
+    ]
+    copy, values = named_copy(opened), np.linspace(-2, 2, 2 * SIZE, dtype=np.float32).reshape(2, SIZE)
+    assert copy is not None
+    if "local" in versions:
+        np.testing.assert_allclose(run(copy, values), run(path.read_bytes(), values), rtol=1e-6)
+
+
+def test_the_copy_that_is_timed_keeps_a_call_that_is_not_counted_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "old.onnx"
+    old = function("Old", "x", [node("Softmax", "x", "y")], opset=11)
+    mixed = model([call("Old", "x", "h"), call("Slope", "h", "out")], old, SLOPE)
+    path.write_bytes(mixed.SerializeToString())
+    copy, values = named_copy(open_model(path)), np.linspace(-2, 2, 2 * SIZE, dtype=np.float32).reshape(2, SIZE)
+    assert copy is not None
+    assert [item.op_type for item in onnx.ModelProto.FromString(copy).graph.node] == ["Old", "LeakyRelu"]
+    assert not onnx.ModelProto.FromString(copy).graph.node[0].attribute
+    np.testing.assert_allclose(run(copy, values), run(path.read_bytes(), values), rtol=1e-6)
+
+
+def test_calls_that_explode_say_so(tmp_path: Path) -> None:
+    levels = [function(f"F{level}", "x", _calls(f"F{level + 1}", 10)) for level in range(6)]
+    exploding = model([call("F0", "x", "out")], *levels, function("F6", "x", [node("Relu", "x", "y")]))
+    path = tmp_path / "exploding.onnx"
+    path.write_bytes(exploding.SerializeToString())
+    (row,) = count(build_graph(open_model(path), name="e")).rows
+    assert row.why_unknown == "its function means more than 200,000 nodes, or calls that do not end"
 
 
 @pytest.fixture

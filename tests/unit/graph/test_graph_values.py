@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from ml_dtypes import int4, uint4
 from onnx import numpy_helper, parser
 
 from alexnet_bench.graph.bodies import Values
@@ -13,6 +14,7 @@ from alexnet_bench.graph.counting import count
 from tests.unit.graph.conftest import Read
 from tests.unit.graph.formula_case import Case
 
+MICROSOFT = "com.microsoft."
 HEADER = '<ir_version: 9, opset_import: ["" : 20, "com.microsoft" : 1]> '
 OF_200 = round(2.5 * 200 * np.log2(200))
 OF_400 = round(2.5 * 400 * np.log2(400))
@@ -23,13 +25,14 @@ def model_of(text: str) -> onnx.ModelProto:
     return parser.parse_model(HEADER + text)
 
 
-def padded(amount: float, scale: object, zero: object, *, axis: int = 1) -> onnx.ModelProto:
+def padded(amount: float, scale: object, zero: object, *, axis: int = 1, domain: str = "") -> onnx.ModelProto:
     """x[1,3,16,16] padded by an amount that goes through Q/DQ, as tools write that quantise all of a graph."""
-    model = model_of(
-        f"""g (float[1,3,16,16] x) => (float[A,B,C,D] y)
+    model = parser.parse_model(
+        f"""<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> g (float[1,3,16,16] x) => (float[A,B,C,D] y)
         <int64[1] two = {{2}}, int64[2] none = {{0, 0}}, float[1] nought = {{0.0}}> {{
             s = Shape(x)  h = Gather(s, two)  f = Cast<to = 1>(h)  zeros = Mul(f, nought)  p = Add(zeros, amount)
-            q = QuantizeLinear<axis = {axis}>(p, scale, zero)  d = DequantizeLinear<axis = {axis}>(q, scale, zero)
+            q = {domain}QuantizeLinear<axis = {axis}>(p, scale, zero)
+            d = {domain}DequantizeLinear<axis = {axis}>(q, scale, zero)
             i = Cast<to = 7>(d)  pads = Concat<axis = 0>(none, i, i, none, i, i)  y = Pad(x, pads)
         }}"""
     )
@@ -46,6 +49,12 @@ def padded(amount: float, scale: object, zero: object, *, axis: int = 1) -> onnx
         (padded(5, 2.0, np.int8(3)), 4),  # 2.5 is rounded to the even 2
         (padded(7, 2.0, np.int8(3)), 8),
         (padded(3, [0.5], np.array([-100], np.int8), axis=0), 3),
+        (padded(5, 1.0, np.array(0, int4)), 5),
+        (padded(9, 1.0, np.array(0, int4)), 7),  # saturates at 7
+        (padded(5, 0.5, np.array(8, uint4)), 3),  # saturates at (15 - 8) / 2 = 3.5, and Cast rounds down
+        (padded(5, 2.0, np.int8(3), domain=MICROSOFT), 4),
+        (padded(300, 1 / 128, np.uint16(0), domain=MICROSOFT), 300),
+        (padded(9, 1.0, np.array(0, int4), domain=MICROSOFT), 7),
     ],
 )
 def test_sizes_through_quantisation_are_those_of_the_runtime(read: Read, model: onnx.ModelProto, pad: int) -> None:

@@ -97,5 +97,5 @@ def test_every_reference_network_is_known_by_its_input_range() -> None:
 
 def test_a_model_in_memory_is_asked_for_as_a_file_and_not_printed() -> None:
     with pytest.raises(UsageError, match="not as ModelProto") as raised:
-        resolve(onnx.ModelProto())  # type: ignore[arg-type] # what people try who have just exported one
+        resolve(onnx.ModelProto())  # what people try who have just exported one
     assert "onnx.save" in raised.value.hint

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -80,7 +81,8 @@ def attach(
         return graph
     visible = around.union(graph.tensors, graph.constants, *(node.writes for node in graph.nodes))
     scope = _Scope(graph, visible, values, depth)
-    nodes = (_with_bodies(node, protos[node.name], scope) if node.has_subgraph else node for node in graph.nodes)
+    holding = {node.name for node in graph.nodes if node.has_subgraph} & protos.keys()
+    nodes = (_with_bodies(node, protos[node.name], scope) if node.name in holding else node for node in graph.nodes)
     return replace(graph, nodes=tuple(nodes))
 
 
@@ -92,6 +94,27 @@ class _Scope:
     visible: frozenset[str]
     values: Values
     depth: int
+
+    @cached_property
+    def _makers(self) -> dict[str, int]:
+        """The node of the graph that makes each computed constant."""
+        constants = self.graph.constants
+        return {
+            name: position
+            for position, node in enumerate(self.graph.nodes)
+            if constants.issuperset(node.writes)
+            for name in node.writes
+        }
+
+    def makers_of(self, names: Iterable[str]) -> list[Node]:
+        """The nodes of the graph that constants of these names are computed by, in order."""
+        found, wanted = set[int](), list(names)
+        for name in wanted:  # grows while it is walked
+            position = self._makers.get(name)
+            if position is not None and position not in found:
+                found.add(position)
+                wanted += self.graph.nodes[position].reads
+        return [self.graph.nodes[position] for position in sorted(found)]
 
 
 def _with_bodies(node: Node, proto: NodeProto, scope: _Scope) -> Node:
@@ -114,21 +137,28 @@ def _inside(scope: _Scope, node: Node, attribute: str) -> Values:
 
 
 def _body(proto: GraphProto, path: str, scope: _Scope, values: Values) -> Graph:
-    """A subgraph; what it captures it sees under the name that it has outside, and nothing else from there."""
+    """A subgraph; what it captures it sees under the name that it has outside, and nothing else from there.
+
+    Of constants that are computed outside it gets the nodes as well, as constants that it computes itself have theirs:
+    they tell what the file holds of them.
+    """
     outer, captured = scope.graph, captured_names(proto)
     names = [f"{path}/{name}" for name in naming.identities(proto)]
     nodes = [node_from_proto(item, name) for item, name in zip(proto.node, names, strict=True)]
     inputs, outputs, own = required_inputs(proto), graph_outputs(proto), initialisers_of(proto)
     visible = scope.visible & captured
     ordered = liveness.topological_order(nodes, known=visible.union(own, inputs), outputs=outputs)
-    constants = liveness.constant_tensors(ordered, own | ((outer.constants & captured) - set(inputs)))
+    given = (outer.constants & captured) - set(inputs)
+    constants = liveness.constant_tensors(ordered, own | given)
+    makers = _unmistakable(scope.makers_of(given), own.union(inputs, *(node.writes for node in ordered)))
+    around = {name for node in makers for name in (*node.reads, *node.writes)}
     graph = Graph(
         name=path,
-        nodes=ordered,
+        nodes=(*makers, *ordered),
         inputs=inputs,
         outputs=outputs,
-        tensors={name: outer.tensors[name] for name in captured if name in outer.tensors} | tensors_of(proto),
-        constants=constants,
+        tensors={name: outer.tensors[name] for name in captured | around if name in outer.tensors} | tensors_of(proto),
+        constants=constants | around,
         integers={
             **{name: outer.integers[name] for name in captured if name in outer.integers},
             **values.integers,
@@ -140,3 +170,8 @@ def _body(proto: GraphProto, path: str, scope: _Scope, values: Values) -> Graph:
         sha256=outer.sha256,
     )
     return attach(graph, dict(zip(names, proto.node, strict=True)), values, visible, scope.depth + 1)
+
+
+def _unmistakable(makers: Sequence[Node], own: frozenset[str]) -> Sequence[Node]:
+    """The nodes from outside, none of them where a name of theirs means something else inside."""
+    return makers if all(own.isdisjoint((*node.reads, *node.writes)) for node in makers) else ()

@@ -6,71 +6,98 @@ ONNX's shape inference looks at some of this and leaves the output open, looks a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.registry import ask_values
 
 Shape = tuple[int, ...]
 Check = Callable[[Node, Sequence[Shape]], str]
-"""Why the inputs of a node cannot be together, "" if they can; all their sizes are known."""
+"""Why shapes cannot be together at a node, "" if they can; all their sizes are known."""
 
 _HINT = (
     "give sizes by --shape or --batch that fit what the exporter fixed (Reshape, weights), or export the model again"
 )
 
 
-def check(nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> None:
-    """Looks at every node of the main graph whose inputs are all known.
+@dataclass(frozen=True)
+class Known:
+    """What shapes can be told from.
+
+    Attributes:
+        tensors: by name.
+        integers: values of small tensors, flattened.
+    """
+
+    tensors: Mapping[str, Tensor]
+    integers: Mapping[str, tuple[int, ...]]
+
+    def sizes(self, name: str) -> Shape | None:
+        """The sizes of a tensor, None where one is not known, and for an input that is left out."""
+        tensor = self.tensors.get(name)
+        return None if tensor is None else tensor.sizes
+
+
+Shapes = Callable[[Node, Known], Sequence[Shape | None]]
+"""What a check of a node looks at."""
+
+
+def check(nodes: Iterable[Node], known: Known) -> None:
+    """Looks at every node of the main graph of which enough is known.
 
     Args:
         nodes: of the main graph.
-        tensors: what follows from its inputs and weights, and nothing that the file only declares.
+        known: what follows from its inputs and weights, and nothing that the file only declares.
 
     Raises:
         ShapeError: the inputs of a node do not fit each other; the message names the first.
     """
-    found = first(nodes, tensors)
+    found = first(nodes, known)
     if found:
         raise ShapeError(f"the shapes contradict each other at node {found}", _HINT)
 
 
-def first(nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> str:
+def first(nodes: Iterable[Node], known: Known) -> str:
     """The first node whose inputs do not fit each other, and why: "mm (MatMul): rows of 3 meet columns of 4".
 
     Args:
         nodes: of one graph; those inside them are not looked at.
-        tensors: with the sizes to go by.
+        known: what to go by.
 
     Returns:
         "" where all fit, or not enough is known.
     """
     for node in nodes:
         look = None if node.domain else _CHECKS.get(node.op_type)
-        why = look and _contradiction(node, look, tensors)
+        why = look and _contradiction(node, look, known)
         if why:
             return f"{printable(node.name)} ({printable(node.op_type)}): {why}"
     return ""
 
 
-def _contradiction(node: Node, look: Check, tensors: Mapping[str, Tensor]) -> str:
-    shapes = _known(node.inputs, tensors)
-    if look is _elements and shapes is not None:
-        shapes = _known((*node.inputs[:1], *node.outputs[:1]), tensors)
-    return look(node, shapes) if shapes and len(shapes) > 1 else ""
+def _contradiction(node: Node, look: Check, known: Known) -> str:
+    shapes = _SHAPES.get(node.op_type, _inputs)(node, known)
+    all_known = [shape for shape in shapes if shape is not None]
+    return look(node, all_known) if 1 < len(shapes) == len(all_known) else ""
 
 
-def _known(names: Iterable[str], tensors: Mapping[str, Tensor]) -> list[Shape] | None:
-    """The sizes of tensors, None where one is not known or left out."""
-    found = []
-    for name in names:
-        tensor = tensors.get(name)
-        sizes = None if tensor is None else tensor.sizes
-        if sizes is None:
-            return None
-        found.append(sizes)
-    return found
+def _inputs(node: Node, known: Known) -> list[Shape | None]:
+    return [known.sizes(name) for name in node.inputs]
+
+
+def _input_and_output(node: Node, known: Known) -> list[Shape | None]:
+    return [known.sizes(name) for name in (*node.inputs[:1], *node.outputs[:1])]
+
+
+def _input_and_target(node: Node, known: Known) -> list[Shape | None]:
+    return [*map(known.sizes, node.inputs[:1]), *map(known.integers.get, node.inputs[1:2])]
+
+
+def _input_and_states(node: Node, known: Known) -> list[Shape | None]:
+    return [*map(known.sizes, node.inputs[:1]), *map(known.sizes, filter(None, node.inputs[5:7]))]
 
 
 def _broadcast(node: Node, shapes: Sequence[Shape]) -> str:
@@ -133,6 +160,23 @@ def _elements(_: Node, shapes: Sequence[Shape]) -> str:
     return "" if before == after else f"{before:,} elements go in, {after:,} come out"
 
 
+def _expanded(_: Node, shapes: Sequence[Shape]) -> str:
+    shape, target = shapes
+    if min(target, default=0) < 0 or _can_broadcast(shapes):
+        return ""
+    return f"{_written([shape])} cannot be expanded to {_written([target])}"
+
+
+def _recurrent(node: Node, shapes: Sequence[Shape]) -> str:
+    """X is [steps, batch, inputs], a state [directions, batch, hidden]; with `layout` 1 the batch comes first."""
+    if any(len(shape) != 3 for shape in shapes):
+        return ""
+    axis = 0 if _integer(node, "layout", 0) else 1
+    batch, *others = (shape[axis] for shape in shapes)
+    wrong = next((other for other in others if other != batch), batch)
+    return "" if wrong == batch else f"a batch of {batch:,} goes in, its initial state is for {wrong:,}"
+
+
 def _integer(node: Node, name: str, default: int) -> int:
     found = node.attributes.get(name, default)
     return found if isinstance(found, int) else default
@@ -154,4 +198,14 @@ _CHECKS: dict[str, Check] = {
     "ConvTranspose": _conv,
     "Concat": _concat,
     "Reshape": _elements,
+    "Expand": _expanded,
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
 }
+ask_values("", "Expand", (1,))  # ONNX's inference believes a target that is the shape of another input, too
+
+_SHAPES: dict[str, Shapes] = {
+    "Reshape": _input_and_output,
+    "Expand": _input_and_target,
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _input_and_states),
+}
+"""What their checks look at, where that is not all inputs."""

@@ -1,4 +1,4 @@
-"""The work of nodes that hold graphs: If, Loop and Scan (ONNX, operators of these names)."""
+"""The work of nodes that hold graphs: If, Loop and Scan (ONNX, operators of these names), and calls of functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
 from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work, ask_values
+from alexnet_bench.graph.functions import WHY_LEFT
 
 Count = Callable[[Graph], CostTable]
 
@@ -20,10 +21,19 @@ ask_values("", "Loop", (0,))
 
 
 def formula_of(node: Node, count: Count) -> Formula | None:
-    """The formula of a node whose work is that of the graphs inside it, None for other nodes."""
+    """The formula of a node whose work is that of the graphs inside it, None for other nodes.
+
+    A call of a model-local function that is still there is one that could not be replaced by the function's nodes.
+    """
+    if WHY_LEFT in node.attributes:
+        return _left
     if node.domain or not node.bodies or node.op_type not in ("If", "Loop", "Scan"):
         return None
     return partial(work_of, count)
+
+
+def _left(op: Operation) -> Work:
+    raise UnknownShape(str(op.attribute(WHY_LEFT)))
 
 
 def work_of(count: Count, op: Operation) -> Work:
@@ -62,7 +72,7 @@ def _size(work: Work) -> tuple[int, ...]:
 def _sum(body: Graph, count: Count) -> Work:
     if not body.outputs:
         raise UnknownShape("a graph inside it has no outputs")
-    contradiction = contradictions.first(body.live_nodes, body.tensors)
+    contradiction = contradictions.first(body.live_nodes, contradictions.Known(body.tensors, body.integers))
     if contradiction:
         raise UnknownShape(f"shapes inside it contradict each other at {contradiction}")
     costs = count(body)

@@ -73,6 +73,7 @@ def open_model(path: Path) -> ModelFile:
         inlined = functions.inline(proto)
     except ModelError as error:
         raise ModelError(f"{shown(path)}: {error.message}", error.hint) from None
+    functions.explain_calls(inlined)
     return ModelFile(
         path,
         inlined,

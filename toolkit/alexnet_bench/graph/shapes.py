@@ -12,6 +12,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.graph import contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.bodies import Values
+from alexnet_bench.graph.contradictions import Known
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.einsums import broadcasting, hide
 from alexnet_bench.graph.formulas.registry import values_asked
@@ -36,13 +37,13 @@ class Inferred:
 
     Attributes:
         tensors: of the main graph, by name.
-        followed: those of them that follow from its inputs and weights, and are not only declared.
+        followed: what follows from its inputs and weights, and is not only declared.
         values: of small tensors of integers, where these were followed.
         nodes: of the main graph in topological order, the graphs inside them with their own shapes.
     """
 
     tensors: dict[str, Tensor]
-    followed: dict[str, Tensor]
+    followed: Known
     values: Values
     nodes: tuple[NodeProto, ...]
 
@@ -83,8 +84,8 @@ def infer(
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
     inferred = _infer(bound, operators)
-    followed, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
-    tensors = followed
+    tensors, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
+    followed = Known(tensors, values.integers)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
@@ -93,7 +94,7 @@ def infer(
     if gaps:
         bound.graph.value_info.extend(gaps)
         inferred = _infer(bound, operators)
-        known = {name: tensor for name, tensor in followed.items() if not _unknown(name, followed)}
+        known = {name: tensor for name, tensor in tensors.items() if not _unknown(name, tensors)}
         tensors = tensors_of(inferred.graph) | known
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
         tensors, more = _completed(inferred, tensors, made, sizes)

@@ -162,13 +162,13 @@ def formula(*op_types: str, domain: str = "", values: Collection[int] = ()) -> C
 
 
 def ask_values(domain: str, op_type: str, inputs: Collection[int]) -> None:
-    """Registers the inputs, by index, whose values the work of an operator follows from."""
+    """Registers the inputs, by index, whose values the work of an operator follows from, or a check of it."""
     if inputs:
         _VALUES_ASKED[domain, op_type] = inputs
 
 
 def values_asked(domain: str, op_type: str) -> Collection[int]:
-    """Indices of the inputs whose values the work of an operator follows from, and shape inference has to follow."""
+    """Indices of the inputs whose values are asked for, so that shape inference has to follow them."""
     return _VALUES_ASKED.get((domain, op_type), ())
 
 

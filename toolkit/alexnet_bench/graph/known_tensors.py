@@ -1,0 +1,151 @@
+"""What is known of the tensors of one graph: types, sizes and small values, and what they tell about one more node."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from alexnet_bench.core.graph import Tensor
+from alexnet_bench.graph import contrib, small_values
+from alexnet_bench.graph.convert import tensor_from_info
+from alexnet_bench.graph.small_values import MAX_ELEMENTS
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto, OperatorSetIdProto, TypeProto
+
+    from alexnet_bench.graph.small_values import Array
+
+_GROWING = frozenset({"ConstantOfShape", "Expand", "Max", "Min", "Range", "Tile", "Where"})
+"""A few numbers can ask these for terabytes; the shapes that a file declares for them are no proof of the contrary."""
+
+_CONTRADICTIONS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What ONNX raises, beside its own errors, on one node of a contradictory model: that node's shapes stay open."""
+
+
+class KnownTensors:
+    """A table of tensors, to which the nodes of a graph add in their order.
+
+    Attributes:
+        tensors: by name.
+        opsets: versions by domain.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], opsets: Mapping[str, int]) -> None:
+        self.tensors = tensors
+        self.opsets = opsets
+        self._values: dict[str, Array] = {}
+
+    def within(self, captured: Collection[str], own: Mapping[str, Tensor]) -> KnownTensors:
+        """The table of a body: of the tensors around it those that it captures, and its own."""
+        seen = {name: self.tensors[name] for name in captured if name in self.tensors}
+        table = KnownTensors({**seen, **own}, self.opsets)
+        table._values = {name: self._values[name] for name in captured if name in self._values}
+        return table
+
+    def sizes(self, name: str) -> tuple[int, ...] | None:
+        """The sizes of a tensor whose type is known, too."""
+        tensor = self.tensors.get(name)
+        return tensor.sizes if tensor is not None and tensor.dtype else None
+
+    def number(self, name: str) -> int | None:
+        """The value of a tensor that is known to be one whole number or truth."""
+        value = self._values.get(name)
+        return (
+            int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iub" else None
+        )
+
+    def integers(self) -> dict[str, tuple[int, ...]]:
+        """The values of tensors of integers that are known, flattened."""
+        return {
+            name: tuple(map(int, value.reshape(-1)))
+            for name, value in self._values.items()
+            if value.dtype in (np.int32, np.int64)
+        }
+
+    def type_of(self, name: str) -> TypeProto:
+        """Type and sizes, where these are known, as ONNX writes them."""
+        from onnx import helper
+
+        tensor = self.tensors[name]
+        return helper.make_tensor_type_proto(_code(tensor.dtype), tensor.sizes)
+
+    def fill(self, made: Mapping[str, Tensor]) -> None:
+        """Takes what was found for tensors whose sizes are not known yet."""
+        for name, found in made.items():
+            before = self.tensors.get(name)
+            if self.sizes(name) is None and (found.sizes is not None or before is None or before.shape is None):
+                self.tensors[name] = msgspec.structs.replace(found, name=name)
+
+    def take_constants(self, graph: GraphProto) -> None:
+        """Takes the values of the small initialisers of a graph."""
+        for initialiser in graph.initializer:
+            self._keep_value(initialiser.name, small_values.from_initialiser(initialiser))
+
+    def infer(self, node: NodeProto) -> None:
+        """Takes what ONNX says of the outputs of a node."""
+        self.fill(self._inferred(node))
+
+    def evaluate(self, node: NodeProto) -> None:
+        """Takes the values that a node makes, where those of its inputs are known and it is arithmetic of sizes."""
+        if not self._can_evaluate(node):
+            return
+        feeds = {name: self._values[name] for name in node.input if name in self._values}
+        if node.op_type in ("Shape", "Size"):
+            # Only the sizes are looked at: an array that takes no memory, however large it claims to be.
+            feeds = {node.input[0]: np.broadcast_to(np.int8(0), self.sizes(node.input[0]) or ())}
+        for name, value in small_values.evaluate(node, feeds, self.opsets).items():
+            self._keep_value(name, value)
+            if name in self._values and self.sizes(name) is None:
+                self.tensors[name] = Tensor(name, self._values[name].dtype.name, self._values[name].shape)
+
+    def _inferred(self, node: NodeProto) -> dict[str, Tensor]:
+        """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails."""
+        from onnx import ValueInfoProto, defs
+        from onnx.checker import ValidationError
+        from onnx.shape_inference import InferenceError, infer_node_outputs
+
+        known = {name: self.type_of(name) for name in node.input if name and self.sizes(name) is not None}
+        if len(known) < len({name for name in node.input if name}):
+            return {}
+        data = {name: small_values.to_proto(name, self._values[name]) for name in known if name in self._values}
+        try:
+            schema = contrib.find_schema(node) or defs.get_schema(
+                node.op_type, self.opsets.get(node.domain, 1), node.domain
+            )
+            made = infer_node_outputs(schema, node, known, data, opset_imports=_imports(self.opsets))
+        except (*_CONTRADICTIONS, defs.SchemaError, InferenceError, ValidationError):
+            return {}
+        return {name: tensor_from_info(ValueInfoProto(name=name, type=type_)) for name, type_ in made.items()}
+
+    def _can_evaluate(self, node: NodeProto) -> bool:
+        if not small_values.is_followed(node) or any(name in self._values for name in node.output):
+            return False
+        if node.op_type in ("Shape", "Size"):
+            return bool(node.input) and self.sizes(node.input[0]) is not None
+        if not all(name in self._values for name in node.input if name):
+            return False
+        if node.op_type == "NonZero":  # how many it finds shows when it has been evaluated
+            return True
+        made = self._inferred(node) if node.op_type in _GROWING else self.tensors
+        return all((made.get(name) or Tensor(name)).elements in range(MAX_ELEMENTS + 1) for name in node.output)
+
+    def _keep_value(self, name: str, value: Array | None) -> None:
+        if name and value is not None and small_values.is_small(value):
+            self._values[name] = value
+
+
+def _code(dtype: str) -> int:
+    from onnx import TensorProto
+
+    return int(TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())))
+
+
+def _imports(opsets: Mapping[str, int]) -> list[OperatorSetIdProto]:
+    from onnx import helper
+
+    return [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
