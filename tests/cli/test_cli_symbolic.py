@@ -31,10 +31,19 @@ def test_json_on_standard_output_is_all_that_is_there(cli: Cli, files: Path) -> 
     assert cli(*arguments, "--quiet").stderr == ""
 
 
+def test_a_model_without_open_dimensions_has_numbers_for_formulas(cli: Cli, files: Path) -> None:
+    assert files.is_dir()
+    done = cli("profile", "good.onnx", "--symbolic", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    fields = json.loads(done.stdout)
+    assert (fields["dimensions"], fields["warnings"][0]["code"]) == ([], "no-dimensions")
+    assert fields["totals"]["work"]["flop"]["text"].replace(",", "").isdigit()
+    assert "no dimension of the inputs is open" in done.stderr
+
+
 def test_wrong_use_is_one_message_and_a_hint(cli: Cli, files: Path) -> None:
     assert files.is_dir()
     for arguments, message, hint in (
-        (("good.onnx",), "error: good: no dimension of the inputs is open", "hint:  count it as it is: --static"),
         (("dynamic.onnx", "--batch", "1,2"), "error: a formula holds for every batch", "hint:  leave --batch out"),
         (("dynamic.onnx", "--shape", "depth=2"), "error: dynamic: the model has no input and no dimension", "hint:"),
     ):

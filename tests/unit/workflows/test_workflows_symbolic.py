@@ -12,8 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 import alexnet_bench
 from alexnet_bench import symbolic_counts
 from alexnet_bench.core.document import decode, encode
-from alexnet_bench.core.errors import ShapeError, UsageError
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.symbolic import Condition
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.report.symbolic import print_symbolic, to_markdown
 
 
@@ -107,10 +109,36 @@ def test_sizes_that_are_given_stay_numbers(tmp_path: Path) -> None:
     counts = symbolic_counts(path, shapes={"H": (8,), "W": (7,)})
     assert counts.model.inputs[0].shape == ("N", 3, 8, 7)
     assert counts.totals.work.flop.text == "144*N"
-    with pytest.raises(ShapeError, match="net: no dimension of the inputs is open"):
-        symbolic_counts(path, shapes={"x": (1, 3, 8, 8)})
     with pytest.raises(UsageError, match="a batch is a whole number"):
         symbolic_counts(path, batch=0)
+
+
+@pytest.mark.parametrize("op", ["Relu", "Mystery"])
+def test_formulas_of_a_model_without_open_dimensions_are_numbers(tmp_path: Path, op: str) -> None:
+    """Those that --static counts, in a document of the same form."""
+    path = _model(tmp_path, op=op)
+    counts = symbolic_counts(path, shapes={"x": (2, 3, 8, 8)})
+    table = count(build_graph(open_model(path), name="net", given_shapes={"x": (2, 3, 8, 8)}))
+    at = counts.at({})
+    assert (at.macs, at.flop) == (table.macs, table.flop)
+    assert at.transcendentals == sum(row.transcendentals or 0 for row in table.rows)
+    assert (at.bytes_read, at.bytes_written) == (
+        sum(row.bytes_read or 0 for row in table.rows if row.counted),
+        sum(row.bytes_written or 0 for row in table.rows if row.counted),
+    )
+    assert counts.totals.weight_bytes == table.weight_bytes
+    assert (counts.dimensions, counts.totals.work.where, counts.totals.moved.where) == ((), (), ())
+    assert [node.work is None for node in counts.nodes] == [not row.counted for row in table.rows]
+    assert [warning.code for warning in counts.warnings] == ["no-dimensions", *(["no-formula"] * (op == "Mystery"))]
+    assert {warning.hint for warning in counts.warnings} == {""}
+    assert decode(encode(counts)) == counts
+    with pytest.raises(UsageError, match="the model has no dimension H") as error:
+        counts.at({"H": 8})
+    assert error.value.hint == "the dimensions are none: give {}"
+    stream = io.StringIO()
+    print_symbolic(counts, stream, width=200)
+    assert f"flop      {table.flop}\n" in stream.getvalue()
+    assert "no dimension of the inputs is open: every formula is a number" in stream.getvalue()
 
 
 def test_what_has_no_formula_is_said(tmp_path: Path) -> None:

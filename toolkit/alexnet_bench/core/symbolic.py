@@ -237,7 +237,7 @@ class SymbolicCounts:
             raise UsageError(
                 f"sizes are given by the names of dimensions, not as {type(sizes).__name__}", 'for example {"N": 8}'
             )
-        has = f"the dimensions are {', '.join(map(shown_name, self.dimensions))}"
+        has = f"the dimensions are {', '.join(map(shown_name, self.dimensions)) or 'none: give {}'}"
         unknown = next((name for name in sizes if name not in self.dimensions), None)
         if unknown is not None:
             raise UsageError(f"the model has no dimension {printable(str(unknown))}", has)

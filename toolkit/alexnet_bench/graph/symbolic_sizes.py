@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Dim
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph.binding import bind_inputs, check_whole
+from alexnet_bench.graph.binding import check_whole
 from alexnet_bench.graph.convert import required_inputs, tensor_from_info
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class OpenInputs:
 
 
 def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> OpenInputs:
-    """The variables of a model.
+    """The variables of a model; none where every size is a number.
 
     One name in several inputs is one variable. A dimension without a name is called `input.axis`. A name that is a sum
     or product of others (`past + seq`) follows from them.
@@ -66,7 +66,7 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
         given: shapes by input name; or one size by the name of a dimension.
 
     Raises:
-        ShapeError: a name given is neither an input nor a dimension, nothing takes the batch, or nothing is open.
+        ShapeError: a name given is neither an input nor a dimension, or nothing takes the batch.
     """
     check_whole(given)
     shapes = _named_shapes(graph)
@@ -77,17 +77,7 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     names = [dim for name, shape in shapes.items() if name not in whole for dim in shape or () if isinstance(dim, str)]
     plain = {name for name in (*names, *fixed) if name.isidentifier()}
     variables = tuple(dict.fromkeys(name for name in names if name not in fixed and not _follows(name, plain)))
-    if not variables:
-        bind_inputs(_inputs_of(graph), batch=batch, given=whole)  # what does not fit is said first
-        raise ShapeError("no dimension of the inputs is open", "count it as it is: --static without --symbolic")
     return OpenInputs(shapes, variables, fixed, whole)
-
-
-def _inputs_of(graph: GraphProto) -> GraphProto:
-    copy = type(graph)()
-    copy.input.extend(graph.input)
-    copy.initializer.extend(graph.initializer)
-    return copy
 
 
 def _named_shapes(graph: GraphProto) -> dict[str, NamedShape | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def symbolic_counts(
     except ShapeError as error:
         raise ShapeError(f"{printable(resolved.name)}: {error.message}", error.hint) from None
     if progress:
-        progress(f"counting at many sizes of {', '.join(inputs.variables)}")
+        progress(f"counting at many sizes of {', '.join(inputs.variables)}" if inputs.variables else "counting")
     return _document(resolved.name, file, inputs, count_symbolically(file, inputs))
 
 
@@ -71,7 +71,7 @@ def _document(name: str, file: ModelFile, inputs: OpenInputs, table: SymbolicTab
         dimensions=names,
         totals=_totals(table, names),
         nodes=tuple(_node(row, names) for row in table.rows),
-        warnings=tuple(_warnings(table.rows)),
+        warnings=tuple(_warnings(table.rows, names)),
     )
 
 
@@ -137,14 +137,17 @@ def _where(domain: Domain, names: Sequence[str]) -> tuple[Condition, ...]:
     return tuple(item for item in found if item != Condition(item.name))
 
 
-def _warnings(rows: Iterable[SymbolicRow]) -> Iterator[Caution]:
-    rows = list(rows)
+def _warnings(rows: Sequence[SymbolicRow], names: Sequence[str]) -> Iterator[Caution]:
+    if not names:
+        yield Caution(
+            "no-dimensions", "no dimension of the inputs is open: every formula is a number, as --static counts it"
+        )
     missing = [row for row in rows if row.work is None]
     if missing:
         yield Caution(
             "no-formula",
             f"not in the totals is the arithmetic of {_listed(missing)}",
-            "if the model takes one size only of a dimension, fix it: --shape DIMENSION=224",
+            "if the model takes one size only of a dimension, fix it: --shape DIMENSION=224" if names else "",
         )
     missing = [row for row in rows if row.work is not None and row.moved is None]
     if missing:
