@@ -104,6 +104,14 @@ def test_an_unknown_operator_is_listed_and_neither_fatal_nor_zero(read: Read) ->
     assert (table.macs, table.flop) == (0, 0)
 
 
+def test_an_operator_of_a_later_opset_is_told_from_one_without_shapes(read: Read) -> None:
+    text = "g (float[2,4] x) => (float[] y) { y = Gelu(x) }"
+    assert (
+        count(read(text)).rows[0].why_unknown == "opset 17 of the model does not have this operator, which came later"
+    )
+    assert count(read(f'<ir_version: 9, opset_import: ["" : 20]> {text}')).rows[0].why_unknown == ""
+
+
 def test_names_in_reasons_are_escaped(read: Read) -> None:
     value = [helper.make_tensor_value_info("z", 1, [2])]
     magic = helper.make_node("Magic", ["x"], ["z"], "\x1b[2J", domain="com.example")

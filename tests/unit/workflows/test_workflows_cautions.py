@@ -63,6 +63,10 @@ def test_what_is_not_counted() -> None:
     assert "and 2 more" in found[0].message
     assert "MatMul (1); first c: shape of input 0 is unknown" in found[1].message
     assert "no size of an input is open" in found[1].hint
+    trees = UnknownOp("ai.onnx.ml.TreeEnsemble", ("t",), "which nodes of a tree a row visits depends on its values")
+    (caution,) = cautions.of_counts(Coverage(2, 1, (trees,)))
+    assert caution.message.endswith("first t: which nodes of a tree a row visits depends on its values")
+    assert caution.hint == ""  # no shape would help
     assert _codes(cautions.of_counts(Coverage(20, 20, ()))) == []
 
 

@@ -10,6 +10,9 @@ import msgspec
 NO_FORMULA = "no formula"
 """`NodeCost.why_unknown` of an operator that the registry does not know."""
 
+IS_UNKNOWN = "is unknown"
+"""How `NodeCost.why_unknown` ends where a shape is missing."""
+
 
 class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One live node's cost for the shapes given; a Struct, as thousands of frozen dataclasses take a while to make.

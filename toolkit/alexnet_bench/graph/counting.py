@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from alexnet_bench.core.cost import CostTable, NodeCost
+from alexnet_bench.core.cost import IS_UNKNOWN, CostTable, NodeCost
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import control_flow, memory, weights
@@ -123,7 +123,8 @@ def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None
         read = operation.inputs_bytes() if work.bytes_read is None else work.bytes_read
         written = operation.outputs_bytes() if work.bytes_written is None else work.bytes_written
     except UnknownTensor as unknown:
-        return None, None, None, f"{unknown.what} of {_place(node, unknown.name)} is unknown"
+        missing = f"{unknown.what} of {_place(node, unknown.name)} {IS_UNKNOWN}"
+        return None, None, None, _not_defined(node, graph) or missing
     except UnknownShape as unknown:
         return None, None, None, str(unknown)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -139,6 +140,15 @@ def _place(node: Node, name: str) -> str:
         if name in names:
             return f"{kind} {names.index(name)}"
     return "a tensor that the graphs inside it read"
+
+
+def _not_defined(node: Node, graph: Graph) -> str:
+    """Why nothing is known of what a node makes, where its operator came later than the opset of the model; else ""."""
+    from onnx import defs
+
+    if node.domain or not defs.has(node.op_type) or defs.has(node.op_type, graph.opset, ""):
+        return ""
+    return f"opset {graph.opset} of the model does not have this operator, which came later"
 
 
 def _or_none(measure: Callable[[], int]) -> int | None:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
-from alexnet_bench.core.cost import NO_FORMULA
+from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
 from alexnet_bench.core.machine import load_average, usable_cores
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, UnknownOp
 from alexnet_bench.core.text import plural, printable
@@ -31,6 +31,10 @@ _BESIDE = 1.02
 _BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
 """What exporters and people call a batch."""
 _CEILING_OF = {"uint8": "int8"}
+_OPEN_SHAPES = (
+    "no size of an input is open: what is missing depends on data, or goes through operators that are not followed; "
+    "shapes that another shape inference writes into the model fill such gaps"
+)
 _WHY_ABOVE = {
     "memory": "the data comes from a cache",
     "compute": "this kernel beats the runtime's own matrix product, or shares its work with a layer that was merged",
@@ -110,14 +114,14 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
     without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]
     if without:
         yield Caution("unknown-op", f"not in the totals, for want of a formula: {_listed(without)}")
-    shapeless = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
-    if shapeless:
+    others = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
+    if others:
+        first = others[0]
         yield Caution(
             "unknown-shape",
-            f"not in the totals, for want of shapes or numbers: {_listed(shapeless)}; first "
-            f"{printable(shapeless[0].nodes[0])}: {printable(shapeless[0].why)}",
-            "no size of an input is open: what is missing depends on data, or goes through operators that are not "
-            "followed; shapes that another shape inference writes into the model fill such gaps",
+            f"not in the totals, as it cannot be worked out: {_listed(others)}; first {printable(first.nodes[0])}: "
+            f"{printable(first.why)}",
+            _OPEN_SHAPES if first.why.endswith(IS_UNKNOWN) else "",
         )
     for assumption in coverage.assumptions:
         first = printable(assumption.nodes[0])
