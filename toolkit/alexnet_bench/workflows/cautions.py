@@ -116,12 +116,12 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
         yield Caution("unknown-op", f"not in the totals, for want of a formula: {_listed(without)}")
     others = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
     if others:
-        first = others[0]
+        node, why = others[0].nodes[0], others[0].why
         yield Caution(
             "unknown-shape",
-            f"not in the totals, as it cannot be worked out: {_listed(others)}; first {printable(first.nodes[0])}: "
-            f"{printable(first.why)}",
-            _OPEN_SHAPES if first.why.endswith(IS_UNKNOWN) else "",
+            f"not in the totals, as it cannot be worked out: {_listed(others)}; "
+            f"first {printable(node)}: {printable(why)}",
+            _OPEN_SHAPES if why.endswith(IS_UNKNOWN) else "",
         )
     for assumption in coverage.assumptions:
         first = printable(assumption.nodes[0])
