@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -124,6 +125,51 @@ def test_a_target_that_an_input_cannot_be_expanded_to(shape: Shape, target: list
     with pytest.raises(ShapeError, match="contradict each other at node it \\(Expand\\): ") as caught:
         read(model)
     assert caught.value.message.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "indices", "why"),
+    [
+        ((2, 4, 3), 1, [3, -4], ""),
+        ((2, 4, 3), -1, [2], ""),
+        ((0, 4), 0, [], ""),
+        ((2, 4, 3), 1, [0, 4], "there is no index 4 on an axis of 4"),
+        ((2, 4, 3), 1, [-5], "there is no index -5 on an axis of 4"),
+        ((2, 4, 3), -1, [3], "there is no index 3 on an axis of 3"),
+        ((0, 4), 0, [0], "there is no index 0 on an axis of 0"),
+    ],
+)
+def test_an_index_beyond_its_axis(shape: Shape, axis: int, indices: list[int], why: str, read: Read) -> None:
+    model = _model("Gather", [shape, (len(indices),)], {"axis": axis})
+    model.graph.initializer.append(numpy_helper.from_array(np.array(indices, np.int64), "x1"))
+    del model.graph.input[1]
+    assert _runs(model, [shape]) is not bool(why)
+    if not why:
+        assert read(model).live == {"it"}
+        return
+    with pytest.raises(ShapeError, match="contradict each other at node it \\(Gather\\): ") as caught:
+        read(model)
+    assert caught.value.message.endswith(why)
+
+
+def test_an_index_beyond_an_axis_that_no_node_reads_is_refused_too(read: Read) -> None:
+    """ONNX Runtime runs such a node all the same."""
+    dead = "i = Constant<value_int = 5> ()  d = Gather<axis = 1> (x, i)"
+    text = f"g (float[2,T] x) => (float[2,T] y) {{ {dead}  y = Relu (x) }}"
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}')
+    assert read(model, shapes={"x": (2, 6)}).live == {"Relu:y"}
+    with pytest.raises(ShapeError, match="there is no index 5 on an axis of 4"):
+        read(model, shapes={"x": (2, 4)})
+
+
+def test_a_branch_with_an_index_beyond_its_axis_is_not_taken(read: Read) -> None:
+    text = """g (bool c, float[2,T] x) => (float[K,T] y) { y = If (c) <
+        then_branch = a () => (float[L,T] p) { i = Constant<value_ints = [2]> ()  p = Gather<axis = 0> (x, i) },
+        else_branch = b () => (float[M,T] q) { j = Constant<value_ints = [1, 0]> ()  q = Gather<axis = 0> (x, j) }
+    > }"""
+    graph = read(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), shapes={"x": (2, 6)})
+    assert graph.tensor("y").sizes == (2, 6)
+    assert [name for name, _ in graph.nodes[0].bodies] == ["else_branch"]
 
 
 def test_a_target_of_negative_sizes_is_no_matter_of_what_goes_in(read: Read) -> None:

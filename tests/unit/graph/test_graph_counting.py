@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
 from alexnet_bench.core.cost import CostTable
@@ -161,6 +161,46 @@ def test_settings_and_scalars_and_integers_are_no_parameters(read: Read) -> None
     assert table.weight_bytes == 4 + 4 + 4 + 16 + 8
 
 
+@pytest.mark.parametrize(
+    ("opset", "node", "settings", "params"),
+    [
+        (9, "Upsample (x, s)", {"s": [4]}, 0),
+        (10, "Resize (x, s)", {"s": [4]}, 0),
+        (13, "Resize (x, r, s)", {"r": [8], "s": [4]}, 0),
+        (1, "Tile (x, s, t)", {"s": [1], "t": [1]}, 0),
+        (17, "OneHot (i, d, v)", {"d": [1], "v": [2]}, 0),
+        (17, "NonMaxSuppression (b, c, n, s, t)", {"s": [1], "t": [1]}, 0),
+        (17, "QuantizeLinear <axis = 1> (x, s)", {"s": [2]}, 0),
+        (21, "DequantizeLinear <axis = 1> (q, s)", {"s": [2]}, 0),
+        (17, "STFT (w, n, s)", {"s": [4]}, 0),
+        (23, "RotaryEmbedding (x, s, t)", {"s": [4, 2], "t": [4, 2]}, 0),
+        (17, "CastLike (x, s)", {"s": [3]}, 0),
+        (17, "SoftmaxCrossEntropyLoss (x, l, s)", {"s": [2]}, 0),
+        (17, "NegativeLogLikelihoodLoss (x, l, s)", {"s": [2]}, 0),
+        (17, "LSTM <hidden_size = 4> (e, w0, r0, , , s, t)", {"s": [1, 1, 4], "t": [1, 1, 4], "w0": [1, 16, 3]}, 48),
+        (17, "GRU <hidden_size = 4> (e, w0, r0, , , s)", {"s": [1, 1, 4], "w0": [1, 12, 3]}, 36),
+        (17, "RNN <hidden_size = 4> (e, w0, r0, , , s)", {"s": [1, 1, 4], "w0": [1, 4, 3]}, 12),
+        (17, "com.microsoft.RotaryEmbedding (x, i, s, t)", {"s": [4, 2], "t": [4, 2]}, 0),
+        (17, "PRelu (x, s)", {"s": [2, 1, 1]}, 2),
+        (17, "Add (x, s)", {"s": [2, 1, 1]}, 2),
+    ],
+)
+def test_settings_are_no_parameters_as_constants_with_an_axis(
+    read: Read, opset: int, node: str, settings: dict[str, list[int]], params: int
+) -> None:
+    model = onnx.parser.parse_model(
+        f'<ir_version: 10, opset_import: ["" : {opset}, "com.microsoft" : 1]>'
+        " g (float[1,2,3,4] x, int64[5] i, float[1,6,4] b, float[1,1,6] c, int64[1] n, int8[1,2,3,4] q,"
+        " float[1,16,1] w, int64[1,3,4] l, float[2,1,3] e, float[1,16,4] r0)"
+        f" => (y) {{ y = {node} }}"
+    )
+    for name, dims in settings.items():
+        model.graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=dims)
+    table = count(read(model))
+    assert table.params == params
+    assert table.weight_bytes == 4 * sum(map(prod, settings.values()))
+
+
 def test_a_weight_made_of_others_is_the_weight_that_is_used(read: Read) -> None:
     table = count(read("g (float[2,4] x) => (float y) <float[4,4] v, float[4] g> { w = Mul(v, g)  y = MatMul(x, w) }"))
     assert table.params == 16
@@ -266,6 +306,62 @@ def test_a_body_that_has_a_name_of_its_own_for_what_is_outside_takes_nothing_fro
         )
     )
     assert table.by_name["If:y"].bytes_read == 32 + 64
+
+
+CAST = "g (float[2,4] x, float16[2,4] h) => (float y, float16 z) <float16[4,4] w>"
+
+
+def test_a_weight_that_is_cast_has_the_bytes_that_are_stored(read: Read) -> None:
+    """Behind views, inside a body, and where it is read both as it is and cast, it is one tensor of the file."""
+    table = count(
+        read(
+            f"{CAST} {{ c = Cast<to = 1>(w)  t = Transpose(c)  a = MatMul(x, t)  y = MatMul(a, c)  z = MatMul(h, w) }}"
+        )
+    )
+    assert (table.param_bytes, table.weight_bytes) == (32, 32)
+    assert [(row.weight_bytes, row.bytes_read) for row in table.rows] == [(32, 32 + 32), (32, 32 + 32), (32, 16 + 32)]
+    assert [row.params for row in table.rows] == [16, 16, 16]
+    other = "else_branch = q () => (float[2,4] n) { n = Identity(x) }"
+    for outside, inside in (("", "c = Cast<to = 1>(w)"), ("c = Cast<to = 1>(w)", "")):
+        body = f"then_branch = p () => (float[2,4] m) {{ {inside} m = MatMul(x, c) }}, {other}"
+        text = f"g (float[2,4] x, bool k) => (float y) <float16[4,4] w> {{ {outside} y = If(k) <{body}> }}"
+        table = count(read(text))
+        assert (table.params, table.weight_bytes, table.rows[0].bytes_read) == (16, 32, 32 + 32)
+
+
+def test_a_cast_weight_that_is_read_in_parts_counts_those_in_its_new_type(read: Read) -> None:
+    table = count(read("g (int64[3] i) => (float y) <float16[64,8] w> { c = Cast<to = 1>(w)  y = Gather(c, i) }"))
+    assert table.rows[0].bytes_read == 3 * 8 + 3 * 8 * 4
+    assert table.weight_bytes == 64 * 8 * 2
+
+
+def sparse(name: str) -> onnx.SparseTensorProto:
+    """12 floats, each with an index, of 8x16: 144 bytes."""
+    values = numpy_helper.from_array(np.arange(1, 13, dtype=np.float32), name)
+    return helper.make_sparse_tensor(values, numpy_helper.from_array(3 * np.arange(12)), [8, 16])
+
+
+@pytest.mark.parametrize("as_node", [False, True])
+def test_a_sparse_weight_has_the_bytes_of_its_values_and_indices(read: Read, as_node: bool) -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]> g (float[2,8] x, bool k) => (float[2,8] y) {
+            a = MatMul(x, w)  t = Transpose(w)  b = MatMul(a, t)
+            y = If(k) <then_branch = p () => (float[2,8] m) { n = MatMul(b, w)  v = Transpose(u)  m = MatMul(n, v) },
+                       else_branch = q () => (float[2,8] o) { o = Identity(b) }>
+        }"""
+    )
+    branch = next(item.g for item in model.graph.node[3].attribute if item.name == "then_branch")
+    branch.sparse_initializer.append(sparse("u"))
+    if as_node:
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["w"], sparse_value=sparse("")))
+    else:
+        model.graph.sparse_initializer.append(sparse("w"))
+    table = count(read(model))
+    first, second, branches = table.rows
+    assert (first.weight_bytes, first.bytes_read) == (144, 2 * 8 * 4 + 144)
+    assert (second.weight_bytes, second.bytes_read) == (144, 2 * 16 * 4 + 144)
+    assert (branches.weight_bytes, branches.bytes_read) == (288, 2 * 8 * 4 + 2 * 16 * 4 + 288)
+    assert (table.params, table.param_bytes, table.weight_bytes) == (2 * 128, 288, 288)
 
 
 def test_floats_that_are_rounded_when_the_model_runs_are_stored_as_floats(read: Read) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import UnknownShape, Work, find_formula, formula, registered
+from tests.unit.graph.blocked_cases import BLOCKED_CASES
 from tests.unit.graph.contrib_cases import CONTRIB_CASES
 from tests.unit.graph.formula_case import Case, Shape, work
 from tests.unit.graph.fused_cases import FUSED_CASES
@@ -154,7 +155,7 @@ CASES = [
 ]  # fmt: skip
 
 
-EVERY_CASE = [*CASES, *FUSED_CASES, *WIDER_CASES, *CONTRIB_CASES]
+EVERY_CASE = [*CASES, *FUSED_CASES, *BLOCKED_CASES, *WIDER_CASES, *CONTRIB_CASES]
 
 
 @pytest.mark.parametrize("case", EVERY_CASE, ids=str)

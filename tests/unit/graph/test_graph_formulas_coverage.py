@@ -29,10 +29,11 @@ OLD_NAMES = {("", "SimplifiedLayerNormalization"), (MICROSOFT, "SimplifiedLayerN
 
 
 def known() -> set[tuple[str, str]]:
-    """Operators of all versions: ONNX's default domain and ai.onnx.ml, and com.microsoft."""
+    """Operators of all versions: ONNX's default domain and ai.onnx.ml, com.microsoft and com.microsoft.nchwc."""
     found = {(schema.domain, schema.name) for schema in defs.get_all_schemas_with_history()}
-    found |= {(MICROSOFT, item.name) for item in runtime.get_all_operator_schema() if item.domain == MICROSOFT}
-    return {key for key in found if key[0] in ("", ML, MICROSOFT)}
+    theirs = {(item.domain, item.name) for item in runtime.get_all_operator_schema()}
+    found |= {key for key in theirs if key[0] in (MICROSOFT, contrib.NCHWC)}
+    return {key for key in found if key[0] in ("", ML, MICROSOFT, contrib.NCHWC)}
 
 
 THESE_VERSIONS = pytest.mark.skipif(
@@ -54,13 +55,14 @@ def test_nothing_is_registered_that_nobody_knows() -> None:
     assert set(UNCOUNTED) <= KNOWN
 
 
-@pytest.mark.parametrize("op", sorted(op for domain, op in FORMULAS if domain == MICROSOFT))
-def test_every_formula_for_onnx_runtime_has_a_shape_rule(op: str) -> None:
-    assert contrib.covers(MICROSOFT, op)
+@pytest.mark.parametrize("key", sorted(key for key in FORMULAS if key[0] in (MICROSOFT, contrib.NCHWC)), ids=".".join)
+def test_every_formula_for_onnx_runtime_has_a_shape_rule(key: tuple[str, str]) -> None:
+    assert contrib.covers(*key)
 
 
 def test_every_shape_rule_has_a_formula() -> None:
-    assert {(MICROSOFT, op) for op in contrib.operators()} <= FORMULAS
+    domains = (MICROSOFT, contrib.NCHWC)
+    assert {(domain, op) for domain in domains for op in contrib.operators(domain)} <= FORMULAS
 
 
 def test_the_document_lists_what_is_not_counted_with_its_reason() -> None:

@@ -44,6 +44,7 @@ CASES: list[Case] = [
     (5, "Reshape", ["x", "t"], {}, (2, 60), 0),
     (1, "Upsample", ["x"], {"height_scale": 2.0, "width_scale": 3.0, "mode": "nearest"}, TALL, 0),
     (1, "Upsample", ["x"], {"height_scale": 2.0, "width_scale": 3.0, "mode": "bilinear"}, TALL, 720 * 9),
+    (6, "Upsample", ["x"], {"height_scale": 2.0, "width_scale": 3.0, "mode": "nearest"}, TALL, 0),
     (7, "Upsample", ["x"], {"scales": [1.0, 1.0, 2.0, 3.0], "mode": "linear"}, TALL, 720 * 9),
     (9, "Upsample", ["x", "f"], {"mode": "linear"}, TALL, 720 * 9),
     (1, "Pad", ["x"], {"paddings": [0, 0, 1, 1, 0, 0, 1, 1]}, (2, 3, 6, 7), 0),
@@ -89,6 +90,22 @@ def test_old_forms_are_counted_as_they_are(case: Case, listed: bool, tmp_path: P
     assert graph.nodes[0].op_type == case[1]
     assert graph.opset == case[0]
     assert set(graph.nodes[0].inputs) == set(case[2])
+
+
+@pytest.mark.parametrize("opset", [1, 6, 7, 9, 14])
+def test_statistics_that_a_batch_normalisation_gives_have_shapes(opset: int, tmp_path: Path) -> None:
+    """Four of them before version 14, in training: ONNX infers nothing of them then."""
+    case: Case = (opset, "BatchNormalization", ["x", "b", "b", "b", "b"], {"epsilon": 0.1}, IMAGES, 240)
+    model = written(case, listed=True)
+    statistics = ["m", "v", "", "w"] if opset < 14 else ["m", "v"]
+    model.graph.node[0].output.extend(statistics)
+    if opset >= 14:
+        model.graph.node[0].attribute.append(helper.make_attribute("training_mode", 1))
+    (tmp_path / "old.onnx").write_bytes(model.SerializeToString())
+    graph = build_graph(open_model(tmp_path / "old.onnx"), name="old")
+    (row,) = count(graph).rows
+    assert (row.flop, row.bytes_written) == (240, 4 * (120 + 3 * len(list(filter(None, statistics)))))
+    assert {graph.tensor(name).sizes for name in statistics if name} == {(3,)}
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])

@@ -82,11 +82,12 @@ def test_no_inputs_at_all(read: Read) -> None:
             "g (float[1,?,4] x) => (float y) { y = Relu(x) }", None, None, "1x?x4", "--shape x=1x1x4", id="nameless"
         ),
         pytest.param("g (float[] x) => (float y) { y = Relu(x) }", None, None, "x has no shape", "--shape x=", id="-"),
+        pytest.param(CLASSIFIER, 2, {"x": (5, 3, 8, 8)}, "5x3x8x8 at batch 2", "--shape x=1x3x8x8", id="other batch"),
         pytest.param(FIXED, 8, None, "fixed at batch 2, 8 was asked for", "leave --batch out", id="fixed batch"),
         pytest.param(CLASSIFIER, None, {"z": (1,)}, "no input named z; it has x", "--shape INPUT=", id="unknown input"),
         pytest.param(TOKENS, None, {"T": (4,)}, "no input named T; it has x", "T is a size of x: ", id="a dimension"),
         pytest.param(CLASSIFIER, None, {"x": (1, 3)}, "4 dimensions, the shape given has 2", "Nx3x8x8", id="rank"),
-        pytest.param(CLASSIFIER, None, {"x": (1, 4, 8, 8)}, "1x4x8x8 does not fit", "", id="contradicts a number"),
+        pytest.param(CLASSIFIER, None, {"x": (1, 4, 8, 8)}, "1x4x8x8 does not fit", "numbers in the", id="channels"),
         pytest.param(CLASSIFIER, None, {"x": (-1, 3, 8, 8)}, "-1x3x8x8 is no shape", "", id="negative"),
         pytest.param(CLASSIFIER, None, {"x": (10**30, 3, 8, 8)}, "is no shape", "", id="beyond 64 bits"),
         pytest.param(TOKENS, None, {"x": (2**40, 2**40, 16)}, "is no shape", "", id="too many elements"),

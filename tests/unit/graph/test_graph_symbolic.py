@@ -242,6 +242,17 @@ def test_what_depends_on_data_has_no_formula(solve: Solve) -> None:
     assert relu.work is not None
 
 
+def test_an_index_of_an_axis_is_a_limit_downwards(solve: Solve) -> None:
+    """An unrolled loop over 5 tokens reads the last of them by its number."""
+    case = solve("""g (float[B,T,8] x) => (float[] y) <float[8,4] w> {
+        i = Constant<value_int = 4>()  last = Gather<axis = 1>(x, i)  y = MatMul(last, w)
+    }""")
+    _, inputs, table = case
+    assert inputs.variables == ("B", "T")
+    assert table.work == table.moved == (Range(), Range(low=5))
+    _check(case)
+
+
 def test_a_peak_is_given_only_where_one_polynomial_is_it(solve: Solve) -> None:
     assert solve("g (float[N, 8] x) => (y) { a = Relu(x) y = Exp(a) }")[2].peak == Polynomial((((1,), 64),))
     bent = solve(
@@ -346,3 +357,12 @@ def test_a_torch_block_with_dynamic_batch_and_length(solve: Solve, tmp_path: Pat
     # Q, K, V and the output 4 · 32², the feed-forward part 2 · 32 · 64; scores and their use 2 · 32.
     assert _macs(case[2]) == Polynomial((((1, 1), 4 * 32 * 32 + 2 * 32 * 64), ((1, 2), 2 * 32)))
     assert all(row.work and row.moved for row in case[2].rows)
+
+
+def test_weights_that_a_node_holds_are_a_constant_number_of_bytes(solve: Solve) -> None:
+    weights = "coefficients = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], intercepts = [1.0, 2.0], targets = 2"
+    _, _, table = solve(f"g (float[N,3] x) => (y) {{ y = ai.onnx.ml.LinearRegressor <{weights}> (x) }}")
+    (row,) = table.rows
+    assert row.moved is not None
+    assert [_value(formula, (7,)) for formula in row.moved.formulas] == [4 * 7 * 3 + 32, 4 * 7 * 2]
+    assert (table.costs.params, table.costs.weight_bytes) == (8, 32)

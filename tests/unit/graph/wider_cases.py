@@ -131,12 +131,19 @@ TABULAR = [
          attributes={"coefficients": TEN, "intercepts": (1.0, 2.0), "post_transform": "SOFTMAX"}),
     # 4 vectors of 5 for each of 3 rows, and a sum over the 4 with rho
     Case("SVMRegressor", [ROW], (3, 1), 72, 144 + 3, domain=ML, attributes={"support_vectors": TWENTY}),
+    # 2 scores of 5, each with a rho
+    Case("SVMRegressor", [ROW], (3, 1), 15, 30 + 3, domain=ML, attributes={"coefficients": TEN[:5], "rho": (1.0,)}),
+    Case("SVMClassifier", [ROW], (3,), 30, 60 + 12, domain=ML, more_outputs=[(3, 2)],
+         attributes={"coefficients": TEN, "rho": (1.0, 1.0), "classlabels_ints": (0, 1)}),
     # 5 differences and a factor per vector, and an exp
     Case("SVMRegressor", [ROW], (3, 1), 72, 144 + 3 * 25, 12, domain=ML,
          attributes={"support_vectors": TWENTY, "kernel_type": "RBF"}),
     # three classes: each vector is in two sums; per pair of them a rho and a vote
     Case("SVMClassifier", [ROW], (3,), 84, 168 + 3 * (8 + 6), 12, domain=ML, more_outputs=[(3, 3)],
          attributes={"support_vectors": TWENTY, "kernel_type": "POLY", "classlabels_ints": (0, 1, 2)}),
+    # four classes: each of 4 vectors is in three sums; 6 pairs, each with a rho, a vote and a score of 3 and an exp
+    Case("SVMClassifier", [ROW], (3,), 96, 192 + 3 * 6 * (2 + 3), 18, domain=ML, more_outputs=[(3, 6)],
+         attributes={"support_vectors": TWENTY, "classlabels_ints": (0, 1, 2, 3), "post_transform": "LOGISTIC"}),
     # and a sigmoid of a·x + b
     Case("SVMClassifier", [ROW], (3,), 84, 168 + 3 * (8 + 6 + 15), 21, domain=ML, more_outputs=[(3, 3)],
          attributes={"support_vectors": TWENTY, "kernel_type": "SIGMOID", "classlabels_strings": ("a", "b", "c"),

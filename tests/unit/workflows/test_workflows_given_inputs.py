@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import TensorProto, helper
 
@@ -16,6 +17,7 @@ from alexnet_bench.backends.array_files import read_arrays
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.verdict import polygraphy
+from alexnet_bench.verdict.samples import check_fits
 from alexnet_bench.workflows.given_inputs import write_inputs
 from tests.unit.workflows.conftest import QUICK
 
@@ -78,6 +80,35 @@ def test_a_model_runs_on_them_with_their_sizes(model: Path, tmp_path: Path, kind
     assert [item.message for item in found.warnings if item.code == "given-inputs"] == [
         f"ran on the inputs of {inputs}"
     ]
+
+
+@pytest.mark.parametrize("kind", ["", ".npz"])
+def test_texts_are_taken_and_never_made_up(tmp_path: Path, kind: str) -> None:
+    graph = onnx.parser.parse_graph('it (string[N] text) => (bool[N] y) { y = RegexFullMatch<pattern = "a.*">(text) }')
+    opset = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "model.onnx")
+    with pytest.raises(BackendRefusal, match="type string, which cannot be made up") as caught:
+        profile(tmp_path / "model.onnx", options=ORT)
+    assert "--inputs" in caught.value.hint
+    place = tmp_path / f"inputs{kind}"
+    texts = np.array(["a cat", "dog", "a"])
+    if kind:
+        stored_as(place, text=texts)
+    else:
+        place.mkdir()
+        np.save(place / "text.npy", texts)
+    found = run(tmp_path / "model.onnx", place)
+    assert found.latency is not None
+    assert found.case.shapes == {"text": (3,)}
+    with pytest.raises(UsageError, match="text is of type int64, the model takes string"):
+        run(tmp_path / "model.onnx", stored_as(tmp_path / "numbers.npz", text=SHAPE))
+    with pytest.raises(UsageError, match="x is of type <U3, the model takes float32"):
+        check_fits("numbers", {"x": texts[1:2].astype("<U3")}, {"x": Tensor("x", "float32", (1,))})
+
+
+def stored_as(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
 
 
 def test_a_scalar_stays_one(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
 
@@ -101,6 +101,7 @@ class Node(msgspec.Struct, frozen=True, dict=True):
         has_subgraph: True when an attribute holds a graph (If, Loop, Scan).
         captured: names that a subgraph takes from this graph, beside `inputs`.
         bodies: the subgraphs by attribute name, with the shapes of the case.
+        held: constants of the graph that are attributes of the node.
     """
 
     name: str
@@ -112,11 +113,12 @@ class Node(msgspec.Struct, frozen=True, dict=True):
     has_subgraph: bool = False
     captured: tuple[str, ...] = ()
     bodies: tuple[tuple[str, Graph], ...] = ()
+    held: tuple[str, ...] = ()
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Every tensor that the node depends on, optional gaps left out."""
-        return _without_gaps(self.inputs + self.captured)
+        return _without_gaps(self.inputs + self.captured + self.held)
 
     @cached_property
     def writes(self) -> tuple[str, ...]:
@@ -145,6 +147,7 @@ class Graph:
         opset: version of the default domain.
         ir_version: of the file.
         sha256: of the file without the data of its large tensors.
+        sparse: values and indices of each sparse constant; they stand among the tensors and constants, too.
     """
 
     name: str
@@ -158,6 +161,7 @@ class Graph:
     opset: int
     ir_version: int
     sha256: str
+    sparse: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name; one without a type or shape when nothing is known of it."""

@@ -24,8 +24,9 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     """Writes numbers into the shapes of the graph's inputs, in place.
 
     Sizes that were given come first, since they may name symbols of other inputs; what is then left open must be an
-    input's first dimension, the batch. A batch that is asked for takes the place of the first size given for an input
-    whose first dimension is symbolic, or that batch: one shape serves several batches.
+    input's first dimension, the batch. A batch that is asked for takes the place of a 1 that is the first size given
+    for an input whose first dimension is symbolic, or that batch: one shape serves several batches. Any other size
+    there contradicts it.
 
     Returns:
         the size of each symbolic dimension.
@@ -84,6 +85,12 @@ def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> 
     declared = tensor_from_info(info).shape
     if batch is None or not given or not declared or (isinstance(declared[0], int) and declared[0] != batch):
         return given
+    if given[0] not in (1, batch):
+        name = printable(info.name)
+        raise ShapeError(
+            f"input {name} cannot be {_written(given)} at batch {batch}",
+            f"leave the batch out, or write --shape {name}={_written([1, *given[1:]])} for every batch",
+        )
     return [batch, *given[1:]]
 
 
@@ -129,9 +136,12 @@ def _check_fits(info: ValueInfoProto, given: Sequence[int], sizes: Mapping[str, 
             f"its declared shape is {_written(shape)}",
         )
     if not _fits(shape, given, sizes):
+        is_fixed = any(isinstance(dim, int) and dim != size for dim, size in zip(shape, given, strict=True))
         raise ShapeError(
             f"{_written(given)} does not fit input {name}, which is {_written(_substituted(shape, sizes))}",
-            "sizes of one symbolic name must be the same everywhere",
+            "sizes that are numbers in the model stay as they are"
+            if is_fixed
+            else "sizes of one symbolic name must be the same everywhere",
         )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.graph import liveness, naming
+from alexnet_bench.graph import liveness, naming, node_weights
+from alexnet_bench.graph.blocked import with_unfilled
 from alexnet_bench.graph.convert import (
     attribute_value,
     captured_names,
@@ -19,6 +20,7 @@ from alexnet_bench.graph.convert import (
     integer_values,
     node_from_proto,
     required_inputs,
+    sparse_parts,
     tensors_of,
 )
 
@@ -152,13 +154,20 @@ def _body(proto: GraphProto, path: str, scope: _Scope, values: Values) -> Graph:
     constants = liveness.constant_tensors(ordered, own | given)
     makers = _unmistakable(scope.makers_of(given), own.union(inputs, *(node.writes for node in ordered)))
     around = {name for node in makers for name in (*node.reads, *node.writes)}
+    given_sparse = {name: held for name, held in outer.sparse.items() if name in captured | around}
+    sparse = given_sparse | sparse_parts(proto)
+    parts = {part.name: part for held in sparse.values() for part in held}
     graph = Graph(
         name=path,
         nodes=(*makers, *ordered),
         inputs=inputs,
         outputs=outputs,
-        tensors={name: outer.tensors[name] for name in captured | around if name in outer.tensors} | tensors_of(proto),
-        constants=constants | around,
+        tensors={
+            **{name: outer.tensors[name] for name in captured | around if name in outer.tensors},
+            **tensors_of(proto),
+            **parts,
+        },
+        constants=constants.union(around, parts),
         integers={
             **{name: outer.integers[name] for name in captured if name in outer.integers},
             **values.integers,
@@ -168,8 +177,10 @@ def _body(proto: GraphProto, path: str, scope: _Scope, values: Values) -> Graph:
         opset=outer.opset,
         ir_version=outer.ir_version,
         sha256=outer.sha256,
+        sparse=sparse,
     )
-    return attach(graph, dict(zip(names, proto.node, strict=True)), values, visible, scope.depth + 1)
+    protos = dict(zip(names, proto.node, strict=True))
+    return attach(with_unfilled(node_weights.attach(graph, protos)), protos, values, visible, scope.depth + 1)
 
 
 def _unmistakable(makers: Sequence[Node], own: frozenset[str]) -> Sequence[Node]:

@@ -92,7 +92,8 @@ def _input_and_output(node: Node, known: Known) -> list[Shape | None]:
     return [known.sizes(name) for name in (*node.inputs[:1], *node.outputs[:1])]
 
 
-def _input_and_target(node: Node, known: Known) -> list[Shape | None]:
+def _input_and_values(node: Node, known: Known) -> list[Shape | None]:
+    """Of the second input its values, as a target or indices."""
     return [*map(known.sizes, node.inputs[:1]), *map(known.integers.get, node.inputs[1:2])]
 
 
@@ -167,6 +168,14 @@ def _expanded(_: Node, shapes: Sequence[Shape]) -> str:
     return f"{_written([shape])} cannot be expanded to {_written([target])}"
 
 
+def _gathered(node: Node, shapes: Sequence[Shape]) -> str:
+    """Indices from -n to n - 1 have an element on an axis of n (ONNX, operator Gather)."""
+    (shape, indices), axis = shapes, _integer(node, "axis", 0)
+    size = shape[axis] if -len(shape) <= axis < len(shape) else None
+    wrong = next((index for index in indices if size is not None and not -size <= index < size), None)
+    return "" if wrong is None else f"there is no index {wrong:,} on an axis of {size:,}"
+
+
 def _recurrent(node: Node, shapes: Sequence[Shape]) -> str:
     """X is [steps, batch, inputs], a state [directions, batch, hidden]; with `layout` 1 the batch comes first."""
     if any(len(shape) != 3 for shape in shapes):
@@ -199,13 +208,16 @@ _CHECKS: dict[str, Check] = {
     "Concat": _concat,
     "Reshape": _elements,
     "Expand": _expanded,
+    "Gather": _gathered,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
 }
 ask_values("", "Expand", (1,))  # ONNX's inference believes a target that is the shape of another input, too
+# No values are asked for Gather: following them in every transformer costs more than those in the file, which tell.
 
 _SHAPES: dict[str, Shapes] = {
     "Reshape": _input_and_output,
-    "Expand": _input_and_target,
+    "Expand": _input_and_values,
+    "Gather": _input_and_values,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _input_and_states),
 }
 """What their checks look at, where that is not all inputs."""

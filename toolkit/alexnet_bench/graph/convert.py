@@ -91,6 +91,32 @@ def tensor_from_initialiser(proto: TensorProto) -> Tensor:
     return Tensor(proto.name, dtype_name(proto.data_type), _shape(tuple(proto.dims)))
 
 
+def tensor_from_attribute(proto: AttributeProto, name: str) -> Tensor | None:
+    """Type and shape of an attribute that is a list of numbers or a tensor, under a name; None for any other."""
+    if proto.HasField("t"):
+        return Tensor(name, dtype_name(proto.t.data_type), _shape(tuple(proto.t.dims)))
+    if proto.floats:
+        return Tensor(name, "float32", (len(proto.floats),))
+    return Tensor(name, "int64", (len(proto.ints),)) if proto.ints else None
+
+
+def sparse_parts(graph: GraphProto) -> dict[str, tuple[Tensor, ...]]:
+    """Values and indices that the file holds of each sparse constant, initialiser or node, under names of their own."""
+    held = {item.values.name: item for item in graph.sparse_initializer}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" and node.output else ():
+            if attribute.HasField("sparse_tensor"):
+                held[node.output[0]] = attribute.sparse_tensor
+    return {
+        name: (_part(f"{name} (values)", item.values), _part(f"{name} (indices)", item.indices))
+        for name, item in held.items()
+    }
+
+
+def _part(name: str, proto: TensorProto) -> Tensor:
+    return Tensor(name, dtype_name(proto.data_type), _shape(tuple(proto.dims)))
+
+
 @lru_cache(maxsize=64)
 def dtype_name(code: int) -> str:
     """Numpy's name of an ONNX element type, "" for one that is undefined or unknown."""

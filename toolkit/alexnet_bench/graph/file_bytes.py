@@ -6,11 +6,12 @@ import mmap
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, overload
 
-from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.errors import ModelError, folder_gone
 from alexnet_bench.core.text import printable
 
 _WHAT_TO_GIVE = "give an .onnx file, or a name that `alexnet-bench models` lists"
@@ -101,17 +102,29 @@ def shown(path: Path) -> str:
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
     """What the system says of a file, or Python of its name."""
+    gone = folder_gone(error)
+    if gone is not None:
+        return ModelError(gone.message, gone.hint)
     if isinstance(error, FileNotFoundError):
         return ModelError(f"{shown(path)} does not exist", _WHAT_TO_GIVE)
     reason = getattr(error, "strerror", None) or str(error)
     return ModelError(f"{shown(path)} cannot be read: {reason}", _WHAT_TO_GIVE)
 
 
+def _models_in(folder: Path) -> str:
+    """The one ONNX file in a folder, which is meant; "" where there is none, or several."""
+    with suppress(OSError):
+        found = list(islice(folder.glob("*.onnx"), 2))
+        if len(found) == 1:
+            return f"give the model in it: {shown(found[0])}"
+    return ""
+
+
 def _check_readable(path: Path) -> None:
     """Looked at before the file is opened: opening a pipe waits for its writer."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise ModelError(f"{shown(path)} is a folder", _WHAT_TO_GIVE)
+        raise ModelError(f"{shown(path)} is a folder", _models_in(path) or _WHAT_TO_GIVE)
     if not stat.S_ISREG(status.st_mode):
         raise ModelError(f"{shown(path)} is not a regular file", _WHAT_TO_GIVE)
     if status.st_size == 0:

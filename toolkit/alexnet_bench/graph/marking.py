@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_bench.core.errors import OutputError
+from alexnet_bench.core.file_states import unchanged
 from alexnet_bench.graph.convert import graph_outputs
 from alexnet_bench.graph.onnx_io import ModelFile, named_copy
 
@@ -28,7 +29,7 @@ def mark_outputs(file: ModelFile, tensors: Sequence[str], folder: Path) -> Path:
 
     Raises:
         OutputError: the copy cannot be written.
-        ModelError: the model is not there any more, or names files outside its folder.
+        ModelError: the model is not as it was, or names files outside its folder.
     """
     import onnx
 
@@ -41,7 +42,8 @@ def mark_outputs(file: ModelFile, tensors: Sequence[str], folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if inlined is None:
-            shutil.copyfile(file.path, target)
+            with unchanged(file.states):
+                shutil.copyfile(file.path, target)
         else:
             target.write_bytes(inlined)
         with target.open("ab") as stream:

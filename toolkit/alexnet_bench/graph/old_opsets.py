@@ -24,7 +24,7 @@ _FIRST_IR_WITH_CONSTANTS = 4
 
 
 def modernise(model: ModelProto) -> None:
-    """Rewrites a model of opset 1 to 5 as one of opset 6, and one of IR version 1 to 3 as 4, where that is possible.
+    """Rewrites a model of opset 1 to 6 as one of opset 6, and one of IR version 1 to 3 as 4, where that is possible.
 
     Args:
         model: changed in place.
@@ -34,12 +34,13 @@ def modernise(model: ModelProto) -> None:
     """
     imported = _own_import(model)
     model.ir_version = max(model.ir_version, _FIRST_IR_WITH_CONSTANTS)
-    if imported is None or not 0 < imported.version < _VERSION:
+    if imported is None or not 0 < imported.version <= _VERSION:
         return
-    imported.version = _VERSION
+    version, imported.version = imported.version, _VERSION
     for index, node in enumerate(model.graph.node):
-        rewrite = None if node.domain else _REWRITES.get(node.op_type)
-        integers = rewrite(node, {item.name: item for item in node.attribute}) if rewrite else None
+        last, rewrite = _REWRITES.get(node.op_type, (0, None))
+        is_old = rewrite is not None and not node.domain and version <= last
+        integers = rewrite(node, {item.name: item for item in node.attribute}) if rewrite and is_old else None
         if integers is not None:
             _add_input(model, node, f"alexnet-bench:{index}:{node.output[0]}", integers)
 
@@ -101,10 +102,11 @@ def _upsample(node: NodeProto, given: Attributes) -> list[int] | None:
     return [1, 1, *(int(factor) for factor in factors)]
 
 
-_REWRITES: dict[str, Callable[[NodeProto, Attributes], list[int] | None]] = {
-    "Reshape": _reshape,
-    "Concat": _concat,
-    "Pad": _pad,
-    "Cast": _cast,
-    "Upsample": _upsample,
+_REWRITES: dict[str, tuple[int, Callable[[NodeProto, Attributes], list[int] | None]]] = {
+    "Reshape": (4, _reshape),
+    "Concat": (3, _concat),
+    "Pad": (1, _pad),
+    "Cast": (5, _cast),
+    "Upsample": (6, _upsample),
 }
+"""By operator the last opset that has its old form, and what turns that into the new one."""

@@ -9,9 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError, ShapeError
+from alexnet_bench.core.file_states import FileState, states_of, unchanged
 from alexnet_bench.core.graph import Graph, Node, Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import bodies, contradictions, external, foreign, functions, liveness, naming, shapes, wire
+from alexnet_bench.graph import (
+    blocked,
+    bodies,
+    contradictions,
+    external,
+    foreign,
+    functions,
+    liveness,
+    naming,
+    node_weights,
+    shapes,
+    wire,
+)
 from alexnet_bench.graph.convert import (
     dtype_code,
     graph_outputs,
@@ -19,6 +32,7 @@ from alexnet_bench.graph.convert import (
     integer_values,
     node_from_proto,
     required_inputs,
+    sparse_parts,
 )
 from alexnet_bench.graph.file_bytes import Bytes, blocks, mapped, shown
 from alexnet_bench.graph.walk import names_are_text
@@ -37,6 +51,7 @@ class ModelFile:
         sha256: of the file without that data.
         data_spans: where the data left out lies in the file, as (start, end).
         data_files: the files that hold its external data, which need not be there.
+        states: of the file and of those, as they were when they were looked at.
         has_functions: whether functions were inlined.
     """
 
@@ -46,6 +61,7 @@ class ModelFile:
     data_spans: tuple[tuple[int, int], ...]
     data_files: tuple[external.ExternalFile, ...] = ()
     has_functions: bool = False
+    states: tuple[FileState, ...] = ()
 
 
 def open_model(path: Path) -> ModelFile:
@@ -54,6 +70,7 @@ def open_model(path: Path) -> ModelFile:
     Raises:
         ModelError: it is missing, a folder, empty, truncated, not ONNX, or names a file outside its folder.
     """
+    states = states_of([path])  # before a byte is read: what replaces the file meanwhile is then seen later
     with blocks(path) as content:
         try:
             stripped = wire.strip_tensor_data(content)
@@ -67,6 +84,7 @@ def open_model(path: Path) -> ModelFile:
     files: tuple[external.ExternalFile, ...] = ()
     if external.LOCATION.encode() in stripped.content:  # the rest is spared a walk over all nodes
         files = external.external_files(path, proto)
+        states += states_of(file.path for file in files)
         external.take_small(proto, files)
     declared = len(proto.functions)
     try:
@@ -81,6 +99,7 @@ def open_model(path: Path) -> ModelFile:
         tuple(stripped.data_spans),
         files,
         len(inlined.functions) < declared,
+        states,
     )
 
 
@@ -106,24 +125,28 @@ def build_graph(
         positions = {identity: position for position, identity in enumerate(names)}
         order = [positions[node.name] for node in nodes]
         inferred = shapes.infer(model.proto, order=order, batch=batch, given=given_shapes or {})
-        contradictions.check(nodes, inferred.followed)
-        constants = liveness.constant_tensors(nodes, initialisers_of(proto))
+        written = integer_values(proto)
+        sparse = sparse_parts(proto)
+        parts = {part.name: part for held in sparse.values() for part in held}
+        contradictions.check(nodes, replace(inferred.followed, integers={**inferred.followed.integers, **written}))
+        constants = liveness.constant_tensors(nodes, initialisers_of(proto)).union(parts)
         outputs = graph_outputs(proto)
         graph = Graph(
             name=name,
             nodes=nodes,
             inputs=required_inputs(proto),
             outputs=outputs,
-            tensors=inferred.tensors,
+            tensors={**inferred.tensors, **parts},
             constants=constants,
-            integers={**inferred.values.integers, **integer_values(proto)},
+            integers={**inferred.values.integers, **written},
             live=liveness.live_nodes(nodes, outputs, constants),
             opset=next((item.version for item in model.proto.opset_import if item.domain in ("", "ai.onnx")), 0),
             ir_version=model.proto.ir_version,
             sha256=model.sha256,
+            sparse=sparse,
         )
         protos = dict(zip((node.name for node in nodes), inferred.nodes, strict=True))
-        return bodies.attach(graph, protos, inferred.values)
+        return bodies.attach(blocked.with_unfilled(node_weights.attach(graph, protos)), protos, inferred.values)
     except (ModelError, ShapeError) as error:
         raise type(error)(f"{shown(model.path)}: {error.message}", error.hint) from None
 
@@ -162,14 +185,15 @@ def weights_sha256(model: ModelFile) -> str:
     """Hash of all tensor data that `open_model` left out, external files included; reads every byte of it.
 
     Raises:
-        ModelError: a file is not there any more, or cannot be read.
+        ModelError: a file cannot be read, or is another one than was opened.
     """
     digest = hashlib.sha256()
-    buffer = mapped(model.path)
-    for start, end in model.data_spans:
-        digest.update(buffer[start:end])
-    for file in model.data_files:
-        digest.update(mapped(file.path))
+    with unchanged(model.states):
+        buffer = mapped(model.path)
+        for start, end in model.data_spans:
+            digest.update(buffer[start:end])
+        for file in model.data_files:
+            digest.update(mapped(file.path))
     return digest.hexdigest()
 
 
@@ -186,17 +210,21 @@ def named_copy(model: ModelFile) -> bytes | None:
         return _inlined_copy(model, names)
     if all(node.name == name for node, name in zip(model.proto.graph.node, names, strict=True)):
         return None
-    try:
-        return wire.rename_nodes(mapped(model.path), names)
-    except wire.WireError as error:
-        raise ModelError(f"{shown(model.path)} changed while it was read: {error}", "run the command again") from None
+    with unchanged(model.states):
+        try:
+            return wire.rename_nodes(mapped(model.path), names)
+        except wire.WireError as error:
+            raise ModelError(
+                f"{shown(model.path)} changed while it was read: {error}", "run the command again"
+            ) from None
 
 
 def _inlined_copy(model: ModelFile, names: list[str]) -> bytes:
     """As `named_copy`, for a model whose functions are in the way: a runtime inlines them under names of its own."""
     import onnx
 
-    whole = functions.inline(onnx.load(model.path, load_external_data=False))
+    with unchanged(model.states):
+        whole = functions.inline(onnx.load(model.path, load_external_data=False))
     for node, name in zip(whole.graph.node, names, strict=True):
         node.name = name
     content: bytes = whole.SerializeToString()

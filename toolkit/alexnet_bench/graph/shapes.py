@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import contrib, folding, old_opsets, oversize
+from alexnet_bench.graph import blocked, contrib, folding, old_opsets, oversize
 from alexnet_bench.graph.binding import bind_inputs
 from alexnet_bench.graph.bodies import Values
 from alexnet_bench.graph.contradictions import Known
@@ -80,6 +80,9 @@ def infer(
     operators = _operators(bound.graph.node)
     _import_domains(bound, {domain for domain, _ in operators})
     old_opsets.modernise(bound)
+    _make_dense(bound.graph)
+    if any(domain == contrib.NCHWC for domain, _ in operators):
+        blocked.note_filled(bound.graph)
     if calls_explode(bound):
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
@@ -123,6 +126,13 @@ def _forget_declared(graph: GraphProto, made: Container[str]) -> None:
             info.type.tensor_type.ClearField("shape")
 
 
+def _make_dense(graph: GraphProto) -> None:
+    """Sparse initialisers as dense ones without data: ONNX takes a Transpose of a sparse one for a scalar."""
+    for item in graph.sparse_initializer:
+        graph.initializer.add(name=item.values.name, data_type=item.values.data_type, dims=item.dims)
+    del graph.sparse_initializer[:]
+
+
 def _substituted(info: ValueInfoProto, sizes: Mapping[str, int]) -> ValueInfoProto:
     from onnx import ValueInfoProto
 
@@ -162,7 +172,7 @@ def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
     """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
     # The values of small tensors are followed afterwards; in bodies, where ONNX alone does that, it has to.
     follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
-    if any(contrib.covers(domain, op_type) for domain, op_type in operators):
+    if any(contrib.adds(domain, op_type) for domain, op_type in operators):
         with contrib.registered_schemas():
             return _infer_right(model, operators, follow_values)
     return _infer_right(model, operators, follow_values)

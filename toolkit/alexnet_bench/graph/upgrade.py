@@ -29,6 +29,10 @@ def newest_opset() -> int:
     return int(defs.onnx_opset_version())
 
 
+CONVERTED = "alexnet-bench.converted"
+"""Metadata of a converted model, with the name of the file that it was made from: such a model may be replaced."""
+
+
 def at_opset(path: Path, opset: int) -> bytes:
     """The model in a file, converted to an opset; external data stays where it is.
 
@@ -58,6 +62,8 @@ def at_opset(path: Path, opset: int) -> bytes:
             f"{shown(path)} cannot be converted to opset {opset}: {printable(str(error), 400)}",
             "profile it as it is, or export it again from where it came",
         ) from None
+    if all(item.key != CONVERTED for item in converted.metadata_props):
+        converted.metadata_props.add(key=CONVERTED, value=path.stem)
     content: bytes = converted.SerializeToString()
     return content
 

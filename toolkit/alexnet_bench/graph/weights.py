@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
+from alexnet_bench.graph import node_weights
 from alexnet_bench.graph.formulas.movement import is_view
 from alexnet_bench.graph.formulas.registry import MICROSOFT
 
-# Constant inputs that are settings and not weights, by operator and input index.
-_SETTINGS: dict[str, tuple[int, ...]] = {"Clip": (1, 2), "Dropout": (1, 2), "Pad": (2,), "Pow": (1,), "Resize": (1, 2)}
+# Inputs that are settings even as constants, by operator and index: numbers that steer it, tables that a formula makes
+# (windows, angles), and states before the first step, which exporters write as zeros of the batch's size.
+_SETTINGS: dict[tuple[str, str], tuple[int, ...]] = {
+    ("", "CastLike"): (1,),
+    ("", "Clip"): (1, 2),
+    ("", "Dropout"): (1, 2),
+    ("", "GRU"): (5,),
+    ("", "LSTM"): (5, 6),
+    ("", "MelWeightMatrix"): (3, 4),
+    ("", "NegativeLogLikelihoodLoss"): (2,),
+    ("", "NonMaxSuppression"): (3, 4),
+    ("", "OneHot"): (1, 2),
+    ("", "Pad"): (2,),
+    ("", "Pow"): (1,),
+    ("", "RNN"): (5,),
+    ("", "Range"): (0, 1, 2),
+    ("", "Resize"): (1, 2),
+    ("", "RotaryEmbedding"): (1, 2),
+    ("", "STFT"): (2,),
+    ("", "SoftmaxCrossEntropyLoss"): (2,),
+    ("", "Tile"): (1, 2),
+    ("", "Upsample"): (1,),
+    (MICROSOFT, "GroupQueryAttention"): (7, 8),
+    (MICROSOFT, "RotaryEmbedding"): (2, 3),
+}
 # Inputs that are weights and bias, where weights are integers; the other constants are their scales and zero points.
 _QUANTISED: dict[tuple[str, str], tuple[int, ...]] = {
+    ("", "QuantizeLinear"): (),
+    ("", "DequantizeLinear"): (),
+    (MICROSOFT, "QuantizeLinear"): (),
+    (MICROSOFT, "DequantizeLinear"): (),
     ("", "QLinearConv"): (3, 8),
     (MICROSOFT, "QLinearConv"): (3, 8),
     ("", "QLinearMatMul"): (0, 3),
@@ -36,6 +64,7 @@ _PACKED = {"MatMulNBits": 1, "GatherBlockQuantized": 0}
 """Operators of ONNX Runtime whose weight, the input of that index, may hold several elements in each byte."""
 _DEFAULT_BITS = 4
 """Of a table of GatherBlockQuantized in uint8."""
+_CONVERTERS = frozenset({("", "DequantizeLinear"), (MICROSOFT, "DequantizeLinear"), ("", "Cast")})
 _RUNNING_STATISTICS = (3, 4)
 """Inputs of BatchNormalization that training does not learn: mean and variance."""
 
@@ -46,7 +75,7 @@ def parameters(graph: Graph, node: Node) -> Iterator[str]:
     Weights that only a body inside the node knows are called `body/weight`.
     """
     quantised = _QUANTISED.get((node.domain, node.op_type))
-    settings = () if node.domain else _SETTINGS.get(node.op_type, ())
+    settings = _SETTINGS.get((node.domain, node.op_type), ())
     for index, name in enumerate(node.inputs):
         tensor = graph.tensors.get(name)
         if tensor is None or not tensor.shape or name not in graph.constants:
@@ -55,6 +84,7 @@ def parameters(graph: Graph, node: Node) -> Iterator[str]:
         is_weight = is_table or (is_float(tensor.dtype) and index not in settings)
         if index in quantised if quantised is not None else is_weight:
             yield name
+    yield from node_weights.learned(graph, node)
     yield from _inside(graph, node, parameters)
 
 
@@ -138,13 +168,15 @@ def origins(graph: Graph) -> dict[str, str]:
 
 
 def stored(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """What the file holds of each constant that DequantizeLinear makes: data, scales and zero points.
+    """What the file holds of each constant that is written in another way there.
 
-    Views of such a constant, and its transposes, are held by the same tensors. Data that are computed themselves, as by
-    QuantizeLinear from a float weight, are not stored; what is made of them counts as it is.
+    That is data, scales and zero points where DequantizeLinear makes it, the tensor of another type where Cast does,
+    values and indices where it is sparse. Views of such a constant, and its transposes, are held by the same tensors.
+    Data that are computed themselves, as by QuantizeLinear from a float weight, are not stored; what is made of them
+    counts as it is.
     """
-    found = _stored_inside(graph)
-    if not any(map(_dequantises, graph.nodes)):
+    found = _stored_inside(graph) | {name: tuple(part.name for part in held) for name, held in graph.sparse.items()}
+    if not found and not any(_converts(node) and not graph.constants.isdisjoint(node.writes) for node in graph.nodes):
         return found
     same = origins(graph)
     computed = {name for node in graph.nodes if node.op_type != "Constant" for name in node.writes}
@@ -152,7 +184,7 @@ def stored(graph: Graph) -> dict[str, tuple[str, ...]]:
         if not (node.inputs and node.writes and node.writes[0] in graph.constants):
             continue
         source, made = node.inputs[0], node.writes[0]
-        if _dequantises(node) and same.get(source, source) not in computed:
+        if _converts(node) and (source in found or same.get(source, source) not in computed):
             parts = [found.get(name, (same.get(name, name),)) for name in node.reads]
             found[made] = tuple(name for part in parts for name in part)
         elif made in same and source in found:
@@ -175,8 +207,9 @@ def _stored_inside(graph: Graph) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _dequantises(node: Node) -> bool:
-    return node.op_type == "DequantizeLinear" and node.domain in ("", MICROSOFT)
+def _converts(node: Node) -> bool:
+    """Whether a node makes the same elements in another type."""
+    return (node.domain, node.op_type) in _CONVERTERS
 
 
 def _transposes(node: Node) -> bool:

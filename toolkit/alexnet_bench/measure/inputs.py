@@ -83,9 +83,10 @@ def _array(
         return np.ones(shape, np.bool_)
     if tensor.dtype.startswith(("int", "uint")) and tensor.dtype not in ("int4", "uint4", "int2", "uint2"):
         return _integers(tensor, shape, generator, vocabulary).astype(tensor.dtype)
+    ways = "give texts of yours by profile --inputs, or " if tensor.dtype == "string" else ""
     raise BackendRefusal(
         f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be made up",
-        "count without running: profile --static",
+        f"{ways}count without running: profile --static",
     )
 
 

@@ -175,7 +175,7 @@ def check_fits(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None
         raise UsageError(f"{where} gives {given}; the model takes {wanted}", "call them as the model does")
     for name, array in feeds.items():
         tensor = declared[name]
-        if tensor.dtype and array.dtype != tensor.dtype:
+        if tensor.dtype and not _is_of_type(array, tensor.dtype):
             raise UsageError(
                 f"{where}: {printable(name)} is of type {array.dtype}, the model takes {tensor.dtype}", "convert it"
             )
@@ -185,6 +185,11 @@ def check_fits(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None
                 f"{where}: {printable(name)} has the shape {'x'.join(map(str, array.shape))}, the model takes {sizes}",
                 "give --shape or --batch as the files have it, or other files",
             )
+
+
+def _is_of_type(array: Array, dtype: str) -> bool:
+    """Texts are of a type of their own for each length: <U7."""
+    return array.dtype.kind == "U" if dtype == "string" else array.dtype == dtype
 
 
 def _fits(array: Array, tensor: Tensor) -> bool:

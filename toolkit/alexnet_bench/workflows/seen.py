@@ -1,4 +1,7 @@
-"""Shapes that depend on data, as a run had them: of what NonZero finds, a detector keeps, a router sends on."""
+"""Shapes that are not known before, as a run had them: they depend on data, or no shape inference has a rule for them.
+
+The first are those of what NonZero finds, a detector keeps, a router sends on.
+"""
 
 from __future__ import annotations
 

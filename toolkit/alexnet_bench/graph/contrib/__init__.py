@@ -1,11 +1,14 @@
-"""Shape rules for ONNX Runtime's operators of the domain com.microsoft, where ONNX's own inference stops.
+"""Shape rules for operators where ONNX's own inference stops: those of com.microsoft, and some of ai.onnx.ml.
 
-The rules are given to ONNX as operator schemas, so that one pass of its inference goes through them. Sources: the
-operators' descriptions in ONNX Runtime's docs/ContribOperators.md. Importing this registers the rules of all families.
+The rules are given to ONNX as operator schemas, so that one pass of its inference goes through those of operators that
+ONNX does not know; the others are asked node by node (`folding`), where a size is missing. Sources: the descriptions of
+the operators in ONNX Runtime's docs/ContribOperators.md and ONNX's Operators-ml.md. Importing this registers the rules
+of all families.
 """
 
 from alexnet_bench.graph.contrib import (
     attention,
+    blocked,
     convolution,
     elementwise,
     linear_attention,
@@ -16,13 +19,18 @@ from alexnet_bench.graph.contrib import (
     quantised,
     recurrent,
     signal,
+    tabular,
 )
-from alexnet_bench.graph.contrib.node import DOMAIN
-from alexnet_bench.graph.contrib.schemas import covers, find_schema, operators, registered_schemas
+from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC
+from alexnet_bench.graph.contrib.schemas import adds, covers, find_schema, operators, registered_schemas
 
 __all__ = [
     "DOMAIN",
+    "ML",
+    "NCHWC",
+    "adds",
     "attention",
+    "blocked",
     "convolution",
     "covers",
     "elementwise",
@@ -37,4 +45,5 @@ __all__ = [
     "recurrent",
     "registered_schemas",
     "signal",
+    "tabular",
 ]

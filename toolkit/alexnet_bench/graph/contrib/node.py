@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from onnx.shape_inference import InferenceContext
 
 DOMAIN = "com.microsoft"
+ML = "ai.onnx.ml"
+NCHWC = "com.microsoft.nchwc"
 
 Dims = list[int | None]
 
@@ -69,6 +71,16 @@ class Node:
         attribute = self._context.get_attribute(name)
         return [] if attribute is None else list(attribute.ints)
 
+    def length(self, name: str) -> int:
+        """How many elements an attribute that is a list, or a tensor of one axis, has; 0 when it is left out."""
+        found = self._context.get_attribute(name)
+        return 0 if found is None else len(found.ints) + len(found.floats) + len(found.strings) + int(sum(found.t.dims))
+
+    def type_of(self, name: str) -> int | None:
+        """ONNX's number of the element type of an attribute that is a tensor, None when it is left out."""
+        attribute = self._context.get_attribute(name)
+        return None if attribute is None else int(attribute.t.data_type)
+
     def text(self, name: str, default: str) -> str:
         """A text attribute."""
         attribute = self._context.get_attribute(name)
@@ -92,17 +104,18 @@ class Node:
 
 Rule = Callable[[Node], None]
 
-RULES: dict[str, Rule] = {}
+RULES: dict[tuple[str, str], Rule] = {}
+"""By domain and operator."""
 
 
-def rule(*op_types: str) -> Callable[[Rule], Rule]:
+def rule(*op_types: str, domain: str = DOMAIN) -> Callable[[Rule], Rule]:
     """Registers a rule for operators; a second one for the same operator is refused."""
 
     def register(function: Rule) -> Rule:
         for op_type in op_types:
-            if op_type in RULES:
+            if (domain, op_type) in RULES:
                 raise ValueError(f"{op_type} has a rule already")
-            RULES[op_type] = function
+            RULES[domain, op_type] = function
         return function
 
     return register

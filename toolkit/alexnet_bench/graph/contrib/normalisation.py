@@ -6,6 +6,7 @@ from alexnet_bench.graph.contrib.node import FLOAT, INT32, Node, rule
 
 
 @rule("SimplifiedLayerNormalization")
+@rule("SimplifiedLayerNormalization", domain="")  # where ONNX Runtime keeps it, and ONNX does not know it
 def simplified_layer_normalization(node: Node) -> None:
     """As the input; output 1 is the inverse root of each group, with the axes from `axis` on reduced to 1."""
     dims = node.dims(0)
@@ -69,3 +70,11 @@ def hyper_connection_pre_mix(node: Node) -> None:
     last = dims[-1]
     folded = None if last is None or branches < 1 or last % branches else last // branches
     node.make(0, node.dtype(0), [*dims[:-1], folded] if branches else [*dims[:-2], last])
+
+
+@rule("BatchNormalization", domain="")
+def batch_normalization(node: Node) -> None:
+    """As the input; and mean and variance, twice before version 14, of which ONNX infers nothing."""
+    node.make(0, node.dtype(0), node.dims(0))
+    for index, statistic in ((1, 3), (2, 4), (3, 3), (4, 4)):
+        node.make(index, node.dtype(statistic), node.dims(statistic))

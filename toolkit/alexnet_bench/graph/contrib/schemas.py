@@ -12,14 +12,12 @@ from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from alexnet_bench.core import signals
 from alexnet_bench.graph.contrib.node import DOMAIN, RULES, Node, Rule
 
 if TYPE_CHECKING:
     from onnx import NodeProto
     from onnx.defs import OpSchema
-
-_IN_THE_DEFAULT_DOMAIN = "SimplifiedLayerNormalization"
-"""ONNX Runtime keeps this one in ONNX's own domain, and ONNX does not know it."""
 
 _TYPES = (
     "float",
@@ -41,17 +39,17 @@ _TYPES = (
 _REGISTRY_LOCK = RLock()
 
 
-def operators() -> tuple[str, ...]:
-    """The operators that have a rule."""
-    return tuple(sorted(RULES))
+def operators(domain: str = DOMAIN) -> tuple[str, ...]:
+    """The operators of a domain that have a rule."""
+    return tuple(sorted(op_type for of, op_type in RULES if of == domain))
 
 
 @contextmanager
 def registered_schemas() -> Iterator[None]:
-    """While open, ONNX's shape inference knows the rules; what it knows already is left alone."""
+    """While open, ONNX's shape inference knows the rules, and signals wait; what it knows already is left alone."""
     from onnx import defs
 
-    with _REGISTRY_LOCK:
+    with _REGISTRY_LOCK, signals.held():  # the rules are called from C++
         added = [schema for schema in _schemas().values() if not defs.has(schema.name, schema.domain)]
         for schema in added:
             defs.register_schema(schema)
@@ -64,7 +62,14 @@ def registered_schemas() -> Iterator[None]:
 
 def covers(domain: str, op_type: str) -> bool:
     """Whether an operator has a rule."""
-    return op_type == _IN_THE_DEFAULT_DOMAIN if not domain else domain == DOMAIN and op_type in RULES
+    return (domain, op_type) in RULES
+
+
+def adds(domain: str, op_type: str) -> bool:
+    """Whether an operator has a rule, and ONNX does not know it."""
+    from onnx import defs
+
+    return covers(domain, op_type) and not defs.has(op_type, domain)
 
 
 def find_schema(node: NodeProto) -> OpSchema | None:
@@ -84,8 +89,7 @@ def find_schema(node: NodeProto) -> OpSchema | None:
 
 @lru_cache(maxsize=1)
 def _schemas() -> dict[tuple[str, str], OpSchema]:
-    places = [(DOMAIN, name) for name in RULES]
-    return {(domain, name): _schema(domain, name) for domain, name in [*places, ("", _IN_THE_DEFAULT_DOMAIN)]}
+    return {(domain, name): _schema(domain, name) for domain, name in RULES}
 
 
 def _schema(domain: str, name: str, attributes: Sequence[OpSchema.Attribute] = ()) -> OpSchema:
@@ -105,7 +109,7 @@ def _schema(domain: str, name: str, attributes: Sequence[OpSchema.Attribute] = (
         type_constraints=[("X", every, "any tensor"), ("Y", every, "any tensor")],
         attributes=attributes,
     )
-    schema.set_type_and_shape_inference_function(lambda context: _apply(RULES[name], Node(name, context)))
+    schema.set_type_and_shape_inference_function(lambda context: _apply(RULES[domain, name], Node(name, context)))
     return schema
 
 

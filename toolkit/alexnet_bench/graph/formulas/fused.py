@@ -7,7 +7,10 @@ from math import prod
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.elementwise import FLOP_PER_ELEMENT, GELU_BY_TANH, TRANSCENDENTAL_PER_ELEMENT
 from alexnet_bench.graph.formulas.matmul import dot_length, gemm, transposed
-from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, UnknownShape, Work, formula, tensor_bytes
+
+UNFILLED = "channels before filling"
+"""What is known of a Conv in blocks: an attribute, the channels that a filter reads and those of the output."""
 
 _LAYER_NORM, _RMS_NORM, _DEQUANTISE = 7, 4, 2
 
@@ -16,7 +19,23 @@ _LAYER_NORM, _RMS_NORM, _DEQUANTISE = 7, 4, 2
 def fused_conv(op: Operation) -> Work:
     """Conv, then a sum with input 3 where it is given, then the activation."""
     outputs = op.output_elements()
-    macs = outputs * prod(op.input_shape(1)[1:])
+    return _convolved(op, outputs, outputs * prod(op.input_shape(1)[1:]))
+
+
+@formula("Conv", domain=NCHWC)
+def conv_in_blocks(op: Operation) -> Work:
+    """As FusedConv, of the channels that were there before blocks were filled up, where these are known (UNFILLED).
+
+    The bytes are those of whole blocks.
+    """
+    batch, filled, *sizes = op.output_shape()
+    depth, *kernel = op.input_shape(1)[1:]
+    depth, channels = op.integers(UNFILLED, (depth, filled))
+    outputs = prod((batch, channels, *sizes))
+    return _convolved(op, outputs, outputs * depth * prod(kernel))
+
+
+def _convolved(op: Operation, outputs: int, macs: int) -> Work:
     flop, transcendentals = _activation(op)
     extra = int(op.has_input(2)) + int(op.has_input(3)) + flop
     return Work(macs=macs, flop=2 * macs + outputs * extra, transcendentals=outputs * transcendentals)

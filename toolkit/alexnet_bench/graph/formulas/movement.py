@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alexnet_bench.core.graph import Node
-from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, tensor_bytes
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """The output is the same bytes as the first input (Dropout: at inference); runtimes share the memory."""
@@ -30,6 +30,7 @@ def metadata(op: Operation) -> Work:
 
 
 @formula("Concat", "Split", "Pad")
+@formula("ReorderInput", "ReorderOutput", domain=NCHWC)
 @formula("Pad", "UnfoldTensor", "BitmaskDropout", "RestorePadding", domain=MICROSOFT)
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula
 
 
 @formula("MaxPool")
+@formula("MaxPool", domain=NCHWC)
 @formula("NhwcMaxPool", domain=MICROSOFT)
 def max_pool(op: Operation) -> Work:
     """K - 1 comparisons per output for a window of k elements; edges count as full windows."""
@@ -19,6 +20,7 @@ def max_pool_with_mask(op: Operation) -> Work:
 
 
 @formula("AveragePool")
+@formula("AveragePool", domain=NCHWC)
 def average_pool(op: Operation) -> Work:
     """K - 1 additions and a division per output for a window of k elements; edges count as full windows."""
     return Work(flop=op.window() * op.output_elements())
@@ -42,12 +44,14 @@ def global_lp_pool(op: Operation) -> Work:
 
 
 @formula("GlobalAveragePool")
+@formula("GlobalAveragePool", domain=NCHWC)
 def global_average_pool(op: Operation) -> Work:
     """An addition per input but the first of each window, and a division per output."""
     return Work(flop=op.input_elements(0))
 
 
 @formula("ReduceSumInteger", domain=MICROSOFT)
+@formula("GlobalMaxPool", domain=NCHWC)
 @formula("GlobalMaxPool", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ArgMax", "ArgMin")
 def reduce_plain(op: Operation) -> Work:
     """One operation per input but the first of each window."""

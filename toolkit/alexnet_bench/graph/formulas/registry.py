@@ -137,6 +137,9 @@ Formula = Callable[[Operation], Work]
 MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's own operators (its docs/ContribOperators.md)."""
 
+NCHWC = "com.microsoft.nchwc"
+"""The domain of those that it writes into models for data in blocks of channels; no document names them."""
+
 _FORMULAS: dict[tuple[str, str], Formula] = {}
 _VALUES_ASKED: dict[tuple[str, str], Collection[int]] = {}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula
+from alexnet_bench.graph.formulas.registry import NCHWC, Operation, UnknownShape, Work, formula
 
 
 @formula("Resize", "Upsample")
+@formula("Upsample", domain=NCHWC)
 def resize(op: Operation) -> Work:
     """Nearest neighbour moves data alone; linear interpolates along each axis that changes its size.
 

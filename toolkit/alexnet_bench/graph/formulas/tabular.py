@@ -57,7 +57,7 @@ def linear(op: Operation) -> Work:
     """Rows by coefficients; an intercept, the post transform, and a classifier's comparison for the best, per score."""
     rows, width = _rows(op)
     scores = _whole(_length(op, "coefficients"), width)
-    extra = (_length(op, "intercepts") > 0) + (op.node.op_type == "LinearClassifier")
+    extra = (_length(op, "intercepts") + _length(op, "rho") > 0) + op.node.op_type.endswith("Classifier")
     flop, transcendentals = _post_transform(op)
     macs = rows * scores * width
     return Work(macs, 2 * macs + rows * scores * (extra + flop), rows * scores * transcendentals)
@@ -68,13 +68,17 @@ def support_vectors(op: Operation) -> Work:
     """The kernel of each row and support vector, then the weighted sums of them (ONNX, SVMClassifier; libsvm).
 
     A regressor has one sum, with rho. Of a classifier each of n classes has n - 1 sums over its own vectors, so that
-    each vector stands in n - 1 of them; each pair of classes has a rho, a vote, and with prob_a a sigmoid.
+    each vector stands in n - 1 of them; each pair of classes has a rho, a vote, and with prob_a a sigmoid. Without one
+    there is a score for each pair of more than two classes. A linear machine may have the sums of its vectors instead:
+    coefficients and a rho per score.
     """
     rows, width = _rows(op)
-    vectors = _whole(_length(op, "support_vectors"), width)
-    kernel = str(op.attribute("kernel_type", "LINEAR"))
-    if kernel not in _KERNELS or not vectors:
+    kernel, vectors = str(op.attribute("kernel_type", "LINEAR")), _length(op, "support_vectors")
+    if kernel not in _KERNELS or not (vectors or kernel == "LINEAR"):
         raise UnknownShape(f"no formula for the kernel {printable(kernel)} with {vectors} support vectors")
+    if not vectors:
+        return linear(op)
+    vectors = _whole(vectors, width)
     classes = max(_length(op, "classlabels_ints"), _length(op, "classlabels_strings"))
     sums, pairs = (1, 0) if op.node.op_type == "SVMRegressor" else (classes - 1, classes * (classes - 1) // 2)
     per_vector, powers = _KERNELS[kernel]
@@ -82,7 +86,7 @@ def support_vectors(op: Operation) -> Work:
     sigmoids = pairs if _length(op, "prob_a") else 0
     macs = rows * vectors * (width + sums)
     elementwise = vectors * (per_vector + (width if kernel == "RBF" else 0)) + (2 * pairs or 1) + 5 * sigmoids
-    outputs = rows if not pairs else rows * classes
+    outputs = rows * ((classes if sigmoids or classes < 3 else pairs) or 1)
     return Work(
         macs,
         2 * macs + rows * elementwise + outputs * flop,

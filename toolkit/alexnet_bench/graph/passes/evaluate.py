@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_bench.core.errors import BackendRefusal, MissingRuntimeError
+from alexnet_bench.core.packages import import_package
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.passes.reads import reads
 from alexnet_bench.graph.passes.region import between
@@ -49,8 +50,8 @@ def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array]) -> 
 
 def _runs(model: ModelProto, wanted: Sequence[str], feeds: Sequence[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
     try:
-        import onnxruntime  # noqa: F401
-    except ImportError:
+        import_package("onnxruntime", "InferenceSession", "cpu")
+    except MissingRuntimeError:
         from onnx.reference import ReferenceEvaluator
 
         session = ReferenceEvaluator(model)
@@ -76,10 +77,8 @@ def activations(
         MissingRuntimeError: ONNX Runtime is not installed.
         BackendRefusal: it does not take the model or the inputs; the message is its own.
     """
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise MissingRuntimeError("onnxruntime is not installed", "pip install 'alexnet-bench[cpu]'") from error
+    import_package("onnxruntime", "InferenceSession", "cpu")
+    import onnxruntime as ort
     from onnx import GraphProto, helper
 
     ort.disable_telemetry_events()
