@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alexnet_bench.attribution.by_name import join_by_name, nodes_in_name
 from alexnet_bench.attribution.join import Attribution, join
-from alexnet_bench.attribution.layers import layer_cost, layer_names
+from alexnet_bench.attribution.layer_costs import layer_cost
+from alexnet_bench.attribution.layers import layer_names
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.passport import EngineLayerInfo
@@ -104,3 +106,15 @@ def test_a_name_that_means_nothing_has_no_counts(hand: Hand) -> None:
 )
 def test_names_are_taken_apart(name: str, nodes: tuple[str, ...] | None) -> None:
     assert nodes_in_name(name, {"a", "b", "c + d", "a#2"}) == nodes
+
+
+def test_a_constant_that_runs_is_found_by_its_node(hand: Hand) -> None:
+    nodes = [hand.node("DequantizeLinear", "q s", "w"), hand.node("MatMul", "x w", "y")]
+    shapes = {"x": (2, 3), "q": (3, 4), "s": (4,), "w": (3, 4), "y": (2, 4)}
+    graph = replace(hand.graph(nodes, shapes, outputs="y", constants="q s w"), live=frozenset({"n_y"}))
+    dequantise = replace(hand.layer("dq", "", "w", is_overhead=True), is_constant=True)
+    before = join(graph, [dequantise, hand.layer("matmul", "x", "y")])
+    found = join_by_name(graph, _infos(before))
+    assert [(owned.nodes, owned.constants) for owned in found.owned] == [((), ("n_w",)), (("n_y",), ())]
+    first, second = (layer_cost(graph, count(graph), owned) for owned in (before.owned[0], found.owned[0]))
+    assert first == second

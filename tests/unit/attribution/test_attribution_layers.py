@@ -10,7 +10,8 @@ import pytest
 
 from alexnet_bench.attribution import coverage
 from alexnet_bench.attribution.join import Attribution, Owned, join
-from alexnet_bench.attribution.layers import layer_cost, layer_names, static_layers, timed_layers
+from alexnet_bench.attribution.layer_costs import layer_cost
+from alexnet_bench.attribution.layers import layer_names, static_layers, timed_layers
 from alexnet_bench.attribution.roofline import NEITHER_BELOW, place, roof_time_s
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Tensor
@@ -44,6 +45,17 @@ def test_a_fused_layer_moves_inputs_weights_and_outputs_once(hand: Hand) -> None
     assert first.activation_bytes == 4 * (6 + 8)
     assert first.output_shapes == ((2, 4),)
     assert (second.macs, second.bytes) == (40, 4 * (8 + 20 + 10))
+
+
+def test_a_fused_layer_reads_the_weights_that_its_nodes_hold(hand: Hand) -> None:
+    """x [2,3] scaled by 6 numbers and summed, in one layer."""
+    scaler = msgspec.structs.replace(hand.node("Scaler", "x", "s"), domain="ai.onnx.ml", held=("n_s (scale)",))
+    shapes = {"x": (2, 3), "s": (2, 3), "n_s (scale)": (6,), "y": (2, 3)}
+    graph = hand.graph([scaler, hand.node("Relu", "s", "y")], shapes, outputs="y", constants="")
+    graph = replace(graph, constants=frozenset({"n_s (scale)"}))
+    (cost,) = (layer_cost(graph, count(graph), owned) for owned in join(graph, [hand.layer("a", "x", "y")]).owned)
+    assert (cost.params, cost.weight_bytes, cost.bytes) == (6, 24, 4 * (6 + 6 + 6))
+    assert cost.activation_bytes == 4 * (6 + 6)
 
 
 def test_a_quantised_layer_reads_its_weights_as_they_are_stored(hand: Hand) -> None:

@@ -30,6 +30,13 @@ def test_goldens(read: Read, golden: Callable[[str, str], None], name: str) -> N
     golden(f"markdown-{name}.md", to_markdown(read(name)))
 
 
+def test_what_is_attributed_is_said_of_the_nodes_counted(read: Read) -> None:
+    profile = read("alexnet-2012")
+    assert "attributed 100 % of MACs" in to_markdown(profile)
+    partly = replace(profile, coverage=replace(profile.coverage, nodes_counted=6))
+    assert "attributed 100 % of the MACs counted" in to_markdown(partly)
+
+
 @pytest.mark.parametrize("kind", _HOSTILE)
 def test_hostile_text_stays_text(read: Read, kind: str) -> None:
     text, profile = _HOSTILE[kind], read("alexnet-2012")

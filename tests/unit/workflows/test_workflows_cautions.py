@@ -134,6 +134,22 @@ def test_nodes_without_an_owner() -> None:
     assert caution.message.endswith("a, b, c")
 
 
+def test_constants_that_run_again_are_named_with_their_share(profile: Profile) -> None:
+    assert list(cautions.of_constants(profile.layers)) == []
+    again = [
+        msgspec.structs.replace(
+            profile.layers[0], name=name, op=op, constant_nodes=(name,), time_s=share, time_fraction=share
+        )
+        for name, op, share in (("b", "Transpose", 0.02), ("w", "DequantizeLinear", 0.4))
+    ]
+    (caution,) = cautions.of_constants([*profile.layers, *again])
+    assert caution.code == "recomputed-constants"
+    assert caution.message.endswith("in each run: w (40 %), b (2.0 %)")
+    assert "session.disable_quant_qdq" in caution.hint
+    (caution,) = cautions.of_constants(again[:1])
+    assert "quant" not in caution.hint
+
+
 def test_an_open_size_that_is_no_batch_is_said() -> None:
     (caution,) = cautions.of_sizes({"tokens": "sequence_length"})
     assert caution.code == "open-size"

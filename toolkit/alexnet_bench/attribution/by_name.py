@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from alexnet_bench.attribution.join import Attribution, Owned, value_numbers
+from alexnet_bench.attribution.join import Attribution, Owned, is_constant, value_numbers
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.passport import EngineLayerInfo
@@ -29,8 +29,9 @@ def join_by_name(graph: Graph, layers: Sequence[EngineLayerInfo]) -> Attribution
         for name in nodes or ():
             owners[name] = owners.get(name, 0) + 1
     values, wanted = value_numbers(graph), wanted_tensors(graph, of_layers)
+    constants = {node.name for node in graph.nodes if is_constant(graph, node)}
     owned = tuple(
-        _overhead(graph, layer) if nodes is None else _owned(graph, layer, nodes, owners, values, wanted)
+        _unowned(graph, layer, constants) if nodes is None else _owned(graph, layer, nodes, owners, values, wanted)
         for layer, nodes in zip(layers, of_layers, strict=True)
     )
     return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
@@ -93,6 +94,16 @@ def _owned(
         tuple((name, told.get(name, 1 / owners[name])) for name in nodes if owners[name] > 1),
         frozenset(merged),
     )
+
+
+def _unowned(graph: Graph, layer: EngineLayerInfo, constants: set[str]) -> Owned:
+    """A layer without live nodes: one that computes constants, or overhead."""
+    names = nodes_in_name(layer.name, constants)
+    if not names:
+        return _overhead(graph, layer)
+    makes = tuple(name for node in graph.nodes if node.name in names for name in node.writes)
+    known = EngineLayer(layer.name, "", (), makes, compute_dtype=layer.compute_dtype, is_constant=True)
+    return Owned(known, (), constants=names)
 
 
 def _overhead(graph: Graph, layer: EngineLayerInfo) -> Owned:

@@ -35,7 +35,8 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     kernel_s = sum(layer.time_s or 0.0 for layer in layers)
     of_engine = zip(attribution.owned, layers, strict=True)
     overhead_s = sum(layer.time_s or 0.0 for owned, layer in of_engine if owned.layer.is_overhead)
-    owned_s = sum(layer.time_s or 0.0 for layer in layers if layer.onnx_nodes or layer.shared_nodes)
+    mine = (layer for layer in layers if layer.onnx_nodes or layer.shared_nodes or layer.constant_nodes)
+    owned_s = sum(layer.time_s or 0.0 for layer in mine)
     lost_macs = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
     return replace(
         counts,

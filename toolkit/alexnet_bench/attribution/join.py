@@ -25,12 +25,15 @@ class Owned:
         nodes: the user's nodes that it owns alone, in graph order.
         shared: nodes that it owns in part, with its share; the shares of a node sum to 1.
         merged: those of them that the runtime found equal to others, and does not compute again.
+        constants: nodes that no input can change, and that the runtime computes in each run nevertheless, in graph
+            order; they are not live, so they are among neither of these.
     """
 
     layer: EngineLayer
     nodes: tuple[str, ...]
     shared: tuple[tuple[str, float], ...] = ()
     merged: frozenset[str] = frozenset()
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,11 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
         for index in owners.get(name, ()):
             of_layers[index].append(name)
     merged = owners.keys() - computed
-    owned = tuple(_owned(layer, mine, owners, merged) for layer, mine in zip(layers, of_layers, strict=True))
-    return Attribution(owned, tuple(node.name for node in graph.live_nodes if node.name not in owners))
+    shares = {name: _shares(layers, found) for name, found in owners.items() if len(found) > 1}
+    pairs = zip(layers, of_layers, strict=True)
+    owned = [_owned(index, layer, mine, shares, merged) for index, (layer, mine) in enumerate(pairs)]
+    owned = _with_constants(graph, owned, materialised)
+    return Attribution(tuple(owned), tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
 
 def value_numbers(graph: Graph) -> dict[str, str]:
@@ -124,10 +130,40 @@ def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mappin
             owners[node.name] = computed[values[node.writes[0]]]
 
 
+def _shares(layers: Sequence[EngineLayer], found: Sequence[int]) -> dict[int, float]:
+    """By layer, its share of a node that several compute; what only shows their result has none of the work."""
+    working = [index for index in found if not layers[index].is_view] or found
+    return {index: 1 / len(working) if index in working else 0.0 for index in found}
+
+
 def _owned(
-    layer: EngineLayer, mine: Sequence[str], owners: Mapping[str, Sequence[int]], merged: AbstractSet[str]
+    index: int,
+    layer: EngineLayer,
+    mine: Sequence[str],
+    shares: Mapping[str, Mapping[int, float]],
+    merged: AbstractSet[str],
 ) -> Owned:
-    alone = tuple(name for name in mine if len(owners[name]) == 1)
-    shared = tuple((name, 1 / len(owners[name])) for name in mine if len(owners[name]) > 1)
+    alone = tuple(name for name in mine if name not in shares)
+    shared = tuple((name, shares[name][index]) for name in mine if name in shares)
     idle = not mine and not layer.is_overhead  # such as a node that nothing reads, which the runtime runs all the same
     return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared, frozenset(merged & set(mine)))
+
+
+def _with_constants(graph: Graph, owned: Sequence[Owned], materialised: set[str]) -> list[Owned]:
+    """The layers, and with those of constants the user's nodes that these stand for, if there are any."""
+    if not any(item.layer.is_constant for item in owned):
+        return list(owned)
+    producer = {name: node for node in graph.nodes if is_constant(graph, node) for name in node.writes}
+    found = []
+    for item in owned:
+        region = _region(item.layer, producer, materialised, {}) if item.layer.is_constant else []
+        names = set(region)
+        constants = tuple(node.name for node in graph.nodes if node.name in names) if names else ()
+        layer = replace(item.layer, is_overhead=False) if constants else item.layer
+        found.append(replace(item, layer=layer, constants=constants))
+    return found
+
+
+def is_constant(graph: Graph, node: Node) -> bool:
+    """Whether a node computes a constant from others; one that only holds a value does not run."""
+    return bool(node.reads) and graph.constants.issuperset(node.writes)

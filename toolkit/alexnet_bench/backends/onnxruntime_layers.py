@@ -6,6 +6,7 @@ The join key is the node name of the optimised model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from alexnet_bench.backends.onnxruntime_names import UserNames
 from alexnet_bench.backends.onnxruntime_readers import COPIES, NCHWC
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
-from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, with_types
+from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, weights_read, with_types
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph, Tensor
@@ -51,9 +52,9 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         graph: the user's graph.
         wall_s: wall time of the timed runs as the caller saw it.
     """
-    in_bytes = multiplying_bytes(executed)
+    in_bytes, weights = multiplying_bytes(executed), weights_read(executed)
     layers = tuple(
-        with_types(layer, trace.shown[layer.name], in_bytes)
+        with_types(layer, trace.shown[layer.name], in_bytes, weights[layer.name])
         for layer in engine_layers(executed, graph)
         if layer.name in trace.samples_s
     )
@@ -117,9 +118,20 @@ def engine_layers(optimised: ModelProto, graph: Graph) -> list[EngineLayer]:
     meanings = Meanings(optimised, UserNames(graph))
     reads = _reads(nodes, meanings)
     makes = _makes(nodes, meanings)
-    return [
+    layers = [
         _layer(node, meanings, tuple(read), tuple(made)) for node, read, made in zip(nodes, reads, makes, strict=True)
     ]
+    _give_squeezes(nodes, layers, meanings)
+    return layers
+
+
+def _give_squeezes(nodes: Sequence[NodeProto], layers: list[EngineLayer], meanings: Meanings) -> None:
+    """A Squeeze that ends what stands for a Gather belongs to that, with the Split that moves its data."""
+    splits = {name: number for number, node in enumerate(nodes) if node.op_type == "Split" for name in node.output}
+    for number, node in enumerate(nodes):
+        split = splits.get(node.input[0]) if node.op_type == "Squeeze" and node.input else None
+        if split is not None and meanings.ends_gather(node, nodes[split]):
+            layers[number] = replace(layers[number], reads=layers[split].reads, is_overhead=False, is_view=True)
 
 
 def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: tuple[str, ...]) -> EngineLayer:
@@ -135,6 +147,7 @@ def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: t
         equals=tuple(equal for tensor in makes for equal in meanings.merged_into(tensor) if equal not in makes),
         is_overhead=is_overhead,
         is_unmatched=not makes and not is_overhead,
+        is_constant=is_constant and not meanings.is_conversion(node),
     )
 
 

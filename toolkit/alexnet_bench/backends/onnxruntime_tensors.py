@@ -71,6 +71,15 @@ class Meanings:
             return False
         return self.of(node.input[0]) == self.of(node.output[0]) or node.input[0] in self.constants
 
+    def ends_gather(self, squeeze: NodeProto, split: NodeProto) -> bool:
+        """Whether ONNX Runtime put a Split and a Squeeze behind it for the user's Gather (gather_fusion.cc).
+
+        The Split moves what the Gather picks; the Squeeze only takes the axis away that it is picked along.
+        """
+        original = self._names.producer.get(squeeze.output[0])
+        is_added = squeeze.name not in self._names.nodes and split.name not in self._names.nodes
+        return is_added and original is not None and (original.domain, original.op_type) == ("", "Gather")
+
     def _follow(self, nodes: Iterable[NodeProto], *, with_products: bool = False) -> None:
         """Finds what nodes make under names of ONNX Runtime's own, from front to back.
 

@@ -16,7 +16,7 @@ from alexnet_bench.core.errors import BackendCrash
 _RUN = "model_run"
 _KERNEL = "Node"
 _KERNEL_SUFFIX = "_kernel_time"
-_DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16"}
+_DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16", "Int4x2": "int4", "UInt4x2": "uint4"}
 
 
 class Args(msgspec.Struct):

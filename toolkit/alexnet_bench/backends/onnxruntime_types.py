@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_trace import Args
 from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.graph.convert import dtype_name
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -23,13 +24,16 @@ _BLOCKS_OF_2_BITS = range(32, 129)
 _WEIGHTS, _ZERO_POINTS, _GROUPS = 1, 3, 4
 
 
-def with_types(layer: EngineLayer, shown: Args, multiplying_bytes: Container[str]) -> EngineLayer:
+def with_types(
+    layer: EngineLayer, shown: Args, multiplying_bytes: Container[str], weights: Iterable[str] = ()
+) -> EngineLayer:
     """A layer with the types that its kernel reads, writes and computes in.
 
     Args:
         layer: without them.
         shown: what the trace says of the kernel.
         multiplying_bytes: as the function of that name gives it.
+        weights: types of the weights that it reads, of which the trace lacks those that were packed while loading.
     """
     inputs, outputs = shown.input_dtypes, shown.output_dtypes
     types = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
@@ -37,9 +41,18 @@ def with_types(layer: EngineLayer, shown: Args, multiplying_bytes: Container[str
     return replace(
         layer,
         compute_dtype="int8" if of_bytes else types[0] if types else "",
-        input_dtypes=tuple(dict.fromkeys(inputs)),
+        input_dtypes=tuple(dict.fromkeys((*inputs, *weights))),
         output_dtypes=tuple(dict.fromkeys(outputs)),
+        tells_types=bool(inputs or outputs),
     )
+
+
+def weights_read(executed: ModelProto) -> dict[str, list[str]]:
+    """The types of the weights that each node reads, by the node's name."""
+    stored = _stored(executed)
+    return {
+        node.name: [dtype_name(stored[name]) for name in node.input if name in stored] for node in executed.graph.node
+    }
 
 
 def multiplying_bytes(executed: ModelProto) -> frozenset[str]:
@@ -49,9 +62,12 @@ def multiplying_bytes(executed: ModelProto) -> frozenset[str]:
     """
     import onnx
 
-    stored = {item.name: item.data_type for item in executed.graph.initializer}
-    bytes_stored = {name for name, dtype in stored.items() if dtype == onnx.TensorProto.UINT8}
+    bytes_stored = {name for name, dtype in _stored(executed).items() if dtype == onnx.TensorProto.UINT8}
     return frozenset(node.name for node in executed.graph.node if _multiplies_bytes(node, bytes_stored))
+
+
+def _stored(executed: ModelProto) -> Mapping[str, int]:
+    return {item.name: item.data_type for item in executed.graph.initializer}
 
 
 def _multiplies_bytes(node: NodeProto, bytes_stored: Container[str]) -> bool:

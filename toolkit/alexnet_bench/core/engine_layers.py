@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
-from alexnet_bench.core.graph import Tensor
+from alexnet_bench.core.graph import Tensor, is_float
+
+_STORED = ("int2", "uint2", "int4", "uint4", "int8", "uint8", "int16", "uint16", "float4", "float8")
+"""How the types begin that quantised numbers are kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,10 @@ class EngineLayer:
         input_dtypes: types it reads.
         output_dtypes: types it writes.
         output_shapes: sizes of what it writes, where the backend says; attribution knows those of `makes`.
+        is_constant: no input of the model can change what it makes, and it runs in each inference nevertheless.
+        is_view: it only shows what another layer computes of the same nodes under another shape.
+        tells_types: `input_dtypes` and `output_dtypes` have all that it reads and writes, weights included, so that
+            they hold of the user's tensors whatever types these have in the file.
     """
 
     name: str
@@ -39,6 +46,29 @@ class EngineLayer:
     equals: tuple[str, ...] = ()
     tactic: str = ""
     output_shapes: tuple[tuple[int, ...], ...] = ()
+    is_constant: bool = False
+    is_view: bool = False
+    tells_types: bool = False
+
+    @property
+    def floats_read(self) -> str:
+        """The type in which it reads floats, "" where it is not told; of several that of the first, which is data."""
+        return _first_float(self.input_dtypes) if self.tells_types else ""
+
+    @property
+    def floats_made(self) -> str:
+        """The type in which it writes floats, likewise."""
+        return _first_float(self.output_dtypes) if self.tells_types else ""
+
+    @property
+    def reads_dequantised(self) -> bool:
+        """Whether it is known to read nothing quantised, and so of quantised weights what was made of them before."""
+        told = self.input_dtypes if self.tells_types else ()
+        return bool(told) and not any(name.startswith(_STORED) for name in told)
+
+
+def _first_float(dtypes: tuple[str, ...]) -> str:
+    return next(filter(is_float, dtypes), "")
 
 
 @dataclass(frozen=True, slots=True)

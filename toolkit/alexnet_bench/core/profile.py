@@ -167,6 +167,7 @@ class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     arena_bytes: Count | None = None
     arena_requested_bytes: Count | None = None
     merged_nodes: tuple[str, ...] = ()
+    constant_nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

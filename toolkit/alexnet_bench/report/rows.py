@@ -236,7 +236,8 @@ def _coverage(profile: Profile) -> tuple[str, ...]:
     if coverage.time_attributed_fraction is None:
         return (counted,)
     macs, time = _exact(coverage.macs_attributed_fraction), _exact(coverage.time_attributed_fraction)
-    lines = (f"{counted}; attributed {macs} of MACs, {time} of kernel time", overhead)
+    which = "MACs" if coverage.nodes_counted == coverage.nodes else "the MACs counted"
+    lines = (f"{counted}; attributed {macs} of {which}, {time} of kernel time", overhead)
     outside = percent(coverage.outside_kernels_fraction)
     if profile.latency is None or coverage.outside_kernels_fraction is None:
         return lines

@@ -92,6 +92,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
             *case.cautions,
             *cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
+            *cautions.of_constants(layers),
             *cautions.of_ceilings(run.ceilings, layers),
         ),
     )
@@ -132,6 +133,7 @@ def uncounted_profile(
 
 def _of_run(latency: Latency, run: Measured) -> Iterator[Caution]:
     yield from cautions.of_latency(latency, unstable_processes=run.latency.unstable_processes)
+    yield from cautions.of_threads(run.threads)
     yield from cautions.of_given(run.given_inputs)
     yield from cautions.of_streams(run.times)
     yield from cautions.of_device(latency.parts, run.latency.loaded.device_use)

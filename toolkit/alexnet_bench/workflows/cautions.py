@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
-from alexnet_bench.core.machine import load_average, usable_cores
+from alexnet_bench.core.machine import load_average, usable_cores, usable_cpus
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, UnknownOp
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
@@ -34,6 +34,11 @@ _CEILING_OF = {"uint8": "int8"}
 _OPEN_SHAPES = (
     "no size of an input is open: what is missing depends on data, or goes through operators that are not followed; "
     "shapes that another shape inference writes into the model fill such gaps"
+)
+_DEQUANTISE = "DequantizeLinear"
+_DEQUANTISED_AGAIN = (
+    "ONNX Runtime has no kernel here that takes them as they are stored; its option session.disable_quant_qdq=1 "
+    "dequantises while loading, but does so for products of bytes too: time both"
 )
 _WHY_ABOVE = {
     "memory": "the data comes from a cache",
@@ -79,8 +84,8 @@ def of_seen(nodes: Sequence[str]) -> Caution:
     """Counts of one run: with other inputs they are others."""
     return Caution(
         "run-shapes",
-        f"shapes of {plural(len(nodes), 'node')} depend on data, and are counted as in the last run: "
-        f"{', '.join(map(printable, nodes[:_MOST_LISTED]))}{' and more' if len(nodes) > _MOST_LISTED else ''}",
+        f"shapes of {plural(len(nodes), 'node')} do not follow from the model alone, and are counted as in the last "
+        f"run: {', '.join(map(printable, nodes[:_MOST_LISTED]))}{' and more' if len(nodes) > _MOST_LISTED else ''}",
     )
 
 
@@ -165,6 +170,17 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
         yield Caution("busy", f"the load average is {load:.1f} on {cores} cores", "other programs compete for them")
 
 
+def of_threads(threads: int) -> Iterator[Caution]:
+    """More threads than can run at once: each layer waits for the last of them, and that one for its turn."""
+    cpus = usable_cpus()
+    if threads > cpus:
+        yield Caution(
+            "threads",
+            f"{threads:,} threads shared {plural(cpus, 'processor')}: more than can run at once wait for each other",
+            f"leave --threads out, or give {cpus} at most",
+        )
+
+
 def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
     """Ceilings that are doubtful, and layers above them."""
     used = {_CEILING_OF.get(layer.compute_dtype, layer.compute_dtype) for layer in layers}
@@ -211,6 +227,20 @@ def of_nodes(unattributed: Sequence[str], hint: str = "") -> Iterator[Caution]:
             "unattributed",
             f"{plural(len(unattributed), 'node')} could not be joined to a layer of the engine: {names}",
             hint,
+        )
+
+
+def of_constants(layers: Sequence[LayerProfile]) -> Iterator[Caution]:
+    """Constants that the runtime computes in each run, though no input can change them."""
+    again = sorted((layer for layer in layers if layer.constant_nodes), key=lambda layer: -(layer.time_s or 0.0))
+    if again:
+        shown = ", ".join(f"{printable(item.name, 100)} ({percent(item.time_fraction)})" for item in again[:3])
+        more = f" and {len(again) - 3} more" if len(again) > 3 else ""
+        is_dequantised = any(layer.op == _DEQUANTISE for layer in again)
+        yield Caution(
+            "recomputed-constants",
+            f"constants computed again in each run: {shown}{more}",
+            _DEQUANTISED_AGAIN if is_dequantised else "fold them in the file, as onnxsim does",
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from alexnet_bench.attribution.as_run import Stored
 from alexnet_bench.attribution.budget import cards
 from alexnet_bench.attribution.join import Owned
-from alexnet_bench.attribution.layers import Stored, layer_cost
+from alexnet_bench.attribution.layer_costs import layer_cost
 from alexnet_bench.attribution.predicted import predict_engine, predict_layer
 from alexnet_bench.attribution.roofline import Work, work_of
 from alexnet_bench.core.cost import CostTable
@@ -47,7 +48,7 @@ def counted_engine(
 
 def inspected_layer(counted: CountedEngine, info: EngineLayerInfo, owned: Owned) -> InspectedLayer:
     """A layer in terms of the user's nodes, counted by the engine's."""
-    is_overhead = owned.layer.is_overhead or _stands_for_nothing(info)
+    is_overhead = owned.layer.is_overhead or (_stands_for_nothing(info) and not owned.constants)
     cost = layer_cost(counted.graph, counted.costs, owned, counted.stored)
     work = work_of(cost.flop, cost.bytes, is_overhead=is_overhead)
     return InspectedLayer(

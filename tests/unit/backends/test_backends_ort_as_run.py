@@ -1,0 +1,99 @@
+"""Types, constants and Gathers as ONNX Runtime really runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from tests.unit.backends.conftest import Profile
+
+N = 64
+
+
+def model(nodes: list[NodeProto], dtype: int, shape: list[int], made: list[str], **stored: Any) -> ModelProto:
+    given = [helper.make_tensor_value_info("x", dtype, shape)]
+    outputs = [helper.make_tensor_value_info(name, dtype, None) for name in made]
+    constants = [numpy_helper.from_array(value, name) for name, value in stored.items()]
+    graph = helper.make_graph(nodes, "g", given, outputs, constants)
+    return onnx.shape_inference.infer_shapes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    )
+
+
+def products(dtype: int) -> ModelProto:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"], "first"),
+        helper.make_node("MatMul", ["a", "v"], ["y"], "second"),
+    ]
+    weights = {name: np.ones((N, N), helper.tensor_dtype_to_np_dtype(dtype)) for name in "wv"}
+    return model(nodes, dtype, [2, N], ["y"], **weights)
+
+
+def test_a_half_model_moves_what_the_float_model_moves(profile_model: Profile) -> None:
+    """The CPU's provider multiplies float16 as float32; the trace lacks the weights that it packed."""
+    half, single = (
+        {layer.name: layer for layer in profile_model(products(dtype)).layers}
+        for dtype in (TensorProto.FLOAT16, TensorProto.FLOAT)
+    )
+    for name in ("first", "second"):
+        assert half[name].input_dtypes == ("float32",)
+        assert half[name].bytes == single[name].bytes == 4 * (2 * N + N * N + 2 * N)
+        assert half[name].weight_bytes == 4 * N * N
+    casts = [layer for layer in half.values() if layer.op == "Cast"]
+    assert [cast.bytes for cast in casts] == [2 * N * (2 + 4)] * 2
+
+
+def test_a_weight_that_is_dequantised_in_each_run_is_the_users_node(profile_model: Profile) -> None:
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["d"], "dequantise"),
+        helper.make_node("Add", ["x", "d"], ["y"], "add"),
+    ]
+    stored = {"q": np.arange(N, dtype=np.int8), "s": np.float32(0.5)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, N], ["y"], **stored))
+    dequantise, add = found.layers
+    assert (dequantise.op, dequantise.name, dequantise.constant_nodes) == (
+        "DequantizeLinear",
+        "dequantise",
+        ("dequantise",),
+    )
+    assert (dequantise.onnx_nodes, dequantise.bytes) == ((), N + 4 + 4 * N)
+    assert (add.onnx_nodes, add.weight_bytes, add.bytes) == (("add",), 4 * N, 4 * (2 * N + N + 2 * N))
+    assert (found.coverage.overhead_fraction, found.coverage.time_attributed_fraction) == (0.0, 1.0)
+    found.check()
+
+
+@pytest.mark.parametrize("zeros", ["", "z"])
+def test_weights_in_a_kernel_of_bytes_are_read_as_stored(profile_model: Profile, zeros: str) -> None:
+    """ONNX Runtime makes one MatMulNBits of both nodes, and packs what the trace then lacks."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s", *zeros], ["d"], "dequantise", axis=1),
+        helper.make_node("MatMul", ["x", "d"], ["y"], "product"),
+    ]
+    stored = {"q": np.ones((N, N), np.int8), "s": np.ones(N, np.float32), "z": np.zeros(N, np.int8)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, N], ["y"], **stored))
+    (layer,) = found.layers
+    assert layer.weight_bytes == N * N + 4 * N + (N if zeros else 0)
+
+
+def test_a_split_and_its_squeezes_belong_to_the_gathers(profile_model: Profile) -> None:
+    """All indices along an axis, each picked by a node."""
+    nodes = [
+        helper.make_node("Gather", ["e", f"i{index}"], [f"g{index}"], f"pick{index}", axis=1) for index in range(3)
+    ]
+    nodes.insert(0, helper.make_node("Exp", ["x"], ["e"], "exp"))
+    nodes.append(helper.make_node("Sum", ["g0", "g1", "g2"], ["y"], "sum"))
+    indices = {f"i{index}": np.array(index, np.int64) for index in range(3)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, 3, N], ["y"], **indices))
+    (split,) = (layer for layer in found.layers if layer.op == "Split")
+    squeezes = [layer for layer in found.layers if layer.op == "Squeeze"]
+    assert {(part.name, part.share) for part in split.shared_nodes} == {(f"pick{index}", 1.0) for index in range(3)}
+    assert {part.name for layer in squeezes for part in layer.shared_nodes} == {"pick0", "pick1", "pick2"}
+    assert all(part.share == 0 for layer in squeezes for part in layer.shared_nodes)
+    assert found.coverage.overhead_fraction == 0.0
+    assert split.bytes == 4 * 2 * 3 * N * 2 + 3 * 8
+    found.check()
