@@ -73,6 +73,29 @@ def test_a_library_without_plugins_is_refused_with_the_reason(tmp_path: Path) ->
         build(write_node(tmp_path, _RELU, 2), plugins=(str(library),))
 
 
+def test_inputs_whose_values_are_sizes_are_named(tmp_path: Path) -> None:
+    sizes = [helper.make_tensor_value_info(name, TensorProto.INT64, (2,)) for name in ("other", "sizes")]
+    nodes = [
+        helper.make_node("Add", ["sizes", "sizes"], ["twice"], "add"),
+        helper.make_node("Expand", ["x", "twice"], ["y"], "expand"),
+        helper.make_node("Neg", ["other"], ["z"], "neg"),
+    ]
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1)), *sizes]
+    made = [
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ("a", "b")),
+        helper.make_tensor_value_info("z", TensorProto.INT64, (2,)),
+    ]
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(helper.make_graph(nodes, "g", given, made), opset_imports=opsets, ir_version=8)
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(BackendRefusal, match="dynamic or shape inputs") as refused:
+        build(tmp_path / "model.onnx")
+    assert refused.value.hint == (
+        "the values of input sizes decide on sizes within the model, and cannot be given a range: "
+        "make it a constant of the model"
+    )
+
+
 def test_a_pass_is_proposed_that_would_help(tmp_path: Path) -> None:
     model = write_node(tmp_path, helper.make_node("LRN", ["x"], ["y"], "norm", size=4), 1, 4, 5, 5)
     with pytest.raises(BackendRefusal) as refused:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
-from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies
+from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, multiplies
 from alexnet_bench.backends.tensorrt.plan_log import read_description, read_plan_layers
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanTensor
 from alexnet_bench.core.errors import BackendCrash

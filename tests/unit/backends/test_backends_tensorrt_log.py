@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.backends.tensorrt.layers import compute_dtype, multiplies, named_layers
+from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, multiplies
+from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import parse_layer_log, read_plan_layers
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor, dtype_name, node_names
 from alexnet_bench.core.errors import BackendCrash

@@ -116,6 +116,34 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     assert "--keep-fp32 NAME" in caught.value.hint
 
 
+def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it() -> None:
+    """Its own name begins with casts that passes put in, and is cut."""
+    nodes = ("exp", "a dot", "m/MatMul")
+    fused = EngineLayerInfo("r/to_float16 + ...", nodes[:2], (SharedNode(nodes[2], 0.5),), "float32", (), (), 10)
+    with pytest.raises(PrecisionError) as caught:
+        _check("fp16", fused, products=("m/MatMul", "elsewhere", "a dot"))
+    assert caught.value.message.endswith("in another type: m/MatMul with 2 other nodes (float32)")
+    assert caught.value.hint.endswith(
+        "; or keep them in float32: build-engine --keep-fp32 m/MatMul --keep-fp32 'a dot'"
+    )
+    with pytest.raises(PrecisionError) as caught:
+        _check("fp16", fused, products=("m/MatMul", "a dot"), kept=("a dot",))
+    assert caught.value.hint.endswith("; or keep it in float32: build-engine --keep-fp32 m/MatMul")
+
+
+def test_a_product_that_a_layer_only_adds_to_is_not_its_name() -> None:
+    fused = EngineLayerInfo("add + dot", ("add",), (SharedNode("dot", 0.0),), "float32", (), (), 10)
+    with pytest.raises(PrecisionError, match=r"in another type: add \+ dot \(float32\)$"):
+        _check("fp16", fused, products=("dot",))
+
+
+@pytest.mark.parametrize("names", ["abcde", ("new\nline",)])
+def test_names_that_are_many_or_cannot_be_typed_are_not_in_the_hint(names: tuple[str, ...]) -> None:
+    with pytest.raises(PrecisionError) as caught:
+        _check("fp16", *(_layer(name, "float32") for name in names), products=tuple(names))
+    assert caught.value.hint.endswith("; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each")
+
+
 @pytest.mark.parametrize(("computed", "can_keep"), [("float32", False), ("bfloat16", True)])
 def test_nodes_are_only_to_be_kept_where_that_can_be_said_and_helps(computed: str, can_keep: bool) -> None:
     with pytest.raises(PrecisionError) as caught:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
 from alexnet_bench import BuildOptions, Options, build_engine, profile
 from alexnet_bench.backends.device.driver import driver_version
@@ -26,7 +26,8 @@ from alexnet_bench.core.passport import EngineLayerInfo, Passport, encode_passpo
 from alexnet_bench.engine.hashes import engine_hash
 from alexnet_bench.engine.loading import graph_file
 from alexnet_bench.engine.ranges import ShapeRange, SizeRanges
-from alexnet_bench.engine.recipe import find_recipe, from_document
+from alexnet_bench.engine.recipe import from_document
+from alexnet_bench.engine.recipe_file import find_recipe
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.network import architectures
@@ -134,6 +135,33 @@ def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) 
     ) as error:
         build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe=str(recipe)))
     assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize("keep", [(), ("dot",)])
+def test_a_product_without_weights_computes_in_the_type_of_the_graph(tmp_path: Path, keep: tuple[str, ...]) -> None:
+    """Of two rows, each by its norm, which a pass keeps in float32: one kernel reads both types, in any order."""
+    weights = ",".join("1" * 64)
+    text = f"""<ir_version: 9, opset_import: ["" : 20]> g (float[1,8] a, float[1,8] b) => (float[1,1] y)
+    <float[8,8] W = {{{weights}}}, float two = {{2}}, float half = {{0.5}}, int64[1] ax = {{1}}> {{
+      [proj_a] p = MatMul (a, W)
+      [square_a] s = Pow (p, two)
+      [sum_a] n = ReduceSum (s, ax)
+      [root_a] r = Pow (n, half)
+      [unit_a] u = Div (p, r)
+      [proj_b] q = MatMul (b, W)
+      [square_b] t = Pow (q, two)
+      [sum_b] m = ReduceSum (t, ax)
+      [root_b] o = Pow (m, half)
+      [unit_b] v = Div (q, o)
+      [turn] w = Transpose <perm=[1,0]> (v)
+      [dot] y = MatMul (u, w)
+    }}"""
+    onnx.save(parser.parse_model(text), tmp_path / "cosine.onnx")
+    options = BuildOptions(backend=_RTX, precision="fp16", keep_fp32=keep)
+    passport = build_engine(str(tmp_path / "cosine.onnx"), options=options)
+    types = {name: layer.compute_dtype for layer in passport.layers for name in layer.onnx_nodes}
+    assert (types["square_a"], types["sum_a"]) == ("float32", "float32")
+    assert types["dot"] == ("float32" if keep else "float16")
 
 
 def test_products_that_no_node_was_found_for_are_checked_too(tmp_path: Path) -> None:

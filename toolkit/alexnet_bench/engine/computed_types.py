@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "fl
 _BYTES = ("int8", "uint8")
 _WIDE = "float64"
 _MOST_NAMED = 12
-_OR_KEEP = "; or keep the nodes in float32: build-engine --keep-fp32 NAME"
+_MOST_KEPT = 4
+_LONGEST_NAME = 400
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Asked:
         is_quantised: the user's model multiplies bytes, which no other precision takes away.
         kept_fp32: the user's nodes that were to stay in float32.
         unable: those whose type no pass could change, each with the reason.
-        products: those with multiply-adds; one that was not kept is not excused by what it is fused with.
+        products: those with multiply-adds, the largest first; one that was not kept is not excused by what it is fused
+            with.
         wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
         can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
     """
@@ -35,7 +38,7 @@ class Asked:
     is_quantised: bool = False
     kept_fp32: Collection[str] = ()
     unable: Mapping[str, str] = field(default_factory=dict)
-    products: Collection[str] = ()
+    products: Sequence[str] = ()
     wide: Collection[str] = ()
     can_keep: bool = False
 
@@ -48,6 +51,11 @@ class Asked:
             return not nodes.isdisjoint(self.wide)
         is_narrow = not nodes.isdisjoint(set(self.products).difference(self.kept_fp32))
         return dtype == "float32" and not is_narrow and not nodes.isdisjoint(self.kept_fp32)
+
+    def products_of(self, layer: EngineLayerInfo) -> list[str]:
+        """The products that it computes, the largest first."""
+        worked = set(_worked(layer))
+        return [name for name in self.products if name in worked]
 
     def reason(self, layer: EngineLayerInfo) -> str:
         """Why no pass could change its type, "" where that is not known, or does not explain the type that it has."""
@@ -74,11 +82,11 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     if not wrong:
         return
     reasons = [asked.reason(layer) for layer in wrong]
-    named = _listed([_named(layer, reason) for layer, reason in zip(wrong, reasons, strict=True)])
+    named = _listed([_named(asked, layer, reason) for layer, reason in zip(wrong, reasons, strict=True)])
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(asked.precision, wrong, reasons) + (_OR_KEEP if asked.can_keep and "float32" in _types(wrong) else ""),
+        _hint(asked.precision, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep else ""),
     )
 
 
@@ -171,9 +179,29 @@ def _types(layers: Sequence[EngineLayerInfo]) -> set[str]:
     return {layer.compute_dtype for layer in layers}
 
 
-def _named(layer: EngineLayerInfo, reason: str) -> str:
+def _named(asked: Asked, layer: EngineLayerInfo, reason: str) -> str:
+    """A layer by its largest product, else by its own name, which begins with whatever it does first."""
     why = f"{layer.compute_dtype}: {printable(reason, 120)}" if reason else layer.compute_dtype
-    return f"{printable(layer.name)} ({why})"
+    products = asked.products_of(layer)
+    if not products:
+        return f"{printable(layer.name)} ({why})"
+    others = len(_nodes(layer)) - 1
+    fused = f" with {plural(others, 'other node')}" if others else ""
+    return f"{printable(products[0])}{fused} ({why})"
+
+
+def _or_keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
+    """How to keep what is in float32 so, "" where nothing is; all nodes by name, as each of them has to be kept."""
+    layers = [layer for layer in wrong if layer.compute_dtype == "float32"]
+    found = dict.fromkeys(name for layer in layers for name in asked.products_of(layer))
+    names = [name for name in found if name not in asked.kept_fp32]
+    if not layers:
+        return ""
+    can_be_typed = all(printable(name, _LONGEST_NAME) == name for name in names)
+    if not names or len(names) > _MOST_KEPT or not can_be_typed:
+        return "; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
+    options = " ".join(f"--keep-fp32 {shlex.quote(name)}" for name in names)
+    return f"; or keep {'it' if len(names) == 1 else 'them'} in float32: build-engine {options}"
 
 
 def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:

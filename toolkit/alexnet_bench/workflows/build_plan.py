@@ -107,8 +107,8 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         engine = open_model(written.file)
         keep_graph(engine, plan)
         told, unread = _told(request)
-        layers = named_layers(told, tf32=recipe.precision == TF32)
         graph = build_graph(engine, name=task.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
+        layers = named_layers(told, tf32=recipe.precision == TF32, graph=graph)
         costs = count(graph)
         joined = _joined(graph, costs, layers, written.file)
     for warning in built.warnings:

@@ -141,7 +141,7 @@ def judge_types(
     Raises:
         PrecisionError: a layer computes in another type than was asked for.
     """
-    products = [row.name for row in costs.rows if row.macs]
+    products = [row.name for row in sorted(costs.rows, key=lambda row: -(row.macs or 0)) if row.macs]
     nodes = {node.name: node for node in graph.live_nodes}
     wide = {name for name in products if any(graph.tensor(read).dtype == "float64" for read in nodes[name].reads)}
     asked = Asked(

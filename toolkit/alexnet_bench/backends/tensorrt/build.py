@@ -49,7 +49,7 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
         config.progress_monitor = make_monitor(trt, Path(request.progress_path))
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise build_refusal(request.backend, log.errors)
+        raise build_refusal(request.backend, log.errors, _shape_inputs(network))
     Path(request.plan_path).write_bytes(memoryview(plan))
     Path(request.layers_path).write_text(_described(trt, plan, log, request), encoding="utf-8")
     return PlanBuilt(trt.__version__, _keep_timings(config, cache), tuple(log.warnings[:_MOST_WARNINGS]))
@@ -177,6 +177,12 @@ def _add_profiles(builder: Any, network: Any, config: Any, request: PlanRequest)
             raise BackendRefusal(f"{request.backend} does not take the range of shapes: {shapes}")
 
 
+def _shape_inputs(network: Any) -> list[str]:
+    """Names of inputs whose values are sizes of others, or are computed into such."""
+    inputs = (network.get_input(number) for number in range(network.num_inputs))
+    return [tensor.name for tensor in inputs if tensor.is_shape_tensor]
+
+
 def _timing_cache(config: Any, flavour: Flavour, settings: BuildSettings, request: PlanRequest) -> Path | None:
     """The file of timings that the build may use and add to; None where kernels are not timed."""
     if not (flavour.times_kernels and settings.timing_cache and request.timing_cache_path):
@@ -197,5 +203,5 @@ def _keep_timings(config: Any, path: Path | None) -> str | None:
         timings = config.get_timing_cache()
     content = bytes(timings.serialize())
     atomic.make_folder(path.parent)
-    atomic.write_bytes(path, content)
+    atomic.write_cached(path, content)
     return hashlib.sha256(content).hexdigest()

@@ -23,12 +23,11 @@ _DRIVER_HINT = (
     "leave them out, or build where there is one"
 )
 _WORKSPACE_HINT = "give it more scratch memory: raise the setting workspace, or leave it out"
-_SHAPE_INPUT_HINT = "an input that holds a shape cannot be given a range of values: make it a constant of the model"
+_SHAPE_INPUTS = re.compile("dynamic or shape inputs")
 _HINT_FOR_REASON = (
     (re.compile("input has type Int32"), _BIAS_HINT),
     (re.compile("CUDA_SUCCESS"), _DRIVER_HINT),
     (re.compile("workspace limit", re.IGNORECASE), _WORKSPACE_HINT),
-    (re.compile("dynamic or shape inputs"), _SHAPE_INPUT_HINT),
 )
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
 _ASSERTED = re.compile(r'^.* && "(.+)"$')
@@ -54,10 +53,17 @@ def parser_refusal(backend: str, *, node: str, operator: str, domain: str, said:
     return BackendRefusal(f"{what}: {why}", _hint(operator, reason))
 
 
-def build_refusal(backend: str, errors: Sequence[str]) -> BackendRefusal:
-    """The refusal of a network by the builder, which says why in its log alone."""
+def build_refusal(backend: str, errors: Sequence[str], shape_inputs: Sequence[str] = ()) -> BackendRefusal:
+    """The refusal of a network by the builder, which says why in its log alone.
+
+    Args:
+        backend: whose builder.
+        errors: of its log.
+        shape_inputs: names of inputs whose values decide on sizes within the network.
+    """
     said = next((line for line in map(_reason, errors) if line), "it says no reason")
-    return BackendRefusal(f"{backend} cannot build this model: {printable(said, 600)}", _hint("", said))
+    hint = _shape_input_hint(shape_inputs) if _SHAPE_INPUTS.search(said) else _hint("", said)
+    return BackendRefusal(f"{backend} cannot build this model: {printable(said, 600)}", hint)
 
 
 def plugin_refusal(backend: str, path: str, errors: Sequence[str]) -> BackendRefusal:
@@ -66,6 +72,17 @@ def plugin_refusal(backend: str, path: str, errors: Sequence[str]) -> BackendRef
     return BackendRefusal(
         f"{backend} does not load the plugin library {printable(path, 200)}: {printable(said, 400)}",
         "give a library with getCreators or getPluginCreators, built for this version of TensorRT",
+    )
+
+
+def _shape_input_hint(names: Sequence[str]) -> str:
+    if not names:
+        return "an input that holds a shape cannot be given a range of values: make it a constant of the model"
+    shown = " and ".join(printable(name, 200) for name in names)
+    inputs, made = ("input", "it a constant") if len(names) == 1 else ("inputs", "them constants")
+    return (
+        f"the values of {inputs} {shown} decide on sizes within the model, and cannot be given a range: "
+        f"make {made} of the model"
     )
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import printable, without_mark
 
 _LARGEST = 1 << 30
 _HEAD = 4096
@@ -25,7 +25,7 @@ def read_json(path: Path) -> object:
     shown = printable(str(path), 200)
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = without_mark(stream.read(_HEAD))
             if head.lstrip()[:1] not in (b"{", b"["):
                 return None
             if path.stat().st_size > _LARGEST:
