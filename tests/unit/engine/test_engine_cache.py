@@ -14,6 +14,7 @@ from alexnet_bench.core.errors import ModelError, OutputError
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.cache import PASSPORT_FILE, kept_engines, obtain, prune
 from alexnet_bench.engine.locks import lock_path, locked
+from alexnet_bench.engine.uses import claim, in_use, unused
 
 _KEY = "ab" * 32
 
@@ -202,3 +203,66 @@ def test_a_folder_without_a_passport_is_no_engine(tmp_path: Path) -> None:
     (tmp_path / _KEY).mkdir()
     assert kept_engines(tmp_path) == []
     assert cache.DEFAULT_MAX_BYTES == 10 << 30
+
+
+_USER = """
+import sys, time
+from pathlib import Path
+from alexnet_bench.engine.uses import claim, in_use
+
+with in_use():
+    claim(Path(sys.argv[1]))
+    Path(sys.argv[2]).write_text("claimed")
+    time.sleep(60)
+"""
+
+
+def test_what_another_process_uses_is_not_pruned_until_it_is_killed(tmp_path: Path) -> None:
+    root, log = tmp_path / "engines", tmp_path / "log"
+    folder, _ = obtain(root, _KEY, _fill, waiting=_never)
+    environment = {**os.environ, "PYTHONPATH": str(Path(alexnet_bench.__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", _USER, str(folder), str(log)], env=environment)
+    try:
+        _wait_for(log, "claimed")
+        assert prune(root, 0) == []
+        assert obtain(root, _KEY, _fill, rebuild=True, waiting=_never) == (folder, False)  # waits for no user
+    finally:
+        process.kill()
+        process.wait(30)
+    assert [kept.key for kept in prune(root, 0)] == [_KEY]
+    assert _hidden(root) == []
+
+
+def test_several_use_one_engine_and_each_keeps_it(tmp_path: Path) -> None:
+    folder, _ = obtain(tmp_path, _KEY, _fill, waiting=_never)
+    with in_use():
+        obtain(tmp_path, _KEY, _fill, waiting=_never)
+        with in_use():
+            claim(folder)
+        with unused(folder) as is_free:  # what is within keeps it until the end of the whole
+            assert not is_free
+        assert prune(tmp_path, 0) == []
+    assert _hidden(tmp_path) == []
+    assert [kept.key for kept in prune(tmp_path, 0)] == [_KEY]
+
+
+def test_an_engine_is_claimed_in_no_folder_that_takes_no_files(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    with in_use():
+        claim(place / _KEY)
+    with unused(place / _KEY) as is_free:
+        assert is_free
+
+
+def test_who_finds_an_engine_while_it_is_removed_builds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = obtain(tmp_path, _KEY, _fill, waiting=_never)
+    (kept,) = kept_engines(tmp_path)
+
+    def removed_first(_: Path) -> None:
+        monkeypatch.undo()
+        assert cache.remove(tmp_path, kept)
+
+    monkeypatch.setattr(cache, "claim", removed_first)
+    assert obtain(tmp_path, _KEY, _fill, waiting=_never) == (folder, False)
+    assert (folder / PASSPORT_FILE).is_file()

@@ -46,7 +46,7 @@ def test_what_is_no_engine_says_what_to_type(root: Path, passport: Passport) -> 
         with pytest.raises(UsageError) as caught:
             find_engine(text, root)
         assert "cache list" in caught.value.hint
-    with pytest.raises(UsageError, match="there is no engine '':"):
+    with pytest.raises(UsageError, match="name of the model or engine is empty"):
         find_engine("", root)
     with pytest.raises(UsageError, match="abc is too short for a key") as short:
         find_engine("abc", root)

@@ -12,7 +12,8 @@ import pytest
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.engine.key import Place, engine_key
 from alexnet_bench.engine.plugins import Plugin, found_plugins, plugin_paths
-from alexnet_bench.engine.recipe import Recipe, read_recipe
+from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.recipe_file import read_recipe
 
 _PLACE = Place("tensorrt", "11.0", "cuda", "NVIDIA L4")
 

@@ -7,14 +7,8 @@ import pytest
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.workspace import shipped_data
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
-from alexnet_bench.engine.recipe import (
-    Recipe,
-    as_document,
-    find_recipe,
-    from_document,
-    read_recipe,
-    recipe_files,
-)
+from alexnet_bench.engine.recipe import Recipe, as_document, from_document
+from alexnet_bench.engine.recipe_file import find_recipe, read_recipe, recipe_files
 
 _FULL = """
 name = "mine"
@@ -92,9 +86,15 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
     [
         ("pases = []", "unknown field 'pases'", "did you mean passes?"),
         ("[batch]\nmin = 1\nopt = 1\nmaximum = 1", "batch has an unknown field 'maximum'", "did you mean max?"),
-        ("[shapes.x]\nmin = [1]\nopt = [1]\nmost = [1]", "unknown field `most`", "docs/engines.md"),
-        ('precision = "fp8"', "fp8", "docs/engines.md"),
-        ("passes = 3", "passes", "docs/engines.md"),
+        ("[shapes.x]\nmin = [1]\nopt = [1]\nmost = [1]", "shapes.x has an unknown field 'most'", "min, opt, max"),
+        ('precision = "fp8"', "precision: unknown precision 'fp8'", "there are: fp32, tf32, fp16, bf16"),
+        ("passes = 3", "passes: Expected", "docs/engines.md"),
+        ('passes = ["fold-batchnrm"]', "passes: unknown pass 'fold-batchnrm'", "did you mean fold-batchnorm?"),
+        ('backend = "openvin"', "backend: unknown backend 'openvin'", "did you mean openvino?"),
+        ('backend = "openvino"\n[settings]\nstreams = 3', "settings: streams of openvino", "it can be: 1, 2"),
+        ('backend = "onnxruntime-cpu"\n[settings]\nstream = "2"', "settings: onnxruntime-cpu has no", "arena"),
+        ("[settings]\nthreads = true", "settings: threads cannot be true", "a whole number"),
+        ("[settings]\nthreads = 1.5", "settings: threads cannot be 1.5", "a whole number"),
         ('name = "other"', "must be that of the file", ""),
         ("[batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
         ("[batch]\nmin = 0\nopt = 1\nmax = 3", ">= 1", "docs/engines.md"),

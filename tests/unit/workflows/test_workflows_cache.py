@@ -9,7 +9,10 @@ import pytest
 
 from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.core.passport import encode_passport, read_passport
+from alexnet_bench.core.workspace import contests_cache
 from alexnet_bench.engine import cache as engines
+from alexnet_bench.engine.loading import find_engine
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.workflows.build import engines_root, memo_folder
 from alexnet_bench.workflows.cache import list_cache, prune_cache
 
@@ -105,3 +108,24 @@ def test_a_build_keeps_the_cache_under_its_cap(own_cache: Path, monkeypatch: pyt
     assert [kept.key for kept in engines.kept_engines(engines_root())] == [new.key]
     assert any("removed from the cache" in text for text in told)
     assert own_cache.is_dir()
+
+
+def test_an_engine_in_use_is_left_and_said_to_be(own_cache: Path) -> None:
+    engine, network = list_cache().entries
+    with in_use():
+        find_engine(engine.name, engines_root())
+        listing = prune_cache(0)
+        assert (listing.removed, listing.entries, listing.in_use) == ((network,), (engine,), (engine,))
+    assert prune_cache(0).in_use == ()
+    assert own_cache.is_dir()
+
+
+def test_removing_everything_takes_choices_and_leaves_ceilings(own_cache: Path) -> None:
+    ceilings = own_cache / "ceilings"
+    for folder in (contests_cache(), ceilings):
+        folder.mkdir()
+        (folder / "one.json").touch()
+    prune_cache()
+    assert contests_cache().is_dir()
+    prune_cache(0)
+    assert (contests_cache().exists(), ceilings.exists()) == (False, True)

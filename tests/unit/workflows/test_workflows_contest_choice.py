@@ -12,11 +12,14 @@ from alexnet_bench import ContestOptions, Options, profile_set
 from alexnet_bench.backends.protocol import Availability
 from alexnet_bench.core.contest import ContestCase
 from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.report.contest import to_markdown
 from alexnet_bench.workflows import contest_choice, contest_entries
 from alexnet_bench.workflows.contest_choice import choose, hold, profile_fastest
 from tests.unit.workflows.conftest import QUICK
 from tests.unit.workflows.test_workflows_contest import sequences
 from tests.unit.workflows.test_workflows_profile_engine import normalised
+from tests.unit.workflows.test_workflows_verify_unrepeated import dropout
+from tests.unit.workflows.verify_models import write
 
 ORT = ContestOptions(seconds=0.02, processes=1, backends=("onnxruntime-cpu",))
 
@@ -161,3 +164,15 @@ def test_one_engine_serves_several_batches_of_given_sizes(tmp_path: Path) -> Non
     found = profile_set(sequences(tmp_path / "s.onnx"), batches=(1, 3), options=options).profiles
     assert [profile.case.shapes for profile in found] == [{"x": (1, 5, 8)}, {"x": (3, 5, 8)}]
     assert len({profile.engine.passport_key for profile in found if profile.engine}) == 1
+
+
+def test_nothing_is_named_where_no_error_can_be_judged(tmp_path: Path) -> None:
+    path = write(tmp_path / "dropout.onnx", dropout())
+    found = hold(path, batches=(None,), options=ORT, progress=say_nothing)
+    ran = [entry for entry in found.cases[0].entries if entry.latency is not None]
+    assert [entry.error.verdict for entry in ran if entry.error] == ["inconclusive"] * 2
+    assert found.cases[0].winner is None
+    assert "**the fastest is not named: nothing can be said of the error of any that ran**" in to_markdown(found)
+    with pytest.raises(BackendRefusal, match=r"dropped: the reference differs from itself by .*: drop draws") as caught:
+        profile_fastest(path, batches=(None,), options=QUICK, contest_options=ORT, progress=say_nothing)
+    assert "tolerance" not in caught.value.hint

@@ -27,7 +27,7 @@ def cache(
     max_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="prune: what may stay, as 10GiB or 500MB.  [default: 10GiB]")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="prune: remove everything.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="prune: remove everything but measured ceilings.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List or prune the engines built and the networks exported."""

@@ -25,7 +25,7 @@ class EntryLatency:
         ci95_s: 95 % interval of the median.
         throughput_per_s: batch / median.
         ratio: median over that of onnxruntime-cpu on the model as given; None where that did not run.
-        ratio_ci95: 95 % interval of the ratio, rounds paired.
+        ratio_ci95: 95 % interval of the ratio, rounds paired; None for a single round.
     """
 
     samples_s: tuple[tuple[float, ...], ...]
@@ -108,6 +108,14 @@ class ContestCase:
     entries: tuple[Entry, ...]
     fastest: int | None
     close: tuple[int, ...] = ()
+
+    @property
+    def judges_nothing(self) -> bool:
+        """Whether entries ran, and nothing can be said of the error of any."""
+        verdicts = {
+            entry.error.verdict for entry in self.entries if entry.latency is not None and entry.error is not None
+        }
+        return verdicts == {"inconclusive"}
 
     @property
     def winner(self) -> Entry | None:

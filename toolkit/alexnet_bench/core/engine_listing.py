@@ -42,9 +42,11 @@ class CacheListing:
         max_bytes: what engines may take before the ones used longest ago are removed.
         entries: what was used last comes first.
         removed: by this command.
+        in_use: engines that it left because they are used, or built anew, just now; they are among the entries.
     """
 
     folder: str
     max_bytes: int
     entries: tuple[CacheEntry, ...]
     removed: tuple[CacheEntry, ...] = ()
+    in_use: tuple[CacheEntry, ...] = ()

@@ -13,8 +13,9 @@ import msgspec
 
 from alexnet_bench.core.builds import Builds
 from alexnet_bench.core.errors import EngineError
+from alexnet_bench.core.json_text import encode_json
 from alexnet_bench.core.profile import SharedNode
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import printable, without_mark
 from alexnet_bench.core.tuning import Tuning
 
 PASSPORT_VERSION = 1
@@ -123,7 +124,7 @@ def encode_passport(passport: Passport) -> bytes:
     """The passport as indented JSON in UTF-8; `schema` and `schema_version` come first."""
     fields = {"schema": passport.schema, "schema_version": passport.schema_version}
     fields |= msgspec.to_builtins(passport)
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+    return msgspec.json.format(encode_json(fields), indent=2) + b"\n"
 
 
 def decode_passport(content: bytes, name: str = "the document") -> Passport:
@@ -132,6 +133,7 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
     Raises:
         EngineError: it is not JSON, not a passport, of a version that this release does not read, or damaged.
     """
+    content = without_mark(content)
     try:
         head = msgspec.json.decode(content, type=_Head)
         if head.schema != SCHEMA:
@@ -145,7 +147,27 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
         raise EngineError(f"{name} is not a valid passport: {printable(str(error), 200)}", _BUILD_ONE) from None
     if not _KEY.fullmatch(passport.key):  # which names files
         raise EngineError(f"{name} is damaged: {printable(passport.key, 100)!r} is no key of an engine", _BUILD_ONE)
+    _check_agreement(passport, name)
     return passport
+
+
+def _check_agreement(passport: Passport, name: str) -> None:
+    """Raises EngineError for fields that the recipe determines, and that are not as it says."""
+    for field_name, said, in_recipe in (
+        ("backend", passport.backend, "backend"),
+        ("requested_precision", passport.requested_precision or "", "precision"),
+        ("passes", list(passport.passes), "passes"),
+    ):
+        follows = passport.recipe.get(in_recipe, said)
+        if said != follows:
+            raise EngineError(
+                f"{name} is damaged: {field_name} is {_shown(said)}, and by its recipe {_shown(follows)}", _BUILD_ONE
+            )
+
+
+def _shown(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return printable(text, 200) or "none"
 
 
 def read_passport(path: Path) -> Passport:

@@ -15,7 +15,9 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import another_cache
 from alexnet_bench.engine.locks import locked
+from alexnet_bench.engine.uses import claim, unused
 
 PASSPORT_FILE = "passport.json"
 ENGINE_FILE = "engine.onnx"
@@ -45,7 +47,7 @@ class Kept:
 def obtain(
     root: Path, key: str, build: Callable[[Path], None], *, rebuild: bool = False, waiting: Callable[[], None]
 ) -> tuple[Path, bool]:
-    """The folder of an engine, built when it is not there; and whether it was.
+    """The folder of an engine, built when it is not there; and whether it was. It is claimed, within `in_use`.
 
     Args:
         root: the folder of the cache; made when it is not there.
@@ -58,8 +60,7 @@ def obtain(
         OutputError: the cache cannot be written.
     """
     folder = root / key
-    if not rebuild and (folder / PASSPORT_FILE).is_file():
-        _touch(folder)
+    if not rebuild and _claimed(folder):
         return folder, True
     atomic.make_folder(root)
     sweep(root)
@@ -72,10 +73,10 @@ def obtain(
 
     with locked(root, key, busy=busy):
         # Whoever was waited for has just built it; to build it again would not be newer.
-        if (waited or not rebuild) and (folder / PASSPORT_FILE).is_file():
-            _touch(folder)
+        if (waited or not rebuild) and _claimed(folder):
             return folder, True
         _fill(root, key, build)
+        claim(folder)
     return folder, False
 
 
@@ -128,7 +129,7 @@ def _fill(root: Path, key: str, build: Callable[[Path], None]) -> None:
     except OSError as error:
         raise OutputError(
             f"the engine cache {printable(str(root), 200)} cannot be written: {error.strerror}",
-            "make room: alexnet-bench cache prune; or set XDG_CACHE_HOME to another folder",
+            f"make room: alexnet-bench cache prune; or {another_cache()}",
         ) from error
     finally:
         for leftover in (partial, old):
@@ -136,9 +137,9 @@ def _fill(root: Path, key: str, build: Callable[[Path], None]) -> None:
 
 
 def remove(root: Path, kept: Kept) -> bool:
-    """Takes an engine away in one step, unless somebody is building it anew; gives whether it is gone."""
-    with locked(root, kept.key, busy=None) as free:
-        if not free:
+    """Takes an engine away in one step, unless somebody builds it anew or uses it; gives whether it is gone."""
+    with locked(root, kept.key, busy=None) as is_free, unused(kept.folder) as is_idle:
+        if not (is_free and is_idle):
             return False
         gone = root / f".{kept.key}{_OLD}"
         shutil.rmtree(gone, ignore_errors=True)
@@ -159,6 +160,17 @@ def _kept(folder: Path) -> Kept | None:
         return Kept(folder.name, folder, size_bytes, folder.stat().st_mtime)
     except OSError:
         return None
+
+
+def _claimed(folder: Path) -> bool:
+    """Claims an engine, and says when it was used last; gives whether it is there."""
+    if not (folder / PASSPORT_FILE).is_file():
+        return False
+    claim(folder)
+    if not (folder / PASSPORT_FILE).is_file():  # removed just before
+        return False
+    _touch(folder)
+    return True
 
 
 def _touch(folder: Path) -> None:

@@ -110,7 +110,8 @@ def _remembered(kind: str, path: Path, memo: Path, compute: Callable[[], tuple[s
     state = _state(path)
     sha256, files = compute()
     hashed = Hashed(sha256, (state, *(_state(file) for file in files[1:])), begun_ns)
-    with contextlib.suppress(OSError, OutputError):  # without a memo it takes longer, and nothing else
+    # Without a memo it takes longer, and nothing else; JSON has no way to write a path that is not UTF-8.
+    with contextlib.suppress(OSError, OutputError, UnicodeEncodeError):
         memo.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(entry, msgspec.json.encode(hashed))
     return hashed

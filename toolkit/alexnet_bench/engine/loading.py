@@ -11,6 +11,7 @@ from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
+from alexnet_bench.engine.uses import claim
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
@@ -92,6 +93,8 @@ def foreign_plan(text: str) -> Path | None:
 def find_engine(text: str, root: Path) -> Engine:
     """The engine that is meant: a folder, a file with its passport beside it, or the beginning of a key in the cache.
 
+    One of the cache is claimed, within `in_use`.
+
     Args:
         text: as it was typed.
         root: the folder of the cache.
@@ -100,12 +103,18 @@ def find_engine(text: str, root: Path) -> Engine:
         UsageError: nothing, or several engines, are meant.
         EngineError: it has no passport that can be read.
     """
+    if not text:
+        raise UsageError(
+            "the name of the model or engine is empty", "give a file; alexnet-bench cache list has engines"
+        )
     path = Path(text)
-    if text and _exists(path):
+    if _exists(path):
         file, passport = _parts(path)
     else:
         folder = _by_key(text, root)
         file, passport = engine_in(folder), folder / PASSPORT_FILE
+    if file.parent.resolve().parent == root.resolve():
+        claim(file.parent.resolve())
     if not passport.is_file():
         raise EngineError(
             f"{printable(str(path), 200)} has no passport: there is no {printable(str(passport), 200)}",

@@ -1,20 +1,16 @@
-"""Recipes: what is to be built out of a model, as TOML files that say nothing about the model itself."""
+"""Recipes: what is to be built out of a model; they say nothing about the model itself."""
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import msgspec
 
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import shipped_data
 from alexnet_bench.engine.plugins import Plugin
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges, check_ranges
 
@@ -22,7 +18,6 @@ Precision = Literal["", "fp32", "tf32", "fp16", "bf16"]
 PRECISION_PASSES = ("fp16", "bf16")
 """Passes that change types; all others leave them alone."""
 MAX_THREADS = 1024
-_SUFFIX = ".toml"
 
 _COUNT = re.compile(r"[0-9]{1,4}")
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
@@ -94,74 +89,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {name: value for name, value in self.settings.items() if name != THREADS}
 
 
-_STRUCTS: Mapping[str, type[msgspec.Struct]] = {
-    "": Recipe,
-    "batch": BatchRange,
-    "profiles": SizeRanges,
-    "plugins": Plugin,
-}
-
-
-def find_recipe(text: str, workspace: Path | None) -> Recipe:
-    """A recipe by its name or the path of its file; a file of the workspace goes before a shipped one of the same name.
-
-    Raises:
-        UsageError: there is none, or its file is not valid.
-    """
-    if text.endswith(_SUFFIX):
-        return read_recipe(Path(text))
-    files = recipe_files(workspace)
-    if text in files:
-        return read_recipe(files[text])
-    raise UsageError(f"unknown recipe {printable(text)!r}", _meant(text, files))
-
-
-def recipe_files(workspace: Path | None) -> dict[str, Path]:
-    """The files of all recipes by name, those of the workspace in place of shipped ones."""
-    folders = [shipped_data("recipes"), *([workspace / "engines" / "recipes"] if workspace else [])]
-    return {path.stem: path for folder in folders for path in sorted(folder.glob(f"*{_SUFFIX}"))}
-
-
-def read_recipe(path: Path) -> Recipe:
-    """A recipe from its file.
-
-    Raises:
-        UsageError: the file is not TOML, or says something that no recipe can; the message names it and the field.
-    """
-    shown = printable(str(path), 200)
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # not there; not TOML, or not UTF-8
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"the recipe {shown} cannot be read: {reason}") from None
-    fields.setdefault("name", path.stem)
-    try:
-        recipe = _checked(fields, path.stem)
-    except UsageError as error:
-        raise UsageError(f"the recipe {shown} is not valid: {error.message}", error.hint) from None
-    plugins = (msgspec.structs.replace(plugin, path=str(path.parent / plugin.path)) for plugin in recipe.plugins)
-    return msgspec.structs.replace(recipe, plugins=tuple(plugins))
-
-
-def _checked(fields: dict[str, Any], stem: str) -> Recipe:
-    _check_fields("", fields)
-    for where in _STRUCTS:
-        found = fields.get(where)
-        for item in found if isinstance(found, list) else [found]:
-            if isinstance(item, dict):
-                _check_fields(where, item)
-    if isinstance(fields.get("settings"), dict):
-        fields["settings"] = {name: _worded(value) for name, value in fields["settings"].items()}
-    try:
-        recipe = msgspec.convert(fields, Recipe)
-    except msgspec.ValidationError as error:
-        raise UsageError(printable(str(error), 400), "docs/engines.md describes the fields") from None
-    if recipe.name != stem:
-        raise UsageError(f"its name is {recipe.name!r}, and must be that of the file")
-    check_recipe(recipe)
-    return recipe
-
-
 def as_document(recipe: Recipe) -> dict[str, object]:
     """The recipe as it stands in a passport."""
     fields: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
@@ -220,23 +147,3 @@ def _check_threads(text: str | None) -> None:
         raise UsageError(
             f"settings: {printable(text)} threads cannot be used", f"give a whole number from 1 to {MAX_THREADS}"
         )
-
-
-def _worded(value: object) -> object:
-    """A number without a fraction as the text that settings hold."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _check_fields(where: str, fields: Mapping[str, object]) -> None:
-    """Raises UsageError for a field that no recipe has, with the one that is meant."""
-    known = _STRUCTS[where].__struct_fields__
-    for name in fields:
-        if name not in known:
-            raise UsageError(
-                f"{f'{where} has' if where else 'it has'} an unknown field {printable(name)!r}", _meant(name, known)
-            )
-
-
-def _meant(text: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(text.lower()[:64], list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"

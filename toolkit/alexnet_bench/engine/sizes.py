@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from alexnet_bench.backends.registry import get_backend
-from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.errors import ShapeError, UsageError
+from alexnet_bench.core.text import printable
 from alexnet_bench.engine.ranges import ENDS, BatchRange, End, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph.binding import bind_inputs
@@ -40,6 +42,31 @@ def with_open_sizes(recipe: Recipe, model: Path) -> Recipe:
         return recipe
     shapes = _unasked(open_model(model).proto.graph, recipe)
     return msgspec.structs.replace(recipe, shapes=shapes) if shapes else recipe
+
+
+def check_inputs(recipe: Recipe, model: Path, *, file: str, given: Collection[str]) -> None:
+    """Refuses a recipe that gives sizes to inputs that a model does not have.
+
+    Args:
+        recipe: with what options changed in it.
+        model: the user's file.
+        file: of the recipe, as it was typed.
+        given: inputs whose sizes come from options, which are refused where they are bound.
+
+    Raises:
+        UsageError: there is such an input.
+        ModelError: the file cannot be read.
+    """
+    named = [name for ranges in recipe.sizes for name in ranges.shapes if name not in given]
+    if not named:
+        return
+    inputs = required_inputs(open_model(model).proto.graph)
+    for name in named:
+        if name not in inputs:
+            raise UsageError(
+                f"the recipe {printable(file, 200)} does not fit the model: shapes.{printable(name)} is of no input",
+                f"there are: {', '.join(map(printable, inputs)) or 'none'}",
+            )
 
 
 def settled(recipe: Recipe, model: Path) -> Recipe:

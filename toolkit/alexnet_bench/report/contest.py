@@ -161,10 +161,17 @@ def _name(entry: Entry) -> str:
     return f"{entry.backend} {_engine(entry)}"
 
 
+def nothing_named(case: ContestCase) -> str:
+    """Why no entry of a case is named the fastest."""
+    if not case.judges_nothing:
+        return "nothing that ran is within its tolerance"
+    return "the fastest is not named: nothing can be said of the error of any that ran"
+
+
 def _conclusion(case: ContestCase) -> str:
     winner = case.winner
     if winner is None or winner.latency is None:
-        return "nothing that ran is within its tolerance"
+        return nothing_named(case)
     by = f", recipe {printable(winner.recipe)}" if winner.recipe else ""
     text = f"fastest within the tolerance: {_name(winner)}{by}, {quantity(winner.latency.median_s, 's')}"
     if winner.latency.ratio is not None and winner.latency.ratio != 1.0:

@@ -64,6 +64,8 @@ def print_cache(listing: CacheListing, stream: IO[str]) -> None:
         for entry in shown:
             for reason in entry.reasons_against:
                 console.print(safe(f"{entry.name[:_KEY_DIGITS]}: {reason}", "yellow"))
+        for entry in listing.in_use:
+            console.print(safe(f"{entry.name[:_KEY_DIGITS]}: in use or being built just now, and left", "yellow"))
         console.print(Text(printable(_cache_total(listing), 400), "dim"))
 
 

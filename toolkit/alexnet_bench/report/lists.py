@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet_bench.core.devices import Device, Sourced
+from alexnet_bench.core.json_text import encode_json
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis, ModelListing
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.core.units import binary_bytes, digits, quantity
@@ -25,7 +26,7 @@ _WIDTH_OF_FILES = 140
 
 def to_json(listing: object) -> bytes:
     """Any listing as indented JSON in UTF-8."""
-    return msgspec.json.format(msgspec.json.encode(listing), indent=2) + b"\n"
+    return msgspec.json.format(encode_json(listing), indent=2) + b"\n"
 
 
 def print_models(models: Sequence[ModelListing], stream: IO[str]) -> None:

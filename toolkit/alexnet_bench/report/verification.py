@@ -100,7 +100,7 @@ def _print_outputs(console: Console, found: Verification) -> None:
     columns = _columns(found)
     table = plain_table("output", *(f">{column.heading}" for column in columns))
     for output in found.outputs:
-        style = "" if output.verdict == "passed" else "red"
+        style = {"passed": "", "failed": "red", "inconclusive": "yellow"}[output.verdict]
         table.add_row(Name(output.name, style), *(safe(column.text(output)) for column in columns))
     console.print(table)
 

@@ -110,6 +110,8 @@ def check_itself(
 ) -> tuple[SelfCheck, SelfCheck]:
     """Both faults, put into one output."""
     bias, values = criterion.bias(judged.name)
+    if judged.verdict == "inconclusive":
+        return self_checks.not_applied(judged.name, "nothing can be said of the output itself")
     way: Comparison = compare
     if judged.measure == "score":
         way = partial(_by_score, criterion, judged.name)
@@ -133,9 +135,14 @@ def conclude(
         checks: of all outputs.
         depends_on_input: whether the network says that some output depends on some input.
     """
-    failed = tuple(f"{printable(output.name)}: {output.reason}" for output in outputs if output.verdict == "failed")
+    failed, unclear = (
+        tuple(f"{printable(output.name)}: {output.reason}" for output in outputs if output.verdict == verdict)
+        for verdict in ("failed", "inconclusive")
+    )
     if failed:
-        return "failed", failed
+        return "failed", (*failed, *unclear)
+    if unclear:
+        return "inconclusive", unclear
     shuffled = [check for check in checks if check.name == self_checks.SHUFFLED]
     if depends_on_input and all(check.outcome == "does not apply" for check in shuffled):
         return "inconclusive", (_ALL_ALIKE,)

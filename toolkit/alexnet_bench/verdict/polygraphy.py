@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import printable, without_mark
 from alexnet_bench.verdict.parity import Array
 
 _CLASS = "polygraphy_class"
@@ -91,7 +91,7 @@ def _array(value: Array) -> dict[str, str]:
 
 def _read(path: Path) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return msgspec.json.decode(without_mark(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         reason = getattr(error, "strerror", None) or printable(str(error), 200)
         raise UsageError(f"{_shown(path)} cannot be read: {reason}", _HOW) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.precisions import check_precision
 
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-1}
 """Largest error by precision, unless one is given."""
@@ -40,8 +40,7 @@ def coarser(asked: str, said: str) -> str:
 
 def check(precision: str) -> None:
     """Raises UsageError for a precision that has no name here."""
-    if precision not in TOLERANCES:
-        raise UsageError(f"unknown precision {printable(precision)!r}", f"there are: {', '.join(TOLERANCES)}")
+    check_precision(precision, TOLERANCES)
 
 
 def asked_of_backend(precision: str, graph: Graph, backend: Backend) -> str:

@@ -53,6 +53,12 @@ def shuffled(
     return SelfCheck(SHUFFLED, name, "found" if found else "missed", _known(error), detail)
 
 
+def not_applied(name: str, why: str) -> tuple[SelfCheck, SelfCheck]:
+    """Neither fault is put into an output."""
+    checks = (SelfCheck(check, name, "does not apply", detail=why) for check in (SHUFFLED, LOST_BIAS))
+    return next(checks), next(checks)
+
+
 def lost_bias(
     name: str, bias: LastBias | str, values: Array | None, reference: Sequence[Array], limit: float
 ) -> SelfCheck:

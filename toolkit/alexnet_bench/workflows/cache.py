@@ -10,7 +10,7 @@ from alexnet_bench.core import atomic
 from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.passport import read_passport
-from alexnet_bench.core.workspace import engines_cache, runtimes_cache
+from alexnet_bench.core.workspace import contests_cache, engines_cache, runtimes_cache
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import engine_in, graph_file
@@ -28,9 +28,10 @@ def list_cache() -> CacheListing:
 
 
 def prune_cache(max_bytes: int = DEFAULT_MAX_BYTES) -> CacheListing:
-    """Removes what was used longest ago until the rest takes no more than that; 0 removes all.
+    """Removes what was used longest ago until the rest takes no more than that.
 
-    What a killed build left behind goes in any case. An engine that is being built is left alone.
+    0 removes all, choices of the fastest too, but not the ceilings that were measured, which depend on no file. What a
+    killed build left behind goes in any case. An engine that is being built, or is in use, is left alone.
 
     Args:
         max_bytes: for all together.
@@ -40,17 +41,20 @@ def prune_cache(max_bytes: int = DEFAULT_MAX_BYTES) -> CacheListing:
     atomic.sweep(_networks_folder())
     engines = {kept.key: kept for kept in cache.kept_engines(engines_root())}
     before = list_cache()
-    total, removed = sum(entry.size_bytes for entry in before.entries), []
+    total, removed, in_use = sum(entry.size_bytes for entry in before.entries), [], []
     for entry in reversed(before.entries):
         if total <= max_bytes and max_bytes:
             break
         if _remove(entry, engines):
             total -= entry.size_bytes
             removed.append(entry)
+        elif entry.kind == "engine" and Path(entry.path).is_dir():
+            in_use.append(entry)
     if not max_bytes:
-        shutil.rmtree(memo_folder(), ignore_errors=True)
+        for folder in (memo_folder(), contests_cache()):
+            shutil.rmtree(folder, ignore_errors=True)
     rest = tuple(entry for entry in before.entries if entry not in removed)
-    return CacheListing(before.folder, max_bytes, rest, tuple(removed))
+    return CacheListing(before.folder, max_bytes, rest, tuple(removed), tuple(in_use))
 
 
 def _remove(entry: CacheEntry, engines: dict[str, cache.Kept]) -> bool:

@@ -15,6 +15,7 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import foreign_plan, has_passport
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
@@ -27,7 +28,7 @@ from alexnet_bench.workflows.contest_entries import Contender, check_precisions,
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import PROCESSES, check_batches, check_threads, check_timeout
+from alexnet_bench.workflows.options import PROCESSES, check_batches, check_threads, check_timeout, or_count
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
@@ -70,6 +71,7 @@ def _silent(_: str) -> None:
     """Progress for callers that show none."""
 
 
+@in_use()
 def contest(
     model: str | Path = DEFAULT_MODEL,
     *,
@@ -94,9 +96,10 @@ def contest(
     """
     chosen = options or ContestOptions()
     check(model, batches, chosen)
-    choose_backend(REFERENCE_BACKEND)  # says what to install
+    with or_count():
+        choose_backend(REFERENCE_BACKEND)  # says what to install
     progress(f"reading {model}")
-    resolved = resolve(model)
+    resolved = resolve(model, progress)
     file = open_model(resolved.path)
     external.check_present(file.path, file.data_files)
     limits.check_functions(file)

@@ -19,10 +19,11 @@ from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, OutputE
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.units import digits, quantity
-from alexnet_bench.core.workspace import cache_dir
+from alexnet_bench.core.workspace import contests_cache
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.workflows.build import BuildOptions, memo_folder
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.contest import ContestOptions, Progress, check, contest
@@ -33,9 +34,9 @@ from alexnet_bench.workflows.resolve import resolve
 
 BRIEF_SECONDS = 1.0
 """Timed for each entry when the contest only serves to choose."""
-_FOLDER = "contests"
 
 
+@in_use()
 def profile_fastest(
     model: str | Path,
     *,
@@ -115,6 +116,13 @@ def _keep(found: Contest, path: Path) -> None:
 
 
 def _winner(case: ContestCase) -> Entry:
+    if case.judges_nothing:
+        error = next(entry.error for entry in case.entries if entry.error is not None)
+        raise BackendRefusal(
+            f"batch {case.batch}: the fastest cannot be named, as nothing can be said of the error of any that ran: "
+            f"{'; '.join(error.reasons)}",
+            "profile MODEL --backend all shows how long each takes; a model without random numbers can be judged",
+        )
     if case.winner is None:
         raise BackendRefusal(
             f"batch {case.batch}: nothing that runs the model here is within the tolerance",
@@ -143,7 +151,7 @@ def _place(model: str | Path, batch: int | None, options: ContestOptions) -> Pat
         "versions": (__version__, CONTEST_VERSION, metadata.version("onnx")),
     }
     key = hashlib.sha256(msgspec.json.encode(depends_on, order="deterministic")).hexdigest()
-    return cache_dir() / _FOLDER / f"{key}.json"
+    return contests_cache() / f"{key}.json"
 
 
 def _conditions(planned: Planned) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
 from alexnet_bench.core.contest import Entry
 from alexnet_bench.core.errors import AlexnetBenchError, UsageError
+from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
 from alexnet_bench.workflows.build import BuildOptions
 from alexnet_bench.workflows.choose_recipe import PRECISIONS, choose_recipe
@@ -79,10 +80,7 @@ class Contender:
 def check_precisions(precisions: Sequence[str]) -> None:
     """Raises UsageError for a precision that has no name here; "all" stands for those that there are recipes for."""
     for precision in precisions:
-        if precision not in (*PRECISIONS, ALL):
-            raise UsageError(
-                f"unknown precision {printable(precision)!r}", f"there are: {', '.join((*PRECISIONS, ALL))}"
-            )
+        check_precision(precision, (*PRECISIONS, ALL))
 
 
 def plan(backends: Sequence[str] | None, precisions: Sequence[str]) -> list[Planned]:

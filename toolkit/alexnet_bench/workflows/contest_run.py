@@ -130,7 +130,8 @@ def _request(shared: Field, contender: Contender) -> LoadRequest:
     if contender.engine is not None:
         return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.given_threads)
     path = str(shared.file.path.resolve())
-    return LoadRequest(contender.planned.backend.name, path, shared.threads, shapes=_sizes(shared.graph))
+    name, sizes = contender.planned.backend.name, _sizes(shared.graph)
+    return LoadRequest(name, path, shared.threads, shapes=sizes, files=shared.file.states)
 
 
 def _precision(shared: Field, run_file: ModelFile, asked: str | None) -> str:
@@ -188,10 +189,11 @@ def _latency(batch: int, samples_s: list[tuple[float, ...]], stock: list[tuple[f
 
 
 def _is_close(entry: Entry, fastest: Entry) -> bool:
-    """Whether its latency cannot be told from that of the fastest: the interval of their ratio holds 1."""
+    """Whether its latency cannot be told from that of the fastest: their ratio may be 1."""
     if entry.latency is None or fastest.latency is None:
         return False
-    return ratio_ci95(entry.latency.samples_s, fastest.latency.samples_s)[0] <= 1.0
+    interval = ratio_ci95(entry.latency.samples_s, fastest.latency.samples_s)
+    return interval is None or interval[0] <= 1.0
 
 
 def _median(entry: Entry) -> float:

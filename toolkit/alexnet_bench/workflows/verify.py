@@ -10,13 +10,16 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.scratch import ScratchFolder
-from alexnet_bench.core.verification import SelfCheck, SizesTried, Verification
+from alexnet_bench.core.verification import OutputParity, SelfCheck, SizesTried, Verification
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.verdict import polygraphy, precision
+from alexnet_bench.verdict.branches import conditions, never_taken
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array, has_nan
 from alexnet_bench.verdict.ranking import Ranking, find_rankings
+from alexnet_bench.verdict.repeats import without_unrepeated
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
@@ -78,6 +81,7 @@ def _silent(_: str) -> None:
     """Progress for callers that show none."""
 
 
+@in_use()
 def verify(
     engine: str | Path,
     *,
@@ -130,10 +134,12 @@ def _check(options: VerifyOptions) -> None:
 
 def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
     reference, engine = prepared.reference, prepared.engine
-    biases, rankings = _biases(reference), _rankings(reference, prepared.count)
+    biases, rankings, deciding = _biases(reference), _rankings(reference, prepared.count), _conditions(reference)
     progress(f"running the reference on {prepared.count} inputs")
     inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
-    ours = _run(reference, folder / "reference", [*inner, *(ranking.scores for ranking in rankings.values())])
+    inner += [ranking.scores for ranking in rankings.values()]
+    made = [name for name in deciding.values() if name not in prepared.given]
+    ours = _run(reference, folder / "reference", [*inner, *made])
     progress(f"running the engine on {prepared.count} inputs")
     theirs = _run(engine, folder / "engine")
     wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
@@ -142,7 +148,8 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
     values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
     criterion = Criterion(tolerance, options.top1, biases, values, rankings, ours.outputs)
-    outputs = tuple(judge_output(name, ours.outputs[name], theirs.outputs[name], criterion) for name in names)
+    against = [judge_output(name, ours.outputs[name], theirs.outputs[name], criterion) for name in names]
+    outputs = _repeated(against, ours, prepared, folder / "again", progress)
     checks: list[SelfCheck] = []
     for judged in outputs:
         checks += check_itself(judged, ours.outputs[judged.name], theirs.outputs[judged.name], criterion)
@@ -154,7 +161,8 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
         first_bad = find_first_bad(
             reference, engine, outputs, tolerance, folder / "search", progress, numberless=numberless
         )
-    notes = (*prepared.notes, *(f"output {name} of the engine is not in the reference" for name in beyond))
+    untried = never_taken(deciding, {**prepared.given, **ours.outputs})
+    notes = (*prepared.notes, *untried, *(f"output {name} of the engine is not in the reference" for name in beyond))
     given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
     shapes = {name: array.shape for name, array in prepared.samples[0].items()} if prepared.samples else {}
     sizes = SizesTried(shapes, prepared.count, verdict, reasons, outputs)
@@ -183,12 +191,32 @@ def _biases(reference: AnySide) -> dict[str, LastBias | str]:
     return {name: find_last_bias(reference.graph, name) for name in reference.graph.outputs}
 
 
+def _conditions(reference: AnySide) -> dict[str, str]:
+    return conditions(reference.graph) if isinstance(reference, ModelSide) else {}
+
+
 def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
     return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
 
 
 def _run(side: AnySide, folder: Path, marked: Sequence[str] = ()) -> Run:
     return side.run(folder, marked) if isinstance(side, ModelSide) else side.run()
+
+
+def _repeated(
+    judged: Sequence[OutputParity], ours: Run, prepared: Prepared, folder: Path, progress: Progress
+) -> tuple[OutputParity, ...]:
+    """The outputs without those that fail because the reference does not give them a second time."""
+    reference, engine = prepared.reference, prepared.engine
+    if not isinstance(reference, ModelSide):
+        return tuple(judged)
+
+    def again() -> Mapping[str, Sequence[Array]]:
+        progress(f"running the reference once more on {prepared.count} inputs: an output fails")
+        return reference.run(folder).outputs
+
+    same = isinstance(engine, ModelSide) and engine.request.backend == reference.request.backend
+    return without_unrepeated(judged, ours.outputs, again, reference.graph, same_runtime=same)
 
 
 def _save(prepared: Prepared, options: VerifyOptions, runs: Mapping[str, Run], names: Sequence[str]) -> None:

@@ -36,18 +36,38 @@ def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple
         return samples.read(Path(options.inputs), declared), printable(str(options.inputs), 200)
     if reference.stored is not None or engine.stored is not None:
         return [], ""
-    batch, shapes = _sizes(engine, options)
+    batch, shapes = _sizes(reference, engine, options)
     graph = build_graph(leading.file, name=leading.name, batch=batch, given_shapes=shapes)
     pixels = Pixels.asked(options.pixel_range, _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE)
     found = samples.made_up(graph, count=options.count, seed=options.seed, pixels=pixels)
     return found, samples.made_up_by(graph, seed=options.seed, pixels=pixels)
 
 
-def _sizes(engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
+def fixed_by_engine(reference: Opened, engine: Opened, options: VerifyOptions) -> dict[str, tuple[int, ...]]:
+    """Shapes of the inputs whose sizes the engine's file fixes, and the reference's leaves open.
+
+    None where any size is given, or the recipe of the engine says them.
+    """
+    if engine.recipe is not None or options.batch is not None or options.shapes or options.inputs is not None:
+        return {}
+    if reference.file is None or engine.file is None:
+        return {}
+    ours, theirs = (tensors_of(side.file.proto.graph) for side in (reference, engine) if side.file is not None)
+    found = {}
+    for name in required_inputs(reference.file.proto.graph):
+        open_shape, fixed = ours[name].shape, theirs[name].sizes if name in theirs else None
+        if open_shape is None or ours[name].sizes is not None or fixed is None or len(fixed) != len(open_shape):
+            continue
+        if all(not isinstance(dim, int) or dim == size for dim, size in zip(open_shape, fixed, strict=True)):
+            found[name] = fixed
+    return found
+
+
+def _sizes(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
     """Batch and shapes as given, else those that the engine was built for; its batch would go before shapes given."""
     recipe = engine.recipe
     if recipe is None or options.shapes:
-        return options.batch, options.shapes or {}
+        return options.batch, options.shapes or fixed_by_engine(reference, engine, options)
     return recipe.opt_batch if options.batch is None else options.batch, recipe.opt_shapes
 
 

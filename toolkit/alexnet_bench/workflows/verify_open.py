@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 from alexnet_bench.engine.judging import check_usable, check_whole
 from alexnet_bench.engine.key import this_place
@@ -37,6 +40,7 @@ class Opened:
         recipe: that it was built by, with the settings that it is to run with.
         model: what is known beside a model's file; None for all else.
         files: that it consists of, whether they are there or not.
+        states: of the files that a runtime loads, as they were when they were looked at.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Opened:
     recipe: Recipe | None = None
     model: ResolvedModel | None = None
     files: tuple[Path, ...] = ()
+    states: tuple[FileState, ...] = ()
 
 
 def open_side(text: str) -> Opened:
@@ -72,7 +77,7 @@ def open_side(text: str) -> Opened:
             raise
         return _built_by_key(text)
     file = open_model(resolved.path)
-    return Opened(resolved.name, file, resolved.pixel_range, model=resolved, files=_with_data(file))
+    return Opened(resolved.name, file, resolved.pixel_range, model=resolved, files=_with_data(file), states=file.states)
 
 
 def check_usable_here(engine: Engine, backend: str) -> None:
@@ -83,6 +88,16 @@ def check_usable_here(engine: Engine, backend: str) -> None:
     """
     check_whole(engine, memo_folder())
     check_usable(engine, this_place(backend, availability(choose_backend(backend)).version))
+
+
+def lost_passports(sides: Sequence[Opened]) -> list[str]:
+    """A line on each model that says itself that it is an engine, and has no passport."""
+    return [
+        f"{printable(side.name)} is an engine that this tool built, and its passport is not beside it: it was taken "
+        "for a plain model, without its recipe and its settings"
+        for side in sides
+        if side.file is not None and side.built is None and built_from(side.file)
+    ]
 
 
 def _is_passport(path: Path) -> bool:
@@ -103,12 +118,14 @@ def _is_engine(text: str) -> bool:
 
 def _built(text: str) -> Opened:
     engine = find_engine(text, engines_root())
+    state = states_of([engine.file])
     check_whole(engine, memo_folder())  # before its graph is looked at, of which nothing could be believed
     recipe = recipe_in_force(engine.passport)
     graph = open_model(graph_file(engine.file))
     beside = engine.file.with_name(engine.file.name + BESIDE), engine.file.with_name(PASSPORT_FILE)
     files = (engine.file, *beside, *_with_data(graph), engine.file.with_name(ENGINE_FILE))
-    return Opened(printable(text, 200), graph, built=engine, recipe=recipe, files=files)
+    states = (*state, *graph.states)
+    return Opened(printable(text, 200), graph, built=engine, recipe=recipe, files=files, states=states)
 
 
 def _with_data(file: ModelFile) -> tuple[Path, ...]:

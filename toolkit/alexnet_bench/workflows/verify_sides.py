@@ -13,22 +13,22 @@ from alexnet_bench.backends.registry import choose_backend, get_backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.core.places import check_apart
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import is_plan
 from alexnet_bench.graph import external
 from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.onnx_io import build_graph
 from alexnet_bench.verdict import precision, samples
+from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, write_inputs
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.marked_plans import MarkedPlans
-from alexnet_bench.workflows.verify_inputs import feeds_of
-from alexnet_bench.workflows.verify_open import Opened, check_usable_here, open_side
+from alexnet_bench.workflows.verify_inputs import feeds_of, fixed_by_engine
+from alexnet_bench.workflows.verify_open import Opened, check_usable_here, lost_passports, open_side
 from alexnet_bench.workflows.verify_precision import check_told, precision_of
-from alexnet_bench.workflows.verify_saved import check_apart
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.verify import VerifyOptions
@@ -59,6 +59,11 @@ class Prepared:
     precision: str
     precision_source: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> dict[str, list[Array]]:
+        """The inputs by name, in place of by number."""
+        return {name: [feeds[name] for feeds in self.samples] for name in (self.samples[0] if self.samples else ())}
 
     @property
     def count(self) -> int:
@@ -126,20 +131,13 @@ def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable
         check_told(made, named, progress)
     if isinstance(made, ModelSide) and theirs.built is not None and is_plan(theirs.built.file):
         made = replace(made, mark=MarkedPlans(theirs, ours.model, made, progress))
-    notes = [*samples.never_varied(feeds), *_lost_passports((theirs,) if pair.alone else (theirs, ours))]
+    notes = [*samples.never_varied(feeds), *lost_passports((theirs,) if pair.alone else (theirs, ours))]
+    if fixed_sizes := fixed_by_engine(ours, theirs, options):
+        names = ", ".join(map(printable, fixed_sizes))
+        notes.append(f"the engine fixes sizes that the reference leaves open, of {names}: only these were tried")
     if pair.alone:
         notes.append("without --against, the model is compared with itself on another runtime or with other kernels")
     return Prepared(reference, made, feeds, source, named, how, tuple(notes))
-
-
-def _lost_passports(sides: Sequence[Opened]) -> list[str]:
-    """A line on each model that says itself that it is an engine, and has no passport."""
-    return [
-        f"{printable(side.name)} is an engine that this tool built, and its passport is not beside it: it was taken "
-        "for a plain model, without its recipe and its settings"
-        for side in sides
-        if side.file is not None and side.built is None and built_from(side.file)
-    ]
 
 
 def _stored_only(ours: Opened, theirs: Opened, options: VerifyOptions) -> Prepared:
@@ -163,9 +161,8 @@ def _reference(
         return side.stored
     choose_backend(REFERENCE_BACKEND)  # says what to install
     graph = _graph(side, shapes)
-    request = LoadRequest(
-        REFERENCE_BACKEND, _path(side), options.threads or usable_cores(), settings=dict(REFERENCE_SETTINGS)
-    )
+    threads = options.threads or usable_cores()
+    request = LoadRequest(REFERENCE_BACKEND, _path(side), threads, settings=dict(REFERENCE_SETTINGS))
     return _model_side(side, graph, request, write_inputs(feeds, graph, folder), options)
 
 
@@ -217,4 +214,5 @@ def _model_side(
         raise UsageError(f"{printable(side.name)} is no model", "give an .onnx file")
     patience = Deadlines() if options.timeout_s is None else Deadlines(options.timeout_s, options.timeout_s)
     origins = side.built.passport.origins if side.built is not None else {}
+    request = replace(request, files=side.states)
     return ModelSide(side.name, side.file, graph, request, inputs, patience, origins)

@@ -11,7 +11,7 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ShapeError, UsageError
 from alexnet_bench.core.machine import memory_bytes
 from alexnet_bench.core.units import binary_bytes, quantity
-from alexnet_bench.core.verification import FirstBad, SizesTried, Verification
+from alexnet_bench.core.verification import FirstBad, SizesTried, Verdict, Verification
 from alexnet_bench.engine.ranges import ENDS, SizeRanges
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph
@@ -84,18 +84,21 @@ def _tried(
         return _joined(found, replace(tried, verdict="failed", reasons=(error.message,)), None)
     except (BackendRefusal, BackendCrash) as error:
         return _joined(found, replace(tried, reasons=(error.message,)), None)
-    failed = other.verdict == "failed"  # few inputs may leave the checks of the comparison itself with nothing to say
-    tried = replace(tried, inputs=other.inputs, outputs=other.outputs, verdict="failed" if failed else "passed")
-    return _joined(found, replace(tried, reasons=other.reasons if failed else ()), other.first_bad)
+    verdict = _worst([output.verdict for output in other.outputs])  # few inputs may leave the self-checks with nothing
+    tried = replace(tried, inputs=other.inputs, outputs=other.outputs, verdict=verdict)
+    return _joined(found, replace(tried, reasons=other.reasons if verdict != "passed" else ()), other.first_bad)
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    return "failed" if "failed" in verdicts else "inconclusive" if "inconclusive" in verdicts else "passed"
 
 
 def _joined(found: Verification, tried: SizesTried, first_bad: FirstBad | None) -> Verification:
-    verdicts = (tried.verdict, found.verdict)
     if first_bad is not None:
         first_bad = replace(first_bad, detail="; ".join(filter(None, (f"at {tried}", first_bad.detail))))
     return replace(
         found,
-        verdict=next((word for word in ("failed", "inconclusive") if word in verdicts), "passed"),
+        verdict=_worst((tried.verdict, found.verdict)),
         reasons=(*found.reasons, *(f"at {tried}: {reason}" for reason in tried.reasons)),
         sizes=(*found.sizes, tried),
         first_bad=found.first_bad or first_bad,

@@ -1,0 +1,72 @@
+"""Outputs that must not take the place of what is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.text import printable
+
+
+def check_different(written: Mapping[str, Path]) -> None:
+    """Raises UsageError where two options, by which the files are given here, name one file."""
+    options = list(written)
+    for at, option in enumerate(options):
+        for other in options[:at]:
+            if _is_same(written[option], written[other]):
+                raise UsageError(f"{other} and {option} cannot both go to one file", "give each its own")
+
+
+def check_apart(written: Mapping[str, Path], read: Iterable[Path]) -> None:
+    """Refuses to replace what is read.
+
+    Args:
+        written: what is to be written, by the option that names it.
+        read: files, and folders of which each file may be read.
+
+    Raises:
+        UsageError: a file is one of these, by whatever name, or lies in such a folder already.
+    """
+    for path in read:
+        for option, target in written.items():
+            if _is_same(target, path) or _lies_in(target, path):
+                raise UsageError(
+                    f"{_shown(target)} is read by this very command, and would be replaced",
+                    f"give {option} another file",
+                )
+
+
+def check_ours(target: Path, what: str, is_ours: Callable[[Path], bool]) -> None:
+    """Refuses to replace a file that somebody else wrote.
+
+    Args:
+        target: where something is to be written; an empty file holds nothing to lose.
+        what: this tool writes there: "engine".
+        is_ours: whether this tool wrote such a file.
+
+    Raises:
+        UsageError: it did not.
+    """
+    if target.is_file() and target.stat().st_size and not is_ours(target):
+        raise UsageError(
+            f"{_shown(target)} is there already, is no {what} of this tool, and would be replaced",
+            "name another file, or remove that one first",
+        )
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    return os.path.isfile(file) and any(_is_same(parent, folder) for parent in file.resolve().parents)  # noqa: PTH113 - odd names raise nothing
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether both are one file or folder, by whatever names and links; a name that nothing can have is none."""
+    try:
+        return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path), 200)

@@ -1,0 +1,114 @@
+"""Engines of the cache that are in use, over processes: a shared lock on each, which whoever prunes leaves alone.
+
+It is another lock than that of a build, which need not wait for those who use what it replaces. The system gives it
+back when its holder dies. Where a cache takes no files, or its file system has no locks, engines are used without.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+_PATIENCE_S = 1.0
+"""For who holds the lock alone, which is for the time that it takes to rename a folder."""
+_claims: ContextVar[ExitStack | None] = ContextVar("claims", default=None)
+
+
+@contextmanager
+def in_use() -> Iterator[None]:
+    """Engines that are claimed within stay in the cache until its end; within another one, until the end of that."""
+    if _claims.get() is not None:
+        yield
+        return
+    with ExitStack() as claims:
+        token = _claims.set(claims)
+        try:
+            yield
+        finally:
+            _claims.reset(token)
+
+
+def claim(folder: Path) -> None:
+    """Keeps an engine from being removed, within `in_use`; whether it is still there is to be asked after this."""
+    claims = _claims.get()
+    if claims is None:
+        return
+    path, end = _path(folder), time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        lock = _open(path)
+        if lock is None:
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            time.sleep(0.01)
+            continue
+        except OSError:  # a file system without locks
+            os.close(lock)
+            return
+        if _is_there(lock, path):
+            claims.callback(_release, lock, path)
+            return
+        os.close(lock)
+
+
+@contextmanager
+def unused(folder: Path) -> Iterator[bool]:
+    """Whether nobody uses an engine; while it is so, nobody can claim it."""
+    path = _path(folder)
+    lock = _open(path)
+    try:
+        is_free = lock is None or _alone(lock)
+        yield is_free
+    finally:
+        if lock is not None:
+            _release(lock, path)
+
+
+def _path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.use")
+
+
+def _open(path: Path) -> int | None:
+    """The file of a lock, made where it is not there; None where that cannot be."""
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # one that is there is enough in a cache that is only read
+        try:
+            return os.open(path, flags | os.O_CLOEXEC, 0o666)
+        except OSError:
+            continue
+    return None
+
+
+def _alone(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _release(lock: int, path: Path) -> None:
+    """Gives a lock back; the last one takes the file away."""
+    try:
+        if _alone(lock) and _is_there(lock, path):
+            path.unlink()
+    except OSError:  # a cache that may only be read
+        pass
+    finally:
+        os.close(lock)
+
+
+def _is_there(lock: int, path: Path) -> bool:
+    """Whether the file that was locked is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except OSError:
+        return False
