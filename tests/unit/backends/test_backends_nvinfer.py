@@ -52,7 +52,7 @@ def test_without_tensorrt_the_version_to_install_is_named(package: Path) -> None
     with pytest.raises(BackendRefusal) as caught:
         nvinfer.load(package)
     assert caught.value.message == said
-    assert "ort-tensorrt" in caught.value.hint
+    assert "pip install 'onnxruntime-gpu>=" in caught.value.hint
 
 
 def test_another_major_version_is_no_replacement(

@@ -26,6 +26,7 @@ from alexnet_bench.backends.onnxruntime_tensorrt import (
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.core.errors import BackendRefusal, MissingRuntimeError, UsageError
+from alexnet_bench.core.packages import install_line
 from alexnet_bench.core.workspace import runtimes_cache
 from tests.unit.backends.made_elf import elf
 
@@ -252,4 +253,4 @@ def test_the_backend_says_why_it_does_not_work_here() -> None:
     with pytest.raises(MissingRuntimeError, match=f"backend {NAME} does not work here") as caught:
         choose_backend(NAME)
     assert here.reason in caught.value.message
-    assert 'pip install "alexnet-bench[ort-tensorrt]"' in caught.value.hint
+    assert install_line("ort-tensorrt") in caught.value.hint

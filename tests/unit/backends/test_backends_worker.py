@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ import pytest
 from onnx import helper
 
 import alexnet_bench
-from alexnet_bench.backends import client, worker
+from alexnet_bench.backends import client, worker, worker_environment
 from alexnet_bench.backends.array_files import read_arrays, write_arrays
 from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import LoadRequest, PlanRequest
 from alexnet_bench.backends.worker import Engine, Request, answer, time_runs
-from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ModelError, UsageError
+from alexnet_bench.core.file_states import states_of
 
 if TYPE_CHECKING:
     from tests.unit.backends.conftest import Build
@@ -187,12 +189,24 @@ def test_a_runtime_that_prints_does_not_break_the_protocol(
 
 @pytest.mark.parametrize("end", ["os.abort()", "os._exit(0)"])
 def test_a_worker_that_dies_with_plugins_names_them(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = f"import os, sys; sys.stdin.buffer.readline(); {end}"
+    imported = r"sys.stdin.buffer.readline(); os.write(1, b'{\"ok\": true}\n')"
+    code = f"import os, sys; {imported}; sys.stdin.buffer.readline(); {end}"
     plan = PlanRequest("tensorrt", "tensorrt", "m.onnx", "e.plan", "l", "p", plugins=("/lib/ours.so",))
     said = r"building the engine with the plugin library /lib/ours\.so"
     with worker_running(code, monkeypatch) as started, pytest.raises(BackendCrash, match=said) as caught:
         started.build(plan)
     assert caught.value.hint.startswith("a plugin library may have ended it")
+
+
+def test_a_runtime_that_dies_as_it_is_imported_is_no_fault_of_the_model(
+    model: LoadRequest, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("import os; os.abort()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Worker() as started, pytest.raises(BackendCrash, match=r"SIGABRT \(importing the runtime\)") as caught:
+        started.load(model, inputs)
+    assert "pip install --force-reinstall onnxruntime" in caught.value.hint
+    assert "model" not in caught.value.hint
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
@@ -343,12 +357,12 @@ def test_an_installed_package_does_not_come_before_the_modules_of_python(
     folder = Path(sysconfig.get_path("purelib") if at == "purelib" else site.getusersitepackages())
     monkeypatch.setattr(alexnet_bench, "__file__", str(folder / "alexnet_bench" / "__init__.py"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    assert client._environment(tmp_path)["PYTHONPATH"] == ""
+    assert worker_environment.environment(tmp_path)["PYTHONPATH"] == ""
 
 
 def test_a_source_tree_is_found_by_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "theirs")
-    assert client._environment(tmp_path)["PYTHONPATH"] == f"{SOURCE}{os.pathsep}theirs"
+    assert worker_environment.environment(tmp_path)["PYTHONPATH"] == f"{SOURCE}{os.pathsep}theirs"
 
 
 class CountingRunner:
@@ -410,3 +424,38 @@ def test_arrays_keep_their_names_types_and_values(tmp_path: Path) -> None:
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
+
+
+def test_numbers_of_a_model_that_was_replaced_do_not_leave_the_worker(model: LoadRequest, inputs: Path) -> None:
+    path = Path(model.model_path)
+    request = replace(model, files=states_of([path]))
+    with Worker() as worker:
+        worker.load(request, inputs)
+        assert worker.sample(seconds=0.0).wall_s
+        path.with_name("other").write_bytes(path.read_bytes())
+        path.with_name("other").replace(path)
+        with pytest.raises(ModelError, match="changed while it was read"):
+            worker.sample(seconds=0.0)
+    with Worker() as worker, pytest.raises(ModelError, match="changed while it was read"):
+        worker.load(request, inputs)
+
+
+@pytest.mark.parametrize("content", [None, b"\x08\x07cut"])
+def test_a_refusal_of_a_model_that_changed_is_put_down_to_that(
+    model: LoadRequest, inputs: Path, content: bytes | None
+) -> None:
+    path = Path(model.model_path)
+    request = replace(model, files=states_of([path]))
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with Worker() as worker, pytest.raises(ModelError, match="changed while it was read") as caught:
+        worker.load(request, inputs)
+    assert "onnxruntime" not in caught.value.message
+
+
+def test_a_path_that_is_not_utf8_is_refused_by_name(model: LoadRequest, inputs: Path) -> None:
+    odd = os.fsdecode(os.fsencode(model.model_path) + b"\xff")
+    Path(model.model_path).rename(odd)
+    with Worker() as worker, pytest.raises(UsageError, match=r"model.onnx\\udcff is not UTF-8"):
+        worker.load(replace(model, model_path=odd), inputs)

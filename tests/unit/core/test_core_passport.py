@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,20 @@ def test_every_field_is_described() -> None:
     page = (Path(__file__).parents[3] / "docs" / "engines.md").read_text(encoding="utf-8").split("## The passport")[1]
     fields = [*dataclasses.fields(Passport), *dataclasses.fields(EngineLayerInfo)]
     assert [field.name for field in fields if f"`{field.name}" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"backend": "openvino"}, "backend is openvino, and by its recipe onnxruntime-cpu"),
+        ({"requested_precision": "fp32"}, "requested_precision is fp32, and by its recipe fp16"),
+        ({"requested_precision": None}, "requested_precision is none, and by its recipe fp16"),
+        ({"passes": ()}, "passes is none, and by its recipe fp16"),
+    ],
+)
+def test_a_passport_that_contradicts_its_recipe_is_damaged(changed: dict[str, Any], message: str) -> None:
+    recipe: dict[str, object] = {"name": "fp16", "backend": "onnxruntime-cpu", "precision": "fp16", "passes": ["fp16"]}
+    whole = dataclasses.replace(_passport(), recipe=recipe)
+    assert decode_passport(encode_passport(whole)) == whole
+    with pytest.raises(EngineError, match=f"damaged: {message}"):
+        decode_passport(encode_passport(dataclasses.replace(whole, **changed)))

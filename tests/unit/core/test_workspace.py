@@ -111,4 +111,4 @@ def test_missing_data_says_how_to_repair(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(AlexnetBenchError) as caught:
         shipped_data("devices")
     assert caught.value.exit_code == 5
-    assert "pip install" in caught.value.hint
+    assert "install alexnet-bench again" in caught.value.hint

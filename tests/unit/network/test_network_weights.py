@@ -415,4 +415,4 @@ def test_without_torch_a_torch_file_names_the_extra(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(MissingRuntimeError) as caught:
         load_weights(tmp_path / "w.pt", _TINY)
-    assert "alexnet-bench[train]" in caught.value.hint
+    assert "; or save the weights as safetensors" in caught.value.hint

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
-import site
 import subprocess
 import sys
-import sysconfig
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +17,13 @@ from typing import TypeVar
 
 import msgspec
 
-import alexnet_bench
+from alexnet_bench.backends.messages import encode
 from alexnet_bench.backends.protocol import Described, Loaded, LoadRequest, PlanBuilt, PlanRequest
-from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.backends.registry import get_backend, repair_hint
 from alexnet_bench.backends.worker import Reply, Request, Samples
+from alexnet_bench.backends.worker_environment import environment
 from alexnet_bench.core import errors
+from alexnet_bench.core.file_states import FileState, unchanged
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import runtimes_cache
@@ -37,6 +38,7 @@ _LONGEST_SELECT_S = 1e6
 _GRACE_S = 5.0
 _STDERR_TAIL = 400
 _DOING = {
+    "import": "importing the runtime",
     "load": "loading the model",
     "plan": "building the engine",
     "describe": "loading the engine",
@@ -46,18 +48,14 @@ _DOING = {
 }
 _OUT_OF_MEMORY = "the system may have run out of memory: try a smaller --batch"
 _NO_RUN = "the runtime does not survive this model: report it to its makers, or count without running: profile --static"
-_PLUGINS = "a plugin library may have ended it: build without it, or give one made for this version of the runtime"
-_HOME_FOLDERS = {
-    "HOME": "",
-    "TMPDIR": "",
-    "XDG_CACHE_HOME": ".cache",
-    "XDG_CONFIG_HOME": ".config",
-    "XDG_DATA_HOME": ".local/share",
-    "XDG_STATE_HOME": ".local/state",
+_NO_START = "the runtime's package is damaged, or was built for another processor"
+_LIMITS = {
+    errno.EMFILE: "it may open too few files: ulimit -n 1024",
+    errno.EAGAIN: "this user may have too few processes: ulimit -u",
+    errno.ENOMEM: _OUT_OF_MEMORY,
 }
-"""Variables that lead to folders of the user, and where they lead in the scratch folder of a worker.
-
-ONNX Runtime and OpenVINO write telemetry there even when telemetry is switched off."""
+"""What to do about a limit of the system."""
+_PLUGINS = "a plugin library may have ended it: build without it, or give one made for this version of the runtime"
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,8 @@ class Worker:
     def __init__(self, deadlines: Deadlines = _PATIENT) -> None:
         self._deadlines = deadlines
         self._plugins: tuple[str, ...] = ()
+        self._files: tuple[FileState, ...] = ()
+        self._backend = ""
         self._scratch = ScratchFolder()
         self._stderr = (self.scratch / "stderr").open("w+b")
         try:
@@ -94,13 +94,14 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=_environment(self.scratch),
+                env=environment(self.scratch),
                 start_new_session=True,  # Ctrl-C goes to the parent alone, which ends the worker
             )
         except OSError as error:
             self._stderr.close()
             self._scratch.cleanup()
-            raise errors.BackendCrash(f"a worker process cannot be started: {error}") from None
+            hint = _LIMITS.get(error.errno or 0, "")
+            raise errors.BackendCrash(f"a worker process cannot be started: {error.strerror}", hint) from None
 
     def __enter__(self) -> Worker:
         return self
@@ -108,7 +109,10 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        full = self._scratch.full(error)
         self.close()
+        if full is not None:
+            raise full from error
 
     @property
     def scratch(self) -> Path:
@@ -121,8 +125,10 @@ class Worker:
         Raises:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
+            ModelError: a file of `request.files` is not as it was, now or at a later answer.
         """
-        self._plugins = request.plugins
+        self._import(request.backend)
+        self._plugins, self._files = request.plugins, request.files
         asked = Request(op="load", load=_with_engines(request), inputs_dir=str(inputs_dir))
         return self._ask(asked, self._deadlines.load_s, Loaded)
 
@@ -133,6 +139,7 @@ class Worker:
             BackendRefusal: the runtime does not take the model.
             BackendCrash: the worker died or hung.
         """
+        self._import(request.backend)
         self._plugins = request.plugins
         return self._ask(Request(op="plan", plan=request), self._deadlines.load_s, PlanBuilt)
 
@@ -144,7 +151,8 @@ class Worker:
             BackendRefusal: the runtime does not take the engine.
             BackendCrash: the worker died or hung.
         """
-        self._plugins = request.plugins
+        self._import(request.backend)
+        self._plugins, self._files = request.plugins, request.files
         return self._ask(Request(op="describe", load=request), self._deadlines.load_s, Described)
 
     def sample(self, *, seconds: float, min_runs: int = 1, max_runs: int = 1_000_000) -> Samples:
@@ -187,11 +195,25 @@ class Worker:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def _import(self, backend: str) -> None:
+        """Imports the runtime, apart from what it is then asked for: a death here is not the model's fault."""
+        self._backend = backend
+        self._ask(Request(op="import", backend=backend), self._deadlines.load_s, type(None))
+
     def _ask(self, request: Request, deadline_s: float, kind: type[T]) -> T:
+        """One answer. What a runtime says of files that changed, and of a full disk, is told by its cause."""
+        try:
+            with unchanged(self._files):
+                return self._answer(request, deadline_s, kind)
+        except errors.AlexnetBenchError as error:
+            full = self._scratch.full(error)
+            raise full or error from None
+
+    def _answer(self, request: Request, deadline_s: float, kind: type[T]) -> T:
         if self._process.stdin is None or self._process.stdin.closed:
             raise errors.BackendCrash(f"the worker has ended ({request.op})")
         try:
-            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+            self._process.stdin.write(encode(request) + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(request.op) from None
@@ -233,6 +255,8 @@ class Worker:
             self.kill()
             return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
         hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _PLUGINS if self._plugins else _NO_RUN
+        if doing == "import" and code != -signal.SIGKILL:
+            hint = f"{_NO_START}: {repair_hint(get_backend(self._backend))}; or try another backend"
         what = f"{_DOING[doing]}{self._with_plugins()}"
         return errors.BackendCrash(f"the worker died by {_how(code)} ({what}){self._last_words()}", hint)
 
@@ -270,26 +294,3 @@ def _how(code: int) -> str:
         return f"signal {signal.Signals(-code).name}"
     except ValueError:  # real-time signals have no name
         return f"signal {-code}"
-
-
-def _environment(scratch: Path) -> dict[str, str]:
-    """The worker's environment: the same package, and a home of its own for what runtimes leave behind.
-
-    ONNX Runtime and OpenVINO write telemetry files under the user's home, even with telemetry switched off.
-    """
-    inherited = [path for path in (os.environ.get("PYTHONPATH"),) if path]
-    folders = {name: str(scratch / folder) for name, folder in _HOME_FOLDERS.items()}
-    return {
-        **os.environ,
-        **folders,
-        "PYTHONPATH": os.pathsep.join((*_source_root(), *inherited)),
-        "PYTHONUSERBASE": site.getuserbase(),  # found through HOME otherwise
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def _source_root() -> tuple[str, ...]:
-    """Where this package lies, unless it is installed: a site-packages folder must not come before Python's own."""
-    root = Path(alexnet_bench.__file__).parent.parent
-    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")} | {Path(site.getusersitepackages())}
-    return () if root in installed else (str(root),)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from alexnet_bench.backends.elf import ElfError, needed_libraries
 from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.packages import install_line
 from alexnet_bench.core.text import printable
 
 PROVIDER = Path("capi", "libonnxruntime_providers_tensorrt.so")
@@ -57,7 +58,7 @@ def load(package: Path) -> str:
         BackendRefusal: a library is not installed, or of another major version, or cannot be loaded.
     """
     if reason := missing(package):
-        raise BackendRefusal(reason, 'see docs/install.md: pip install "alexnet-bench[ort-tensorrt]"')
+        raise BackendRefusal(reason, f"see docs/install.md: {install_line('ort-tensorrt')}")
     wanted = _wanted(package)
     try:
         loaded = {name: ctypes.CDLL(str(find(name)), mode=ctypes.RTLD_GLOBAL) for name in wanted}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from alexnet_bench.core.file_states import FileState
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -36,6 +38,7 @@ class LoadRequest:
         plugins: libraries that the engine needs.
         engines_dir: where a runtime that builds engines for itself keeps them; "" keeps none, None is for the client to
             fill in.
+        files: what the numbers are to be of, as it was when it was looked at; the client holds every answer to it.
     """
 
     backend: str
@@ -48,6 +51,7 @@ class LoadRequest:
     weights_path: str = ""
     plugins: tuple[str, ...] = ()
     engines_dir: str | None = None
+    files: tuple[FileState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,7 @@ class Backend:
     Attributes:
         name: as typed at `--backend`.
         module: import name of the runtime.
-        install: the pip requirement that brings it.
+        install: the extra whose packages bring it, as `core.packages` has them.
         runner: its class, as "module:Class".
         layers_reader: the function that reads its layer times, as "module:function".
         settings: the table of its options, as "module:NAME"; "" for those with a planner, whose options are of a build.
@@ -239,6 +243,7 @@ class Backend:
         distribution: the package that brings the module, where others with the same module have to go first; else "".
         device: the kind of device that it runs on untold.
         keeps_engines: whether it builds engines for itself from an ONNX file, and can keep them.
+        api: a name that the runtime's module has if it is whole.
     """
 
     name: str
@@ -259,6 +264,7 @@ class Backend:
     distribution: str = ""
     device: DeviceKind = "cpu"
     keeps_engines: bool = False
+    api: str = "__name__"
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends.protocol import (
@@ -23,6 +20,7 @@ from alexnet_bench.backends.protocol import (
     Target,
 )
 from alexnet_bench.backends.settings import Setting
+from alexnet_bench.core import packages
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
 from alexnet_bench.core.text import printable
 
@@ -30,7 +28,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend(
         name="onnxruntime-cpu",
         module="onnxruntime",
-        install="alexnet-bench[cpu]",
+        api="InferenceSession",
+        install="cpu",
         runner="alexnet_bench.backends.onnxruntime_cpu:OnnxRuntimeCpu",
         layers_reader="alexnet_bench.backends.onnxruntime_layers:read_layers",
         settings="alexnet_bench.backends.onnxruntime_cpu:SETTINGS",
@@ -39,7 +38,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend(
         name="openvino",
         module="openvino",
-        install="alexnet-bench[openvino]",
+        api="Core",
+        install="openvino",
         runner="alexnet_bench.backends.openvino:OpenVino",
         layers_reader="alexnet_bench.backends.openvino_layers:read_layers",
         settings="alexnet_bench.backends.openvino:SETTINGS",
@@ -50,7 +50,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend(
         name="onnxruntime-cuda",
         module="onnxruntime",
-        install="alexnet-bench[gpu]",
+        api="InferenceSession",
+        install="gpu",
         runner="alexnet_bench.backends.onnxruntime_cuda:OnnxRuntimeCuda",
         layers_reader="alexnet_bench.backends.onnxruntime_cuda:read_layers",
         settings="alexnet_bench.backends.onnxruntime_cuda:SETTINGS",
@@ -63,7 +64,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend(
         name="onnxruntime-tensorrt",
         module="onnxruntime",
-        install="alexnet-bench[ort-tensorrt]",
+        api="InferenceSession",
+        install="ort-tensorrt",
         runner="alexnet_bench.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRt",
         layers_reader="alexnet_bench.backends.onnxruntime_tensorrt:read_layers",
         settings="alexnet_bench.backends.onnxruntime_tensorrt:SETTINGS",
@@ -77,7 +79,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend(
         name="torch",
         module="torch",
-        install="alexnet-bench[train]",
+        api="nn",
+        install="train",
         runner="alexnet_bench.backends.torch_runtime:Torch",
         layers_reader="alexnet_bench.backends.torch_layers:read_layers",
         settings="alexnet_bench.backends.torch_runtime:SETTINGS",
@@ -89,7 +92,8 @@ BACKENDS: tuple[Backend, ...] = (
         Backend(
             name=name,
             module=name.replace("-", "_"),
-            install=f"alexnet-bench[{extra}]",
+            api="Builder",
+            install=extra,
             runner="alexnet_bench.backends.tensorrt.runner:TensorRt",
             layers_reader="alexnet_bench.backends.tensorrt.layer_times:read_layers",
             tried_by_default=False,  # until it has been run on a GPU
@@ -134,54 +138,50 @@ def choose_backend(name: str | None) -> Backend:
     for backend in candidates:
         if availability(backend).works:
             return backend
-    if name is None:
-        raise MissingRuntimeError("no runtime is installed", install_hint(get_backend("onnxruntime-cpu")))
     here = availability(candidates[0])
+    if name is None:
+        damaged = f": {here.reason}" if packages.bringing(candidates[0].module) else ""
+        raise MissingRuntimeError(
+            f"no runtime {'works here' if damaged else 'is installed'}{damaged}", install_hint(candidates[0])
+        )
     if here.builds:
         raise MissingRuntimeError(
             f"backend {name} builds engines here, and cannot run them: {here.reason}", RUN_ELSEWHERE
         )
-    module = candidates[0].module
-    what = f"does not work here: {here.reason}" if here.version else f"needs {module}, which is not installed"
-    raise MissingRuntimeError(f"backend {name} {what}", install_hint(candidates[0]))
+    raise MissingRuntimeError(f"backend {name} does not work here: {here.reason}", install_hint(candidates[0]))
 
 
 def install_hint(backend: Backend) -> str:
-    """The exact line that installs a backend, after one that makes room for it where another package is in its way."""
-    line = f'pip install "{backend.install}"    (or count without a runtime: profile --static)'
-    here = importlib.metadata.packages_distributions().get(backend.module, []) if backend.distribution else []
-    if not set(here) - {backend.distribution}:
-        return line
-    return f"first: pip uninstall {' '.join(sorted(set(here)))}    (the two packages clash); then: {line}"
+    """What to type so that a backend has its packages, after what makes room where another package is in their way."""
+    return packages.install_hint(backend.module, backend.install, backend.distribution)
+
+
+def repair_hint(backend: Backend) -> str:
+    """What to type where a backend's packages are here, and do not work."""
+    return packages.repair_hint(backend.module, backend.install)
 
 
 def availability(backend: Backend) -> Availability:
     """Whether the backend's packages are here; imports nothing heavy."""
-    spec = importlib.util.find_spec(backend.module)
-    if spec is None or spec.origin is None:  # a mere folder of that name has no origin
-        return Availability(backend.name, "", works=False, reason=f"{backend.module} is not installed")
-    reason = _load(backend.missing)(Path(spec.origin).parent) if backend.missing else ""
+    folder = packages.folder_of(backend.module)
+    if folder is None:
+        return Availability(backend.name, "", works=False, reason=packages.absent(backend.module))
+    reason = _load(backend.missing)(folder) if backend.missing else ""
     builds = not _load(backend.cannot_build)(backend.name) if backend.cannot_build else not reason
-    return Availability(backend.name, _version(backend.module), works=not reason, reason=reason, builds=builds)
+    version = packages.version_of(backend.module)
+    return Availability(backend.name, version, works=not reason, reason=reason, builds=builds)
 
 
 def import_runtime(name: str) -> None:
     """Imports a backend's runtime, in a worker, without its telemetry.
 
     Raises:
-        MissingRuntimeError: it is installed, and cannot be imported.
+        MissingRuntimeError: it is not installed, cannot be imported, or is not whole.
     """
     backend = get_backend(name)
     for module in backend.kept_out:
         sys.modules[module] = None  # type: ignore[assignment]  # importing it fails (Python's import system, 5.3.1)
-    try:
-        importlib.import_module(backend.module)
-    except Exception as error:  # noqa: BLE001 - a broken installation raises whatever it comes upon
-        reason = printable(f"{type(error).__name__}: {error}", 400)
-        raise MissingRuntimeError(
-            f"{backend.module} is installed, but cannot be imported: {reason}",
-            f'pip install --force-reinstall "{backend.install}"    (or count without a runtime: profile --static)',
-        ) from None
+    packages.import_package(backend.module, backend.api, backend.install)
 
 
 def settings_of(backend: Backend) -> Mapping[str, Setting]:
@@ -225,8 +225,3 @@ def _load(target: str) -> Callable[..., Any]:
     module, _, attribute = target.partition(":")
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return loaded
-
-
-def _version(module: str) -> str:
-    names = importlib.metadata.packages_distributions().get(module, [])
-    return importlib.metadata.version(names[0]) if names else "unknown"

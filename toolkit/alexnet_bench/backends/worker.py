@@ -15,6 +15,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -36,6 +37,7 @@ class Request(msgspec.Struct):
     """One message to a worker; which fields are used depends on `op`."""
 
     op: str
+    backend: str = ""
     load: LoadRequest | None = None
     plan: PlanRequest | None = None
     inputs_dir: str = ""
@@ -73,28 +75,30 @@ class Engine:
 
     def handle(self, request: Request) -> object:
         """Carries out one request."""
-        match request.op:
-            case "load":
-                return self._load(request)
-            case "sample":
-                return self._sample(request)
-            case "infer":
-                return self._infer(request)
-            case "plan":
-                return self._plan(request)
-            case "describe":
-                return self._describe(request)
-            case "unload":
-                return self._unload()
-        raise ValueError(f"unknown request {request.op!r}")
+        ways: dict[str, Callable[[Request], object]] = {
+            "import": self._import,
+            "load": self._load,
+            "sample": self._sample,
+            "infer": self._infer,
+            "plan": self._plan,
+            "describe": self._describe,
+            "unload": self._unload,
+        }
+        if request.op not in ways:
+            raise ValueError(f"unknown request {request.op!r}")
+        return ways[request.op](request)
+
+    def _import(self, request: Request) -> object:
+        """Apart from what is then asked for, as the parent tells a death of the runtime from one by the model."""
+        import_runtime(request.backend)
+        return None
 
     def _load(self, request: Request) -> object:
         if request.load is None:
             raise ValueError("load without a model")
         if self._runner is not None:  # what it holds, on a device perhaps, has to be free for the next one
-            self._unload()
+            self._unload(request)
         self._feeds = read_arrays(Path(request.inputs_dir))
-        import_runtime(request.load.backend)
         self._runner = make_runner(request.load.backend)
         loaded = self._runner.activate(request.load)
         self._outputs = loaded.outputs
@@ -103,13 +107,11 @@ class Engine:
     def _plan(self, request: Request) -> object:
         if request.plan is None:
             raise ValueError("build without a model")
-        import_runtime(request.plan.backend)
         return make_plan(request.plan)
 
     def _describe(self, request: Request) -> object:
         if request.load is None:
             raise ValueError("describe without an engine")
-        import_runtime(request.load.backend)
         return describe(request.load)
 
     def _sample(self, request: Request) -> object:
@@ -124,7 +126,7 @@ class Engine:
         outputs = as_arrays(self._outputs, self._active().infer(feeds))
         return write_arrays(Path(request.outputs_dir), {str(index): value for index, value in enumerate(outputs)})
 
-    def _unload(self) -> object:
+    def _unload(self, _: Request) -> object:
         self._active().deactivate()
         self._runner = None
         return None

@@ -14,8 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from alexnet_bench.core.errors import OutputError
+from alexnet_bench.core.errors import AlexnetBenchError, OutputError, folder_gone
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import another_cache
 
 _ELSEWHERE = "choose another place for the output"
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
@@ -67,6 +68,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_cached(path: Path, content: bytes) -> None:
+    """As `write_bytes`, for a file that nobody asked for by its name.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    try:
+        write_bytes(path, content)
+    except OutputError as error:
+        raise OutputError(error.message, f"make room, or {another_cache()}") from None
+
+
 def sweep(folder: Path) -> None:
     """Removes what killed processes left in a folder of ours, where all hidden files are of `write_bytes`.
 
@@ -92,7 +105,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Creates a folder and those above it, where they are not there yet.
+    """Creates a folder of the cache, and those above it, where they are not there yet.
 
     Raises:
         OutputError: the place cannot hold one.
@@ -101,8 +114,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"the folder {printable(str(path))} cannot be made: {error.strerror}",
-            "set XDG_CACHE_HOME to a writable folder",
+            f"the folder {printable(str(path))} cannot be made: {error.strerror}", another_cache()
         ) from None
 
 
@@ -149,7 +161,10 @@ def _write_special(target: Path, content: bytes) -> None:
         raise _refused(target, error) from error
 
 
-def _refused(path: Path, error: Exception) -> OutputError:
+def _refused(path: Path, error: Exception) -> AlexnetBenchError:
+    gone = None if path.is_absolute() else folder_gone(error)
+    if gone is not None:
+        return gone
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return OutputError(f"{_shown(path)} cannot be written: {reason}", _ELSEWHERE)
 

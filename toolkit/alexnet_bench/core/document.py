@@ -10,12 +10,15 @@ from typing import TypeVar
 
 import msgspec
 
+from alexnet_bench import __version__
+from alexnet_bench.core import passport
 from alexnet_bench.core.contest import CONTEST_VERSION, Contest
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import INSPECTION_VERSION, Inspection, InspectionSet
+from alexnet_bench.core.json_text import encode_json
 from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
 from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import printable, without_mark
 from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 
 OLDEST_READ = 1
@@ -57,7 +60,7 @@ def encode(document: Document) -> bytes:
     """The document as indented JSON in UTF-8; `schema` and `schema_version` come first, samples stand on one line."""
     fields = {"schema": document.schema, "schema_version": document.schema_version}
     fields |= msgspec.to_builtins(document)
-    indented = msgspec.json.format(msgspec.json.encode(fields), indent=2)
+    indented = msgspec.json.format(encode_json(fields), indent=2)
     return _LIST_OF_NUMBERS.sub(_on_one_line, indented) + b"\n"
 
 
@@ -67,9 +70,12 @@ def decode(content: bytes, name: str = "the document") -> Document:
     Raises:
         UsageError: it is not JSON, not a profile, or of a version that this release does not read.
     """
+    content = without_mark(content)
     try:
         head = msgspec.json.decode(content, type=_Head)
         kind = _TYPES.get(head.schema)
+        if head.schema == passport.SCHEMA:
+            raise UsageError(f"{name} is the passport of an engine", f"alexnet-bench inspect {name}")
         if kind is None:
             raise UsageError(f"{name} is not a profile", _WRITE_ONE)
         _check_version(head.schema_version, name, _NEWEST.get(kind, SCHEMA_VERSION))
@@ -104,7 +110,9 @@ def _check_version(version: int, name: str, newest: int) -> None:
     if not OLDEST_READ <= version <= newest:
         raise UsageError(
             f"{name} has schema version {version}, this release reads {OLDEST_READ} to {newest}",
-            "pip install --upgrade alexnet-bench" if version > newest else "profile the model again",
+            f"read it with a newer alexnet-bench (this one is {__version__})"
+            if version > newest
+            else "profile the model again",
         )
 
 

@@ -16,6 +16,7 @@ AlexnetBenchError              base; carries the message, a hint and the exit co
 from __future__ import annotations
 
 import errno
+import os
 from typing import ClassVar
 
 
@@ -96,8 +97,28 @@ class BackendCrash(AlexnetBenchError):  # noqa: N818 - as above
     exit_code = 5
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk is full, or all that one may use of it, or a file is as long as it may be."""
+
+
+def is_want_of_room(error: BaseException | None) -> bool:
+    """Whether something may not have been written for want of room: numpy's error of a short write has no number."""
+    return isinstance(error, OSError) and error.errno in (*_NO_ROOM, None)
+
+
+def folder_gone(error: BaseException) -> UsageError | None:
+    """What a user is told where a file is not found since the working folder is no more; None for others."""
+    if not isinstance(error, FileNotFoundError) or os.path.isabs(error.filename or ""):  # noqa: PTH117 - may be bytes
+        return None
+    try:
+        os.getcwd()  # noqa: PTH109 - the same, and nothing else is needed of paths here
+    except FileNotFoundError:
+        return UsageError("the working folder does not exist any more", "cd to another folder, or give absolute paths")
+    return None
+
+
 def disk_full(error: BaseException) -> OutputError | None:
-    """What a user is told where an error means that a disk is full, or all that one may use of it; None for others."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    """What a user is told where an error means that a disk is full, and no more is known of where; None for others."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return OutputError(f"nothing more can be written: {error.strerror}", "make room, or write somewhere else")
     return None

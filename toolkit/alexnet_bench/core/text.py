@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_SHOWN = 120
+_MARK = b"\xef\xbb\xbf"
 
 
 def printable(text: str, limit: int = MAX_SHOWN) -> str:
@@ -25,6 +26,11 @@ def escape_controls(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
+
+
+def without_mark(content: bytes) -> bytes:
+    """A file's content without the mark of UTF-8 that editors on Windows put first, and no reader of JSON takes."""
+    return content.removeprefix(_MARK)
 
 
 def plural(count: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet_bench.core.errors import AlexnetBenchError, UsageError
+from alexnet_bench.core.text import printable
 
 WORKSPACE_FILE = "alexnet-bench.toml"
 
@@ -33,6 +34,14 @@ def find_workspace(start: Path) -> Path | None:
     return None
 
 
+def current_workspace() -> Path | None:
+    """As `find_workspace` from the working folder; None where that is there no more, which no absolute path needs."""
+    try:
+        return find_workspace(Path.cwd())
+    except FileNotFoundError:
+        return None
+
+
 def cache_dir() -> Path:
     """Returns the folder for files that can be made again; it is not created here.
 
@@ -57,8 +66,21 @@ def engines_cache() -> Path:
     Raises:
         UsageError: as `cache_dir`.
     """
-    workspace = find_workspace(Path.cwd())
+    workspace = current_workspace()
     return workspace / "engines" / "cache" if workspace else cache_dir()
+
+
+def another_cache() -> str:
+    """What to do so that the cache lies where it can be written."""
+    workspace = current_workspace()
+    if workspace is None:
+        return "set XDG_CACHE_HOME to a writable folder"
+    return f"make {printable(str(workspace / 'engines' / 'cache'), 200)} writable, or work outside of the workspace"
+
+
+def contests_cache() -> Path:
+    """Where choices of the fastest backend are kept, which hold in any workspace."""
+    return cache_dir() / "contests"
 
 
 def runtimes_cache() -> Path:
@@ -79,7 +101,7 @@ def shipped_data(kind: DataKind) -> Path:
             return folder
     raise AlexnetBenchError(
         f"the {kind} files of alexnet-bench are missing beside {_PACKAGE}",
-        "the installation is incomplete: pip install --force-reinstall alexnet-bench",
+        "the installation is incomplete: install alexnet-bench again from where it came from",
     )
 
 

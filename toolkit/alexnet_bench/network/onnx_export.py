@@ -6,6 +6,7 @@ The graph is written and not traced, so that the same weights give the same byte
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import onnx
@@ -13,7 +14,7 @@ from onnx import TensorProto, helper
 
 from alexnet_bench.core import atomic
 from alexnet_bench.network.fit import fit
-from alexnet_bench.network.shapes import PlacedLayer, layer_tensors, place
+from alexnet_bench.network.shapes import PlacedLayer, layer_tensors, place, tensor_shapes
 from alexnet_bench.network.spec import (
     LRN,
     AvgPool,
@@ -79,21 +80,45 @@ def build_model(network: Network, weights: Mapping[str, NDArray[np.generic]]) ->
         WeightsError: the weights do not fit the network.
     """
     fitted = fit(network, weights, origin="the set of weights")
-    nodes, constants = _graph(network)
-    inputs = [_value(INPUT, network.input_shape)]
-    outputs = [_value(OUTPUT, place(network)[-1].output_shape)]
-    model = helper.make_model(
-        helper.make_graph(nodes, network.name, inputs, outputs, constants),
-        producer_name="alexnet-bench",
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-    )
+    model = _without_weights(network)
     # Into the finished message: the helpers copy what they are given, and this is a quarter of a gigabyte.
     for name, array in fitted.items():
         model.graph.initializer.add(
             name=name, data_type=TensorProto.FLOAT, dims=array.shape, raw_data=array.astype("<f4", copy=False).tobytes()
         )
     return model
+
+
+def is_export(model: onnx.ModelProto, network: Network, left_out: int) -> bool:
+    """Whether a model is what `build_model` makes of a network, as far as can be said without its weights' values.
+
+    Args:
+        model: that was read, with or without the data of its weights.
+        network: the network.
+        left_out: bytes of data that the model's file has and `model` lacks.
+    """
+    shapes = tensor_shapes(network)
+    expected, found, held = _without_weights(network), onnx.ModelProto(), left_out
+    for name, shape in shapes.items():
+        expected.graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=shape)
+    found.CopyFrom(model)
+    for tensor in found.graph.initializer:
+        if tensor.name in shapes:
+            held += len(tensor.raw_data)
+            tensor.ClearField("raw_data")
+    return bool(found == expected) and held == 4 * sum(map(math.prod, shapes.values()))
+
+
+def _without_weights(network: Network) -> onnx.ModelProto:
+    nodes, constants = _graph(network)
+    inputs = [_value(INPUT, network.input_shape)]
+    outputs = [_value(OUTPUT, place(network)[-1].output_shape)]
+    return helper.make_model(
+        helper.make_graph(nodes, network.name, inputs, outputs, constants),
+        producer_name="alexnet-bench",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
 
 
 def _graph(network: Network) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from alexnet_bench.core.errors import MissingRuntimeError
+from alexnet_bench.core.packages import import_package
 from alexnet_bench.network.fit import fit
 from alexnet_bench.network.shapes import PlacedLayer, place
 from alexnet_bench.network.spec import (
@@ -45,10 +45,9 @@ def build_module(network: Network, weights: Mapping[str, NDArray[np.generic]]) -
         MissingRuntimeError: torch is not installed.
     """
     fitted = fit(network, weights, origin="the set of weights")
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingRuntimeError("torch is not installed", "pip install 'alexnet-bench[train]'") from error
+    import_package("torch", "nn", "train")
+    import torch
+
     # On the meta device no time goes into initial values that the weights then replace.
     with torch.device("meta"):
         layers = OrderedDict((placed.layer.name, _layer(placed)) for placed in place(network))

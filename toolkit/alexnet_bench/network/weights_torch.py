@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import MissingRuntimeError, WeightsError
+from alexnet_bench.core.packages import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def _load(path: Path) -> object:
     try:
         import torch
     except ImportError as error:
-        hint = "pip install 'alexnet-bench[train]', or save the weights as safetensors"
+        hint = f"{install_hint('torch', 'train')}; or save the weights as safetensors"
         raise MissingRuntimeError(f"{path} is a torch file, and torch is not installed", hint) from error
     try:
         # A stream and not the path: by some suffixes torch would choose another reader.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from alexnet_bench.backends.device import cuda_python, pycuda_device
 from alexnet_bench.backends.device.protocol import Device
 from alexnet_bench.core.errors import MissingRuntimeError
+from alexnet_bench.core.packages import install_line
 from alexnet_bench.core.text import printable
 
 AUTO = "auto"
@@ -17,7 +18,7 @@ APIS: Mapping[str, Callable[[], Device]] = {
 """In the order in which they are tried."""
 _INSTALL = {
     cuda_python.NAME: 'pip install "cuda-python>=12.8"',
-    pycuda_device.NAME: 'pip install "alexnet-bench[pycuda]"    (source only: it needs a CUDA toolkit)',
+    pycuda_device.NAME: f"{install_line('pycuda')}    (source only: it needs a CUDA toolkit)",
 }
 
 
