@@ -22,14 +22,16 @@ Made from `--help` by `python docs/make_cli.py --update`; do not edit it by hand
 `MODEL` is a name that `alexnet-bench models` lists (`alexnet-2012`), a model inside the installed onnx package
 (`onnx:resnet50`), or the path of an `.onnx` file. A name comes before a file; write `./alexnet-2012` for a file of that
 name. Where an output is given as `-`, it goes to standard output, and the table to standard error. Outputs replace a
-file in one step; a symbolic link stays, and what it leads to is replaced. Tables are as wide as the terminal, or as
-`COLUMNS` says, and plain where standard output is no terminal or `NO_COLOR` is set.
+file in one step; a symbolic link stays, and what it leads to is replaced. What a command reads is never replaced, nor a
+model that neither `export` nor `build-engine` wrote. When the reader of a pipe leaves, or a standard stream is closed,
+only what would have gone there is lost: files are written, and the exit code is that of the work. Tables are as wide as
+the terminal, or as `COLUMNS` says, and plain where standard output is no terminal or `NO_COLOR` is set.
 """
 _FOOT = """## Exit codes
 
 | code | meaning |
 |---|---|
-| 0 | done, or passed; also when the reader of a pipe stopped reading |
+| 0 | done, or passed |
 | 1 | regressed, or verification failed |
 | 2 | wrong use, bad input, or a model that the backend refuses |
 | 3 | inconclusive |

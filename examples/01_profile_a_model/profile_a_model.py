@@ -8,7 +8,10 @@ import alexnet_bench
 def main() -> None:
     """Profiles the model named on the command line for about two seconds."""
     model = sys.argv[1] if len(sys.argv) > 1 else "onnx:squeezenet"
-    profile = alexnet_bench.profile(model, options=alexnet_bench.Options(seconds=1.0))
+    try:
+        profile = alexnet_bench.profile(model, options=alexnet_bench.Options(seconds=1.0))
+    except alexnet_bench.AlexnetBenchError as error:
+        raise SystemExit(f"{error.message}\n{error.hint}") from None
     if profile.latency is None:
         raise SystemExit("nothing was measured")
     low, high = profile.latency.ci95_s

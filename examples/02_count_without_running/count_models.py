@@ -9,6 +9,8 @@ from alexnet_bench.workflows.resolve import onnx_package_models
 
 def main() -> None:
     """Counts the models of a folder, or those inside the onnx package."""
+    if len(sys.argv) > 1 and not Path(sys.argv[1]).is_dir():
+        raise SystemExit(f"{sys.argv[1]} is no folder")
     files = sorted(Path(sys.argv[1]).glob("*.onnx")) if len(sys.argv) > 1 else list(onnx_package_models().values())
     print(f"{'model':28}{'parameters':>14}{'MAC':>18}{'FLOP':>18}{'peak MiB':>10}  nodes counted")
     for file in files:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError:
+    raise SystemExit("torch is not installed: pip install torch onnxscript") from None
 
 import alexnet_bench
 
@@ -66,7 +69,10 @@ def try_out(output: str, options: alexnet_bench.BuildOptions) -> None:
 def main() -> None:
     """Everything from the module to the profile; what cannot be done here says why."""
     torch.manual_seed(0)
-    export(Classifier(), MODEL)
+    try:
+        export(Classifier(), MODEL)
+    except ImportError as error:
+        raise SystemExit(f"torch cannot write ONNX here: {error}; pip install onnxscript") from None
     counted = alexnet_bench.profile(MODEL, batch=8, options=alexnet_bench.Options(static=True))
     print(f"{MODEL}: {counted.model.params:,} parameters, {counted.totals.macs:,} MACs at batch 8")
     for output, options in ENGINES.items():

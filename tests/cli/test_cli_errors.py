@@ -28,7 +28,8 @@ _BAD_INPUT = {
     "no such command": (["profil"], "(?i)no such command .profil.*did you mean"),
     "a word for a number": (["profile", "good.onnx", "--top", "x"], "--top"),
     "unknown backend": (["profile", "good.onnx", "--backend", "onnxruntime-cp"], r"(?s)unknown.*onnxruntime-cpu"),
-    "unknown backend, counted": (["profile", "good.onnx", "--backend", "x", "--static"], "unknown backend"),
+    "a run, counted": (["profile", "good.onnx", "--backend", "x", "--static"], "--backend would do nothing"),
+    "a run, as formulas": (["profile", "good.onnx", "--symbolic", "--seconds", "1"], "--seconds would do nothing"),
     "unknown device": (["profile", "good.onnx", "--budget", "gtx-581"], "(?s)unknown device.*gtx-580"),
     "count of devices": (["profile", "good.onnx", "--budget", "gtx-580:0"], "whole number"),
     "batches": (["profile", "good.onnx", "--batch", "1,x"], "is not a list of batch sizes"),
@@ -57,6 +58,34 @@ _BAD_INPUT = {
     "foreign weights": (["export", "lenet-5", "-o", "out.onnx", "--weights", "good.onnx"], "good.onnx"),
     "weights and a seed": (["export", "lenet-5", "-o", "o.onnx", "--weights", "w.pt", "--seed", "0"], "read or drawn"),
     "weights and a distribution": (["export", "lenet-5", "-o", "o.onnx", "--weights", "w.pt", "--init", "he"], "drawn"),
+    "precision by another name": (["profile", "good.onnx", "--precision", "float16"], "did you mean fp16"),
+    "precision in capitals": (["verify", "good.onnx", "--precision", "FP16"], "did you mean fp16"),
+    "no name": (["profile", ""], "name of the model or engine is empty"),
+    "folder of a model": (["profile", "alone", "--static"], r"(?s)alone is a folder.*alone/good\.onnx"),
+    "report of a passport": (["report", "passport.json"], "(?s)passport of an engine.*alexnet-bench inspect passport"),
+    "batch against a shape": (
+        ["profile", "dynamic.onnx", "--shape", "x=2x3x8x8", "--batch", "1"], "(?s)2x3x8x8 at batch 1.*x=1x3x8x8"),
+    "channels": (["profile", "dynamic.onnx", "--shape", "x=1x4x8x8"], "(?s)1x4x8x8 does not fit.*numbers in the model"),
+    "export over another's": (["export", "lenet-5", "-o", "good.onnx"], "good.onnx is there already"),
+    "conversion over another's": (
+        ["export", "good.onnx", "--opset", "18", "-o", "dynamic.onnx"], "dynamic.onnx is there already"),
+    "conversion onto itself": (["export", "good.onnx", "--opset", "18", "-o", "./good.onnx"], "read by this very"),
+    "report onto itself": (["report", "profile.json", "--markdown", "alone/../profile.json"], "read by this very"),
+    "report onto a link": (["report", "profile.json", "--json", "linked.json"], "read by this very"),
+    "profile onto its inputs": (
+        ["profile", "good.onnx", "--inputs", "inputs", "--json", "inputs/x.npy"], "read by this very"),
+    "profile onto its recipe": (
+        ["profile", "good.onnx", "--recipe", "r.toml", "--json", "r.toml"], "read by this very"),
+    "files of trtexec onto a recipe": (
+        ["profile", "good.onnx", "--recipe", "r.toml", "--export-times", "r.toml"], "read by this very"),
+    "files of trtexec onto JSON": (
+        ["profile", "good.onnx", "--json", "out.json", "--export-times", "out.json"], "both go to one file"),
+    "verify onto stored outputs": (
+        ["verify", "outputs.json#engine", "--against", "good.onnx", "--json", "outputs.json"], "read by this very"),
+    "build onto a recipe": (
+        ["build-engine", "good.onnx", "--recipe", "r.toml", "--json", "r.toml"], "read by this very"),
+    "inspect onto what tells the layers": (
+        ["inspect", "e.plan", "--markdown", "e.plan.layers.json"], "read by this very"),
     "export of a file": (["export", "good.onnx", "-o", "out.onnx"], "(?s)a model already.*--opset N"),
     "no such opset": (["export", "good.onnx", "-o", "out.onnx", "--opset", "6"], "(?s)no opset 6.*--opset 7 to"),
     "opset with weights": (["export", "good.onnx", "-o", "o.onnx", "--opset", "9", "--init", "he"], "the weights"),
@@ -66,7 +95,7 @@ _BAD_INPUT = {
     "report of a folder": (["report", "."], "cannot be read"),
     "report of something else": (["report", "not_a_profile.json"], "is not a profile"),
     "report of a model": (["report", "good.onnx"], "good.onnx"),
-    "report of a later version": (["report", "newer.json"], r"(?s)schema version 99.*pip install --upgrade"),
+    "report of a later version": (["report", "newer.json"], r"(?s)schema version 99.*with a newer alexnet-bench"),
     "report cut short": (["report", "cut.json"], "not JSON, or only a part"),
     "device": (["devices", "h10"], "(?s)unknown device.*h100"),
     "threads of ceilings": (["ceilings", "--threads", "-3"], "-3 threads"),
@@ -76,6 +105,7 @@ _BAD_LINES = {
     "no command": ([], ""),
     "unknown command": (["profil"], "profile"),
     "model without command": (["good.onnx"], "To profile a model: alexnet-bench profile good.onnx"),
+    "file with a dash": (["profile", "-d.onnx"], "./-d.onnx"),
     "unknown option": (["profile", "--bach", "1"], "--batch"),
     "option without value": (["profile", "--batch"], "argument"),
     "not a number": (["profile", "--threads", "x"], "--threads"),
@@ -88,6 +118,13 @@ _BAD_LINES = {
 @pytest.fixture(autouse=True)
 def _here(files: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(files)
+    for folder in ("alone", "inputs"):
+        (files / folder).mkdir()
+    (files / "alone" / "good.onnx").write_bytes((files / "good.onnx").read_bytes())
+    for name in ("inputs/x.npy", "r.toml", "profile.json", "outputs.json", "e.plan", "e.plan.layers.json"):
+        (files / name).write_text("{}")
+    (files / "linked.json").hardlink_to(files / "profile.json")
+    (files / "passport.json").write_text('{"schema": "alexnet-bench.passport", "schema_version": 1}')
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, environment[name])
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -184,3 +185,30 @@ def test_export_says_what_it_wrote(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_version(cli: Cli) -> None:
     assert cli("--version").stdout == f"alexnet-bench {__version__}\n"
+
+
+_INTERRUPT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves ignore it
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from alexnet_bench.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_is_heard_while_the_command_is_imported(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPT], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
+
+
+def test_the_installed_command_is_the_one_that_hears_it() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"] == {"alexnet-bench": "alexnet_bench.__main__:main"}

@@ -16,6 +16,7 @@ import onnx
 import pytest
 
 from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.core.packages import install_line
 from tests.cli.hostile import INT64, assert_one_message, constant, loop, model, node, save, scan, value
 
 if TYPE_CHECKING:
@@ -166,4 +167,4 @@ def test_a_provider_that_is_not_here_is_refused_with_what_to_install(name: str, 
     code, _, err = say("profile", "onnx:squeezenet", "--backend", name)
     assert code == 2
     assert_one_message(err, f"backend {name} does not work here: {here.reason}")
-    assert get_backend(name).install in err
+    assert install_line(get_backend(name).install) in err

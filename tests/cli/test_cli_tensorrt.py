@@ -146,7 +146,12 @@ def test_sizes_outside_of_the_range(with_driver: WithDriver) -> None:
 @pytest.mark.parametrize(
     ("at", "content", "with_passport", "alone"),
     [
-        (_TAG, b"ftrt", "is of tensorrt, and cannot be run by tensorrt-rtx", "tensorrt needs tensorrt, which is not"),
+        (
+            _TAG,
+            b"ftrt",
+            "is of tensorrt, and cannot be run by tensorrt-rtx",
+            "tensorrt does not work here: tensorrt is not",
+        ),
         (_VERSION, b"\x01\x06\x01\x28", *["was written by tensorrt-rtx 1.6.1.40, and here is 1."] * 2),
         (_TAG, b"\x08\x08\x12\x00", *["is no engine of TensorRT: it begins with"] * 2),
         (slice(-1, None), b"", *["is damaged: "] * 2),

@@ -42,7 +42,7 @@ def test_what_is_written_is_read_again(say: Say, tmp_path: Path) -> None:
         (("lenet-5", "--model", "lenet-5"), "is for files of trtexec"),
         (("lenet-5", "--static", "--export-times", "{here}/t.json"), "hold one run"),
         (("lenet-5", "--batch", "1,2", "--export-times", "{here}/t.json"), "hold one run"),
-        (("lenet-5", "--export-times", "{here}/t.json", "--export-profile", "{here}/t.json"), "one place"),
+        (("lenet-5", "--export-times", "{here}/t.json", "--export-profile", "{here}/t.json"), "one file"),
         (("lenet-5", "--export-times", "{here}/m.onnx"), "is a model"),
     ],
 )

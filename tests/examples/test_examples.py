@@ -59,6 +59,28 @@ def test_example_runs(script: Path, tmp_path: Path, tmp_path_factory: pytest.Tem
         assert expected in done.stdout
 
 
+@pytest.mark.parametrize("script", ["profile_a_model.py", "count_models.py"])
+def test_an_example_of_nothing_is_one_message(script: str) -> None:
+    (path,) = EXAMPLES.glob(f"*/{script}")
+    done = subprocess.run([sys.executable, str(path), "nothing"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_example_that_lacks_torch_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")")
+    (path,) = EXAMPLES.glob("*/your_torch_model.py")
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (1, "torch is not installed: pip install torch onnxscript\n")
+
+
 @pytest.mark.parametrize("folder", sorted({path.parent for path in SCRIPTS}), ids=lambda path: path.name)
 def test_example_has_a_readme_that_names_its_script(folder: Path) -> None:
     text = (folder / "README.md").read_text()

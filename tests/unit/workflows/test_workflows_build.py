@@ -131,18 +131,34 @@ def test_other_weights_are_another_engine(tmp_path: Path) -> None:
     assert not second.cache_hit
 
 
-def test_a_damaged_engine_is_refused_and_rebuilt_when_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [cache.ENGINE_FILE, cache.PASSPORT_FILE])
+def test_a_damaged_engine_in_the_cache_is_built_again_with_a_note(name: str, tmp_path: Path) -> None:
     model, options = _model(tmp_path / "m.onnx", scale=3.0), BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)})
-    passport = build_engine(model, options=options)
-    content = bytearray(Path(passport.path).read_bytes())
-    content[-20] ^= 1
-    Path(passport.path).write_bytes(content)
-    with pytest.raises(EngineError, match="damaged") as caught:
-        build_engine(model, options=options)
-    assert "--rebuild" in caught.value.hint
-    again = build_engine(model, options=replace(options, rebuild=True))
+    file = Path(build_engine(model, options=options).path).with_name(name)
+    content = bytearray(file.read_bytes())
+    content[-20:] = bytes(20)
+    file.write_bytes(content)
+    notes: list[str] = []
+    again = build_engine(model, options=options, progress=notes.append)
     assert not again.cache_hit
-    assert build_engine(model, options=options).cache_hit
+    assert notes[0].startswith("the engine in the cache is damaged, and built again: ")
+    check_whole(find_engine(again.path, tmp_path))
+    notes.clear()
+    assert build_engine(model, options=options, progress=notes.append).cache_hit
+    assert notes == []
+
+
+def test_an_engine_that_is_refused_when_it_was_just_built_is_not_built_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineError("the engine is damaged")
+
+    monkeypatch.setattr("alexnet_bench.workflows.build.judging.check_whole", refuse)
+    model, options = _model(tmp_path / "m.onnx", scale=11.0), BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)})
+    for _ in range(2):  # new, then from the cache
+        with pytest.raises(EngineError, match="is damaged"):
+            build_engine(model, options=options)
 
 
 def test_a_copy_has_its_passport_beside_it(lenet: Passport, tmp_path: Path) -> None:
@@ -359,3 +375,11 @@ def test_openvino_is_told_the_type_and_held_to_it() -> None:
     except PrecisionError as error:
         said = error.message
     assert "'bfloat16': " in said or "bf16 was asked for" in said
+
+
+def test_a_recipe_with_sizes_of_an_input_that_is_not_there_is_said_to_be_wrong(tmp_path: Path) -> None:
+    recipe = tmp_path / "sizes.toml"
+    recipe.write_text("[shapes.ids]\nmin = [1, 2, 4]\nopt = [1, 2, 4]\nmax = [1, 2, 4]\n")
+    with pytest.raises(UsageError, match=r"sizes.toml does not fit the model: shapes.ids is of no input") as caught:
+        build_engine(_model(tmp_path / "m.onnx"), options=BuildOptions(backend=_ORT, recipe=str(recipe)))
+    assert caught.value.hint == "there are: x"

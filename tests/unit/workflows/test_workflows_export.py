@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 import alexnet_bench
 from alexnet_bench.core.errors import OutputError, UsageError, WeightsError
 from alexnet_bench.network import architectures
 from alexnet_bench.network.weights import load_weights, save_weights
-from alexnet_bench.workflows.export import reference_file
 
 _PACKAGE_ROOT = str(Path(alexnet_bench.__file__).parents[1])
 
@@ -81,13 +81,36 @@ def test_weights_go_to_safetensors_and_back(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    with pytest.raises(OutputError, match="cannot be made"):
-        reference_file(architectures.get("lenet-5"), folder=blocked / "cache", seed=0, init="he")
-
-
 def test_an_output_of_unknown_kind_is_refused_before_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names no kind of file"):
         alexnet_bench.export("lenet-5", tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("name", ["lenet.onnx", "lenet.safetensors"])
+def test_an_export_replaces_an_export_and_nothing_else(tmp_path: Path, name: str) -> None:
+    file = alexnet_bench.export("lenet-5", tmp_path / name)
+    before = file.read_bytes()
+    assert alexnet_bench.export("lenet-5", file, seed=1).read_bytes() != before
+    foreign = before.replace(b"alexnet-bench", b"somebody else").replace(b'"lenet-5"', b'"another"')
+    file.write_bytes(foreign)
+    with pytest.raises(UsageError, match="is there already, is no export of this tool"):
+        alexnet_bench.export("lenet-5", file)
+    assert file.read_bytes() == foreign
+    file.write_bytes(b"")
+    assert alexnet_bench.export("lenet-5", file).read_bytes() == before
+
+
+def test_an_engine_is_no_export(tmp_path: Path) -> None:
+    model = alexnet_bench.export("lenet-5", tmp_path / "lenet.onnx")
+    engine = onnx.load(model)
+    engine.metadata_props.add(key="alexnet-bench.model", value="lenet-5")
+    onnx.save(engine, model)
+    with pytest.raises(UsageError, match="no export of this tool"):
+        alexnet_bench.export("lenet-5", model)
+
+
+def test_weights_are_not_written_over_themselves(tmp_path: Path) -> None:
+    weights = alexnet_bench.export("lenet-5", tmp_path / "lenet.safetensors")
+    (tmp_path / "link.safetensors").symlink_to(weights)
+    with pytest.raises(UsageError, match="read by this very"):
+        alexnet_bench.export("lenet-5", tmp_path / "link.safetensors", weights=weights)

@@ -164,9 +164,9 @@ def test_it_may_be_used_here_unless_something_is_different(found: Inspection, co
     for change, reason in (
         ({"backend_version": "0.1"}, "stale"),
         ({"device": "another"}, "foreign"),
-        ({"backend": "another"}, "foreign"),
+        ({"backend": "another", "recipe": {**built.recipe, "backend": "another"}}, "foreign"),
     ):
-        beside.write_bytes(encode_passport(replace(built, **change)))  # type: ignore[arg-type]
+        beside.write_bytes(encode_passport(replace(built, **change)))
         (told,) = inspect(copy).reasons_against
         assert told.startswith(reason)
 

@@ -110,3 +110,14 @@ def test_what_cannot_be_converted_is_said(
     assert said in caught.value.message
     assert caught.value.hint
     assert not Path(given["output"]).exists()
+
+
+def test_a_converted_model_is_replaced_and_another_is_not(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.onnx")
+    new = upgrade(old, tmp_path / "new.onnx", opset=17).path
+    assert upgrade(old, new, opset=13).path == new
+    (other := write(tmp_path / "other.onnx")).touch()
+    with pytest.raises(UsageError, match=r"other\.onnx is there already, is no export"):
+        upgrade(old, other, opset=17)
+    with pytest.raises(UsageError, match="read by this very"):
+        upgrade(new, tmp_path / "." / "new.onnx", opset=17)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 
 
@@ -103,8 +104,8 @@ def build_engine(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary and no progress.")] = False,
 ) -> None:
     """Build an engine by a recipe, with its passport."""
-    outputs = options.Outputs(json=json)
-    outputs.check()
+    outputs = Outputs(json=json)
+    outputs.check([model, recipe, *(plugins or ())])
     if tune_seconds is not None and not tune:
         raise UsageError("--tune-seconds is the time for --tune, which is not there", "add --tune")
     shapes = options.shapes(shape or [])

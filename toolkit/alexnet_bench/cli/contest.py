@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alexnet_bench.cli.options import Outputs, progress
+from alexnet_bench.cli.options import progress
+from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,10 +22,10 @@ def devices(
 ) -> None:
     """List the devices whose published peaks `--budget` knows."""
     from alexnet_bench.core.devices import get_device, load_devices
-    from alexnet_bench.core.workspace import find_workspace
+    from alexnet_bench.core.workspace import current_workspace
     from alexnet_bench.report.lists import print_device, print_devices, to_json
 
-    workspace = find_workspace(Path.cwd())
+    workspace = current_workspace()
     found = [get_device(name, workspace)] if name else list(load_devices(workspace).values())
     if json:
         sys.stdout.buffer.write(to_json(found))

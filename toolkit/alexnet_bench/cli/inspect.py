@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.outputs import Outputs
+
+_TOLD_BESIDE = (".layers.json", ".graph.json")
+"""Files that tell the layers of an engine, by its name."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,8 +53,8 @@ def inspect(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Show built engines: layers, types, nodes, predicted times."""
-    outputs = options.Outputs(json=json, markdown=markdown)
-    outputs.check()
+    outputs = Outputs(json=json, markdown=markdown)
+    outputs.check([*engine, model, layer_info, *(item + ending for item in engine for ending in _TOLD_BESIDE)])
     shapes = options.shapes(shape or [])
     from alexnet_bench.workflows.inspect import inspect as look
     from alexnet_bench.workflows.inspect import inspect_all

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import traceback
@@ -24,9 +23,10 @@ from alexnet_bench.cli import (
     models,
     profile,
     report,
+    streams,
     verify,
 )
-from alexnet_bench.core.errors import AlexnetBenchError, disk_full
+from alexnet_bench.core.errors import AlexnetBenchError, disk_full, folder_gone
 from alexnet_bench.core.text import escape_controls
 
 INTERNAL_ERROR = 5
@@ -94,6 +94,7 @@ def application(command: str = "") -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
+    streams.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
         app = application(next(iter(arguments), ""))
         code = app(args=list(arguments), prog_name="alexnet-bench", standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit) as error:
+    except SystemExit as error:
         return _ended(error)
     except KeyboardInterrupt:
         return _interrupted()
@@ -124,12 +125,20 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
         if debug:
             traceback.print_exc()
         code = _failed(error)
-        if arguments and arguments[0].endswith(".onnx"):
-            typer.echo(f"To profile a model: alexnet-bench profile {escape_controls(arguments[0])}", err=True)
+        if advice := _advice(arguments):
+            typer.echo(advice, err=True)
         return code
     if code == INTERRUPTED:  # what the parser makes of Ctrl-C, without a word
         return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+def _advice(arguments: Sequence[str]) -> str:
+    """What a model in an unusual place on the command line is perhaps meant for; "" where there is none."""
+    if arguments and arguments[0].endswith(".onnx"):
+        return f"To profile a model: alexnet-bench profile {escape_controls(arguments[0])}"
+    dashed = next((item for item in arguments if item.startswith("-") and item.endswith(".onnx")), None)
+    return f"To name a file that begins with a dash: ./{escape_controls(dashed)}" if dashed else ""
 
 
 def _interrupted() -> int:
@@ -138,7 +147,7 @@ def _interrupted() -> int:
 
 def _failed(error: Exception) -> int:
     """Shows an error and returns its exit code."""
-    known = error if isinstance(error, AlexnetBenchError) else disk_full(error)
+    known = error if isinstance(error, AlexnetBenchError) else disk_full(error) or folder_gone(error)
     if known is not None:
         return _fail(known.message, known.hint, known.exit_code)
     say, code = getattr(error, "format_message", None), getattr(error, "exit_code", None)
@@ -162,20 +171,14 @@ def _misused(error: Exception, message: str, code: int) -> int:
     return _fail(message[:1].lower() + message[1:].rstrip("."), f"{command} --help", code)
 
 
-def _ended(error: BaseException) -> int:
-    """The exit code after the reader of a pipe has gone, or after the process was told to end.
+def _ended(error: SystemExit) -> int:
+    """The exit code after the process was told to end.
 
-    The parser turns a broken pipe into an exit with 1, which here means a failed check; to stop reading is none.
+    The parser makes an exit with 1, which here means a failed check, of any pipe that breaks; standard streams do not.
     """
-    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-        # Python would complain again when it closes the streams.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.__stdout__, sys.__stderr__):
-            if stream is not None:
-                os.dup2(nowhere, stream.fileno())
-        return 0
-    code = error.code if isinstance(error, SystemExit) else INTERNAL_ERROR
-    return code if isinstance(code, int) else 0
+    if isinstance(error.__context__, BrokenPipeError):
+        return _failed(error.__context__)
+    return error.code if isinstance(error.code, int) else 0
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

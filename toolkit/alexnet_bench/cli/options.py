@@ -1,22 +1,15 @@
-"""What commands share: parsing of values, progress, and where results go."""
+"""What commands share: parsing of values, and progress."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
-
-if TYPE_CHECKING:
-    from alexnet_bench.core.document import Document
 
 Shape = Annotated[
     list[str] | None,
@@ -37,8 +30,6 @@ Markdown = Annotated[str | None, typer.Option(metavar="FILE", help="Write it as 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")]
 """Options that several commands take alike."""
 
-_STANDARD_OUTPUT = ("-", "/dev/stdout")
-_NEVER_OUTPUTS = (".onnx", ".plan", ".engine", ".trt", "passport.json")
 _MAX_DIGITS = 18
 _SIZES = re.compile(rf"\d{{1,{_MAX_DIGITS}}}(x\d{{1,{_MAX_DIGITS}}})*")
 
@@ -155,81 +146,3 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
             typer.echo(f"... {printable(text)}", err=True)
 
     return say
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a document is written; "-" is standard output, and then the table goes to standard error."""
-
-    json: str | None = None
-    markdown: str | None = None
-
-    def check(self) -> None:
-        """Raises an error now rather than after minutes of measuring.
-
-        Raises:
-            UsageError: two outputs want the same place, or one would replace a model.
-            OutputError: a file cannot be written.
-        """
-        files = [Path(target) for target in self._targets() if target not in _STANDARD_OUTPUT]
-        if len(self._targets()) - len(files) > 1:
-            raise UsageError("JSON and Markdown cannot both go to standard output", "give one of them a file")
-        if len({file.absolute() for file in files}) < len(files):
-            raise UsageError("JSON and Markdown cannot both go to one file", "give each its own")
-        for file in files:
-            if file.name.endswith(_NEVER_OUTPUTS):
-                raise UsageError(
-                    f"{printable(str(file))} is a model, an engine or its passport, and would be replaced",
-                    "an output comes after its option: profile MODEL --json FILE.json",
-                )
-            atomic.check_writable(file)
-
-    def write(self, document: Document, *, top: int | None, quiet: bool) -> None:
-        """Writes what was asked for and shows the table, which a full disk does not take away.
-
-        Raises:
-            OutputError: a file could not be written after all.
-        """
-        try:
-            self._write_files(document, top)
-        finally:
-            if not quiet:
-                from alexnet_bench.report.render import show
-
-                show(document, sys.stderr if self.take_stdout else sys.stdout, top=top)
-
-    def emit(self, *, json: Callable[[], bytes] | None = None, markdown: Callable[[], bytes] | None = None) -> None:
-        """Writes what was asked for of a result that is no profile; the contents are only made then.
-
-        Raises:
-            OutputError: a file could not be written after all.
-        """
-        for target, content in ((self.json, json), (self.markdown, markdown)):
-            if target is not None and content is not None:
-                _emit(target, content())
-
-    @property
-    def take_stdout(self) -> bool:
-        """Whether standard output is taken, so that a table goes to standard error."""
-        return any(target in _STANDARD_OUTPUT for target in self._targets())
-
-    def _targets(self) -> list[str]:
-        return [target for target in (self.json, self.markdown) if target is not None]
-
-    def _write_files(self, document: Document, top: int | None) -> None:
-        if self.json is not None:
-            from alexnet_bench.core.document import encode
-
-            _emit(self.json, encode(document))
-        if self.markdown is not None:
-            from alexnet_bench.report.render import to_markdown
-
-            _emit(self.markdown, to_markdown(document, top=top).encode())
-
-
-def _emit(target: str, content: bytes) -> None:
-    if target in _STANDARD_OUTPUT:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    else:
-        atomic.write_bytes(Path(target), content)

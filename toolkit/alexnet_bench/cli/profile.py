@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import contest, options, trtexec
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.cli.outputs import Outputs, files_read
 
 
 def register(app: typer.Typer) -> None:
@@ -83,22 +83,17 @@ def profile(
     quiet: options.Quiet = False,
 ) -> None:
     """Profile a model layer by layer: time, FLOPs, bytes, roofline."""
-    outputs = options.Outputs(json=json, markdown=markdown)
-    outputs.check()
+    outputs = Outputs(json=json, markdown=markdown)
+    read = (model, recipe, onnx)
+    outputs.check(read, inputs)
     sizes = options.batches(batch)
     shapes = options.shapes(shape or [])
     exports = trtexec.Exports(export_times, export_profile, export_layer_info)
     is_contest = backend in ("all", "fastest") or precision == "all"
-    exports.check(batches=len(sizes), is_one_run=not (symbolic or static or is_contest))
-    if symbolic:
-        if inputs is not None:
-            raise UsageError("--inputs is for a run, and --symbolic runs nothing", "leave one of them out")
-        from alexnet_bench.cli.symbolic import count_symbolically
-
-        count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
-        return
-    from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options
-    from alexnet_bench.workflows.profile import READ_FROM, profile_set
+    exports.check(
+        outputs, files_read(read, inputs), batches=len(sizes), is_one_run=not (symbolic or static or is_contest)
+    )
+    from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options, check_only_counts
 
     chosen = Options(
         backend=backend,
@@ -116,6 +111,14 @@ def profile(
         device_api=None if cuda_python is None else "cuda-python" if cuda_python else "pycuda",
         model=onnx,
     )
+    if symbolic:
+        from alexnet_bench.cli.symbolic import count_symbolically
+
+        check_only_counts(chosen, "--symbolic")
+        count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
+        return
+    from alexnet_bench.workflows.profile import READ_FROM, profile_set
+
     if contest.is_asked_for(chosen, tolerance) and not model.startswith(READ_FROM):
         contest.run(model, sizes, chosen, tolerance=tolerance, outputs=outputs, top=top, quiet=quiet)
         return

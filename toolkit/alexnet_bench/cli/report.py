@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alexnet_bench.cli import options
+from alexnet_bench.cli.outputs import Outputs
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +29,8 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Show a stored profile again; needs no runtime and no model."""
-    outputs = options.Outputs(json=json, markdown=markdown)
-    outputs.check()
+    outputs = Outputs(json=json, markdown=markdown)
+    outputs.check([profile])
     from alexnet_bench.workflows.report import read_document
 
     outputs.write(read_document(profile), top=top, quiet=quiet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 
 
@@ -13,7 +14,7 @@ def count_symbolically(
     *,
     batches: Sequence[int | None],
     shapes: Mapping[str, Sequence[int]],
-    outputs: options.Outputs,
+    outputs: Outputs,
     top: int | None,
     quiet: bool,
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alexnet_bench.cli.outputs import Outputs, check_files
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 
@@ -33,33 +35,34 @@ class Exports:
     profile: str | None
     layer_info: str | None
 
-    def check(self, *, batches: int, is_one_run: bool) -> None:
+    def check(self, others: Outputs, read: Iterable[Path], *, batches: int, is_one_run: bool) -> None:
         """Raises an error now rather than after minutes of measuring.
 
         Args:
+            others: what else is written.
+            read: what the command reads.
             batches: how many are profiled.
             is_one_run: whether one backend runs the model once.
 
         Raises:
-            UsageError: a file could not hold what is asked for, or two want the same place.
+            UsageError: a file could not hold what is asked for, two want the same place, or one is read.
             OutputError: a file cannot be written.
         """
-        files = self._files
-        if files and (batches != 1 or not is_one_run):
+        if self._files and (batches != 1 or not is_one_run):
             raise UsageError(
                 "files of trtexec hold one run with one batch",
                 "leave --static, --symbolic, --backend all and further batches out, or the --export options",
             )
-        if len({file.absolute() for file in files}) < len(files):
-            raise UsageError("two files of trtexec cannot go to one place", "give each its own")
-        for file in files:
-            if file.suffix == ".onnx":
-                raise UsageError(f"{file} is a model, and would be replaced", "give a name that ends in .json")
-            atomic.check_writable(file)
+        check_files(others.files | self._files, read)
 
     @property
-    def _files(self) -> list[Path]:
-        return [Path(target) for target in (self.times, self.profile, self.layer_info) if target is not None]
+    def _files(self) -> dict[str, Path]:
+        given = {
+            "--export-times": self.times,
+            "--export-profile": self.profile,
+            "--export-layer-info": self.layer_info,
+        }
+        return {name: Path(file) for name, file in given.items() if file is not None}
 
     def write(self, profile: Profile) -> None:
         """Writes what was asked for.

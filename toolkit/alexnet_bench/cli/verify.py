@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.places import check_different
 from alexnet_bench.core.text import printable
 
 _EXIT_CODES = {"passed": 0, "failed": 1, "inconclusive": 3}
@@ -77,11 +78,10 @@ def verify(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare the outputs of an engine with those of its reference."""
-    outputs = options.Outputs(json=json, markdown=markdown)
-    outputs.check()
+    outputs = Outputs(json=json, markdown=markdown)
+    outputs.check([side.partition("#")[0] for side in (engine, against or "")], inputs)
     from alexnet_bench.workflows.verify import VerifyOptions
     from alexnet_bench.workflows.verify import verify as compare
-    from alexnet_bench.workflows.verify_saved import check_different
 
     chosen = VerifyOptions(
         backend=backend,
@@ -100,8 +100,7 @@ def verify(
         save_inputs=save_inputs,
         save_outputs=save_outputs,
     )
-    shown = {"--json": json, "--markdown": markdown}
-    check_different({name: Path(file) for name, file in shown.items() if file not in (None, "-")} | chosen.saved)
+    check_different(outputs.files | chosen.saved)
     found = compare(engine, against=against, options=chosen, progress=options.progress(quiet=quiet))
     outputs.write(found, top=None, quiet=quiet)
     if _EXIT_CODES[found.verdict]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from alexnet_bench.core import atomic
-from alexnet_bench.core.errors import ModelError, UsageError
+from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.workspace import engines_cache
@@ -20,7 +19,8 @@ from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.engine.settings import plain_settings
-from alexnet_bench.engine.sizes import settled, with_open_sizes
+from alexnet_bench.engine.sizes import check_inputs, settled, with_open_sizes
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.options import check_timeout
@@ -91,6 +91,7 @@ def _silent(_: str) -> None:
     """Progress for callers that show none."""
 
 
+@in_use()
 def build_engine(
     model: str | Path = DEFAULT_MODEL,
     *,
@@ -114,7 +115,6 @@ def build_engine(
 
     Raises:
         PrecisionError: the engine computes in another type than it was asked to.
-        EngineError: the engine in the cache is damaged.
         AlexnetBenchError: its subclass says what is wrong with the model, the recipe or the machine.
     """
     chosen = options or BuildOptions()
@@ -122,7 +122,7 @@ def build_engine(
     if not 1 <= chosen.builds <= _MOST_BUILDS:
         raise UsageError(f"{chosen.builds} builds cannot be compared", f"give --builds a number up to {_MOST_BUILDS}")
     target = None if output is None else check_target(Path(output))
-    job = _job(model, chosen)
+    job = _job(model, chosen, progress)
     if target is not None:
         check_suffix(target, job.recipe.backend)
         check_other(target, job.model.path)
@@ -146,10 +146,13 @@ def memo_folder() -> Path:
     return engines_cache() / "hashes"
 
 
-def _job(model: str | Path, options: BuildOptions) -> _Job:
+def _job(model: str | Path, options: BuildOptions, progress: Progress) -> _Job:
     chosen, version = choose_recipe(options)
     settings = plain_settings(chosen)
-    resolved = resolve(model)
+    resolved = resolve(model, progress)
+    if options.recipe is not None:
+        given = {*(options.shapes or {}), *(name for ranges in options.profiles for name in ranges)}
+        check_inputs(chosen, resolved.path, file=options.recipe, given=given)
     recipe = with_open_sizes(chosen, resolved.path)
     hashed = model_hash(resolved.path, memo_folder())
     place = this_place(recipe.backend, version)
@@ -168,6 +171,21 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
         _fill(job, folder, progress)
 
     folder, hit = cache.obtain(root, job.key, fill, rebuild=rebuild, waiting=waiting)
+    try:
+        passport = _checked(job, folder, hit)
+    except EngineError as error:
+        if not hit:
+            raise
+        progress(f"the engine in the cache is damaged, and built again: {error.message}")
+        passport = _checked(job, *cache.obtain(root, job.key, fill, rebuild=True, waiting=waiting))
+    if not passport.cache_hit:
+        for gone in cache.prune(root, cache.DEFAULT_MAX_BYTES, keep=job.key):
+            progress(f"engine {gone.key[:12]} was used longest ago, and is removed from the cache")
+    return passport
+
+
+def _checked(job: _Job, folder: Path, hit: bool) -> Passport:
+    """The passport of an engine in the cache. Raises EngineError where either is damaged."""
     file = loading.engine_in(folder)
     passport = replace(
         read_passport(folder / cache.PASSPORT_FILE),
@@ -177,9 +195,6 @@ def _obtain(job: _Job, *, rebuild: bool, progress: Progress) -> Passport:
         tuning=None,  # only whoever asks for it, or names the engine, gets it tuned
     )
     judging.check_whole(loading.Engine(file, passport), memo_folder())
-    if not hit:
-        for gone in cache.prune(root, cache.DEFAULT_MAX_BYTES, keep=job.key):
-            progress(f"engine {gone.key[:12]} was used longest ago, and is removed from the cache")
     return passport
 
 
@@ -206,7 +221,7 @@ def _fill(job: _Job, folder: Path, progress: Progress) -> None:
         raise ModelError(f"{printable(str(job.model.path), 1000)} changed while it was read", "run the command again")
     made = Made(job.key, job.hashed.sha256, job.recipe, job.place, time.perf_counter() - begun)
     passport = passport_of(made, built, engines_root() / job.key)
-    atomic.write_bytes(folder / cache.PASSPORT_FILE, encode_passport(passport))
+    (folder / cache.PASSPORT_FILE).write_bytes(encode_passport(passport))
     for change in built.written.changes[:20]:
         progress(change)
     if built.unattributed:

@@ -9,17 +9,13 @@ import msgspec
 
 from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import find_workspace
+from alexnet_bench.core.workspace import current_workspace
 from alexnet_bench.engine.plugins import Plugin, found_plugins
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
-from alexnet_bench.engine.recipe import (
-    PRECISION_PASSES,
-    Recipe,
-    check_recipe,
-    find_recipe,
-    recipe_files,
-)
+from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe, check_recipe
+from alexnet_bench.engine.recipe_file import find_recipe, recipe_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +39,9 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
         UsageError: an unknown recipe or precision, or options that contradict the recipe.
         MissingRuntimeError: the backend is not installed.
     """
-    workspace = find_workspace(Path.cwd())
-    if options.precision is not None and options.precision not in PRECISIONS:
-        raise UsageError(f"unknown precision {printable(options.precision)!r}", f"there are: {', '.join(PRECISIONS)}")
+    workspace = current_workspace()
+    if options.precision is not None:
+        check_precision(options.precision, PRECISIONS)
     named = None if options.recipe is None else find_recipe(options.recipe, workspace)
     if named is not None:
         _check_agreement(named, options)

@@ -12,6 +12,7 @@ from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import EngineError, OutputError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
+from alexnet_bench.core.places import check_ours
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import BESIDE, PLAN_SUFFIXES, engine_files, graph_file, is_plan
 
@@ -45,11 +46,7 @@ def check_other(target: Path, model: Path) -> None:
         raise UsageError(
             f"{printable(str(target), 200)} is the model itself, and would be replaced", "name another file"
         )
-    if target.is_file() and target.stat().st_size and not _is_ours(target):
-        raise UsageError(
-            f"{printable(str(target), 200)} is there already, is no engine of this tool, and would be replaced",
-            "name another file, or remove that one first",
-        )
+    check_ours(target, "engine", _is_ours)
 
 
 def _is_ours(file: Path) -> bool:

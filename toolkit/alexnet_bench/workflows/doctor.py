@@ -12,16 +12,17 @@ from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Availability, Backend, LoadRequest, PlanRequest
 from alexnet_bench.backends.registry import BACKENDS, RUN_ELSEWHERE, availability, install_hint
+from alexnet_bench.core import packages
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis
 from alexnet_bench.core.machine import cpu_model, usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
-from alexnet_bench.core.workspace import cache_dir, find_workspace
+from alexnet_bench.core.workspace import cache_dir, current_workspace
 
 
 def diagnose() -> Diagnosis:
     """This machine, and every backend tried on a small model in a worker."""
-    workspace = find_workspace(Path.cwd())
+    workspace = current_workspace()
     return Diagnosis(
         version=__version__,
         python=platform.python_version(),
@@ -45,7 +46,9 @@ def _try(backend: Backend) -> BackendDiagnosis:
         device = _run_small_model(backend.name)
     except AlexnetBenchError as error:
         return BackendDiagnosis(backend.name, here.version, works=False, detail=error.message, hint=error.hint)
-    return BackendDiagnosis(backend.name, here.version, works=True, detail=f"ran a small model on {device}")
+    clash = packages.clash(backend.module)
+    hint = f"{clash}: {install_hint(backend)}" if clash else ""
+    return BackendDiagnosis(backend.name, here.version, works=True, detail=f"ran a small model on {device}", hint=hint)
 
 
 def _try_build(backend: Backend, here: Availability) -> BackendDiagnosis:

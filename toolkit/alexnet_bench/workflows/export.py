@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.network import architectures
-from alexnet_bench.network.spec import Network
+from alexnet_bench.workflows.exported import check_place
 
 _SUFFIXES = (".onnx", ".safetensors")
 EXPORT_VERSION = 1
@@ -34,7 +32,8 @@ def export(
         init: "paper", the default, or "he"; not together with `weights`.
 
     Raises:
-        UsageError: unknown network, initialisation or kind of output, or weights both given and to be drawn.
+        UsageError: unknown network, initialisation or kind of output, weights both given and to be drawn, or a file
+            there that this tool did not export.
         WeightsError: the weights do not fit.
         OutputError: the file cannot be written.
     """
@@ -44,9 +43,11 @@ def export(
     if weights is not None and (seed is not None or init is not None):
         raise UsageError("weights are either read or drawn", "leave --seed and --init out, or leave --weights out")
     output = Path(output)
-    atomic.check_writable(output)
+    check_place(output, None if weights is None else Path(weights))
     if output.suffix not in _SUFFIXES:
-        raise UsageError(f"{output} names no kind of file to write", f"end its name in {' or '.join(_SUFFIXES)}")
+        raise UsageError(
+            f"{printable(str(output), 200)} names no kind of file to write", f"end its name in {' or '.join(_SUFFIXES)}"
+        )
     from alexnet_bench.network.initialise import initialise
     from alexnet_bench.network.onnx_export import export as write
     from alexnet_bench.network.weights import load_weights, save_weights
@@ -59,14 +60,3 @@ def export(
     else:
         write(network, values, output)
     return output
-
-
-def reference_file(network: Network, *, folder: Path, seed: int, init: str) -> Path:
-    """The file of an initialised network in the cache, written when it is not there yet."""
-    key = hashlib.sha256(repr((EXPORT_VERSION, network, seed, init)).encode()).hexdigest()[:16]
-    path = folder / f"{network.name}-{init}-{seed}-{key}.onnx"
-    if not path.is_file():
-        atomic.make_folder(folder)
-        atomic.sweep(folder)
-        export(network.name, path, seed=seed, init=init)
-    return path

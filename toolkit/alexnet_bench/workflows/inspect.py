@@ -10,7 +10,7 @@ from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import find_workspace
+from alexnet_bench.core.workspace import current_workspace
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import (
@@ -21,6 +21,7 @@ from alexnet_bench.engine.loading import (
     is_plan,
 )
 from alexnet_bench.engine.recipe import from_document
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.network import architectures
@@ -35,6 +36,7 @@ from alexnet_bench.workflows.usable_here import reasons_against_engine
 NOTHING_KNOWN = Known()
 
 
+@in_use()
 def inspect(
     engine: str | Path, *, budgets: Sequence[str] = DEFAULT_BUDGETS, known: Known = NOTHING_KNOWN
 ) -> Inspection:
@@ -53,6 +55,7 @@ def inspect(
     return _inspect(engine, _devices(budgets), known)
 
 
+@in_use()
 def inspect_all(
     engines: Sequence[str | Path], *, budgets: Sequence[str] = DEFAULT_BUDGETS, known: Known = NOTHING_KNOWN
 ) -> InspectionSet:
@@ -64,7 +67,7 @@ def inspect_all(
 
 
 def _devices(budgets: Sequence[str]) -> list[Budget]:
-    found = [parse_budget(text, find_workspace(Path.cwd())) for text in budgets]
+    found = [parse_budget(text, current_workspace()) for text in budgets]
     names = [f"{budget.device.name}:{budget.count}" for budget in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

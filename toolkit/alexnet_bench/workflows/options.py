@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.errors import MissingRuntimeError, UsageError
+from alexnet_bench.core.machine import usable_cpus
+from alexnet_bench.core.text import plural
 
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
@@ -16,7 +19,8 @@ PROCESSES = 3
 
 MAX_TIMEOUT_S = 86_400
 _MAX_SECONDS = 3600
-_MAX_THREADS = 1024
+_MAX_THREADS_PER_CPU = 8
+"""More of them spend minutes on waiting for each other, and tell nothing."""
 
 _STEERING = {
     "backend": "--backend",
@@ -102,6 +106,17 @@ class Options:
         return {"device_api": self.device_api} if self.device_api else {}
 
 
+@contextmanager
+def or_count() -> Iterator[None]:
+    """Adds to what is said of a runtime that is missing that `profile` counts without one."""
+    try:
+        yield
+    except MissingRuntimeError as error:
+        raise MissingRuntimeError(
+            error.message, f"{error.hint}    (or count without a runtime: profile --static)"
+        ) from None
+
+
 def silent(_: str) -> None:
     """Progress for callers that show none."""
 
@@ -125,18 +140,24 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     if options.inputs is not None:
         _check_inputs(options, batches)
-    if options.static and options.wants_engine:
-        raise UsageError("--static counts the model as it is, and builds no engine", "leave --static out")
-    if options.static and options.device_api is not None:
-        raise UsageError(f"--{options.device_api} is for a run, and --static runs nothing", "leave one of them out")
+    if options.static:
+        check_only_counts(options, "--static")
     if options.processes < 1:
         raise UsageError("at least one process has to measure", "give processes from 1")
 
 
+def check_only_counts(options: Options, asked_by: str) -> None:
+    """Raises UsageError for options that steer a run or a build, where nothing is run or built."""
+    given = [typed for typed in options.steering if typed != "--static"]
+    if given:
+        raise UsageError(
+            f"{asked_by} runs nothing and builds no engine: {', '.join(given)} would do nothing",
+            f"leave {asked_by} or {'that' if len(given) == 1 else 'those'} out",
+        )
+
+
 def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:
     """Raises UsageError for what contradicts inputs that are read."""
-    if options.static:
-        raise UsageError("--inputs is for a run, and --static runs nothing", "give the sizes by --shape")
     if options.seed is not None or options.shapes or tuple(batches) != (None,):
         raise UsageError(
             "inputs that are read have their own values and sizes", "leave --seed, --shape and --batch out"
@@ -144,9 +165,11 @@ def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:
 
 
 def check_threads(threads: int | None) -> None:
-    """Raises UsageError for a number of threads that no runtime takes; None leaves the choice to the tool."""
-    if threads is not None and not 1 <= threads <= _MAX_THREADS:
-        raise UsageError(f"{threads} threads cannot be used", f"give --threads from 1 to {_MAX_THREADS}")
+    """Raises UsageError for a number of threads that nothing can be run with; None leaves the choice to the tool."""
+    most = _MAX_THREADS_PER_CPU * usable_cpus()
+    if threads is not None and not 1 <= threads <= most:
+        cpus = plural(usable_cpus(), "processor")
+        raise UsageError(f"{threads:,} threads cannot be used on {cpus}", f"give --threads from 1 to {most:,}")
 
 
 def check_timeout(timeout_s: float | None) -> None:

@@ -10,11 +10,12 @@ from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import find_workspace
+from alexnet_bench.core.workspace import current_workspace
+from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.measure import environment
 from alexnet_bench.workflows.counted import count_case, static_profile
-from alexnet_bench.workflows.options import DEFAULT_MODEL, Options, Progress, check, silent
+from alexnet_bench.workflows.options import DEFAULT_MODEL, Options, Progress, check, or_count, silent
 from alexnet_bench.workflows.resolve import resolve
 
 READ_FROM = "trtexec:"
@@ -43,6 +44,7 @@ def profile(
     return profile_set(model, batches=(batch,), options=options, progress=progress).profiles[0]
 
 
+@in_use()
 def profile_set(
     model: str | Path = DEFAULT_MODEL,
     *,
@@ -64,7 +66,7 @@ def profile_set(
             f"--model {printable(chosen.model)} is for files of trtexec, and for engines without a passport",
             "profile trtexec:DIR --model MODEL, or profile FILE.plan --model MODEL",
         )
-    budgets = tuple(parse_budget(text, find_workspace(Path.cwd())) for text in chosen.budgets)
+    budgets = tuple(parse_budget(text, current_workspace()) for text in chosen.budgets)
     if is_read:
         from alexnet_bench.workflows.trtexec import read_run
 
@@ -79,7 +81,8 @@ def profile_set(
         return _static(model, batches, chosen, budgets, progress)
     from alexnet_bench.workflows.run import run  # counting does not need what runs a model, and starts faster without
 
-    return run(model, batches=batches, options=chosen, budgets=budgets, progress=progress)
+    with or_count():
+        return run(model, batches=batches, options=chosen, budgets=budgets, progress=progress)
 
 
 def _foreign_plan(text: str) -> Path | None:
@@ -111,7 +114,7 @@ def _static(
     budgets: Sequence[Budget],
     progress: Progress,
 ) -> ProfileSet:
-    resolved = resolve(model)
+    resolved = resolve(model, progress)
     progress(f"reading {model}")
     file = open_model(resolved.path)
     here = environment.describe(backend=None, backend_version=None, threads=None)

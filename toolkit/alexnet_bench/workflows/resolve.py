@@ -12,6 +12,7 @@ from pathlib import Path
 from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_cache
+from alexnet_bench.workflows.options import Progress, silent
 
 ONNX_PREFIX = "onnx:"
 _LONGEST_NAME = 64
@@ -38,8 +39,12 @@ class ResolvedModel:
     whole_on_one_card: tuple[str, ...] = ()
 
 
-def resolve(model: str | Path) -> ResolvedModel:
+def resolve(model: str | Path, progress: Progress = silent) -> ResolvedModel:
     """The file behind a name or a path; a reference network is written to the cache first.
+
+    Args:
+        model: as it was typed.
+        progress: told where a reference network is kept in place of the cache.
 
     Raises:
         UsageError: a name that is nothing here, with the closest one; or a model that is in no file.
@@ -51,10 +56,14 @@ def resolve(model: str | Path) -> ResolvedModel:
             "write it to a file first, as by onnx.save(model, path)",
         )
     text = str(model)
+    if not text:
+        raise UsageError(
+            "the name of the model or engine is empty", "give an .onnx file, or a name as of `alexnet-bench models`"
+        )
     path = Path(text)
     is_path = bool(path.suffix) or len(path.parts) > 1
     if not is_path and text in _reference_names():
-        return _reference(text)
+        return _reference(text, progress)
     if text.startswith(ONNX_PREFIX):
         return _inside_onnx(text)
     # os.path, because Path.exists() raises where a name is too long or a folder may not be entered.
@@ -82,13 +91,14 @@ def _reference_names() -> Sequence[str]:
     return architectures.names()
 
 
-def _reference(name: str) -> ResolvedModel:
+def _reference(name: str, progress: Progress) -> ResolvedModel:
     from alexnet_bench.network import architectures
-    from alexnet_bench.workflows.export import reference_file
+    from alexnet_bench.workflows.reference import reference_file
 
     network = architectures.get(name)
     pixels = (min(network.input.low), max(network.input.high))
-    path = reference_file(network, folder=engines_cache() / "networks", seed=0, init=DEFAULT_INIT)
+    folder = engines_cache() / "networks"
+    path = reference_file(network, folder=folder, seed=0, init=DEFAULT_INIT, progress=progress)
     return ResolvedModel(name, path, pixels, network.single_card)
 
 

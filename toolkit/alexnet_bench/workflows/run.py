@@ -10,6 +10,7 @@ from alexnet_bench.backends.protocol import Backend, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
@@ -76,6 +77,7 @@ class _Subject:
         backend: that runs it.
         engine: that was built from it, or is the model itself; None when the model runs as it is.
         run: the file that the backend loads, or its graph.
+        states: of the files that the backend loads.
     """
 
     model: ResolvedModel
@@ -83,6 +85,7 @@ class _Subject:
     backend: Backend
     engine: EngineInUse | None
     run: ModelFile
+    states: tuple[FileState, ...]
 
     @property
     def is_plan(self) -> bool:
@@ -101,15 +104,16 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         if engine.tuned:
             progress(engine.tuned)
         file = open_model(resolved.path)
-        return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file)
+        states = (*file.states, *states_of([engine.file]))
+        return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file, states)
     backend = choose_backend(options.backend)
     progress(f"reading {model}")
-    resolved = resolve(model)
+    resolved = resolve(model, progress)
     file = open_model(resolved.path)
     if not (options.wants_engine or backend.planner):  # those run nothing but engines
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")
-        return _Subject(resolved, file, backend, None, file)
+        return _Subject(resolved, file, backend, None, file, file.states)
     built = build_for(
         model,
         backend=options.backend,
@@ -121,7 +125,9 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         batches=batches,
         shapes=options.shapes,
     )
-    return _Subject(resolved, file, get_backend(built.recipe.backend), built, open_model(graph_file(built.file)))
+    graph = open_model(graph_file(built.file))
+    states = (*graph.states, *states_of([built.file]))
+    return _Subject(resolved, file, get_backend(built.recipe.backend), built, graph, states)
 
 
 def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Sequence[Budget]) -> tuple[Profile, ...]:
@@ -190,9 +196,10 @@ def _check_device_api(backend: Backend, options: Options) -> None:
 def _request(subject: _Subject, case: Counted, threads: int, options: Options) -> LoadRequest:
     if subject.engine is not None:
         request = load_request(subject.engine.recipe, subject.engine.file, case.graph, threads)
-        return replace(request, settings=request.settings | options.run_settings)
-    path = str(subject.model.path.resolve())
-    return LoadRequest(subject.backend.name, path, threads, settings=options.run_settings, shapes=_input_shapes(case))
+    else:
+        path, shapes = str(subject.model.path.resolve()), _input_shapes(case)
+        request = LoadRequest(subject.backend.name, path, threads, shapes=shapes)
+    return replace(request, settings=request.settings | options.run_settings, files=subject.states)
 
 
 def _input_shapes(case: Counted) -> dict[str, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from alexnet_bench.backends.registry import availability, choose_backend, get_ba
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import InputInfo, Profile, ProfileSet
@@ -56,6 +57,7 @@ class _Foreign:
         described: what the runtime says of it.
         model: that it was built from, None when that is not known.
         file: of the model.
+        states: of the engine's file, as it was when it was looked at.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class _Foreign:
     described: Described
     model: ResolvedModel | None
     file: ModelFile | None
+    states: tuple[FileState, ...]
 
 
 def run_plan(
@@ -122,13 +125,14 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
         raise UsageError(
             f"{printable(str(path), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
         )
+    states = states_of([path])
     backend = usable_plan(path, options.backend)
     model = None if options.model is None else resolve(options.model)
     file = None if model is None else open_model(model.path)
     progress("asking the engine what it is")
     with Worker(_deadlines(None, options)) as worker:
-        described = worker.describe(_request(path, backend, {}, options))
-    return _Foreign(path, backend, described, model, file)
+        described = worker.describe(_request(path, backend, {}, options, states))
+    return _Foreign(path, backend, described, model, file, states)
 
 
 def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
@@ -149,14 +153,20 @@ def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
 def _prepared(engine: _Foreign, case: _Case, options: Options, given: Feeds | None, folder: Path) -> Prepared:
     write_inputs(folder, case.fed, given, options, engine.model.pixel_range if engine.model else (0.0, 1.0))
     sizes = {name: case.fed.tensor(name).sizes or () for name in case.fed.inputs}
-    request = _request(engine.path, engine.backend, sizes, options)
+    request = _request(engine.path, engine.backend, sizes, options, engine.states)
     latency = LatencyCase(request, folder, _deadlines(case.counted, options))
     return Prepared(latency, case.counted.graph if case.counted else case.fed)
 
 
-def _request(path: Path, backend: Backend, sizes: dict[str, tuple[int, ...]], options: Options) -> LoadRequest:
-    threads = options.threads or usable_cores()
-    return LoadRequest(backend.name, str(path.resolve()), threads, settings=options.run_settings, shapes=sizes)
+def _request(
+    path: Path,
+    backend: Backend,
+    sizes: dict[str, tuple[int, ...]],
+    options: Options,
+    states: tuple[FileState, ...],
+) -> LoadRequest:
+    threads, settings = options.threads or usable_cores(), options.run_settings
+    return LoadRequest(backend.name, str(path.resolve()), threads, settings=settings, shapes=sizes, files=states)
 
 
 def _deadlines(counted: Counted | None, options: Options) -> Deadlines:

@@ -28,7 +28,7 @@ from alexnet_bench.graph.symbolic import Found, SymbolicRow, SymbolicTable, coun
 from alexnet_bench.graph.symbolic_domain import Domain
 from alexnet_bench.graph.symbolic_fit import Polynomial, add
 from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
-from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches
+from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches, silent
 from alexnet_bench.workflows.resolve import resolve
 
 
@@ -51,7 +51,7 @@ def symbolic_counts(
         AlexnetBenchError: its subclass says what is wrong with the model or the options.
     """
     check_batches([batch])
-    resolved = resolve(model)
+    resolved = resolve(model, progress or silent)
     if progress:
         progress(f"reading {model}")
     file = open_model(resolved.path)

@@ -82,7 +82,7 @@ def tune(
             progress(f"tuned {found.created}, and not searched again")
         else:
             found = _search(passport, model, recipe, seconds, timeout_s, progress)
-            atomic.write_bytes(folder / PASSPORT_FILE, encode_passport(replace(stored, tuning=found)))
+            atomic.write_cached(folder / PASSPORT_FILE, encode_passport(replace(stored, tuning=found)))
     return replace(passport, tuning=found)
 
 

@@ -13,6 +13,7 @@ from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.graph.upgrade import FIRST_OPSET, at_opset, newest_opset
 from alexnet_bench.network import architectures
+from alexnet_bench.workflows.exported import check_place
 from alexnet_bench.workflows.resolve import resolve
 
 
@@ -38,14 +39,15 @@ def upgrade(model: str | Path, output: str | Path, *, opset: int) -> Upgraded:
         opset: the version of ONNX's operators to write.
 
     Raises:
-        UsageError: an opset or output that cannot be, or a reference network, which has one opset.
+        UsageError: an opset or output that cannot be, a file there that this tool did not export, or a reference
+            network, which has one opset.
         ModelError: the model cannot be read or converted, with the reason.
         OutputError: the file cannot be written.
     """
     output = Path(output)
     _check(model, output, opset)
-    atomic.check_writable(output)
     path = resolve(model).path
+    check_place(output, path)
     before = open_model(path)
     if calls_explode(before.proto):
         raise UsageError(f"{printable(str(path))} has functions that cannot be converted", "inline them first")
