@@ -14,7 +14,8 @@ import msgspec
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
-from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.measure.layer_run import MAX_EVENTS, measure_layers
 from alexnet_bench.workflows.options import Options

@@ -25,7 +25,8 @@ from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Coverage, LayerProfile
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.inputs import generate
 
 Array = np.ndarray[Any, Any]

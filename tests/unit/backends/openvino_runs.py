@@ -25,7 +25,8 @@ from alexnet_bench.backends.openvino_tensors import Claims, operators_of
 from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.inputs import generate
 from tests.unit.backends.conftest import Profiled
 

@@ -12,7 +12,8 @@ from alexnet_bench.core.errors import ModelError
 from alexnet_bench.engine import hashes
 from alexnet_bench.engine.hashes import FileState, Hashed, engine_hash, model_hash
 from alexnet_bench.graph import onnx_io
-from alexnet_bench.graph.onnx_io import ModelFile, open_model, weights_sha256
+from alexnet_bench.graph.model_bytes import weights_sha256
+from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from tests.unit.engine.conftest import WriteModel
 
 

@@ -18,7 +18,8 @@ from alexnet_bench import Options, profile
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.graph import functions
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 
 LOCAL = "com.example"
 SIZE = 2000

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from alexnet_bench.core.errors import AlexnetBenchError, ModelError, ShapeError
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model, weights_sha256
+from alexnet_bench.graph.model_bytes import named_copy, weights_sha256
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 
 SHAPE = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2048])
 RESULT = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)

@@ -20,7 +20,8 @@ from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.worker import Samples
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.graph.onnx_io import build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure import latency, layer_run
 from alexnet_bench.measure.latency import LatencyCase, measure_latency, warm_up
 from tests.cli.hostile import billion

@@ -10,7 +10,7 @@ import pytest
 from alexnet_bench import Profile, read_profile
 from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
-from alexnet_bench.workflows import cautions
+from alexnet_bench.workflows import cautions, count_cautions
 
 _PROFILE = Path(__file__).parents[2] / "data" / "profiles" / "alexnet-2012.json"
 
@@ -57,17 +57,17 @@ def test_what_is_not_counted() -> None:
         UnknownOp("MatMul", ("c",), "shape of input 0 is unknown"),
         *(UnknownOp(f"Op{index}", ("d",), NO_FORMULA) for index in range(9)),
     )
-    found = list(cautions.of_counts(Coverage(20, 9, unknown)))
+    found = list(count_cautions.of_counts(Coverage(20, 9, unknown)))
     assert _codes(found) == ["unknown-op", "unknown-shape"]
     assert "com.acme:Fused\\x1b (2), Op0 (1)" in found[0].message
     assert "and 2 more" in found[0].message
     assert "MatMul (1); first c: shape of input 0 is unknown" in found[1].message
     assert "no size of an input is open" in found[1].hint
     trees = UnknownOp("ai.onnx.ml.TreeEnsemble", ("t",), "which nodes of a tree a row visits depends on its values")
-    (caution,) = cautions.of_counts(Coverage(2, 1, (trees,)))
+    (caution,) = count_cautions.of_counts(Coverage(2, 1, (trees,)))
     assert caution.message.endswith("first t: which nodes of a tree a row visits depends on its values")
     assert caution.hint == ""  # no shape would help
-    assert _codes(cautions.of_counts(Coverage(20, 20, ()))) == []
+    assert _codes(count_cautions.of_counts(Coverage(20, 20, ()))) == []
 
 
 def test_doubtful_ceilings(profile: Profile) -> None:
@@ -151,7 +151,7 @@ def test_constants_that_run_again_are_named_with_their_share(profile: Profile) -
 
 
 def test_an_open_size_that_is_no_batch_is_said() -> None:
-    (caution,) = cautions.of_sizes({"tokens": "sequence_length"})
+    (caution,) = count_cautions.of_sizes({"tokens": "sequence_length"})
     assert caution.code == "open-size"
     assert caution.message == "the first dimension of tokens, sequence_length, is open and was taken as 1"
     assert "--shape tokens=" in caution.hint
@@ -159,10 +159,10 @@ def test_an_open_size_that_is_no_batch_is_said() -> None:
 
 @pytest.mark.parametrize("name", ["N", "batch", "batch_size", "s0", "decoder_batch", "unk__12", "None", "dim_0"])
 def test_a_batch_of_one_needs_no_word(name: str) -> None:
-    assert list(cautions.of_sizes({"x": name})) == []
+    assert list(count_cautions.of_sizes({"x": name})) == []
 
 
 def test_an_output_of_other_sizes_than_declared_is_said() -> None:
-    (caution,) = cautions.of_outputs({"y\x1b": ("1x10", "8x10")})
+    (caution,) = count_cautions.of_outputs({"y\x1b": ("1x10", "8x10")})
     assert caution.code == "declared-size"
     assert caution.message == "the file declares the output y\\x1b as 1x10, and 8x10 follows from the inputs"

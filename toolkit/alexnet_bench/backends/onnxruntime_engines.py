@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.graph.onnx_io import open_model, weights_sha256
+from alexnet_bench.graph.model_bytes import weights_sha256
+from alexnet_bench.graph.onnx_io import open_model
 
 _MOST_OF_NAME = 40
 

@@ -70,7 +70,8 @@ def model_hash(path: Path, memo: Path) -> Hashed:
 
     def compute() -> tuple[str, list[Path]]:
         from alexnet_bench.graph import external  # what a memo has no use for takes a while to import
-        from alexnet_bench.graph.onnx_io import open_model, weights_sha256
+        from alexnet_bench.graph.model_bytes import weights_sha256
+        from alexnet_bench.graph.onnx_io import open_model
 
         model = open_model(path)
         external.check_present(path, model.data_files)

@@ -10,7 +10,8 @@ from pathlib import Path
 from alexnet_bench.core.errors import OutputError
 from alexnet_bench.core.file_states import unchanged
 from alexnet_bench.graph.convert import graph_outputs
-from alexnet_bench.graph.onnx_io import ModelFile, named_copy
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import ModelFile
 
 MARKED = "marked.onnx"
 

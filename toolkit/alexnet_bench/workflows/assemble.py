@@ -31,7 +31,7 @@ from alexnet_bench.core.profile import (
 )
 from alexnet_bench.core.statistics import summarise
 from alexnet_bench.measure.latency import LatencyRun
-from alexnet_bench.workflows import cautions, memory
+from alexnet_bench.workflows import cautions, count_cautions, memory
 from alexnet_bench.workflows.counted import (
     Counted,
     EngineGraph,
@@ -90,7 +90,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         warnings=(
             *_of_run(latency, run),
             *case.cautions,
-            *cautions.of_counts(coverage),
+            *count_cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
             *cautions.of_constants(layers),
             *cautions.of_ceilings(run.ceilings, layers),

@@ -1,19 +1,17 @@
-"""What a reader must know before trusting a number: codes, messages, and what to do about it.
+"""What a reader must know before trusting what was measured: codes, messages, and what to do about it.
 
 The codes are a public contract, and described in docs/profile-json.md.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
-from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
 from alexnet_bench.core.machine import load_average, usable_cores, usable_cpus
-from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, UnknownOp
+from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
 
@@ -24,17 +22,10 @@ if TYPE_CHECKING:
 _WIDE_INTERVAL = 0.05
 _NOISY_CEILING = 0.7
 _COSTLY_PROFILER = 0.25
-_MOST_LISTED = 8
 _MOSTLY_OWNED = 0.98
 _BESIDE = 1.02
 """Times of layers are read one by one, and so may be somewhat more than the whole."""
-_BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
-"""What exporters and people call a batch."""
 _CEILING_OF = {"uint8": "int8"}
-_OPEN_SHAPES = (
-    "no size of an input is open: what is missing depends on data, or goes through operators that are not followed; "
-    "shapes that another shape inference writes into the model fill such gaps"
-)
 _DEQUANTISE = "DequantizeLinear"
 _DEQUANTISED_AGAIN = (
     "ONNX Runtime has no kernel here that takes them as they are stored; its option session.disable_quant_qdq=1 "
@@ -44,11 +35,6 @@ _WHY_ABOVE = {
     "memory": "the data comes from a cache",
     "compute": "this kernel beats the runtime's own matrix product, or shares its work with a layer that was merged",
 }
-
-
-def not_run() -> Caution:
-    """Every measured value is null."""
-    return Caution("static", "counted without running: times, rates and measured memory are null", "leave --static out")
 
 
 def of_device(parts: LatencyParts, use: DeviceUse | None) -> Iterator[Caution]:
@@ -69,26 +55,6 @@ def of_streams(times: LayerTimes) -> Iterator[Caution]:
         )
 
 
-def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
-    """First dimensions that were taken as 1, though they seem to be no batch: a text of one token costs little."""
-    for name, dimension in open_sizes.items():
-        if not _BATCH.fullmatch(dimension):
-            yield Caution(
-                "open-size",
-                f"the first dimension of {printable(name)}, {printable(dimension)}, is open and was taken as 1",
-                f"give its size: --shape {printable(name)}=..., or --batch",
-            )
-
-
-def of_seen(nodes: Sequence[str]) -> Caution:
-    """Counts of one run: with other inputs they are others."""
-    return Caution(
-        "run-shapes",
-        f"shapes of {plural(len(nodes), 'node')} do not follow from the model alone, and are counted as in the last "
-        f"run: {', '.join(map(printable, nodes[:_MOST_LISTED]))}{' and more' if len(nodes) > _MOST_LISTED else ''}",
-    )
-
-
 def of_given(inputs: str) -> Iterator[Caution]:
     """Nothing that was measured is of inputs made up, where they were read from a path; "" where they were not."""
     if inputs:
@@ -102,45 +68,6 @@ def of_range(ranges: str) -> Caution:
         f"the engine was built for {ranges}, and runs at sizes outside: it was never tried with them",
         "build it for these too: give --batch or --shape to build-engine, and verify it",
     )
-
-
-def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Caution]:
-    """Outputs of other sizes than the file declares: ONNX Runtime runs such a model, and warns at each run."""
-    for name, (declared, sizes) in declared_otherwise.items():
-        yield Caution(
-            "declared-size",
-            f"the file declares the output {printable(name)} as {declared}, and {sizes} follows from the inputs",
-            "what follows is counted; export the model with the sizes that it has, or with a dynamic batch",
-        )
-
-
-def of_counts(coverage: Coverage) -> Iterator[Caution]:
-    """What is not in the totals: operators without a formula, and operators whose shapes are unknown."""
-    without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]
-    if without:
-        yield Caution("unknown-op", f"not in the totals, for want of a formula: {_listed(without)}")
-    others = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
-    if others:
-        node, why = others[0].nodes[0], others[0].why
-        yield Caution(
-            "unknown-shape",
-            f"not in the totals, as it cannot be worked out: {_listed(others)}; "
-            f"first {printable(node)}: {printable(why)}",
-            _OPEN_SHAPES if why.endswith(IS_UNKNOWN) else "",
-        )
-    for assumption in coverage.assumptions:
-        first = printable(assumption.nodes[0])
-        more = f" and {len(assumption.nodes) - 1} more" if len(assumption.nodes) > 1 else ""
-        yield Caution("assumed", f"{first}{more}: {printable(assumption.why)}, as only a run would tell")
-
-
-def _listed(unknown: Sequence[UnknownOp]) -> str:
-    """Operators with how many nodes they have: "MatMul (2), Slice (1)"."""
-    nodes: dict[str, int] = {}
-    for item in unknown:
-        nodes[item.op] = nodes.get(item.op, 0) + len(item.nodes)
-    shown = [f"{printable(op)} ({count})" for op, count in list(nodes.items())[:_MOST_LISTED]]
-    return ", ".join(shown) + (f" and {len(nodes) - _MOST_LISTED} more" if len(nodes) > _MOST_LISTED else "")
 
 
 def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution]:

@@ -19,7 +19,8 @@ from alexnet_bench.core.statistics import summarise
 from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.loading import graph_file
 from alexnet_bench.engine.readback import read_back
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model
+from alexnet_bench.graph.model_bytes import named_copy
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.workflows.build_steps import load_request

@@ -27,7 +27,7 @@ from alexnet_bench.core.profile import (
 from alexnet_bench.graph.binding import declared_otherwise, taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
-from alexnet_bench.workflows import cautions, quoted
+from alexnet_bench.workflows import count_cautions, quoted
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.resolve import ResolvedModel
 
@@ -96,7 +96,7 @@ def count_case(
         graph,
         count(graph),
         images_of(graph, batch),
-        (*cautions.of_sizes(open_sizes), *cautions.of_outputs(declared_otherwise(proto, graph.tensors))),
+        (*count_cautions.of_sizes(open_sizes), *count_cautions.of_outputs(declared_otherwise(proto, graph.tensors))),
         resolved.whole_on_one_card,
     )
 
@@ -117,7 +117,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         ceilings=None,
         budget=budget_lines(case, budgets, None),
         environment=environment,
-        warnings=(cautions.not_run(), *case.cautions, *cautions.of_counts(coverage)),
+        warnings=(count_cautions.not_run(), *case.cautions, *count_cautions.of_counts(coverage)),
     )
 
 

@@ -19,7 +19,8 @@ from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, named_copy, open_model, weights_sha256
+from alexnet_bench.graph.model_bytes import named_copy, weights_sha256
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import cautions, limits

@@ -11,8 +11,9 @@ from dataclasses import replace
 from alexnet_bench.core.errors import ModelError, ShapeError
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, with_sizes
-from alexnet_bench.workflows import cautions
+from alexnet_bench.graph.model_bytes import with_sizes
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph
+from alexnet_bench.workflows import count_cautions
 from alexnet_bench.workflows.counted import Counted
 
 
@@ -45,4 +46,4 @@ def counted_as_run(
     gained = [row.name for row in costs.rows if row.name in missing and not row.why_unknown]
     if not gained:
         return case
-    return replace(case, graph=graph, costs=costs, cautions=(*case.cautions, cautions.of_seen(gained)))
+    return replace(case, graph=graph, costs=costs, cautions=(*case.cautions, count_cautions.of_seen(gained)))

@@ -16,7 +16,7 @@ from alexnet_bench.backends.tensorrt.trtexec_layers import TimedInfo, name_nodes
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.profile import Coverage, InputInfo, LayerProfile, Profile, ProfileSet
-from alexnet_bench.workflows import cautions, plan_cautions, trtexec_cautions
+from alexnet_bench.workflows import cautions, count_cautions, plan_cautions, trtexec_cautions
 from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, predictor, shapes, totals
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.told_layers import Sizes, count_told, sizes_of
@@ -98,7 +98,7 @@ def _counted(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
             *plan_cautions.of_names(named, case.graph),
             *plan_cautions.of_types(layers),
-            *cautions.of_counts(coverage),
+            *count_cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
         ),
     )

@@ -10,7 +10,7 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.engine.computed_types import Asked, check_types
 from alexnet_bench.engine.readback import read_back
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import named_copy
+from alexnet_bench.graph.model_bytes import named_copy
 from alexnet_bench.verdict.precision import coarser, of_graph
 from alexnet_bench.verdict.sides import ModelSide
 

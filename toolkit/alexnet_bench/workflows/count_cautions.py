@@ -1,0 +1,85 @@
+"""What a reader must know before trusting a count: codes, messages, and what to do about it.
+
+The codes are a public contract, and described in docs/profile-json.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
+from alexnet_bench.core.profile import Caution, Coverage, UnknownOp
+from alexnet_bench.core.text import plural, printable
+
+_MOST_LISTED = 8
+_BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
+"""What exporters and people call a batch."""
+_OPEN_SHAPES = (
+    "no size of an input is open: what is missing depends on data, or goes through operators that are not followed; "
+    "shapes that another shape inference writes into the model fill such gaps"
+)
+
+
+def not_run() -> Caution:
+    """Every measured value is null."""
+    return Caution("static", "counted without running: times, rates and measured memory are null", "leave --static out")
+
+
+def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
+    """First dimensions that were taken as 1, though they seem to be no batch: a text of one token costs little."""
+    for name, dimension in open_sizes.items():
+        if not _BATCH.fullmatch(dimension):
+            yield Caution(
+                "open-size",
+                f"the first dimension of {printable(name)}, {printable(dimension)}, is open and was taken as 1",
+                f"give its size: --shape {printable(name)}=..., or --batch",
+            )
+
+
+def of_seen(nodes: Sequence[str]) -> Caution:
+    """Counts of one run: with other inputs they are others."""
+    return Caution(
+        "run-shapes",
+        f"shapes of {plural(len(nodes), 'node')} do not follow from the model alone, and are counted as in the last "
+        f"run: {', '.join(map(printable, nodes[:_MOST_LISTED]))}{' and more' if len(nodes) > _MOST_LISTED else ''}",
+    )
+
+
+def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Caution]:
+    """Outputs of other sizes than the file declares: ONNX Runtime runs such a model, and warns at each run."""
+    for name, (declared, sizes) in declared_otherwise.items():
+        yield Caution(
+            "declared-size",
+            f"the file declares the output {printable(name)} as {declared}, and {sizes} follows from the inputs",
+            "what follows is counted; export the model with the sizes that it has, or with a dynamic batch",
+        )
+
+
+def of_counts(coverage: Coverage) -> Iterator[Caution]:
+    """What is not in the totals: operators without a formula, and operators whose shapes are unknown."""
+    without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]
+    if without:
+        yield Caution("unknown-op", f"not in the totals, for want of a formula: {_listed(without)}")
+    others = [unknown for unknown in coverage.unknown_ops if unknown.why != NO_FORMULA]
+    if others:
+        node, why = others[0].nodes[0], others[0].why
+        yield Caution(
+            "unknown-shape",
+            f"not in the totals, as it cannot be worked out: {_listed(others)}; "
+            f"first {printable(node)}: {printable(why)}",
+            _OPEN_SHAPES if why.endswith(IS_UNKNOWN) else "",
+        )
+    for assumption in coverage.assumptions:
+        first = printable(assumption.nodes[0])
+        more = f" and {len(assumption.nodes) - 1} more" if len(assumption.nodes) > 1 else ""
+        yield Caution("assumed", f"{first}{more}: {printable(assumption.why)}, as only a run would tell")
+
+
+def _listed(unknown: Sequence[UnknownOp]) -> str:
+    """Operators with how many nodes they have: "MatMul (2), Slice (1)"."""
+    nodes: dict[str, int] = {}
+    for item in unknown:
+        nodes[item.op] = nodes.get(item.op, 0) + len(item.nodes)
+    shown = [f"{printable(op)} ({count})" for op, count in list(nodes.items())[:_MOST_LISTED]]
+    return ", ".join(shown) + (f" and {len(nodes) - _MOST_LISTED} more" if len(nodes) > _MOST_LISTED else "")
