@@ -49,12 +49,15 @@ def test_what_the_reference_does_not_give_twice_is_not_judged() -> None:
     assert conclude([found], [], depends_on_input=True) == ("inconclusive", (f"y: {found.reason}",))
 
 
-def test_without_a_node_that_draws_the_difference_has_to_be_as_large() -> None:
+def test_a_cause_that_is_no_known_operator_counts_as_well() -> None:
     custom = Node("c", "Own", "own.domain", ("x",), ("y",), {})
     found = judged(draws(1, 1), draws(1, 2), draws(1, 3), graph(custom))
     assert (found.verdict, "draw" in found.reason) == ("inconclusive", False)
-    rounding = judged(draws(1e-5, 1), draws(1, 2), draws(1e-5, 3), graph(custom))
-    assert rounding.verdict == "failed"
+
+
+@pytest.mark.parametrize("node", [_DRAWS, Node("c", "Own", "own.domain", ("x",), ("n",), {})])
+def test_an_engine_that_is_off_by_far_more_than_the_reference_from_itself_is_wrong(node: Node) -> None:
+    assert judged(draws(1e-3, 1), draws(1, 2), draws(1e-3, 3), graph(node, _ADD)).verdict == "failed"
 
 
 def test_what_no_random_number_reaches_is_judged() -> None:

@@ -13,7 +13,7 @@ from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import OutputParity
 from alexnet_bench.graph.liveness import RANDOM_OPS
-from alexnet_bench.verdict.parity import SMALLEST_SPREAD, Array, Parity, compare
+from alexnet_bench.verdict.parity import Array, Parity, compare
 
 _MAY_DRAW_OF_MICROSOFT = frozenset({"BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"})
 _TRAINING_MODE = 2
@@ -83,7 +83,7 @@ def _doubted(output: OutputParity, own: Parity, graph: Graph, *, same_runtime: b
     off = float("inf") if output.error is None else output.error
     if own.problem:
         because = "two runs of the reference on the same inputs cannot be compared with each other"
-    elif own.error and (own.error * _AS_FAR >= off or (drawing and own.error > SMALLEST_SPREAD)):
+    elif own.error and own.error * _AS_FAR >= off:
         because = f"the reference differs from itself by {own.error:.1e} on the same inputs"
     elif not same_runtime and (seeded := [node for node in drawing if _has_seed(node)]):
         drawing, because = seeded, "a seed gives each runtime numbers of its own"
