@@ -45,7 +45,9 @@ def main() -> None:
         except alexnet_bench.AlexnetBenchError as error:
             print(f"  build    {error.message}")
             continue
-        types = ", ".join(f"{count} layers in {dtype}" for dtype, count in engine.compute_dtypes.items())
+        types = ", ".join(
+            f"{dtype} in {count} layer{'s' * (count > 1)}" for dtype, count in engine.compute_dtypes.items()
+        )
         print(f"  build    {engine.size_bytes / 2**20:.1f} MiB in {engine.build_s:.1f} s: {types}")
         for name, step in (("inspect", look), ("verify", verify), ("profile", profile)):
             try:

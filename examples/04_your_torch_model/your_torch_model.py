@@ -57,7 +57,7 @@ def export(module: torch.nn.Module, path: Path) -> None:
 def try_out(output: str, options: alexnet_bench.BuildOptions) -> None:
     """Builds an engine, compares it with the model, and runs it layer by layer."""
     engine = alexnet_bench.build_engine(MODEL, options=options, output=output)
-    types = ", ".join(f"{count} layers in {dtype}" for dtype, count in engine.compute_dtypes.items())
+    types = ", ".join(f"{dtype} in {count} layer{'s' * (count > 1)}" for dtype, count in engine.compute_dtypes.items())
     print(f"{output}: {engine.size_bytes:,} bytes, {types}")
     found = alexnet_bench.verify(output, against=MODEL)
     print(f"  {found.verdict}: error {found.outputs[0].error:.1e}, allowed {found.outputs[0].tolerance:.1e}")

@@ -56,6 +56,8 @@ class _Constants:
     frozen: frozenset[str]
 
 
+_LATEST = 2**31 - 1
+"""ONNX asks for versions in 32 bits."""
 _NO_CONSTANTS = _Constants(frozenset(), frozenset(), frozenset())
 
 
@@ -146,7 +148,8 @@ def _not_defined(node: Node, graph: Graph) -> str:
     """Why nothing is known of what a node makes, where its operator came later than the opset of the model; else ""."""
     from onnx import defs
 
-    if node.domain or not defs.has(node.op_type) or defs.has(node.op_type, graph.opset, ""):
+    opset = min(graph.opset, _LATEST)
+    if node.domain or not defs.has(node.op_type) or defs.has(node.op_type, opset, ""):
         return ""
     return f"opset {graph.opset} of the model does not have this operator, which came later"
 
