@@ -18,7 +18,8 @@ from alexnet_bench.engine.loading import foreign_plan, has_passport
 from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model, weights_sha256
+from alexnet_bench.graph.model_bytes import weights_sha256
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure import environment
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.pictures import Pixels
@@ -28,7 +29,7 @@ from alexnet_bench.workflows.contest_entries import Contender, check_precisions,
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import PROCESSES, check_batches, check_threads, check_timeout, or_count
+from alexnet_bench.workflows.options import check_batches, check_threads, check_timeout, or_count
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
@@ -38,6 +39,9 @@ DEFAULT_PRECISIONS = ("fp32",)
 _MAX_SECONDS = 3600
 
 Progress = Callable[[str], None]
+
+ROUNDS = 5
+"""Student's interval over three rounds is twice as wide, and those of many lose their time with loading."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class ContestOptions:
     shapes: Mapping[str, Sequence[int]] | None = None
     threads: int | None = None
     seconds: float = DEFAULT_SECONDS
-    processes: int = PROCESSES
+    processes: int = ROUNDS
     seed: int = 0
     timeout_s: float | None = None
 
