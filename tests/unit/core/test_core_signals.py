@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from onnx.shape_inference import infer_shapes
 from alexnet_bench.graph import contrib
 from alexnet_bench.graph.contrib.node import DOMAIN, RULES
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever started the tests may have had ignored
 RULES[DOMAIN, "Gelu"] = lambda node: os.kill(os.getpid(), signal.SIGINT)
 value = helper.make_tensor_value_info
 graph = helper.make_graph(
@@ -44,6 +46,15 @@ def _interrupted(done: list[str], failure: Exception | None = None) -> None:
             raise failure
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGINT as in a terminal, whatever whoever started the tests made of it."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("failure", [None, ValueError("of the work")])
 def test_ctrl_c_waits_until_the_end_and_is_not_lost(failure: Exception | None) -> None:
     done: list[str] = []

@@ -112,6 +112,15 @@ def test_an_operator_of_a_later_opset_is_told_from_one_without_shapes(read: Read
     assert count(read(f'<ir_version: 9, opset_import: ["" : 20]> {text}')).rows[0].why_unknown == ""
 
 
+@pytest.mark.parametrize("opset", [2**31, 2**62, -(2**62), 0])
+def test_opsets_that_are_none_are_no_crash(read: Read, opset: int) -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 9, opset_import: ["" : 17]> g (float[2] x) => (float[] y) { y = Sin(x) }'
+    )
+    model.opset_import[0].version = opset
+    assert count(read(model)).rows[0].op == "Sin"
+
+
 def test_names_in_reasons_are_escaped(read: Read) -> None:
     value = [helper.make_tensor_value_info("z", 1, [2])]
     magic = helper.make_node("Magic", ["x"], ["z"], "\x1b[2J", domain="com.example")

@@ -318,11 +318,19 @@ def test_a_graph_that_is_not_the_engines_own_is_refused(copy: Path) -> None:
     assert inspect(copy).model == "lenet-5"
 
 
-@pytest.mark.parametrize("field", ["backend", "backend_version"])
-def test_a_passport_of_another_runtime_than_the_engines_is_refused(copy: Path, lenet: Passport, field: str) -> None:
-    odd = replace(lenet, **{field: "1.6.0"})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("backend_version", "1.6.0", r"is foreign: its first bytes are of tensorrt-rtx 1\.[^6]"),
+        ("backend", "tensorrt", r"is damaged: backend is tensorrt, and by its recipe tensorrt-rtx"),
+    ],
+)
+def test_a_passport_of_another_runtime_than_the_engines_is_refused(
+    copy: Path, lenet: Passport, field: str, value: str, why: str
+) -> None:
+    odd = replace(lenet, **{field: value})  # type: ignore[arg-type]
     copy.with_name(copy.name + ".passport.json").write_bytes(encode_passport(odd))
-    with pytest.raises(EngineError, match=r"is foreign: its first bytes are of tensorrt-rtx 1\.[^6]"):
+    with pytest.raises(EngineError, match=why):
         inspect(copy)
 
 

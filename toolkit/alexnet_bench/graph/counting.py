@@ -148,7 +148,7 @@ def _not_defined(node: Node, graph: Graph) -> str:
     """Why nothing is known of what a node makes, where its operator came later than the opset of the model; else ""."""
     from onnx import defs
 
-    opset = min(graph.opset, _LATEST)
+    opset = max(1, min(graph.opset, _LATEST))
     if node.domain or not defs.has(node.op_type) or defs.has(node.op_type, opset, ""):
         return ""
     return f"opset {graph.opset} of the model does not have this operator, which came later"
