@@ -77,7 +77,7 @@ def test_running_without_a_runtime_gives_the_line_to_install_one(environment: di
     out, err = _python(code, environment, "profile", "lenet-5")
     assert out == "2\n"
     assert err.startswith("error: ")
-    assert "pip install 'onnxruntime>=1.20'    (or count without a runtime: profile --static)" in err
+    assert "pip install 'onnxruntime>=1.20'    # or count without a runtime: profile --static" in err
     _, err = _python(code, environment, "build-engine", "lenet-5")
     assert err.endswith("hint:  pip install 'onnxruntime>=1.20'\n")
     named, err = _python(code, environment, "profile", "lenet-5", "--backend", "onnxruntime-cpu")

@@ -91,3 +91,19 @@ def test_the_exit_code_is_that_of_the_work(shell: Shell, line: str, code: int) -
 def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, tmp_path: Path) -> None:
     assert shell("ab profile lenet-5 --seconds 0.05 --json out.json <&- >&- 2>&-") == 0
     assert alexnet_bench.read_profile(tmp_path / "out.json")
+
+
+def test_without_buffers_nothing_waits_in_one(environment: dict[str, str]) -> None:
+    """As PYTHONUNBUFFERED=1 asks for, which images of containers often set."""
+    script = """if True:
+        import os, sys
+        from alexnet_bench.cli import streams
+        streams.prepare()
+        print("out")
+        print("err", file=sys.stderr)
+        os._exit(0)
+    """
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("out\n", "err\n")

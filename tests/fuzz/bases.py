@@ -44,10 +44,34 @@ G <alpha: float = 1.0> (p) => (r) { k = Elu <alpha: float = @alpha> (p)  r = c.H
 """
 
 
+_TABLES = """
+<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+g (float[N,4] x) => (float[N,2] y, int64[N] l, float[N,2] p) {
+    a = ai.onnx.ml.Imputer <imputed_value_floats = [0.0], replaced_value_float = -1.0> (x)
+    s = ai.onnx.ml.Scaler <offset = [0.0, 1.0, 2.0, 3.0], scale = [1.0, 1.0, 2.0, 2.0]> (a)
+    y = ai.onnx.ml.LinearRegressor <coefficients = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], targets = 2> (s)
+    n = ai.onnx.ml.Normalizer <norm = "L2"> (s)
+    l, p = ai.onnx.ml.SVMClassifier <
+        coefficients = [1.0, 2.0], support_vectors = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], rho = [0.5],
+        vectors_per_class = [1, 1], classlabels_ints = [0, 1], kernel_type = "RBF", kernel_params = [0.1, 0.0, 3.0]
+    > (n)
+}
+"""
+_BLOCKS = """
+<ir_version: 8, opset_import: ["" : 17, "com.microsoft.nchwc" : 1]>
+g (float[N,10,8,8] x) => (float[N,12,4,4] y) <float[16,16,3,3] w = {}, float[16] b = {}> {
+    i = com.microsoft.nchwc.ReorderInput (x)
+    c = com.microsoft.nchwc.Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], activation = "Relu"> (i, w, b)
+    m = com.microsoft.nchwc.MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (c)
+    y = com.microsoft.nchwc.ReorderOutput <channels = 12> (m)
+}
+"""
+
+
 def bases() -> list[ModelProto]:
-    """Convolutions, branches, loops, functions, computed shapes, recurrent, attention, quantised and old layers."""
+    """Convolutions, branches, loops, functions, computed shapes, recurrent, attention, tables, other and old layers."""
     lenet = architectures.get("lenet-5")
-    texts = [onnx.parser.parse_model(text) for text in (_BRANCHES, _TURNS)]
+    texts = [onnx.parser.parse_model(text) for text in (_BRANCHES, _TURNS, _TABLES, _BLOCKS)]
     small = [build_model(lenet, initialise(lenet)), *texts, _layers(), _quantised(), _old()]
     return [*small, *small, onnx.load(onnx_package_models()["onnx:squeezenet"])]
 

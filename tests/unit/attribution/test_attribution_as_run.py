@@ -145,3 +145,19 @@ def test_a_constant_of_the_runtime_alone_stays_overhead(hand: Hand) -> None:
     layer = replace(hand.layer("added", "", "", is_overhead=True), is_constant=True)
     found = join(quantised(hand), [layer, hand.layer("matmul", "x", "y")])
     assert (found.owned[0].constants, found.owned[0].layer.is_overhead) == ((), True)
+
+
+def test_a_constant_that_a_layer_makes_and_reads_is_none_of_its_weights(hand: Hand) -> None:
+    """A table that is dequantised and transposed in each run, as one layer."""
+    graph = quantised(hand)
+    transpose = hand.node("Transpose", "w", "t")
+    nodes = (graph.nodes[0], transpose, hand.node("MatMul", "x t", "y"))
+    graph = replace(
+        graph,
+        nodes=nodes,
+        tensors={**graph.tensors, "t": Tensor("t", "float32", (4, 3))},
+        constants=graph.constants | {"t"},
+    )
+    layers = [replace(hand.layer("a", "", "t"), is_constant=True, is_overhead=True), hand.layer("b", "x t", "y")]
+    cost = costs_of(graph, layers)[0]
+    assert (cost.bytes, cost.weight_bytes) == (12 + 16 + 48, 12 + 16)

@@ -97,3 +97,43 @@ def test_a_split_and_its_squeezes_belong_to_the_gathers(profile_model: Profile) 
     assert found.coverage.overhead_fraction == 0.0
     assert split.bytes == 4 * 2 * 3 * N * 2 + 3 * 8
     found.check()
+
+
+@pytest.mark.parametrize("source", ["float", "cast", "dequantised"])
+def test_a_loop_reads_the_floats_that_its_body_multiplies(profile_model: Profile, source: str) -> None:
+    """Whatever the file holds of a weight from outside: the body's product reads it in float32, each turn."""
+    weights: dict[str, Any] = {"float": {"w": np.ones((N, N), np.float32)}}
+    weights |= {"cast": {"h": np.ones((N, N), np.float16)}}
+    weights |= {"dequantised": {"q": np.ones((N, N), np.int8), "s": np.float32(0.5)}}
+    makers = {
+        "float": [],
+        "cast": [helper.make_node("Cast", ["h"], ["w"], "maker", to=TensorProto.FLOAT)],
+        "dequantised": [helper.make_node("DequantizeLinear", ["q", "s"], ["w"], "maker")],
+    }
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["v", "w"], ["u"], "mm"), helper.make_node("Identity", ["c"], ["d"], "go_on")],
+        "body",
+        [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, [1, N])],
+        [value("d", TensorProto.BOOL, []), value("u", TensorProto.FLOAT, [1, N])],
+    )
+    loop = helper.make_node("Loop", ["turns", "", "x"], ["y"], "loop", body=body)
+    found = profile_model(
+        model([*makers[source], loop], TensorProto.FLOAT, [1, N], ["y"], turns=np.int64(5), **weights[source])
+    )
+    (layer,) = (layer for layer in found.layers if layer.name == "loop")
+    assert layer.bytes == 5 * 4 * (N * N + 2 * N)
+
+
+def test_what_was_folded_while_loading_is_no_part_of_a_run(profile_model: Profile) -> None:
+    """A weight as it is trained for quantisation: ONNX Runtime quantises it once, and dequantises it in each run."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["w", "s", "z"], ["q"], "quantise"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], "dequantise"),
+        helper.make_node("Add", ["x", "d"], ["y"], "add"),
+    ]
+    stored = {"w": np.linspace(-1, 1, N, dtype=np.float32), "s": np.float32(0.01), "z": np.int8(0)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, N], ["y"], **stored))
+    layer = found.layers[0]
+    assert (layer.constant_nodes, layer.flop) == (("dequantise",), 2 * N)
+    assert (layer.bytes, layer.weight_bytes, layer.activation_bytes) == (N + 4 + 1 + 4 * N, N + 4 + 1, 4 * N)

@@ -32,7 +32,7 @@ def test_a_file_that_changes_is_named(file: Path, change: str) -> None:
     elif change == "replaced":
         other = file.with_name("other")
         other.write_bytes(b"new")
-        os.utime(other, ns=(time, time))
+        os.utime(other, ns=(time + 1, time + 1))
         other.replace(file)
     elif change == "gone":
         file.unlink()

@@ -246,6 +246,16 @@ def test_several_use_one_engine_and_each_keeps_it(tmp_path: Path) -> None:
     assert [kept.key for kept in prune(tmp_path, 0)] == [_KEY]
 
 
+def test_an_engine_that_is_named_often_is_claimed_once(tmp_path: Path) -> None:
+    folder, _ = obtain(tmp_path, _KEY, _fill, waiting=_never)
+    with in_use():
+        claim(folder)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(20):
+            claim(folder)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_an_engine_is_claimed_in_no_folder_that_takes_no_files(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.touch()

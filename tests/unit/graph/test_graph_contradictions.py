@@ -152,6 +152,14 @@ def test_an_index_beyond_its_axis(shape: Shape, axis: int, indices: list[int], w
     assert caught.value.message.endswith(why)
 
 
+def test_an_index_that_a_caller_may_replace_is_no_contradiction(read: Read) -> None:
+    """An input with a default."""
+    model = _model("Gather", [(2, 4), (1,)], {"axis": 1})
+    model.graph.initializer.append(numpy_helper.from_array(np.array([7], np.int64), "x1"))
+    model.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    assert read(model).live == {"it"}
+
+
 def test_an_index_beyond_an_axis_that_no_node_reads_is_refused_too(read: Read) -> None:
     """ONNX Runtime runs such a node all the same."""
     dead = "i = Constant<value_int = 5> ()  d = Gather<axis = 1> (x, i)"

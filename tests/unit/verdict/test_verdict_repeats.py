@@ -109,3 +109,9 @@ def test_nodes_that_draw_are_found_in_bodies_too(node: Node, draws_numbers: bool
     aside = Node("aside", "Bernoulli", "", ("x",), ("z",), {})
     found = random_nodes(graph(aside, node, _ADD), "y")
     assert found == ([node] if draws_numbers else [])
+
+
+def test_no_seed_excuses_what_is_no_number() -> None:
+    nothing = [np.full((2, 8), np.nan, np.float32)] * 16
+    found = judged(draws(1, 1), nothing, draws(1, 1), graph(_SEEDED, _ADD), same_runtime=False)
+    assert found.verdict == "failed"

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from alexnet_bench.attribution.join import Owned
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
@@ -53,7 +55,7 @@ def as_run(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> AsRu
     stored = {} if reads_made or owned.constants else stored
     makers = [node for node in graph.nodes if not stored.keys().isdisjoint(node.writes)] if stored else []
     part = _part(graph, (*makers, *members), members, changed)
-    part = part if stored else replace(part, sparse={})
+    part = part if stored else _as_made(part)
     nodes = (*owned.nodes, *owned.constants)
     return AsRun(part, count(part), replace(owned, nodes=nodes), stored)
 
@@ -79,6 +81,23 @@ def _retyped(graph: Graph, owned: Owned, members: Sequence[Node]) -> dict[str, T
     found = {name: _in_type(graph.tensor(name), layer.floats_read) for name in read}
     found |= {name: _in_type(graph.tensor(name), layer.floats_made) for name in made.union(layer.makes)}
     return {name: tensor for name, tensor in found.items() if tensor.dtype != graph.tensor(name).dtype}
+
+
+def _as_made(graph: Graph) -> Graph:
+    """The graph, and those inside its nodes, without what the file holds of constants from around them."""
+    return replace(
+        graph,
+        nodes=tuple(
+            msgspec.structs.replace(node, bodies=tuple((name, _body_as_made(body)) for name, body in node.bodies))
+            for node in graph.nodes
+        ),
+        sparse={},
+    )
+
+
+def _body_as_made(body: Graph) -> Graph:
+    own = tuple(node for node in body.nodes if node.name.startswith(f"{body.name}/"))
+    return _as_made(replace(body, nodes=own))
 
 
 def _in_type(tensor: Tensor, floats: str) -> Tensor:

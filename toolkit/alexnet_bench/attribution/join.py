@@ -159,7 +159,8 @@ def _with_constants(graph: Graph, owned: Sequence[Owned], materialised: set[str]
         region = _region(item.layer, producer, materialised, {}) if item.layer.is_constant else []
         names = set(region)
         constants = tuple(node.name for node in graph.nodes if node.name in names) if names else ()
-        layer = replace(item.layer, is_overhead=False) if constants else item.layer
+        layer = replace(item.layer, is_overhead=item.layer.is_overhead and not constants)
+        layer = replace(layer, reads=()) if layer.is_constant else layer  # they are weights, and count as those
         found.append(replace(item, layer=layer, constants=constants))
     return found
 

@@ -147,7 +147,10 @@ def _nodes(graph: Graph, owned: Owned) -> list[Node]:
 
 
 def _weights(graph: Graph, owned: Owned) -> set[str]:
-    return {name for node in _nodes(graph, owned) for name in node.reads if name in graph.constants}
+    """The constants that a layer reads; not those that it computes itself."""
+    nodes = _nodes(graph, owned)
+    made = {name for node in nodes for name in node.writes}
+    return {name for node in nodes for name in node.reads if name in graph.constants} - made
 
 
 def _size(graph: Graph, names: Collection[str]) -> int | None:

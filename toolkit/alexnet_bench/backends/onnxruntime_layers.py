@@ -139,6 +139,8 @@ def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: t
     is_constant = meanings.constants.issuperset(filter(None, node.output))
     serves_conversion = bool(makes) and set(makes) <= set(reads)  # such as the shape that a Reshape is given
     is_overhead = is_constant or serves_conversion or meanings.is_conversion(node)
+    if is_constant:  # what it reads was folded while loading, or is a weight
+        reads = tuple(tensor for name in node.input if name and (tensor := meanings.of(name)) is not None)
     return EngineLayer(
         name=node.name,
         op=node.op_type,

@@ -135,9 +135,10 @@ def files_read(read: Iterable[str | None], inputs: str | None = None) -> list[Pa
 
 
 def _of_trtexec(folder: Path) -> list[Path]:
-    """The files in a folder of trtexec; documents of ours there may be replaced."""
+    """The files in a folder of trtexec; documents of ours and Markdown, which it writes none of, may be replaced."""
     try:
-        return [path for path in folder.iterdir() if path.is_file() and _OURS not in _head(path)]
+        files = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".md"]
+        return [path for path in files if _OURS not in _head(path)]
     except (OSError, ValueError):  # its reader says what is wrong
         return []
 

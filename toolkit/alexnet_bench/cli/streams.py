@@ -70,6 +70,6 @@ def _text(number: int, usual: TextIO | None) -> io.TextIOWrapper:
         stream,
         encoding=usual.encoding,
         errors=usual.errors,
-        line_buffering=usual.line_buffering,
+        line_buffering=usual.line_buffering or usual.write_through,  # below it is a buffer, `python -u` or not
         write_through=usual.write_through,
     )

@@ -1,7 +1,7 @@
 """Files as they were when they were looked at, so that numbers of two different files are never put together.
 
-A state is what one call of the system tells: device, inode, size and time of modification. Another file under the same
-name has another inode, and a write sets the time.
+A state is the size and the time of modification, which every write and most replacements change. Numbers of inodes are
+left out: some file systems make them up anew at each look.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from alexnet_bench.core.text import printable
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was; all numbers are -1 where there was none. Time in nanoseconds since 1970."""
+    """A file as it was; both numbers are -1 where there was none. Time in nanoseconds since 1970."""
 
     path: str
-    device: int = -1
-    inode: int = -1
     size: int = -1
     modified_ns: int = -1
 
@@ -58,4 +56,4 @@ def _state_of(path: str) -> FileState:
         found = Path(path).stat()
     except (OSError, ValueError):
         return FileState(path)
-    return FileState(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return FileState(path, found.st_size, found.st_mtime_ns)

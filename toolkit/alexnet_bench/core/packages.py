@@ -136,4 +136,4 @@ def _again(names: list[str], how: str) -> str:
 
 def _instead(names: list[str], extra: str) -> str:
     """Takes all packages away that write to the same files, then installs the right one."""
-    return f"pip uninstall -y {' '.join(names)} && {install_line(extra)}    (packages that bring the same module clash)"
+    return f"pip uninstall -y {' '.join(names)} && {install_line(extra)}    # packages that bring the same module clash"

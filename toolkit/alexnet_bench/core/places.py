@@ -9,6 +9,9 @@ from pathlib import Path
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
+_READ_IN_FOLDERS = (".json", ".npy", ".npz")
+"""Kinds of files that are looked for in a folder of inputs."""
+
 
 def check_different(written: Mapping[str, Path]) -> None:
     """Raises UsageError where two options, by which the files are given here, name one file."""
@@ -27,15 +30,17 @@ def check_apart(written: Mapping[str, Path], read: Iterable[Path]) -> None:
         read: files, and folders of which each file may be read.
 
     Raises:
-        UsageError: a file is one of these, by whatever name, or lies in such a folder already.
+        UsageError: a file is one of these, by whatever name, or lies or would lie among those of such a folder.
     """
     for path in read:
         for option, target in written.items():
-            if _is_same(target, path) or _lies_in(target, path):
-                raise UsageError(
-                    f"{_shown(target)} is read by this very command, and would be replaced",
-                    f"give {option} another file",
-                )
+            if _is_same(target, path):
+                what = "is read by this very command, and would be replaced"
+            elif _lies_in(target, path):
+                what = f"would lie in {_shown(path)}, of which every such file is read"
+            else:
+                continue
+            raise UsageError(f"{_shown(target)} {what}", f"give {option} another file")
 
 
 def check_ours(target: Path, what: str, is_ours: Callable[[Path], bool]) -> None:
@@ -57,7 +62,8 @@ def check_ours(target: Path, what: str, is_ours: Callable[[Path], bool]) -> None
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
-    return os.path.isfile(file) and any(_is_same(parent, folder) for parent in file.resolve().parents)  # noqa: PTH113 - odd names raise nothing
+    is_read = file.suffix in _READ_IN_FOLDERS or os.path.isfile(file)  # noqa: PTH113 - odd names raise nothing
+    return is_read and any(_is_same(parent, folder) for parent in file.resolve().parents)
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -16,7 +16,17 @@ from pathlib import Path
 
 _PATIENCE_S = 1.0
 """For who holds the lock alone, which is for the time that it takes to rename a folder."""
-_claims: ContextVar[ExitStack | None] = ContextVar("claims", default=None)
+
+
+class _Claims(ExitStack):
+    """The locks that are held, and the files that they are on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: set[Path] = set()
+
+
+_claims: ContextVar[_Claims | None] = ContextVar("claims", default=None)
 
 
 @contextmanager
@@ -25,7 +35,7 @@ def in_use() -> Iterator[None]:
     if _claims.get() is not None:
         yield
         return
-    with ExitStack() as claims:
+    with _Claims() as claims:
         token = _claims.set(claims)
         try:
             yield
@@ -36,9 +46,9 @@ def in_use() -> Iterator[None]:
 def claim(folder: Path) -> None:
     """Keeps an engine from being removed, within `in_use`; whether it is still there is to be asked after this."""
     claims = _claims.get()
-    if claims is None:
-        return
     path, end = _path(folder), time.monotonic() + _PATIENCE_S
+    if claims is None or path in claims.paths:
+        return
     while time.monotonic() < end:
         lock = _open(path)
         if lock is None:
@@ -54,6 +64,7 @@ def claim(folder: Path) -> None:
             return
         if _is_there(lock, path):
             claims.callback(_release, lock, path)
+            claims.paths.add(path)
             return
         os.close(lock)
 

@@ -127,7 +127,9 @@ def build_graph(
         written = integer_values(proto)
         sparse = sparse_parts(proto)
         parts = {part.name: part for held in sparse.values() for part in held}
-        contradictions.check(nodes, replace(inferred.followed, integers={**inferred.followed.integers, **written}))
+        defaults = {info.name for info in proto.input}  # of inputs, which a caller may give other values
+        fixed = {name: value for name, value in written.items() if name not in defaults}
+        contradictions.check(nodes, replace(inferred.followed, integers={**inferred.followed.integers, **fixed}))
         constants = liveness.constant_tensors(nodes, initialisers_of(proto)).union(parts)
         outputs = graph_outputs(proto)
         graph = Graph(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
@@ -81,11 +82,12 @@ def _doubted(output: OutputParity, own: Parity, graph: Graph, *, same_runtime: b
     """A failed output by how far the reference is from itself."""
     drawing = random_nodes(graph, output.name)
     off = float("inf") if output.error is None else output.error
+    is_number = output.error is not None and isfinite(output.error)
     if own.problem:
         because = "two runs of the reference on the same inputs cannot be compared with each other"
     elif own.error and own.error * _AS_FAR >= off:
         because = f"the reference differs from itself by {own.error:.1e} on the same inputs"
-    elif not same_runtime and (seeded := [node for node in drawing if _has_seed(node)]):
+    elif is_number and not same_runtime and (seeded := [node for node in drawing if _has_seed(node)]):
         drawing, because = seeded, "a seed gives each runtime numbers of its own"
     else:
         return output

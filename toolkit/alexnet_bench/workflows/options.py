@@ -113,7 +113,7 @@ def or_count() -> Iterator[None]:
         yield
     except MissingRuntimeError as error:
         raise MissingRuntimeError(
-            error.message, f"{error.hint}    (or count without a runtime: profile --static)"
+            error.message, f"{error.hint}    # or count without a runtime: profile --static"
         ) from None
 
 

@@ -30,7 +30,7 @@ from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
 from alexnet_bench.workflows.given_inputs import with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
-from alexnet_bench.workflows.options import Options, Progress
+from alexnet_bench.workflows.options import Options, Progress, check_threads
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.seen import counted_as_run
 
@@ -164,6 +164,7 @@ def _run(
     for case in cases:
         limits.check_memory(case.costs, case.batch)
     threads = options.threads or (subject.engine and subject.engine.recipe.threads) or usable_cores()
+    check_threads(threads)
     prepared = [
         Prepared(
             LatencyCase(
