@@ -26,7 +26,7 @@ def test_all_is_one_table_and_fastest_takes_its_choice(tmp_path: Path, cli: Cli,
     last = out.split("fastest within the tolerance: ")[1]
     assert last.startswith(f"{winner['backend']} {winner['precision'] or 'as given'}")
     assert "not here  torch as given: torch runs no ONNX files" in out
-    assert "... latency of 4 entries in turns, round 3 of 3" in err
+    assert "... latency of 4 entries in turns, round 5 of 5" in err
 
     again = cli("report", "c.json", "--markdown", "c.md")
     assert again.stdout == out
