@@ -73,7 +73,7 @@ _BAD_INPUT = {
     "report onto itself": (["report", "profile.json", "--markdown", "alone/../profile.json"], "read by this very"),
     "report onto a link": (["report", "profile.json", "--json", "linked.json"], "read by this very"),
     "profile onto its inputs": (
-        ["profile", "good.onnx", "--inputs", "inputs", "--json", "inputs/x.npy"], "would lie in inputs, of which"),
+        ["profile", "good.onnx", "--inputs", "inputs", "--json", "inputs/x.npy"], "read by this very"),
     "profile among its inputs": (
         ["profile", "good.onnx", "--inputs", "inputs", "--json", "inputs/new.json"], "would lie in inputs, of which"),
     "profile onto its recipe": (

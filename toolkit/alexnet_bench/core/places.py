@@ -34,13 +34,11 @@ def check_apart(written: Mapping[str, Path], read: Iterable[Path]) -> None:
     """
     for path in read:
         for option, target in written.items():
-            if _is_same(target, path):
+            if _is_same(target, path) or _lies_in(target, path):
                 what = "is read by this very command, and would be replaced"
-            elif _lies_in(target, path):
-                what = f"would lie in {_shown(path)}, of which every such file is read"
-            else:
-                continue
-            raise UsageError(f"{_shown(target)} {what}", f"give {option} another file")
+                if not target.exists():
+                    what = f"would lie in {_shown(path)}, of which every such file is read"
+                raise UsageError(f"{_shown(target)} {what}", f"give {option} another file")
 
 
 def check_ours(target: Path, what: str, is_ours: Callable[[Path], bool]) -> None:
