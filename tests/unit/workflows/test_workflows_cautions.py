@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -83,6 +84,34 @@ def test_doubtful_ceilings(profile: Profile) -> None:
     (caution,) = cautions.of_ceilings(ceilings, above)
     assert caution.code == "above-roof"
     assert caution.message.startswith("1 layer above")
+
+
+@pytest.mark.parametrize(
+    ("bound", "weight_bytes", "fraction", "is_refuted", "why"),
+    [
+        ("memory", 1 << 20, 1.2, False, "comes from a cache"),
+        ("memory", 151 << 20, 1.2, True, "no cache holds the data"),
+        ("memory", 151 << 20, 1.04, False, ""),
+        ("compute", 1 << 20, 1.2, True, "beats the runtime's own"),
+        ("neither", 151 << 20, 1.2, False, ""),
+    ],
+)
+def test_layers_that_no_cache_explains_refute_a_ceiling(
+    profile: Profile,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: Any,
+    weight_bytes: int,
+    fraction: float,
+    is_refuted: bool,
+    why: str,
+) -> None:
+    monkeypatch.setattr(cautions, "last_level_cache_bytes", lambda: 32 << 20)
+    changed = {"bound": bound, "weight_bytes": weight_bytes, "activation_bytes": 0, "fraction_of_ceiling": fraction}
+    layers = [msgspec.structs.replace(profile.layers[0], **changed)]
+    assert cautions.refute_ceilings(layers) is is_refuted
+    assert profile.ceilings is not None
+    found = [item for item in cautions.of_ceilings(profile.ceilings, layers) if item.code == "above-roof"]
+    assert [why in item.message for item in found] == ([True] if why else [])
 
 
 def test_a_ceiling_that_no_layer_needs_may_be_noisy(profile: Profile) -> None:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
-from alexnet_bench.core.machine import load_average, usable_cores, usable_cpus
+from alexnet_bench.core.machine import last_level_cache_bytes, load_average, usable_cores, usable_cpus
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
@@ -121,13 +121,36 @@ def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[
                 "alexnet-bench ceilings --refresh",
             )
     yield from _without_ceiling(ceilings, layers)
+    above = [layer for layer in layers if _is_above(layer)]
+    uncached = [layer for layer in above if layer.bound == "memory" and not _fits_cache(layer)]
     for bound, why in _WHY_ABOVE.items():
-        above = [layer for layer in layers if layer.bound == bound and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF]
-        if above:
+        found = [layer for layer in above if layer.bound == bound and layer not in uncached]
+        if found:
             yield Caution(
                 "above-roof",
-                f"{plural(len(above), 'layer')} above the {bound} roof, {printable(above[0].name)} first: {why}",
+                f"{plural(len(found), 'layer')} above the {bound} roof, {printable(found[0].name)} first: {why}",
             )
+    if uncached:
+        yield Caution(
+            "above-roof",
+            f"{plural(len(uncached), 'layer')} above the memory roof, {printable(uncached[0].name)} first, though no "
+            "cache holds the data: the ceiling is too low, as it was measured beside other programs",
+            "alexnet-bench ceilings --refresh",
+        )
+
+
+def refute_ceilings(layers: Sequence[LayerProfile]) -> bool:
+    """Whether layers are faster than their ceilings and no cache explains it: those were measured on a busy machine."""
+    return any(_is_above(layer) and (layer.bound == "compute" or not _fits_cache(layer)) for layer in layers)
+
+
+def _is_above(layer: LayerProfile) -> bool:
+    return layer.bound in _WHY_ABOVE and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF
+
+
+def _fits_cache(layer: LayerProfile) -> bool:
+    """Whether what a layer reads and writes, however often, may be in a cache of this machine."""
+    return layer.weight_bytes is None or layer.weight_bytes + (layer.activation_bytes or 0) <= last_level_cache_bytes()
 
 
 def _without_ceiling(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Ceilings, Environment, Profile, ProfileSet
@@ -15,6 +14,7 @@ from alexnet_bench.measure import environment
 from alexnet_bench.measure.ceilings import measured_ceilings
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.measure.layer_run import measure_layers
+from alexnet_bench.workflows import cautions
 from alexnet_bench.workflows.assemble import Measured
 from alexnet_bench.workflows.options import Options, Progress
 
@@ -75,7 +75,7 @@ def profiled(
 ) -> ProfileSet:
     """The profiles of some runs; ceilings that layers are faster than are measured again."""
     profiles = assemble(runs)
-    if any(map(_above_compute_roof, profiles)):
+    if any(cautions.refute_ceilings(profile.layers) for profile in profiles):
         progress("layers are faster than the ceilings of this machine, which are measured again")
         ceilings = _ceilings(runs[0].backend, runs[0].threads, refresh=True)
         profiles = assemble([replace(run, ceilings=ceilings) for run in runs])
@@ -88,11 +88,6 @@ def here(run: Measured) -> Environment:
     return environment.describe(
         backend=run.backend, backend_version=loaded.backend_version, threads=run.threads, settings=loaded.settings
     )
-
-
-def _above_compute_roof(profile: Profile) -> bool:
-    """Whether the arithmetic ceiling must be wrong: measured on a busy machine, and kept."""
-    return any(layer.bound == "compute" and (layer.fraction_of_ceiling or 0.0) > ABOVE_ROOF for layer in profile.layers)
 
 
 def _ceilings(backend: str, threads: int, *, refresh: bool = False) -> Ceilings:
