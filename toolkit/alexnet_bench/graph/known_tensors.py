@@ -10,7 +10,7 @@ import numpy as np
 
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph import contrib, small_values
-from alexnet_bench.graph.convert import tensor_from_info
+from alexnet_bench.graph.convert import dtype_code, tensor_from_info
 from alexnet_bench.graph.small_values import MAX_ELEMENTS
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class KnownTensors:
         from onnx import helper
 
         tensor = self.tensors[name]
-        return helper.make_tensor_type_proto(_code(tensor.dtype), tensor.sizes)
+        return helper.make_tensor_type_proto(dtype_code(tensor.dtype), tensor.sizes)
 
     def fill(self, made: Mapping[str, Tensor]) -> None:
         """Takes what was found for tensors whose sizes are not known yet."""
@@ -137,12 +137,6 @@ class KnownTensors:
     def _keep_value(self, name: str, value: Array | None) -> None:
         if name and value is not None and small_values.is_small(value):
             self._values[name] = value
-
-
-def _code(dtype: str) -> int:
-    from onnx import TensorProto
-
-    return int(TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())))
 
 
 def _imports(opsets: Mapping[str, int]) -> list[OperatorSetIdProto]:
