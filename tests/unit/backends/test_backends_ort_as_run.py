@@ -137,3 +137,36 @@ def test_what_was_folded_while_loading_is_no_part_of_a_run(profile_model: Profil
     layer = found.layers[0]
     assert (layer.constant_nodes, layer.flop) == (("dequantise",), 2 * N)
     assert (layer.bytes, layer.weight_bytes, layer.activation_bytes) == (N + 4 + 1 + 4 * N, N + 4 + 1, 4 * N)
+
+
+@pytest.mark.parametrize("is_trained", [False, True])
+def test_weights_that_are_dequantised_for_each_reader_are_the_users_node_each_time(
+    profile_model: Profile, is_trained: bool
+) -> None:
+    """ONNX Runtime dequantises once for each reader, and once more, transposed before, for a Transpose."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], "dequantise", axis=0),
+        helper.make_node("MatMul", ["x", "d"], ["a"], "first"),
+        helper.make_node("Relu", ["d"], ["r"], "relu"),
+        helper.make_node("MatMul", ["a", "r"], ["b"], "second"),
+        helper.make_node("Transpose", ["d"], ["t"], "turn", perm=[1, 0]),
+        helper.make_node("MatMul", ["b", "t"], ["y"], "third"),
+    ]
+    stored = {"s": np.full(N, 0.01, np.float32), "z": np.zeros(N, np.int8)}
+    if is_trained:
+        nodes.insert(0, helper.make_node("QuantizeLinear", ["w", "s", "z"], ["q"], "quantise", axis=0))
+        stored["w"] = np.linspace(-1, 1, N * N, dtype=np.float32).reshape(N, N)
+    else:
+        stored["q"] = np.ones((N, N), np.int8)
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, N], ["y"], **stored))
+    again = [layer for layer in found.layers if layer.op == "DequantizeLinear"]
+    assert sorted(layer.constant_nodes for layer in again) == [
+        ("dequantise",),
+        ("dequantise",),
+        ("dequantise", "turn"),
+    ]
+    for layer in again:
+        assert (layer.flop, layer.bytes) == (2 * N * N, N * N + 4 * N + N + 4 * N * N)
+    assert len({layer.name for layer in found.layers}) == len(found.layers)
+    assert found.coverage.overhead_fraction == 0.0
+    found.check()

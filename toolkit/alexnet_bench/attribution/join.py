@@ -77,7 +77,7 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     shares = {name: _shares(layers, found) for name, found in owners.items() if len(found) > 1}
     pairs = zip(layers, of_layers, strict=True)
     owned = [_owned(index, layer, mine, shares, merged) for index, (layer, mine) in enumerate(pairs)]
-    owned = _with_constants(graph, owned, materialised)
+    owned = _with_constants(graph, owned)
     return Attribution(tuple(owned), tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
 
@@ -149,20 +149,29 @@ def _owned(
     return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared, frozenset(merged & set(mine)))
 
 
-def _with_constants(graph: Graph, owned: Sequence[Owned], materialised: set[str]) -> list[Owned]:
+def _with_constants(graph: Graph, owned: Sequence[Owned]) -> list[Owned]:
     """The layers, and with those of constants the user's nodes that these stand for, if there are any."""
     if not any(item.layer.is_constant for item in owned):
         return list(owned)
     producer = {name: node for node in graph.nodes if is_constant(graph, node) for name in node.writes}
     found = []
     for item in owned:
-        region = _region(item.layer, producer, materialised, {}) if item.layer.is_constant else []
-        names = set(region)
+        names = _constant_region(item.layer, producer) if item.layer.is_constant else set()
         constants = tuple(node.name for node in graph.nodes if node.name in names) if names else ()
         layer = replace(item.layer, is_overhead=item.layer.is_overhead and not constants)
         layer = replace(layer, reads=()) if layer.is_constant else layer  # they are weights, and count as those
         found.append(replace(item, layer=layer, constants=constants))
     return found
+
+
+def _constant_region(layer: EngineLayer, producer: Mapping[str, Node]) -> set[str]:
+    """The nodes that one kernel stands for, back to that of its operator: what is before that was folded while loading.
+
+    What another layer makes does not end it: a runtime that moves a Transpose of weights in front of what dequantises
+    them, and folds it, dequantises the same weights twice.
+    """
+    folded = {name for node in producer.values() if node.op_type == layer.op for name in node.reads}
+    return set(_region(layer, producer, folded, {}))
 
 
 def is_constant(graph: Graph, node: Node) -> bool:

@@ -28,8 +28,8 @@ from alexnet_bench.core.graph import Node
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-_TOKEN = re.compile(r"_token_\d+$")
-"""What ONNX Runtime puts behind a name that is taken."""
+_COPY = re.compile(r"(/duplicated)?(_token_\d+)?$")
+"""Behind the name of a node that ONNX Runtime copies (ensure_unique_dq_for_node_unit.cc), or of a name that is taken."""
 _PROPAGATED_NAME = re.compile(r"(?P<tensor>.+)_(q|dq)(_token_\d+)?", re.DOTALL)
 _QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _NHWC = "Nhwc"
@@ -128,7 +128,7 @@ class Meanings:
 
     def _original(self, node: NodeProto) -> Node | None:
         """The user's node that a node has the name of, as a copy perhaps."""
-        original = self._names.nodes.get(node.name) or self._names.nodes.get(_TOKEN.sub("", node.name))
+        original = self._names.nodes.get(node.name) or self._names.nodes.get(_COPY.sub("", node.name, count=1))
         return original if original is not None and original.writes else None
 
     def _by_propagated_name(self, node: NodeProto) -> str | None:

@@ -163,7 +163,7 @@ def _elements(_: Node, shapes: Sequence[Shape]) -> str:
 
 def _expanded(_: Node, shapes: Sequence[Shape]) -> str:
     shape, target = shapes
-    if min(target, default=0) < 0 or _can_broadcast(shapes):
+    if min(target, default=0) >= 0 and _can_broadcast(shapes):  # unlike Reshape's, a -1 stands for nothing
         return ""
     return f"{_written([shape])} cannot be expanded to {_written([target])}"
 
