@@ -38,7 +38,7 @@ def middle(values: Sequence[float], unit: str) -> Quantity:
     """
     if len(values) == 1:
         return Quantity(values[0], unit)
-    low, high = bootstrap_median_ci95([(value,) for value in values])
+    low, high = bootstrap_median_ci95(values)
     return Quantity(median(values), unit, low, high)
 
 

@@ -107,7 +107,7 @@ def _profiled_loop(subject: _Subject, seconds: float, scratch: Path) -> tuple[fl
 
 
 def _latency_with_and_without(subject: _Subject, settings: Settings) -> Row:
-    rounds = settings.rounds_of(100, quick=2)  # processes differ by some percent, however long each of them runs
+    rounds = settings.rounds_of(48, quick=2)  # processes differ by some percent, however long each of them runs
     seconds = settings.seconds_of(0.4, quick=0.3)
     settings.say(f"{subject.name}, latency with and without a layer run, {rounds} rounds")
     profile(subject.name, options=_options(seconds))  # fills the cache of ceilings

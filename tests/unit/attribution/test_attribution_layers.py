@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from alexnet_bench.attribution import coverage
+from alexnet_bench.attribution.counted_layers import static_layers
 from alexnet_bench.attribution.join import Attribution, Owned, join
 from alexnet_bench.attribution.layer_costs import layer_cost
-from alexnet_bench.attribution.layers import layer_names, static_layers, timed_layers
+from alexnet_bench.attribution.layers import layer_names, timed_layers
 from alexnet_bench.attribution.roofline import NEITHER_BELOW, place, roof_time_s
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Tensor

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -10,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_bench.core.statistics import bootstrap_median_ci95, percentile, summarise
+from alexnet_bench.core.statistics import (
+    bootstrap_median_ci95,
+    median_ci95,
+    median_of_ratios_ci95,
+    percentile,
+    ratio_ci95,
+    summarise,
+)
 
 _PROFILES = sorted((Path(__file__).parents[2] / "data" / "profiles").glob("*.json"))
 _VALUES = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=60)
@@ -29,7 +37,7 @@ def test_a_summary_lies_within_its_samples_and_is_ordered(processes: list[list[f
     found = summarise(processes)
     assert found.median == median(flat)
     assert min(flat) <= found.median <= found.p90 <= found.p99 <= max(flat)
-    assert min(flat) <= found.ci95[0] <= found.ci95[1] <= max(flat)
+    assert 0 <= found.ci95[0] <= found.median <= found.ci95[1]
 
 
 def test_one_sample_is_its_own_statistics() -> None:
@@ -43,30 +51,40 @@ def test_a_process_without_samples_does_not_count() -> None:
 
 def test_the_interval_is_the_same_every_time() -> None:
     generator = random.Random(5)  # noqa: S311 - samples, not secrets
-    processes = [[generator.gauss(1, 0.1) for _ in range(50)] for _ in range(3)]
-    assert bootstrap_median_ci95(processes) == bootstrap_median_ci95(processes)
+    samples = [generator.gauss(1, 0.1) for _ in range(50)]
+    assert bootstrap_median_ci95(samples) == bootstrap_median_ci95(samples)
+    assert median_ci95([samples, []]) == bootstrap_median_ci95(samples)
 
 
-def test_the_interval_covers_the_true_median() -> None:
-    """Independent samples: the two-stage interval is wider than need be, and must not miss more than 5 %."""
+@pytest.mark.parametrize("processes", [2, 3, 5, 10, 15])
+def test_the_interval_holds_the_median_of_all_processes_as_often_as_it_says(processes: int) -> None:
+    """Processes have a pace of their own, which is most of what differs."""
     generator = random.Random(11)  # noqa: S311 - samples, not secrets
-    covered, trials = 0, 60
-    for _ in range(trials):
-        processes = [[generator.lognormvariate(0, 0.5) for _ in range(15)] for _ in range(3)]
-        low, high = bootstrap_median_ci95(processes)
-        covered += low <= 1.0 <= high
-    assert covered >= 0.9 * trials
+
+    def measured() -> list[list[float]]:
+        paces = [generator.gauss(1.0, 0.02) for _ in range(processes)]
+        return [[pace * generator.gauss(1.0, 0.005) for _ in range(15)] for pace in paces]
+
+    held = sum(low <= 1.0 <= high for low, high in (median_ci95(measured()) for _ in range(1000)))
+    assert 930 <= held <= 972
 
 
-def test_processes_that_differ_widen_the_interval() -> None:
-    same = [[1.0, 1.01, 1.02, 0.99] * 10 for _ in range(3)]
-    shifted = [[value + shift for value in samples] for shift, samples in zip((0.0, 0.1, 0.2), same, strict=True)]
-    narrow, wide = bootstrap_median_ci95(same), bootstrap_median_ci95(shifted)
-    assert wide[1] - wide[0] > 5 * (narrow[1] - narrow[0])
+def test_the_interval_of_processes_is_that_of_student() -> None:
+    """Of medians 1.1, 1.2 and 1.3: 1.2 -+ 4.303 * 0.1 / sqrt(3), worked out by hand."""
+    assert median_ci95([[1.1], [1.0, 1.2, 1.3], [1.3]]) == pytest.approx((0.9516, 1.4484), abs=1e-4)
+    assert median_ci95([[0.1], [1.0]])[0] == 0.0
+
+
+def test_the_interval_of_one_process_is_that_of_its_samples() -> None:
+    low, high = bootstrap_median_ci95([1.0, 2.0, 3.0, 4.0, 5.0] * 8)
+    assert 2.0 <= low < 3.0 < high <= 4.0
+    generator = random.Random(3)  # noqa: S311 - samples, not secrets
+    drawn = ([generator.lognormvariate(0, 0.5) for _ in range(60)] for _ in range(100))
+    assert sum(low <= 1.0 <= high for low, high in map(bootstrap_median_ci95, drawn)) >= 90
 
 
 def test_many_samples_are_thinned_evenly() -> None:
-    low, high = bootstrap_median_ci95([[float(index % 1000) for index in range(20_000)]])
+    low, high = bootstrap_median_ci95([float(index % 1000) for index in range(20_000)])
     assert low < 500 < high
     assert high - low < 150
 
@@ -86,7 +104,67 @@ def test_the_statistics_of_a_document_are_those_of_its_samples(path: Path) -> No
 
 
 def test_the_interval_weighs_processes_as_the_median_does() -> None:
-    """A fast process of many samples decides the median, and each resample that it is in."""
+    """A fast process of many samples decides the median, and so the interval reaches down to it."""
     found = summarise([[1.0] * 20_000, *[[2.0] * 1000] * 8])
     assert found.median == 1.0
-    assert found.ci95 == (1.0, 2.0)
+    assert found.ci95[0] == 1.0
+    assert found.ci95[1] > 2.0
+
+
+def interval(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> tuple[float, float]:
+    pooled = [median(value for samples in side for value in samples) for side in (ours, theirs)]
+    found = ratio_ci95(ours, theirs, pooled[0] / pooled[1])
+    assert found is not None
+    return found
+
+
+def test_what_slows_a_round_down_is_not_in_the_ratio() -> None:
+    paces, generator = (1.0, 3.0, 0.5), random.Random(2)  # noqa: S311 - samples, not secrets
+    ours = [[2 * pace * generator.gauss(1.0, 0.02) for _ in range(20)] for pace in paces]
+    theirs = [[pace * generator.gauss(1.0, 0.02) for _ in range(20)] for pace in paces]
+    low, high = interval(ours, theirs)
+    assert 1.9 < low <= 2.0 <= high < 2.2
+    apart = interval(ours, [theirs[1], theirs[2], theirs[0]])
+    assert apart[0] < 0.7
+    assert apart[1] > 4
+
+
+def test_the_interval_of_a_ratio_is_that_of_student() -> None:
+    """Of ratios 1.1, 1.2 and 1.3: exp(0.1800 -+ 4.303 * 0.0835 / sqrt(3)), worked out by hand."""
+    low, high = interval([[1.1], [1.2], [1.3]], [[1.0]] * 3)
+    assert low == pytest.approx(0.9728, abs=2e-4)
+    assert high == pytest.approx(1.4734, abs=2e-4)
+    assert ratio_ci95([[1.1, 1.2]], [[1.0]], 1.15) is None
+
+
+def test_the_interval_of_a_ratio_holds_it_as_often_as_it_says() -> None:
+    generator = random.Random(5)  # noqa: S311 - samples
+
+    def rounds() -> list[list[float]]:
+        paces = [generator.gauss(1.0, 0.03) for _ in range(3)]
+        return [[pace * generator.gauss(1.0, 0.01) for _ in range(9)] for pace in paces]
+
+    held = sum(low <= 1.0 <= high for low, high in (interval(rounds(), rounds()) for _ in range(1000)))
+    assert 930 <= held <= 970
+
+
+def test_an_interval_holds_its_ratio_where_fast_rounds_have_more_samples() -> None:
+    """The pooled median is that of the one fast round."""
+    ours, theirs = [[1.0] * 4000, *[[2.0] * 300] * 8], [[2.0] * 300] * 9
+    low, high = interval(ours, theirs)
+    assert low == 0.5
+    assert high > 1.0
+
+
+@pytest.mark.parametrize(("values", "ends"), [(5, None), (6, 1), (8, 1), (9, 2), (12, 3), (15, 4), (20, 6)])
+def test_the_interval_of_any_median_ends_at_two_of_the_values(values: int, ends: int | None) -> None:
+    """The table of the sign test: what of n values lies outside is at most 2.5 % on either side."""
+    found = median_of_ratios_ci95([float(value) for value in range(values, 0, -1)])
+    assert found == (None if ends is None else (ends, values + 1 - ends))
+
+
+def test_the_interval_of_any_median_holds_it_however_far_some_are_off() -> None:
+    generator = random.Random(7)  # noqa: S311 - samples
+    drawn = ([generator.choice((1, 1, 1, 5)) ** generator.choice((1, -1)) for _ in range(11)] for _ in range(500))
+    held = sum(low <= 1.0 <= high for low, high in filter(None, map(median_of_ratios_ci95, drawn)))
+    assert held >= 475

@@ -22,7 +22,6 @@ from alexnet_bench.graph.passes import PASSES, PassResult
 from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_latency
 from alexnet_bench.workflows import contest_entries, contest_run
 from alexnet_bench.workflows.contest_entries import plan
-from alexnet_bench.workflows.contest_ratio import ratio_ci95
 from alexnet_bench.workflows.contest_run import conclude_case, is_stock
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for
 from tests.unit.workflows.test_workflows_profile_engine import normalised
@@ -302,43 +301,6 @@ def test_the_fastest_is_within_the_tolerance_and_names_those_as_fast() -> None:
     assert (case.fastest, case.close) == (2, (3,))
 
 
-def interval(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> tuple[float, float]:
-    found = ratio_ci95(ours, theirs)
-    assert found is not None
-    return found
-
-
-def test_what_slows_a_round_down_is_not_in_the_ratio() -> None:
-    paces = (1.0, 3.0, 0.5)
-    ours = [tuple(2 * pace * value for value in spread(1.0, seed)) for seed, pace in enumerate(paces)]
-    theirs = [tuple(pace * value for value in spread(1.0, seed + 10)) for seed, pace in enumerate(paces)]
-    low, high = interval(ours, theirs)
-    assert 1.9 < low <= 2.0 <= high < 2.2
-    apart = interval([ours[0], ours[1], ours[2]], [theirs[1], theirs[2], theirs[0]])
-    assert apart[0] < 0.7
-    assert apart[1] > 4
-
-
-def test_the_interval_is_that_of_student() -> None:
-    """Of ratios 1.1, 1.2 and 1.3: exp(0.1800 -+ 4.303 * 0.0835 / sqrt(3)), worked out by hand."""
-    low, high = interval([[1.1], [1.2], [1.3]], [[1.0]] * 3)
-    assert low == pytest.approx(0.9728, abs=2e-4)
-    assert high == pytest.approx(1.4734, abs=2e-4)
-    assert ratio_ci95([[1.1, 1.2]], [[1.0]]) is None
-
-
-def test_an_interval_holds_the_ratio_as_often_as_it_says() -> None:
-    generator = random.Random(5)  # noqa: S311 - samples
-
-    def rounds() -> list[list[float]]:
-        """A round has a pace of its own, which is most of what differs."""
-        paces = [generator.gauss(1.0, 0.03) for _ in range(3)]
-        return [[pace * generator.gauss(1.0, 0.01) for _ in range(9)] for pace in paces]
-
-    held = sum(low <= 1.0 <= high for low, high in (interval(rounds(), rounds()) for _ in range(1000)))
-    assert 930 <= held <= 970
-
-
 def test_one_good_round_of_three_tells_nothing_apart() -> None:
     fast = made("fast", [spread(pace, seed) for seed, pace in enumerate((1.0, 0.7, 1.0))])
     often = made("often faster", [spread(pace, seed) for seed, pace in enumerate((0.97, 1.6, 0.97), start=3)])
@@ -347,11 +309,3 @@ def test_one_good_round_of_three_tells_nothing_apart() -> None:
 
 def test_a_single_round_tells_nothing_apart() -> None:
     assert conclude_case(1, {}, [made("fast", [spread(1.0, 1)]), made("slow", [spread(2.0, 2)])]).close == (1,)
-
-
-def test_an_interval_holds_its_ratio_where_fast_rounds_have_more_samples() -> None:
-    """The pooled median is that of the one fast round."""
-    ours, theirs = [[1.0] * 4000, *[[2.0] * 300] * 8], [[2.0] * 300] * 9
-    low, high = interval(ours, theirs)
-    assert low == 0.5
-    assert high > 1.0

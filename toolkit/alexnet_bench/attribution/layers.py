@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -25,34 +24,6 @@ class _Time:
 
     layer_s: float | None
     total_s: float
-
-
-def static_layers(costs: CostTable, budget_times_s: Iterable[float | None]) -> tuple[LayerProfile, ...]:
-    """One layer for each live node: what can be said without running anything.
-
-    Args:
-        costs: of the graph.
-        budget_times_s: predicted time of each of its rows.
-    """
-    return tuple(
-        LayerProfile(
-            name=row.name,
-            op=row.op,
-            onnx_nodes=(row.name,),
-            shared_nodes=(),
-            output_shapes=row.output_shapes,
-            params=row.params,
-            weight_bytes=row.weight_bytes,
-            activation_bytes=row.activation_bytes,
-            live_bytes=row.live_bytes,
-            macs=row.macs,
-            flop=row.flop,
-            bytes=row.bytes,
-            flop_per_byte=_ratio(row.flop, row.bytes),
-            budget_time_s=budget_time_s,
-        )
-        for row, budget_time_s in zip(costs.rows, budget_times_s, strict=True)
-    )
 
 
 def timed_layers(

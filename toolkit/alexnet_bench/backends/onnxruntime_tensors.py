@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 _COPY = re.compile(r"(/duplicated)?(_token_\d+)?$")
-"""Behind the name of a node that ONNX Runtime copies (ensure_unique_dq_for_node_unit.cc), or of a name that is taken."""
+"""Behind the name of a node that ONNX Runtime copies (ensure_unique_dq_for_node_unit.cc), or a name that is taken."""
 _PROPAGATED_NAME = re.compile(r"(?P<tensor>.+)_(q|dq)(_token_\d+)?", re.DOTALL)
 _QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _NHWC = "Nhwc"

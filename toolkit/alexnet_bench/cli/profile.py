@@ -8,6 +8,7 @@ import typer
 
 from alexnet_bench.cli import contest, options, trtexec
 from alexnet_bench.cli.outputs import Outputs, files_read
+from alexnet_bench.core import blas
 
 
 def register(app: typer.Typer) -> None:
@@ -93,6 +94,8 @@ def profile(
     exports.check(
         outputs, files_read(read, inputs), batches=len(sizes), is_one_run=not (symbolic or static or is_contest)
     )
+    if static or symbolic:
+        blas.load_without_threads()
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options, check_only_counts
 
     chosen = Options(

@@ -38,7 +38,7 @@ class TunedLatency:
         median_s: over all samples.
         untuned_median_s: likewise.
         ratio: the median over rounds of the ratio of their medians; below 1 is faster than untuned.
-        ratio_ci95: 95 % interval of the ratio, rounds paired.
+        ratio_ci95: 95 % interval of the ratio, by its rounds; None of fewer than six.
     """
 
     samples_s: tuple[tuple[float, ...], ...]
@@ -46,7 +46,7 @@ class TunedLatency:
     median_s: float
     untuned_median_s: float
     ratio: float
-    ratio_ci95: tuple[float, float]
+    ratio_ci95: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)

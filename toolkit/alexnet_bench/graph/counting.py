@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +24,9 @@ class _Sizes:
         self._held = weights.stored(graph)
         self._packed = weights.packed(graph)
 
-    def elements(self, names: Iterable[str]) -> int:
+    def elements(self, names: Collection[str]) -> int:
+        if not names:
+            return 0
         known = [name for name in names if name in self._tensors]
         return sum([self._packed.get(name) or self._tensors[name].elements or 0 for name in known])
 
@@ -36,8 +38,10 @@ class _Sizes:
         sizes = [self._bytes.get(name) for name in names]
         return None if None in sizes else sum(filter(None, sizes))
 
-    def stored_bytes(self, names: Iterable[str]) -> int:
+    def stored_bytes(self, names: Collection[str]) -> int:
         """The same, of constants that DequantizeLinear makes as the file holds them."""
+        if not names:
+            return 0
         return self.bytes(weights.as_stored(self._held, names))
 
     def read_bytes(self, node: Node, read: int | None) -> int | None:

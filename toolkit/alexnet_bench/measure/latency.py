@@ -15,7 +15,7 @@ from alexnet_bench.backends.worker import Samples
 _WARMUP_S = 0.2
 _WARMUP_CHUNKS = 5
 _STABLE_WITHIN = 0.03
-MIN_RUNS = 5
+MIN_RUNS = 3
 
 
 class Sampler(Protocol):

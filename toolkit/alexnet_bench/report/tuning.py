@@ -12,7 +12,7 @@ from alexnet_bench.core.units import digits, quantity
 from alexnet_bench.report.console import plain_table, safe
 
 _STAY = "the untuned settings stay"
-_HEADINGS = ("tried", ">median", ">untuned", ">ratio", "", ">rounds")
+_HEADINGS = ("tried", ">median", ">untuned", ">ratio", ">rounds")
 
 
 def tuning_lines(tuning: Tuning | None) -> list[tuple[str, str]]:
@@ -64,23 +64,19 @@ def _outcome(tuning: Tuning) -> str:
 
 
 def _against(latency: TunedLatency) -> str:
-    low, high = latency.ratio_ci95
-    return (
-        f"{digits(latency.ratio)} of the untuned time ({digits(low)} to {digits(high)}), "
-        f"{quantity(latency.median_s, 's')} against {quantity(latency.untuned_median_s, 's')}"
-    )
+    interval = " ({} to {})".format(*map(digits, latency.ratio_ci95)) if latency.ratio_ci95 else ""
+    times = f"{quantity(latency.median_s, 's')} against {quantity(latency.untuned_median_s, 's')}"
+    return f"{digits(latency.ratio)} of the untuned time{interval}, {times}"
 
 
 def _cells(candidate: TuningCandidate) -> list[str]:
     latency = candidate.latency
     if latency is None:
-        return [named(candidate.settings), "-", "-", "-", "", "0"]
-    low, high = latency.ratio_ci95
+        return [named(candidate.settings), "-", "-", "-", "0"]
     return [
         named(candidate.settings),
         quantity(latency.median_s, "s"),
         quantity(latency.untuned_median_s, "s"),
         digits(latency.ratio),
-        f"{digits(low)} to {digits(high)}",
         str(len(latency.samples_s)),
     ]

@@ -15,7 +15,7 @@ from alexnet_bench.core.contest import ContestCase, Entry, EntryLatency
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.core.statistics import summarise
+from alexnet_bench.core.statistics import ratio_ci95, summarise
 from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.loading import graph_file
 from alexnet_bench.engine.readback import read_back
@@ -26,7 +26,6 @@ from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.contest_entries import STOCK, Contender, shown
 from alexnet_bench.workflows.contest_errors import Referee
-from alexnet_bench.workflows.contest_ratio import ratio_ci95
 
 
 @dataclass(frozen=True)
@@ -186,14 +185,16 @@ def _latency(batch: int, samples_s: list[tuple[float, ...]], stock: list[tuple[f
     if stock is None:
         return found
     ratio = summary.median / summarise(stock).median
-    return replace(found, ratio=ratio, ratio_ci95=(1.0, 1.0) if samples_s is stock else ratio_ci95(samples_s, stock))
+    interval = (1.0, 1.0) if samples_s is stock else ratio_ci95(samples_s, stock, ratio)
+    return replace(found, ratio=ratio, ratio_ci95=interval)
 
 
 def _is_close(entry: Entry, fastest: Entry) -> bool:
     """Whether its latency cannot be told from that of the fastest: their ratio may be 1."""
     if entry.latency is None or fastest.latency is None:
         return False
-    interval = ratio_ci95(entry.latency.samples_s, fastest.latency.samples_s)
+    shown = entry.latency.median_s / fastest.latency.median_s
+    interval = ratio_ci95(entry.latency.samples_s, fastest.latency.samples_s, shown)
     return interval is None or interval[0] <= 1.0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution import coverage as coverages
 from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line, cards
-from alexnet_bench.attribution.layers import static_layers
+from alexnet_bench.attribution.counted_layers import static_layers
 from alexnet_bench.attribution.roofline import roof_time_s
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.devices import Budget

@@ -54,7 +54,7 @@ def measure(
         BackendCrash: a worker died, hung, or left no trace.
     """
     latencies = measure_latency(
-        [case.latency for case in cases], seconds=options.timed_s, processes=options.processes, progress=progress
+        [case.latency for case in cases], seconds=options.timed_s, processes=options.timed_processes, progress=progress
     )
     progress("layer times")
     named = named_model()

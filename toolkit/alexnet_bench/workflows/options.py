@@ -14,8 +14,9 @@ from alexnet_bench.core.text import plural
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
 DEFAULT_SECONDS = 3.0
-PROCESSES = 3
-"""Fresh processes for each case: memory layout and thread placement differ from one to the next by some percent."""
+_LEAST_PROCESSES, _MOST_PROCESSES = 5, 15
+"""Fresh processes for each case, one for each timed second: memory layout and thread placement differ from one to the
+next by some percent. The interval of the median narrows with their number, and much faster below five than above."""
 
 MAX_TIMEOUT_S = 86_400
 _MAX_SECONDS = 3600
@@ -52,7 +53,7 @@ class Options:
         seed: of generated inputs; None takes 0.
         inputs: file or folder of arrays to run on, in place of generated ones; their sizes are those of the case.
         static: count only.
-        processes: fresh processes that the timed seconds are spread over.
+        processes: fresh processes that the timed seconds are spread over; None takes one for each second, from 5 to 15.
         recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
         precision: likewise, with the usual recipe of the backend for "fp32", "fp16" or "bf16".
         optimize: likewise: whether to apply the passes that make a graph faster.
@@ -71,7 +72,7 @@ class Options:
     seed: int | None = None
     inputs: str | Path | None = None
     static: bool = False
-    processes: int = PROCESSES
+    processes: int | None = None
     recipe: str | None = None
     precision: str | None = None
     optimize: bool | None = None
@@ -83,6 +84,12 @@ class Options:
     def timed_s(self) -> float:
         """Timed seconds for each case."""
         return DEFAULT_SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def timed_processes(self) -> int:
+        """Fresh processes for each case."""
+        usual = min(max(int(self.timed_s), _LEAST_PROCESSES), _MOST_PROCESSES)
+        return usual if self.processes is None else self.processes
 
     @property
     def input_seed(self) -> int:
@@ -142,7 +149,7 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
         _check_inputs(options, batches)
     if options.static:
         check_only_counts(options, "--static")
-    if options.processes < 1:
+    if options.timed_processes < 1:
         raise UsageError("at least one process has to measure", "give processes from 1")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from alexnet_bench.core.statistics import BOOTSTRAP_RESAMPLES, percentile
+from alexnet_bench.core.statistics import median_of_ratios_ci95
 from alexnet_bench.core.tuning import TunedLatency, TuningCandidate
 
 Settings = dict[str, str]
@@ -42,28 +41,9 @@ def latency_of(candidate: Candidate, untuned: Candidate) -> TunedLatency | None:
     ours, theirs = _paired(candidate, untuned, candidate.samples_s)
     if not ours:
         return None
-    return TunedLatency(ours, theirs, _median(ours), _median(theirs), _ratio(ours, theirs), ratio_ci95(ours, theirs))
-
-
-def ratio_ci95(ours: Rounds, theirs: Rounds) -> tuple[float, float]:
-    """95 % percentile-bootstrap interval of the ratio (Efron and Tibshirani 1993, chapter 13).
-
-    Rounds first, then samples within them, the same rounds of both. The seed is fixed: the same samples give the same
-    interval.
-
-    Args:
-        ours: samples by round, in seconds.
-        theirs: likewise, of as many rounds.
-    """
-    generator = random.Random(0)  # noqa: S311 - resampling, not secrets
-    rounds = list(zip(ours, theirs, strict=True))
-    ratios = []
-    for _ in range(BOOTSTRAP_RESAMPLES):
-        chosen = generator.choices(rounds, k=len(rounds))
-        again = [[generator.choices(side, k=len(side)) for side in both] for both in chosen]
-        ratios.append(median(median(left) / median(right) for left, right in again))
-    ratios.sort()
-    return percentile(ratios, 2.5), percentile(ratios, 97.5)
+    ratios = _ratios(ours, theirs)
+    interval = median_of_ratios_ci95(ratios)
+    return TunedLatency(ours, theirs, _median(ours), _median(theirs), median(ratios), interval)
 
 
 def record(candidate: Candidate, untuned: Candidate) -> TuningCandidate:
@@ -74,7 +54,7 @@ def record(candidate: Candidate, untuned: Candidate) -> TuningCandidate:
 
 def _ratio_in(candidate: Candidate, untuned: Candidate, rounds: Collection[int]) -> float:
     ours, theirs = _paired(candidate, untuned, rounds or candidate.samples_s)
-    return float("inf") if not ours or candidate.refused else _ratio(ours, theirs)
+    return float("inf") if not ours or candidate.refused else median(_ratios(ours, theirs))
 
 
 def _paired(left: Candidate, right: Candidate, rounds: Collection[int]) -> tuple[Rounds, Rounds]:
@@ -82,9 +62,9 @@ def _paired(left: Candidate, right: Candidate, rounds: Collection[int]) -> tuple
     return tuple(left.samples_s[turn] for turn in both), tuple(right.samples_s[turn] for turn in both)
 
 
-def _ratio(ours: Rounds, theirs: Rounds) -> float:
-    """The median over rounds of the ratio of their medians: what slows a machine down for some rounds does not show."""
-    return median(median(left) / median(right) for left, right in zip(ours, theirs, strict=True))
+def _ratios(ours: Rounds, theirs: Rounds) -> list[float]:
+    """The ratio of the medians of each round; their median leaves out what slows a machine down for some rounds."""
+    return [median(left) / median(right) for left, right in zip(ours, theirs, strict=True)]
 
 
 def _median(rounds: Rounds) -> float:

@@ -17,13 +17,12 @@ from alexnet_bench.workflows.tune_samples import Candidate, Settings, latency_of
 Measure = Callable[[Mapping[str, str], float], tuple[float, ...] | None]
 """Runs an engine with settings in a fresh process: samples in seconds, None when the time that it is given is over."""
 
-LEAST_FINAL = 5
-"""Rounds of a final: with fewer, chance alone puts all of them on one side too often (five: 1 in 16)."""
 MOST_FINAL = 15
+"""Rounds of a final; with fewer than six, chance alone puts all of them on one side too often (five: 1 in 16)."""
 _LEAST_ROUNDS = 3
 """Before a candidate that seems slower is given up for good: a single round may be that of a busy machine."""
-_SEARCH_SHARE, _MEASURED_SHARE = 0.5, 0.97
-"""Of the time: for choosing, and up to the end of the final; the rest is for the intervals."""
+_SEARCH_SHARE = 0.5
+"""Of the time, for choosing; the rest is for the final."""
 _MOST_MERGED = 3
 _MOST_REASON = 300
 
@@ -93,7 +92,7 @@ def search(
     clock = Clock(now, begun + seconds * _SEARCH_SHARE)
     untuned, tried = Candidate({}), [Candidate(dict(move)) for move in moves]
     rounds, left = _choose(untuned, tried, measure, clock, progress)
-    clock.end = begun + seconds * _MEASURED_SHARE
+    clock.end = begun + seconds
     challenger = _challenger(left, untuned, accept)
     final = None
     if challenger is not None:
@@ -173,7 +172,7 @@ def _final(chosen: Candidate, measure: Measure, clock: Clock, progress: Callable
 
 
 def _outcome(final: TunedLatency | None) -> Outcome:
-    if final is None or len(final.samples_s) < LEAST_FINAL:
+    if final is None or final.ratio_ci95 is None:
         return "out_of_time"
     return "faster" if final.ratio_ci95[1] < 1.0 else "not_told_apart"
 

@@ -124,11 +124,11 @@ class Operation(msgspec.Struct, frozen=True):
 
     def outputs_bytes(self) -> int:
         """Bytes of all outputs. Raises UnknownShape."""
-        return sum(tensor_bytes(self.graph.tensor(name)) for name in self.node.writes)
+        return sum([tensor_bytes(self.graph.tensor(name)) for name in self.node.writes])
 
     def inputs_bytes(self) -> int:
         """Bytes of all distinct inputs. Raises UnknownShape."""
-        return sum(tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(self.node.reads))
+        return sum([tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(self.node.reads)])
 
 
 Measure = TypeVar("Measure", int, tuple[int, ...])
