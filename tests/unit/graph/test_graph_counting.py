@@ -532,6 +532,32 @@ def test_a_packed_weight_tied_to_a_table_counts_once(read: Read) -> None:
     assert (table.params, table.param_bytes) == (6144, 3072)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "convert", "param_bytes"),
+    [
+        (TensorProto.INT8, "DequantizeLinear (e, s)", 500 * 64 + 4),
+        (TensorProto.FLOAT16, "Cast <to = 1> (e)", 2 * 500 * 64),
+    ],
+)
+def test_an_embedding_that_is_also_the_last_products_weight_counts_once(
+    read: Read, dtype: int, convert: str, param_bytes: int
+) -> None:
+    """Rows are looked up as the file holds them; the product reads all of them converted and transposed."""
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 10, opset_import: ["" : 21]> g (int64[3] i, float[3,64] h) => (float[3,500] y, t rows) {{
+            rows = Gather (e, i)
+            f = {convert}
+            w = Transpose <perm = [1, 0]> (f)
+            y = MatMul (h, w)
+        }}""".replace("t rows", f"{'int8' if dtype == TensorProto.INT8 else 'float16'}[3,64] rows")
+    )
+    model.graph.initializer.add(name="e", data_type=dtype, dims=[500, 64])
+    model.graph.initializer.add(name="s", data_type=TensorProto.FLOAT, dims=[])
+    table = count(read(model))
+    assert [row.params for row in table.rows] == [500 * 64] * 2
+    assert (table.params, table.trainable_params, table.param_bytes) == (500 * 64, 500 * 64, param_bytes)
+
+
 def test_packed_weights_of_a_branch_count_each_element(read: Read) -> None:
     model = onnx.parser.parse_model(
         """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> g (bool c, int64[3] i) => (float[3,96] y) {

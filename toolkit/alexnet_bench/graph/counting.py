@@ -24,6 +24,11 @@ class _Sizes:
         self._held = weights.stored(graph)
         self._packed = weights.packed(graph)
 
+    @property
+    def has_converted(self) -> bool:
+        """Whether constants are made from what the file holds in another type."""
+        return bool(self._held)
+
     def elements(self, names: Collection[str]) -> int:
         if not names:
             return 0
@@ -72,10 +77,12 @@ def count(graph: Graph) -> CostTable:
     params = {origins.get(name, name) for item in read for name in item.params}
     frozen = {origins.get(name, name) for item in read for name in item.frozen}
     constants = {origins.get(name, name) for item in read for name in item.names}
+    same = weights.origins(graph, of_any_type=True) if sizes.has_converted else {}
+    learned, trained = ({same.get(name, name) for name in names} for names in (params, params - frozen))
     return CostTable(
         rows=tuple(map(partial(_row, graph, sizes), graph.live_nodes, read, alive.live_bytes)),
-        params=sizes.elements(params),
-        trainable_params=sizes.elements(params - frozen),
+        params=sizes.elements(learned),
+        trainable_params=sizes.elements(trained),
         param_bytes=sizes.stored_bytes(params),
         weight_bytes=sizes.stored_bytes(constants),
         activation_peak_bytes=alive.peak_bytes,

@@ -154,14 +154,20 @@ def _qualified(graph: Graph, body: Graph, name: str) -> str:
     return name if name in graph.constants or name.startswith(f"{body.name}/") else f"{body.name}/{name}"
 
 
-def origins(graph: Graph) -> dict[str, str]:
+def origins(graph: Graph, *, of_any_type: bool = False) -> dict[str, str]:
     """Constants that are other constants under another name, shape or order of axes, with the first of each.
 
     Exporters share a weight through Identity, and read a tied embedding once as it is and once transposed.
+
+    Args:
+        graph: whose constants.
+        of_any_type: also those that are others in another type: one half of a tied embedding may be dequantised.
     """
     first: dict[str, str] = {}
     for node in graph.nodes:
-        if node.writes and node.writes[0] in graph.constants and (is_view(node) or _transposes(node)):
+        if not (node.inputs and node.writes and node.writes[0] in graph.constants):
+            continue
+        if is_view(node) or _transposes(node) or (of_any_type and _converts(node)):
             source = node.inputs[0]
             first[node.writes[0]] = first.get(source, source)
     return first
