@@ -104,6 +104,40 @@ def test_every_multiply_add_of_the_onnx_packages_models_has_a_layer(name: str, p
     assert sum(layer.macs or 0 for layer in passport.layers) == _macs(resolve(name).path)
 
 
+def _recurrent(operator: str, gates: int) -> onnx.ModelProto:
+    """Five steps of a recurrent operator between two others."""
+    weights = {
+        "w": np.full((1, gates * 8, 6), 0.1, np.float32),
+        "r": np.full((1, gates * 8, 8), 0.1, np.float32),
+        "b": np.full((1, 2 * gates * 8), 0.1, np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Exp", ["x"], ["e"], "before"),
+            helper.make_node(operator, ["e", "w", "r", "b"], ["h"], "steps", hidden_size=8),
+            helper.make_node("Neg", ["h"], ["y"], "behind"),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 2, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("GRU", 3), ("LSTM", 4), ("RNN", 1)])
+def test_the_kernels_of_each_step_belong_to_the_recurrent_node(operator: str, gates: int, tmp_path: Path) -> None:
+    """TensorRT names the node for few of them, or for none."""
+    path = tmp_path / "recurrent.onnx"
+    onnx.save(_recurrent(operator, gates), path)
+    passport = _build(path)
+    assert passport.macs_attributed_fraction == 1.0
+    steps = [layer for layer in passport.layers if "steps" in [part.name for part in layer.shared_nodes]]
+    assert len(steps) > 5
+    assert sum(part.share for layer in steps for part in layer.shared_nodes) == pytest.approx(1.0)
+    assert all(layer.onnx_nodes or layer.shared_nodes for layer in passport.layers if layer.macs)
+
+
 def test_the_2012_net_in_half_takes_half_the_room() -> None:
     full, half = _build("alexnet-2012"), _build("alexnet-2012", "fp16")
     assert {layer.compute_dtype for layer in _products(full)} == {"float32"}
@@ -164,8 +198,8 @@ def test_a_product_without_weights_computes_in_the_type_of_the_graph(tmp_path: P
     assert types["dot"] == ("float32" if keep else "float16")
 
 
-def test_products_that_no_node_was_found_for_are_checked_too(tmp_path: Path) -> None:
-    """TensorRT writes a GRU out as products that do not name it."""
+def test_products_that_do_not_name_their_node_are_checked_too(tmp_path: Path) -> None:
+    """TensorRT writes a GRU out as products that do not name it; between no others it is all that they can be."""
     weights = {"w": (1, 48, 8), "r": (1, 48, 16)}
     graph = helper.make_graph(
         [helper.make_node("GRU", ["x", "w", "r"], ["y"], "gru", hidden_size=16)],
@@ -177,7 +211,7 @@ def test_products_that_no_node_was_found_for_are_checked_too(tmp_path: Path) -> 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, tmp_path / "gru.onnx")
     (tmp_path / "silent.toml").write_text('precision = "fp16"\n')
-    with pytest.raises(PrecisionError, match=r"8 of 8 layers .* kgen \(float32\)"):
+    with pytest.raises(PrecisionError, match=r"8 of 8 layers .* type: gru \(float32\)$"):
         build_engine(tmp_path / "gru.onnx", options=BuildOptions(backend=_RTX, recipe=str(tmp_path / "silent.toml")))
     assert set(_build(tmp_path / "gru.onnx", "fp16").compute_dtypes) <= {"float16", "float32"}
 

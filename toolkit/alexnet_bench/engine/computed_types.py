@@ -82,7 +82,8 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     if not wrong:
         return
     reasons = [asked.reason(layer) for layer in wrong]
-    named = _listed([_named(asked, layer, reason) for layer, reason in zip(wrong, reasons, strict=True)])
+    each = (_named(asked, layer, reason) for layer, reason in zip(wrong, reasons, strict=True))
+    named = _listed(list(dict.fromkeys(each)))  # a recurrent node is several
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",

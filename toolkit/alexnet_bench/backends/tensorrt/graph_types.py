@@ -20,6 +20,7 @@ class GraphTypes:
         nodes: by name, all of them.
         reads: by node, the types of floats that it reads, in order.
         working: the arithmetic of nodes that have some, in FLOP; a cast has none.
+        busy: nodes that have some, or transcendentals.
         products: those with multiply-adds.
         weighted: those of them that read a constant.
         casts: by tensor, the type of float that it was cast from, "" from another; with the name of the node.
@@ -28,6 +29,7 @@ class GraphTypes:
     nodes: Mapping[str, Node]
     reads: Mapping[str, tuple[str, ...]]
     working: Mapping[str, int]
+    busy: frozenset[str]
     products: frozenset[str]
     weighted: frozenset[str]
     casts: Mapping[str, tuple[str, str]]
@@ -79,6 +81,7 @@ def graph_types(graph: Graph) -> GraphTypes:
         nodes={node.name: node for node in graph.nodes},
         reads=reads,
         working={row.name: row.flop for row in costs.rows if row.flop and row.name not in casts},
+        busy=frozenset(row.name for row in costs.rows if row.flop or row.transcendentals) - casts.keys(),
         products=products,
         weighted=frozenset(
             node.name for node in graph.nodes if node.name in products and not graph.constants.isdisjoint(node.reads)

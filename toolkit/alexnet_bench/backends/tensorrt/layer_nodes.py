@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 
 _JOINT = " + "
 _WRAPPED = re.compile(r"PWN\((.*)\)")
@@ -19,11 +19,26 @@ _UNNAMED = "node_of_"
 
 
 def known_names(graph: Graph | None) -> Mapping[str, str]:
-    """What TensorRT may call a node, by the node's name in the graph; nothing without one."""
+    """The node of the graph that is meant by each name that TensorRT may use; nothing without a graph.
+
+    A node of a body stands for the node that the body is inside of, unless several have one of that name.
+    """
     if graph is None:
         return {}
-    called = {_UNNAMED + node.outputs[0]: node.name for node in graph.nodes if node.outputs}
+    inside: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        for name in _names_inside(node):
+            inside.setdefault(name, set()).add(node.name)
+    called = {name: outer.pop() for name, outer in inside.items() if len(outer) == 1}
+    called |= {_UNNAMED + node.outputs[0]: node.name for node in graph.nodes if node.outputs}
     return called | {node.name: node.name for node in graph.nodes}
+
+
+def _names_inside(node: Node) -> Iterator[str]:
+    for _, body in node.bodies:
+        for inner in body.nodes:
+            yield inner.name.removeprefix(f"{body.name}/")
+            yield from _names_inside(inner)
 
 
 def nodes_of(layer: PlanLayer, known: Mapping[str, str]) -> tuple[str, ...]:

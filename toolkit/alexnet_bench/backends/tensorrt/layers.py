@@ -8,6 +8,7 @@ from alexnet_bench.backends.tensorrt.graph_types import GraphTypes, graph_types
 from alexnet_bench.backends.tensorrt.layer_nodes import is_nobodys, known_names, nodes_of
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, has_product_kernel, multiplies
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
+from alexnet_bench.backends.tensorrt.unnamed import with_unnamed
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
 from alexnet_bench.core.graph import Graph
 
@@ -16,7 +17,8 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     """Layers with the nodes that TensorRT names for them.
 
     One that its metadata names no node for, or that only moves data, is overhead: a change of layout, or two streams
-    that wait for each other. Of all others without a node it is not known what they stand for.
+    that wait for each other; unless it lies where a node is computed. Of all others without a node it is not known what
+    they stand for.
 
     Args:
         layers: as TensorRT describes them.
@@ -26,7 +28,10 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     """
     known = known_names(graph)
     types = None if graph is None else graph_types(graph)
-    return [_named(layer, nodes_of(layer, known), types, tf32=tf32) for layer in layers]
+    nodes = [nodes_of(layer, known) for layer in layers]
+    if graph is not None and types is not None:
+        nodes = with_unnamed(layers, nodes, graph, types)
+    return [_named(layer, mine, types, tf32=tf32) for layer, mine in zip(layers, nodes, strict=True)]
 
 
 def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool) -> NamedLayer:
