@@ -10,7 +10,7 @@ from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport
 from alexnet_bench.engine.judging import check_usable, check_whole, reasons_against
 from alexnet_bench.engine.key import Place
-from alexnet_bench.engine.loading import data_file, engine_files, find_engine
+from alexnet_bench.engine.loading import data_file, engine_files, find_engine, names_engine
 
 _HERE = Place("onnxruntime-cpu", "1.31.1", "cpu", "AMD EPYC (x86_64 avx2)")
 
@@ -39,6 +39,18 @@ def test_an_engine_is_found_by_key_folder_and_file(root: Path, passport: Passpor
     out = root.parent / "out.onnx"
     for path in (out, out.with_name("out.onnx.passport.json")):
         assert find_engine(str(path), root).passport.path == str(out)
+
+
+def test_a_name_is_that_of_an_engine_by_its_files_or_its_key(
+    root: Path, passport: Passport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = root / passport.key, root.parent / "out.onnx"
+    meant = ("abab", passport.key, str(folder), f"{folder}/engine.onnx", f"{folder}/passport.json", str(out))
+    assert all(names_engine(text, root) for text in (*meant, f"{out}.passport.json"))
+    assert not any(names_engine(text, root) for text in ("", "abc", "nothing", "abad", "x" * 5000, "a\0b", str(root)))
+    monkeypatch.chdir(root.parent)
+    Path("abab").write_bytes(b"a model")
+    assert not names_engine("abab", root)
 
 
 def test_what_is_no_engine_says_what_to_type(root: Path, passport: Passport) -> None:

@@ -106,17 +106,20 @@ def test_an_engine_of_any_batch_is_built_once(batches: tuple[int, ...], tmp_path
     assert all(item.coverage.macs_attributed_fraction == 1.0 for item in found)
 
 
-def test_an_engine_is_profiled_by_its_path(tmp_path: Path) -> None:
+def test_an_engine_is_profiled_by_its_path_or_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where no other key begins alike
     built = build_engine(
         normalised(tmp_path / "m.onnx"), options=BuildOptions(backend="onnxruntime-cpu"), output=tmp_path / "e.onnx"
     )
-    for given in (tmp_path / "e.onnx", Path(built.path)):
+    passport = tmp_path / "e.onnx.passport.json"
+    for given in (tmp_path / "e.onnx", passport, Path(built.path), built.key, built.key[:4]):
         found = profile(given, options=QUICK)
         assert found.engine is not None
         assert found.engine.passport_key == built.key
         assert found.coverage.macs_attributed_fraction == 1.0
-    with pytest.raises(UsageError, match="an engine already"):
-        profile(tmp_path / "e.onnx", options=replace(QUICK, optimize=True))
+    for given in (tmp_path / "e.onnx", built.key[:4]):
+        with pytest.raises(UsageError, match="an engine already"):
+            profile(given, options=replace(QUICK, optimize=True))
     with pytest.raises(UsageError, match="built for backend onnxruntime-cpu"):
         profile(tmp_path / "e.onnx", options=replace(QUICK, backend="openvino"))
 

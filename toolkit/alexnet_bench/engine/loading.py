@@ -79,6 +79,21 @@ def has_passport(text: str) -> bool:
         return False
 
 
+def names_engine(text: str, root: Path) -> bool:
+    """Whether an engine with its passport is meant: its folder, either file, or the beginning of a key in the cache.
+
+    A file or a folder goes before a key. `find_engine` finds it, or says that several are meant.
+
+    Args:
+        text: as it was typed.
+        root: the folder of the cache.
+    """
+    path = Path(text)
+    if has_passport(text) or is_passport(path):
+        return True
+    return not _exists(path) and bool(_with_key(text, root))
+
+
 def foreign_plan(text: str) -> Path | None:
     """The file of an engine that somebody else built: in the format of TensorRT, and without a passport; else None.
 
@@ -139,7 +154,7 @@ def _parts(path: Path) -> tuple[Path, Path]:
 
 
 def _by_key(text: str, root: Path) -> Path:
-    found = list(root.glob(f"{text}*")) if _KEY.fullmatch(text) else []
+    found = _with_key(text, root)
     if len(found) == 1:
         return found[0]
     if found:
@@ -152,6 +167,15 @@ def _by_key(text: str, root: Path) -> Path:
         f"there is no engine {printable(text) or repr(text)}: neither a file, nor a folder, nor the beginning of a key",
         "alexnet-bench cache list shows the engines that were built",
     )
+
+
+def _with_key(text: str, root: Path) -> list[Path]:
+    return list(root.glob(f"{text}*")) if _KEY.fullmatch(text) else []
+
+
+def is_passport(path: Path) -> bool:
+    """Whether a file is called like a passport."""
+    return path.name == PASSPORT_FILE or path.name.endswith(BESIDE)
 
 
 def _exists(path: Path) -> bool:

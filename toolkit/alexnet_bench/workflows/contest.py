@@ -14,7 +14,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
-from alexnet_bench.engine.loading import foreign_plan, has_passport
+from alexnet_bench.engine.loading import foreign_plan, names_engine
 from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
@@ -25,6 +25,7 @@ from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.pictures import Pixels
 from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up_by
 from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.contest_entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
@@ -137,7 +138,7 @@ def contest(
 
 def check(model: str | Path, batches: Sequence[int | None], options: ContestOptions) -> None:
     """Raises UsageError for what no contest can be held with."""
-    if has_passport(str(model)) or foreign_plan(str(model)) is not None:
+    if names_engine(str(model), engines_root()) or foreign_plan(str(model)) is not None:
         raise UsageError(f"{printable(str(model), 200)} is an engine already", "give the model that it was built from")
     check_batches(batches)
     if not 0 < options.seconds <= _MAX_SECONDS:

@@ -77,13 +77,13 @@ def depends_on_sizes(backend: str | None, shapes: Mapping[str, Sequence[int]] | 
 
 
 def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, ResolvedModel] | None:
-    """The engine that is named in place of a model: its folder, or its file with the passport beside it; else None.
+    """The engine that is named in place of a model, as `engine.loading.names_engine` says; else None.
 
     Raises:
         EngineError: it is damaged, stale or of another machine.
-        UsageError: it is for another backend than the one asked for.
+        UsageError: it is for another backend than the one asked for, or several engines are meant.
     """
-    if not loading.has_passport(text):
+    if not loading.names_engine(text, engines_root()):
         return None
     engine = loading.find_engine(text, engines_root())
     passport = engine.passport

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.registry import availability, choose_backend
-from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.build import built_from
-from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
+from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
 from alexnet_bench.engine.judging import check_usable, check_whole
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file
+from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file, is_passport, names_engine
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import recipe_in_force
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
@@ -62,20 +60,15 @@ def open_side(text: str) -> Opened:
     """
     name, mark, runner = text.rpartition("#")
     path = Path(name if mark and name.endswith(_STORED) else text)
-    if path.suffix == _STORED and not _is_passport(path):
+    if path.suffix == _STORED and not is_passport(path):
         found, iterations = polygraphy.runner_of(
             path, polygraphy.read_outputs(path), runner if str(path) != text else ""
         )
         shown = f"{path}#{found}"
         return Opened(shown, stored=StoredSide(shown, iterations), files=(path,))
-    if _is_engine(text):
+    if names_engine(text, engines_root()):
         return _built(text)
-    try:
-        resolved = resolve(text)
-    except UsageError:
-        if os.path.sep in text or not text.isalnum():
-            raise
-        return _built_by_key(text)
+    resolved = resolve(text)
     file = open_model(resolved.path)
     return Opened(resolved.name, file, resolved.pixel_range, model=resolved, files=_with_data(file), states=file.states)
 
@@ -100,22 +93,6 @@ def lost_passports(sides: Sequence[Opened]) -> list[str]:
     ]
 
 
-def _is_passport(path: Path) -> bool:
-    return path.name == PASSPORT_FILE or path.name.endswith(BESIDE)
-
-
-def _is_engine(text: str) -> bool:
-    """Whether there is a passport where it would lie."""
-    path = Path(text)
-    beside = path.with_name(path.name + BESIDE) if path.name else path
-    places = [
-        path / PASSPORT_FILE,
-        beside,
-        path.with_name(PASSPORT_FILE) if path.name in (ENGINE_FILE, PLAN_FILE) else beside,
-    ]
-    return _is_passport(path) or any(os.path.isfile(place) for place in places)  # noqa: PTH113 - odd names raise nothing
-
-
 def _built(text: str) -> Opened:
     engine = find_engine(text, engines_root())
     state = states_of([engine.file])
@@ -131,12 +108,3 @@ def _built(text: str) -> Opened:
 def _with_data(file: ModelFile) -> tuple[Path, ...]:
     """A model's file and those of its data."""
     return (file.path, *(data.path for data in file.data_files))
-
-
-def _built_by_key(text: str) -> Opened:
-    """The engine whose key begins so; where there is none, what `resolve` says of the name."""
-    try:
-        return _built(text)
-    except UsageError:
-        resolve(text)
-        raise
