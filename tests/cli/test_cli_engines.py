@@ -92,6 +92,7 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("build-engine lenet-5 --backend onnxruntime-cpu -o good.onnx", "is there already, is no engine of this tool"),
         ("build-engine good.onnx --pass fp8", "there is no pass named fp8"),
         ("build-engine none.onnx --recipe misspelt.toml", "passes: unknown pass 'fold-constant'"),
+        ("build-engine lenet-5 --backend onnxruntime-cpu --set threads=9999", "9,999 threads cannot be used on"),
         ("build-engine lenet-5 -o out.txt", "not the name of an engine"),
         ("build-engine lenet-5 --backend onnxruntime-cpu -o out", "end its name in .onnx"),
         ("build-engine lenet-5 --json model.onnx", "would be replaced"),

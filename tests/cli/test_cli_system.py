@@ -114,5 +114,5 @@ def test_threads_that_cannot_run_at_once_are_noted_and_absurd_ones_refused(
     for option in (("--threads", str(8 * cpus + 1)), ("--recipe", str(tmp_path / "many.toml"))):
         found = cli("profile", str(good_model), *option)
         assert found.returncode == 2
-        assert f"give --threads from 1 to {8 * cpus}" in found.stderr
+        assert f"give from 1 to {8 * cpus} threads" in found.stderr
     assert time.monotonic() - begun < 40

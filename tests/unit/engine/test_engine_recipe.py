@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.machine import usable_cpus
 from alexnet_bench.core.workspace import shipped_data
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe, as_document, from_document
@@ -164,7 +165,16 @@ def test_threads_that_cannot_be_are_refused(tmp_path: Path, value: str) -> None:
         read_recipe(_write(tmp_path, f"[settings]\nthreads = {value}\n"))
 
 
+def test_threads_are_as_many_as_the_option_takes(tmp_path: Path) -> None:
+    most = 8 * usable_cpus()
+    assert read_recipe(_write(tmp_path, f"[settings]\nthreads = {most}\n")).threads == most
+    with pytest.raises(UsageError, match=f"{most + 1} threads cannot be used on {usable_cpus()} processor") as caught:
+        read_recipe(_write(tmp_path, f"[settings]\nthreads = {most + 1}\n"))
+    assert caught.value.hint == f"give from 1 to {most} threads"
+
+
 def test_threads_of_a_passport_are_checked_too() -> None:
     with pytest.raises(EngineError, match="threads cannot be used"):
         from_document({"name": "x", "settings": {"threads": "many"}})
     assert from_document({"name": "x", "settings": {"threads": "2"}}).threads == 2
+    assert from_document({"name": "x", "settings": {"threads": "9999"}}).threads == 9999, "on its own machine"

@@ -11,13 +11,13 @@ import msgspec
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.plugins import Plugin
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges, check_ranges
 
 Precision = Literal["", "fp32", "tf32", "fp16", "bf16"]
 PRECISION_PASSES = ("fp16", "bf16")
 """Passes that change types; all others leave them alone."""
-MAX_THREADS = 1024
 
 _COUNT = re.compile(r"[0-9]{1,4}")
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
@@ -76,7 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def threads(self) -> int | None:
         """The number of threads that the engine is to run with, None where that is left to the tool."""
-        return int(self.settings[THREADS]) if THREADS in self.settings else None
+        return _threads(self)
 
     @property
     def narrows_types(self) -> bool:
@@ -103,7 +103,7 @@ def from_document(fields: Mapping[str, object]) -> Recipe:
     """
     try:
         recipe = msgspec.convert(fields, Recipe)
-        _check_threads(recipe.settings.get(THREADS))
+        _threads(recipe)  # of another machine, perhaps, with more of them
     except (msgspec.ValidationError, UsageError) as error:
         raise EngineError(
             f"the recipe in the passport is of another version: {printable(str(error), 200)}",
@@ -117,9 +117,9 @@ def check_recipe(recipe: Recipe) -> None:
 
     Raises:
         UsageError: ranges in the wrong order, a pass twice, or one that makes another type than the precision; threads
-            that are no number.
+            that are no number, or more than this machine can be given.
     """
-    _check_threads(recipe.settings.get(THREADS))
+    check_threads(recipe.threads)
     if recipe.profiles and (recipe.batch is not None or recipe.shapes):
         raise UsageError("sizes are in batch and shapes, or in profiles, and not in both", "move them into a profile")
     for at, ranges in enumerate(recipe.profiles, start=1):
@@ -142,8 +142,8 @@ def check_recipe(recipe: Recipe) -> None:
         raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")
 
 
-def _check_threads(text: str | None) -> None:
-    if text is not None and not (_COUNT.fullmatch(text) and 1 <= int(text) <= MAX_THREADS):
-        raise UsageError(
-            f"settings: {printable(text)} threads cannot be used", f"give a whole number from 1 to {MAX_THREADS}"
-        )
+def _threads(recipe: Recipe) -> int | None:
+    text = recipe.settings.get(THREADS)
+    if text is not None and not (_COUNT.fullmatch(text) and int(text)):
+        raise UsageError(f"settings: {printable(text)} threads cannot be used", "give a whole number from 1")
+    return None if text is None else int(text)

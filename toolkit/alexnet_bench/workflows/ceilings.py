@@ -7,9 +7,9 @@ from collections.abc import Callable
 from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.measure.ceilings import measured_ceilings
-from alexnet_bench.workflows.options import check_threads
 
 
 def machine_ceilings(

@@ -14,6 +14,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import foreign_plan, names_engine
 from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph import external
@@ -30,7 +31,7 @@ from alexnet_bench.workflows.contest_entries import Contender, check_precisions,
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import check_batches, check_threads, check_timeout, or_count
+from alexnet_bench.workflows.options import check_batches, check_timeout, or_count
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 

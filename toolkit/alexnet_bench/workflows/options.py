@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
-from alexnet_bench.core.machine import usable_cpus
-from alexnet_bench.core.text import plural
+from alexnet_bench.core.threads import check_threads
 
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
@@ -20,8 +19,6 @@ next by some percent. The interval of the median narrows with their number, and 
 
 MAX_TIMEOUT_S = 86_400
 _MAX_SECONDS = 3600
-_MAX_THREADS_PER_CPU = 8
-"""More of them spend minutes on waiting for each other, and tell nothing."""
 
 _STEERING = {
     "backend": "--backend",
@@ -169,14 +166,6 @@ def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:
         raise UsageError(
             "inputs that are read have their own values and sizes", "leave --seed, --shape and --batch out"
         )
-
-
-def check_threads(threads: int | None) -> None:
-    """Raises UsageError for a number of threads that nothing can be run with; None leaves the choice to the tool."""
-    most = _MAX_THREADS_PER_CPU * usable_cpus()
-    if threads is not None and not 1 <= threads <= most:
-        cpus = plural(usable_cpus(), "processor")
-        raise UsageError(f"{threads:,} threads cannot be used on {cpus}", f"give --threads from 1 to {most:,}")
 
 
 def check_timeout(timeout_s: float | None) -> None:

@@ -15,6 +15,7 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph import external
@@ -30,7 +31,7 @@ from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
 from alexnet_bench.workflows.given_inputs import with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
-from alexnet_bench.workflows.options import Options, Progress, check_threads
+from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.seen import counted_as_run
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.verification import OutputParity, SelfCheck, SizesTried, Verification
 from alexnet_bench.engine.uses import in_use
 from alexnet_bench.verdict import polygraphy, precision
@@ -23,7 +24,7 @@ from alexnet_bench.verdict.repeats import without_unrepeated
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
-from alexnet_bench.workflows.options import check_batches, check_threads, check_timeout
+from alexnet_bench.workflows.options import check_batches, check_timeout
 from alexnet_bench.workflows.verify_saved import check_places
 from alexnet_bench.workflows.verify_sides import Prepared, open_pair, prepare
 from alexnet_bench.workflows.verify_sizes import with_other_sizes
