@@ -104,6 +104,7 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("cache list --all", "removes nothing"),
         ("cache prune --all --max-size 1GB", "leaves nothing"),
         ("cache prune --max-size much", "is not a size"),
+        ("cache prune --max-size 10", "has no unit\nhint:  write --max-size 10GiB"),
     ],
 )
 def test_wrong_use_is_one_message(say: Say, files: Path, line: str, message: str) -> None:
@@ -263,13 +264,13 @@ def test_a_killed_build_leaves_nothing_behind(
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0", 0), ("4096", 4096), ("10GiB", 10 << 30), ("500MB", 500_000_000), ("1.5 kib", 1536), ("7B", 7)],
+    [("0", 0), ("4096 B", 4096), ("10GiB", 10 << 30), ("500MB", 500_000_000), ("1.5 kib", 1536), ("7B", 7)],
 )
 def test_sizes(text: str, size: int) -> None:
     assert size_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "GiB", "-1", "1e9", "1 2", "10 giga"])
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1e9", "1 2", "10 giga", "10", "0.5"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError):
         size_bytes(text)

@@ -12,7 +12,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([KMGT]i?B|B)?", re.IGNORECASE)
-_FACTORS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_FACTORS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _FACTORS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
 
@@ -51,12 +51,15 @@ def cache(
 
 
 def size_bytes(text: str) -> int:
-    """A size in bytes from "10GiB", "500MB" or "4096".
+    """A size in bytes from "10GiB" or "500MB"; 0 needs no unit.
 
     Raises:
-        UsageError: something else.
+        UsageError: something else, or a number alone: whoever leaves the unit out hardly means bytes.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise UsageError(f"{printable(text)!r} is not a size", "for example --max-size 10GiB")
-    return int(float(found[1]) * _FACTORS[(found[2] or "").lower()])
+    number, unit = float(found[1]), found[2]
+    if number and not unit:
+        raise UsageError(f"the size {found[1]} has no unit", f"write --max-size {found[1]}GiB, or MB, or B for bytes")
+    return int(number * _FACTORS[(unit or "b").lower()])
