@@ -126,13 +126,20 @@ def test_a_scalar_stays_one(tmp_path: Path) -> None:
     [
         ({"x": np.ones((4, 4))}, "x is of type float64, the model takes float32"),
         ({"shape": np.array([2, 8, 1], np.int64)}, "does not fit input shape"),
-        ({"z": SHAPE}, "no input named z"),
+        ({"z": SHAPE}, "gives shape, x, z; the model takes shape, x"),
     ],
 )
 def test_what_does_not_fit_is_refused(model: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Exception, match=message) as caught:
         run(model, stored(tmp_path, ".npz", **changes))
     assert getattr(caught.value, "exit_code", None) == 2
+
+
+def test_arrays_of_other_names_are_to_be_named_after_the_inputs(model: Path, tmp_path: Path) -> None:
+    for precision in (None, "fp32"):
+        with pytest.raises(UsageError, match=r"inputs\.npz gives image; the model takes shape, x") as caught:
+            run(model, stored_as(tmp_path / "inputs.npz", image=SHAPE), precision=precision)
+        assert "name an array after each input: shape.npy" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +168,23 @@ def _archive(path: Path) -> Feeds:
         raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
 
 
+def check_named(where: str, given: Collection[str], inputs: Collection[str]) -> None:
+    """Raises UsageError unless the arrays are called as the inputs of a model are, each of them."""
+    if set(given) == set(inputs):
+        return
+    has, wanted = (", ".join(map(printable, sorted(names))) or "nothing" for names in (given, inputs))
+    missing = [printable(name) for name in sorted(set(inputs) - set(given))]
+    raise UsageError(
+        f"{where} gives {has}; the model takes {wanted}",
+        f"name an array after each input: {missing[0]}.npy in a folder, {missing[0]} in an .npz or .json"
+        if missing
+        else "leave the others out",
+    )
+
+
 def check_fits(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None:
     """Raises UsageError unless there is an array of the right type and shape for each input of the model."""
-    if set(feeds) != set(declared):
-        given, wanted = (", ".join(map(printable, sorted(names))) or "nothing" for names in (feeds, declared))
-        raise UsageError(f"{where} gives {given}; the model takes {wanted}", "call them as the model does")
+    check_named(where, feeds, declared)
     for name, array in feeds.items():
         tensor = declared[name]
         if tensor.dtype and not _is_of_type(array, tensor.dtype):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.verdict.samples import Feeds, check_fits, read_first
+from alexnet_bench.verdict.samples import Feeds, check_fits, check_named, read_first
 from alexnet_bench.workflows.options import Options
 
 
@@ -26,6 +26,17 @@ def with_given(options: Options) -> tuple[Options, Feeds | None]:
         return options, None
     feeds = read_first(Path(options.inputs))
     return replace(options, shapes={name: array.shape for name, array in feeds.items()}), feeds
+
+
+def check_given(options: Options, names: Collection[str]) -> None:
+    """Raises UsageError where inputs are given that the model does not have by these names, or not all of them.
+
+    Args:
+        options: as `with_given` makes them.
+        names: of the inputs.
+    """
+    if options.inputs is not None:
+        check_named(printable(str(options.inputs), 200), options.shapes or {}, names)
 
 
 def write_inputs(

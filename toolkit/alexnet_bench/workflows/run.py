@@ -19,6 +19,7 @@ from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph import external
+from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.model_bytes import named_copy, weights_sha256
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -29,7 +30,7 @@ from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
-from alexnet_bench.workflows.given_inputs import with_given, write_inputs
+from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
@@ -106,12 +107,14 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         if engine.tuned:
             progress(engine.tuned)
         file = open_model(resolved.path)
+        check_given(options, required_inputs(file.proto.graph))
         states = (*file.states, *states_of([engine.file]))
         return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file, states)
     backend = choose_backend(options.backend)
     progress(f"reading {model}")
     resolved = resolve(model, progress)
     file = open_model(resolved.path)
+    check_given(options, required_inputs(file.proto.graph))
     if not (options.wants_engine or backend.planner):  # those run nothing but engines
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")

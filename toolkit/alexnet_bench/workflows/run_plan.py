@@ -24,7 +24,7 @@ from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import limits, plan_cautions
 from alexnet_bench.workflows.assemble import Measured, measured_profile, uncounted_profile
 from alexnet_bench.workflows.counted import Counted, count_case
-from alexnet_bench.workflows.given_inputs import with_given, write_inputs
+from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.plan_sizes import sizes_to_run
@@ -136,6 +136,7 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
 
 
 def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
+    check_given(options, [item.name for item in engine.described.inputs])
     sizes = sizes_to_run(engine.described.inputs, options.shapes or {}, batch)
     tensors = {item.name: Tensor(item.name, item.dtype, sizes[item.name]) for item in engine.described.inputs}
     first = next(iter(sizes.values()), ())
