@@ -95,7 +95,7 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("build-engine lenet-5 --backend onnxruntime-cpu --set threads=9999", "9,999 threads cannot be used on"),
         ("build-engine lenet-5 -o out.txt", "not the name of an engine"),
         ("build-engine lenet-5 --backend onnxruntime-cpu -o out", "end its name in .onnx"),
-        ("build-engine lenet-5 --json model.onnx", "would be replaced"),
+        ("build-engine lenet-5 --json model.onnx", "has the name of a model"),
         ("inspect nothing", "there is no engine nothing"),
         ("inspect good.onnx", "has no passport"),
         ("inspect folder.onnx", "has no passport"),

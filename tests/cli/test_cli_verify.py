@@ -57,7 +57,7 @@ def test_inconclusive_is_3(right: str, say: Say) -> None:
         (["RIGHT", "--against", "nothing.json"], "cannot be read"),
         (["RIGHT", "--precision", "fp12"], "unknown precision"),
         (["RIGHT", "--count", "3"], "3 inputs are too few"),
-        (["RIGHT", "--save-outputs", "RIGHT"], "right.onnx is a model, and would be replaced"),
+        (["RIGHT", "--save-outputs", "RIGHT"], "right.onnx is a model, an engine or its passport"),
         (
             ["RIGHT", "--save-outputs", "a.json", "--json", "./a.json"],
             "--json and --save-outputs cannot both go to one",

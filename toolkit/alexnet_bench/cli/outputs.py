@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.places import check_apart, check_different
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.places import check_apart, check_different, check_names
 
 if TYPE_CHECKING:
     from alexnet_bench.core.document import Document
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout")
-_NEVER_OUTPUTS = (".onnx", ".plan", ".engine", ".trt", "passport.json")
 _READ_FROM = "trtexec:"
 _OURS, _HEAD = b'"schema": "alexnet-bench.', 200
 """At the beginning of each document that this tool writes."""
@@ -112,12 +110,8 @@ def check_files(files: Mapping[str, Path], read: Iterable[Path]) -> None:
     """
     check_different(files)
     check_apart(files, read)
+    check_names(files)
     for file in files.values():
-        if file.name.endswith(_NEVER_OUTPUTS):
-            raise UsageError(
-                f"{printable(str(file))} is a model, an engine or its passport, and would be replaced",
-                "an output comes after its option: profile MODEL --json FILE.json",
-            )
         atomic.check_writable(file)
 
 

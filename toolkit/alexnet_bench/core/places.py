@@ -9,6 +9,9 @@ from pathlib import Path
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
+_OF_MODELS = (".onnx", ".plan", ".engine", ".trt", "passport.json")
+"""How names of models, of engines and of their passports end."""
+_KINDS = {"--markdown": "FILE.md"}
 _READ_IN_FOLDERS = (".json", ".npy", ".npz")
 """Kinds of files that are looked for in a folder of inputs."""
 
@@ -20,6 +23,19 @@ def check_different(written: Mapping[str, Path]) -> None:
         for other in options[:at]:
             if _is_same(written[option], written[other]):
                 raise UsageError(f"{other} and {option} cannot both go to one file", "give each its own")
+
+
+def check_names(written: Mapping[str, Path]) -> None:
+    """Raises UsageError for a file that is called like a model: it is one, or would be taken for one."""
+    for option, target in written.items():
+        if target.name.endswith(_OF_MODELS):
+            what = "a model, an engine or its passport"
+            is_there = os.path.exists(target)  # noqa: PTH110 - odd names raise nothing
+            problem = f"is {what}, and would be replaced" if is_there else f"has the name of {what}"
+            raise UsageError(
+                f"{_shown(target)} {problem}",
+                f"an output comes after its option: {option} {_KINDS.get(option, 'FILE.json')}",
+            )
 
 
 def check_apart(written: Mapping[str, Path], read: Iterable[Path]) -> None:
