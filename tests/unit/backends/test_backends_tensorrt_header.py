@@ -47,10 +47,26 @@ def test_foreign_engines_are_refused(plan: Path, change: tuple[slice, bytes], re
         check_plan(plan, *_HERE)
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "it is empty"),
+        (b"\x08\x08\x12\x07", "it is an ONNX model"),
+        (b"PK\x03\x04 and more", "it is a zip archive"),
+        (b"nothing of the kind", "it is a text file"),
+        (b"\xff\x00\x01\x02\x03", r"it begins with b'\\xff\\x00\\x01\\x02'"),
+    ],
+)
+def test_what_is_no_engine_is_told_by_how_it_begins(tmp_path: Path, content: bytes, what: str) -> None:
+    (tmp_path / "y.plan").write_bytes(content)
+    with pytest.raises(EngineError, match=f"is no engine of TensorRT: {what}"):
+        read_plan_header(tmp_path / "y.plan")
+
+
 @pytest.mark.parametrize("length", [0, 4, 39, 40, 133691])
 def test_a_truncated_engine_is_refused(plan: Path, length: int) -> None:
     plan.write_bytes(plan.read_bytes()[:length])
-    with pytest.raises(EngineError, match=r"cut short|damaged|begins with"):
+    with pytest.raises(EngineError, match=r"cut short|damaged|is empty"):
         check_plan(plan, *_HERE)
 
 

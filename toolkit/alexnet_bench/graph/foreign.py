@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alexnet_bench.graph.file_bytes import Bytes
 
 _EXPORT = "export it as ONNX first"
 _INSPECT = "give the .onnx file that it was built from; alexnet-bench inspect FILE shows the engine's layers"
@@ -34,6 +38,11 @@ _MARKUP = (
 _TEXT = ("a text file", "give the .onnx file, not the code or the notes beside it")
 _HEAD_BYTES = 512
 _MOST_UTF8_BYTES = 4
+
+
+def begins_like_onnx(content: bytes | Bytes) -> bool:
+    """Every exporter writes ir_version, field 1, first: tag 8 and a small number."""
+    return len(content) > 1 and content[0] == 8 and 1 <= content[1] <= 64
 
 
 def describe(path: Path) -> tuple[str, str] | None:

@@ -33,7 +33,7 @@ from alexnet_bench.graph.convert import (
     required_inputs,
     sparse_parts,
 )
-from alexnet_bench.graph.file_bytes import Bytes, blocks, shown
+from alexnet_bench.graph.file_bytes import blocks, shown
 from alexnet_bench.graph.walk import names_are_text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def open_model(path: Path) -> ModelFile:
         try:
             stripped = wire.strip_tensor_data(content)
         except wire.WireError as error:
-            if _starts_like_onnx(content):
+            if foreign.begins_like_onnx(content):
                 raise ModelError(
                     f"{shown(path)} is truncated or damaged: {error}", "copy or export the model again"
                 ) from None
@@ -186,8 +186,3 @@ def _not_a_model(path: Path, reason: str) -> ModelError:
         f"{shown(path)} is not an ONNX model: {printable(reason)}",
         "give an .onnx file; models of other formats have to be exported first",
     )
-
-
-def _starts_like_onnx(content: Bytes) -> bool:
-    """Every exporter writes ir_version, field 1, first: tag 8 and a small number."""
-    return len(content) > 1 and content[0] == 8 and 1 <= content[1] <= 64

@@ -14,6 +14,7 @@ from pathlib import Path
 from alexnet_bench.backends.tensorrt.flavour import FLAVOURS
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph import foreign
 
 _HEAD_BYTES = 40
 _LENGTH, _VERSION, _TARGETS = slice(16, 24), slice(24, 28), 32
@@ -68,8 +69,8 @@ def read_plan_header(path: Path) -> PlanHeader:
     backend = next((row.backend for row in FLAVOURS if head[:4] == row.plan_tag), None)
     if backend is None:
         raise EngineError(
-            f"{shown} is no engine of TensorRT: it begins with {printable(repr(head[:4]))}",
-            "alexnet-bench build-engine MODEL --backend NAME -o FILE.plan writes one",
+            f"{shown} is no engine of TensorRT: it {_what(path, head)}",
+            "alexnet-bench build-engine MODEL --backend NAME -o FILE.plan writes one; a model's name ends in .onnx",
         )
     if len(head) < _HEAD_BYTES:
         raise EngineError(f"the engine {shown} is cut short: {len(head)} bytes", _BUILD_AGAIN + backend)
@@ -78,6 +79,15 @@ def read_plan_header(path: Path) -> PlanHeader:
     targets = tuple(number for bit, number in enumerate(_CAPABILITIES) if head[_TARGETS] >> bit & 1)
     version = ".".join(map(str, head[_VERSION]))
     return PlanHeader(backend, version, int.from_bytes(head[_LENGTH], "little"), targets)
+
+
+def _what(path: Path, head: bytes) -> str:
+    if not head:
+        return "is empty"
+    if foreign.begins_like_onnx(head):
+        return "is an ONNX model"
+    known = foreign.describe(path)
+    return f"is {known[0]}" if known is not None else f"begins with {printable(repr(head[:4]))}"
 
 
 def check_plan(path: Path, backend: str, version: str | None, capability: int | None = None) -> None:
