@@ -121,6 +121,9 @@ def test_no_driver(say: Say, line: tuple[str, ...]) -> None:
     assert (code, out) == (2, "")
     assert_one_message(err, r"tensorrt-rtx builds engines here, and cannot run them: no NVIDIA driver")
     assert "run the engine where there is an NVIDIA GPU" in err
+    assert ("# or look into the engine without a runtime: alexnet-bench inspect lenet.plan" in err) == (
+        line == ("profile", "lenet.plan")
+    )
 
 
 @pytest.mark.skipif(module_name() is None, reason="cuda-python is not installed: pip install cuda-python")
@@ -153,7 +156,7 @@ def test_sizes_outside_of_the_range(with_driver: WithDriver) -> None:
             "tensorrt does not work here: tensorrt is not",
         ),
         (_VERSION, b"\x01\x06\x01\x28", *["was written by tensorrt-rtx 1.6.1.40, and here is 1."] * 2),
-        (_TAG, b"\x08\x08\x12\x00", *["is no engine of TensorRT: it begins with"] * 2),
+        (_TAG, b"\x08\x08\x12\x00", *["is no engine of TensorRT: it is an ONNX model"] * 2),
         (slice(-1, None), b"", *["is damaged: "] * 2),
         (slice(20, None), b"", *["is cut short: 20 bytes"] * 2),
     ],

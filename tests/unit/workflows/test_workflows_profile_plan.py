@@ -206,8 +206,9 @@ def test_a_model_is_for_engines_and_files_of_trtexec(tmp_path: Path) -> None:
 @needs_rtx
 def test_without_a_driver_it_is_refused_by_what_is_wrong_first(tmp_path: Path) -> None:
     plan = rtx_head(tmp_path / "a.plan")
-    with pytest.raises(MissingRuntimeError, match="cannot run them: no NVIDIA driver"):
+    with pytest.raises(MissingRuntimeError, match="cannot run them: no NVIDIA driver") as caught:
         _run(plan)
+    assert f"inspect {plan}" in caught.value.hint
     with pytest.raises(EngineError, match="200 bytes of 201"):
         _run(rtx_head(plan, told=201))
     with pytest.raises(EngineError, match=r"was written by tensorrt-rtx 1\.6\.0\.1, and here is"):

@@ -31,7 +31,7 @@ from alexnet_bench.workflows.contest_entries import Contender, check_precisions,
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import check_batches, check_timeout, or_count
+from alexnet_bench.workflows.options import check_batches, check_timeout, or_without
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
@@ -102,7 +102,7 @@ def contest(
     """
     chosen = options or ContestOptions()
     check(model, batches, chosen)
-    with or_count():
+    with or_without():
         choose_backend(REFERENCE_BACKEND)  # says what to install
     progress(f"reading {model}")
     resolved = resolve(model, progress)

@@ -76,6 +76,11 @@ def depends_on_sizes(backend: str | None, shapes: Mapping[str, Sequence[int]] | 
     return bool(shapes) or (backend is not None and bool(get_backend(backend).planner))
 
 
+def is_engine(text: str) -> bool:
+    """Whether an engine with its passport is named in place of a model."""
+    return loading.names_engine(text, engines_root())
+
+
 def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, ResolvedModel] | None:
     """The engine that is named in place of a model, as `engine.loading.names_engine` says; else None.
 
@@ -83,7 +88,7 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
         EngineError: it is damaged, stale or of another machine.
         UsageError: it is for another backend than the one asked for, or several engines are meant.
     """
-    if not loading.names_engine(text, engines_root()):
+    if not is_engine(text):
         return None
     engine = loading.find_engine(text, engines_root())
     passport = engine.passport

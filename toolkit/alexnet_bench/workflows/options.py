@@ -111,14 +111,12 @@ class Options:
 
 
 @contextmanager
-def or_count() -> Iterator[None]:
-    """Adds to what is said of a runtime that is missing that `profile` counts without one."""
+def or_without(how: str = "count without a runtime: profile --static") -> Iterator[None]:
+    """Adds to what is said of a runtime that is missing what can be done without one."""
     try:
         yield
     except MissingRuntimeError as error:
-        raise MissingRuntimeError(
-            error.message, f"{error.hint}    # or count without a runtime: profile --static"
-        ) from None
+        raise MissingRuntimeError(error.message, f"{error.hint}    # or {how}") from None
 
 
 def silent(_: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.measure import environment
 from alexnet_bench.workflows.counted import count_case, static_profile
-from alexnet_bench.workflows.options import DEFAULT_MODEL, Options, Progress, check, or_count, silent
+from alexnet_bench.workflows.options import DEFAULT_MODEL, Options, Progress, check, or_without, silent
 from alexnet_bench.workflows.resolve import resolve
 
 READ_FROM = "trtexec:"
@@ -79,9 +80,10 @@ def profile_set(
         return _run_foreign(foreign, batches, chosen, budgets, progress)
     if chosen.static:
         return _static(model, batches, chosen, budgets, progress)
+    from alexnet_bench.workflows.engine_subject import is_engine
     from alexnet_bench.workflows.run import run  # counting does not need what runs a model, and starts faster without
 
-    with or_count():
+    with or_without(_looking_into(model)) if is_engine(str(model)) else or_without():
         return run(model, batches=batches, options=chosen, budgets=budgets, progress=progress)
 
 
@@ -94,6 +96,10 @@ def _foreign_plan(text: str) -> Path | None:
     return foreign_plan(text)
 
 
+def _looking_into(engine: str | Path) -> str:
+    return f"look into the engine without a runtime: alexnet-bench inspect {printable(shlex.quote(str(engine)), 200)}"
+
+
 def _run_foreign(
     path: Path, batches: Sequence[int | None], options: Options, budgets: Sequence[Budget], progress: Progress
 ) -> ProfileSet:
@@ -104,7 +110,8 @@ def _run_foreign(
         )
     from alexnet_bench.workflows.run_plan import run_plan
 
-    return run_plan(path, batches=batches, options=options, budgets=budgets, progress=progress)
+    with or_without(_looking_into(path)):
+        return run_plan(path, batches=batches, options=options, budgets=budgets, progress=progress)
 
 
 def _static(
