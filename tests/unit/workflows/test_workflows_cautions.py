@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from alexnet_bench import Profile, read_profile
+from alexnet_bench import Options, Profile, read_profile
 from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
 from alexnet_bench.workflows import cautions, count_cautions
@@ -40,7 +40,12 @@ def test_a_quiet_run_gets_no_caution(latency: Latency) -> None:
 
 
 def test_signs_of_noise(latency: Latency, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _codes(cautions.of_latency(replace(latency, ci95_s=(0.9, 1.1)), unstable_processes=0)) == ["noisy"]
+    for processes, hint in ((5, "give --seconds 10 or more, or close"), (12, "--seconds 15"), (15, "close what else")):
+        several = replace(latency, ci95_s=(0.9, 1.1), samples_s=(latency.samples_s[0],) * processes)
+        (noisy,) = cautions.of_latency(several, unstable_processes=0)
+        assert noisy.code == "noisy"
+        assert hint in noisy.hint
+    assert Options(seconds=10).timed_processes > Options(seconds=5).timed_processes == 5, "or the hint is wrong"
     assert _codes(cautions.of_latency(latency, unstable_processes=2)) == ["unstable"]
     costly = replace(latency, profiling_overhead_fraction=2.0)
     assert _codes(cautions.of_latency(costly, unstable_processes=0)) == ["profiler-cost"]

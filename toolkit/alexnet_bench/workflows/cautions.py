@@ -14,6 +14,7 @@ from alexnet_bench.core.machine import last_level_cache_bytes, load_average, usa
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
+from alexnet_bench.workflows.options import LEAST_PROCESSES, MOST_PROCESSES
 
 if TYPE_CHECKING:
     from alexnet_bench.backends.protocol import DeviceUse
@@ -76,7 +77,9 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
     if high - low > _WIDE_INTERVAL * latency.median_s:
         width = percent((high - low) / latency.median_s)
         yield Caution(
-            "noisy", f"the median is only known within {width}", "give more --seconds, or close what else runs here"
+            "noisy",
+            f"the median is only known within {width}",
+            _more_processes(len(latency.samples_s)) + "close what else runs here",
         )
     if unstable_processes:
         yield Caution(
@@ -95,6 +98,12 @@ def of_latency(latency: Latency, *, unstable_processes: int) -> Iterator[Caution
     # The profile itself keeps every core busy, so that a load of one per core is its own.
     if load is not None and load > cores + 1:
         yield Caution("busy", f"the load average is {load:.1f} on {cores} cores", "other programs compete for them")
+
+
+def _more_processes(processes: int) -> str:
+    """What to type for more of them, which narrow the interval; longer ones alone hardly do."""
+    seconds = min(2 * max(processes, LEAST_PROCESSES), MOST_PROCESSES)
+    return f"give --seconds {seconds} or more, or " if processes < MOST_PROCESSES else ""
 
 
 def of_threads(threads: int) -> Iterator[Caution]:

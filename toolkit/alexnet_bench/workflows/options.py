@@ -13,7 +13,7 @@ from alexnet_bench.core.threads import check_threads
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
 DEFAULT_SECONDS = 3.0
-_LEAST_PROCESSES, _MOST_PROCESSES = 5, 15
+LEAST_PROCESSES, MOST_PROCESSES = 5, 15
 """Fresh processes for each case, one for each timed second: memory layout and thread placement differ from one to the
 next by some percent. The interval of the median narrows with their number, and much faster below five than above."""
 
@@ -85,7 +85,7 @@ class Options:
     @property
     def timed_processes(self) -> int:
         """Fresh processes for each case."""
-        usual = min(max(int(self.timed_s), _LEAST_PROCESSES), _MOST_PROCESSES)
+        usual = min(max(int(self.timed_s), LEAST_PROCESSES), MOST_PROCESSES)
         return usual if self.processes is None else self.processes
 
     @property
