@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alexnet_bench.backends.registry import BACKENDS, settings_of
+from alexnet_bench.backends.tensorrt.options import NAMES
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.settings import plain_settings
@@ -47,6 +48,7 @@ def test_defaults_of_a_backend_are_left_out(backend: object) -> None:
         ("tensorrt", {"compute_capability": "86"}, "the card at hand", "or give --backend tensorrt-rtx"),
         ("tensorrt-rtx", {"version_compatible": "on"}, "no lean runtime", "or give --backend tensorrt"),
         ("openvino", {"nothing": "on"}, "has no setting 'nothing'", "there are: hint"),
+        ("onnxruntime-cpu", {"foo": "1"}, "has no setting 'foo'", "spinning, threads"),
         ("openvino", {"hint": "much"}, "hint of openvino cannot be 'much'", "it can be"),
     ],
 )
@@ -54,3 +56,14 @@ def test_a_setting_that_it_has_not(backend: str, settings: dict[str, str], said:
     with pytest.raises(UsageError, match=said) as error:
         _plain(backend, **settings)
     assert hint in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("backend", "lacks"),
+    [("tensorrt-rtx", {"hardware_compatibility", "version_compatible"}), ("tensorrt", {"compute_capability"})],
+)
+def test_no_setting_is_hinted_at_that_the_backend_refuses(backend: str, lacks: set[str]) -> None:
+    with pytest.raises(UsageError, match="has no setting 'foo'") as error:
+        _plain(backend, foo="1")
+    listed = error.value.hint.removeprefix("there are: ").partition(" (")[0].split(", ")
+    assert set(NAMES) - set(listed) == lacks

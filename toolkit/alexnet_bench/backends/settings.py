@@ -22,20 +22,23 @@ class Setting:
     meaning: str
 
 
-def chosen(backend: str, known: Mapping[str, Setting], given: Mapping[str, str]) -> dict[str, str]:
+def chosen(
+    backend: str, known: Mapping[str, Setting], given: Mapping[str, str], *, beside: Sequence[str] = ()
+) -> dict[str, str]:
     """The value of every setting of a backend.
 
     Args:
         backend: its name, for the message.
         known: its settings by name.
         given: what the caller asks for.
+        beside: names that may be given too, and are looked at elsewhere.
 
     Raises:
         UsageError: a name or a value is not known; the hint lists those that are.
     """
     for name, value in given.items():
         if name not in known:
-            names = ", ".join(known) or "it has none"
+            names = ", ".join((*known, *beside)) or "it has none"
             raise UsageError(f"{backend} has no setting {printable(name)!r}", f"there are: {names}")
         if value not in known[name].choices:
             choices = ", ".join(known[name].choices)

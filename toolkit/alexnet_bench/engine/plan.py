@@ -65,8 +65,8 @@ def check_settings(recipe: Recipe) -> None:
     Raises:
         UsageError: a name or a value is not known, or the runtime has no use for it.
     """
-    build_settings(recipe.backend, recipe.settings)
     flavour.check_settings(recipe.backend, recipe.settings)
+    build_settings(recipe.backend, recipe.settings)
 
 
 def is_stripped(recipe: Recipe) -> bool:

@@ -27,7 +27,7 @@ def plain_settings(recipe: Recipe) -> dict[str, str]:
             raise UsageError(
                 f"{backend.name} has no setting {name!r}, which TensorRT has", f"give --backend {' or '.join(others)}"
             )
-    values = chosen(backend.name, known, own)
+    values = chosen(backend.name, known, own, beside=(THREADS,))
     plain = {name: value for name, value in values.items() if value != known[name].choices[0]}
     threads = {THREADS: recipe.settings[THREADS]} if THREADS in recipe.settings else {}
     return plain | threads

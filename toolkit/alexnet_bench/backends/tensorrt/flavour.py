@@ -9,7 +9,7 @@ from pathlib import Path
 from alexnet_bench.backends.device.choose import missing
 from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Target
-from alexnet_bench.backends.tensorrt.options import NAMES, SETTINGS
+from alexnet_bench.backends.tensorrt.options import NAMES, SETTINGS, check_names
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 from alexnet_bench.core.machine import nvidia_cards
 
@@ -83,11 +83,12 @@ def flavour_of(backend: str, version: str) -> Flavour:
 
 
 def check_settings(backend: str, given: Mapping[str, str]) -> None:
-    """Refuses settings that no version of a backend has any use for.
+    """Refuses settings that there are not, and those that no version of a backend has any use for.
 
     Raises:
-        UsageError: one is there with another value than its default.
+        UsageError: a name is not known, or one of the latter is there with another value than its default.
     """
+    check_names(backend, given, [name for name in NAMES if backend in backends_with(name)])
     for row in (row for row in FLAVOURS if row.backend == backend):
         for name, reason in row.lacks.items():
             default = SETTINGS[name].choices[0] if name in SETTINGS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alexnet_bench.backends.settings import Setting, chosen
@@ -80,7 +80,7 @@ def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
     Raises:
         UsageError: a name or a value is not known.
     """
-    _check_names(backend, given)
+    check_names(backend, given)
     listed = {name: value for name, value in given.items() if name not in _OF_THEIR_OWN}
     values = chosen(backend, SETTINGS, listed)
     streaming = given.get("weight_streaming", "off")
@@ -98,6 +98,20 @@ def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
     )
 
 
+def check_names(backend: str, given: Iterable[str], has: Iterable[str] = NAMES) -> None:
+    """Raises UsageError for a name that is none of a setting.
+
+    Args:
+        backend: its name, for messages.
+        given: names of settings.
+        has: those to list, of all that there are.
+    """
+    if unknown := [name for name in given if name not in NAMES]:
+        raise UsageError(
+            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(has)} (docs/tensorrt.md)"
+        )
+
+
 def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
     """Settings in one form, without those that have their default: sizes in bytes, capabilities in order.
 
@@ -113,13 +127,6 @@ def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
     if streaming != "off":
         plain["weight_streaming"] = "on" if streaming == "on" else str(_size("weight_streaming", streaming, _A_BUDGET))
     return plain
-
-
-def _check_names(backend: str, given: Mapping[str, str]) -> None:
-    if unknown := [name for name in given if name not in NAMES]:
-        raise UsageError(
-            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(NAMES)} (docs/tensorrt.md)"
-        )
 
 
 def _size(name: str, text: str, hint: str) -> int | None:
