@@ -108,9 +108,12 @@ def test_every_field_is_described() -> None:
         ({"requested_precision": "fp32"}, "requested_precision is fp32, and by its recipe fp16"),
         ({"requested_precision": None}, "requested_precision is none, and by its recipe fp16"),
         ({"passes": ()}, "passes is none, and by its recipe fp16"),
+        ({"compute_dtypes": {"float32": 1}}, "compute_dtypes is 1 in float32, and by its layers 1 in float16"),
+        ({"compute_dtypes": {}}, "compute_dtypes is none, and by its layers 1 in float16"),
+        ({"layers": ()}, "compute_dtypes is 1 in float16, and by its layers none"),
     ],
 )
-def test_a_passport_that_contradicts_its_recipe_is_damaged(changed: dict[str, Any], message: str) -> None:
+def test_a_passport_that_contradicts_itself_is_damaged(changed: dict[str, Any], message: str) -> None:
     recipe: dict[str, object] = {"name": "fp16", "backend": "onnxruntime-cpu", "precision": "fp16", "passes": ["fp16"]}
     whole = dataclasses.replace(_passport(), recipe=recipe)
     assert decode_passport(encode_passport(whole)) == whole

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from alexnet_bench.core.errors import PrecisionError
-from alexnet_bench.core.passport import EngineLayerInfo, Passport
+from alexnet_bench.core.passport import EngineLayerInfo, Passport, count_types
 from alexnet_bench.core.profile import SharedNode
-from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, count_types, narrowed, not_kept, untold
+from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, narrowed, not_kept, untold
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:

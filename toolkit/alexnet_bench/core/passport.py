@@ -6,6 +6,8 @@ Field names are the public contract of the JSON document.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +122,12 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
+def count_types(layers: Iterable[EngineLayerInfo]) -> dict[str, int]:
+    """Layers by the type of their arithmetic, those that stand for nodes of the user."""
+    of_nodes = (layer for layer in layers if layer.onnx_nodes or layer.shared_nodes)
+    return dict(Counter(layer.compute_dtype for layer in of_nodes if layer.compute_dtype))
+
+
 def encode_passport(passport: Passport) -> bytes:
     """The passport as indented JSON in UTF-8; `schema` and `schema_version` come first."""
     fields = {"schema": passport.schema, "schema_version": passport.schema_version}
@@ -152,7 +160,7 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
 
 
 def _check_agreement(passport: Passport, name: str) -> None:
-    """Raises EngineError for fields that the recipe determines, and that are not as it says."""
+    """Raises EngineError for fields that others determine, the recipe or the layers, and that are not as those say."""
     for field_name, said, in_recipe in (
         ("backend", passport.backend, "backend"),
         ("requested_precision", passport.requested_precision or "", "precision"),
@@ -163,6 +171,16 @@ def _check_agreement(passport: Passport, name: str) -> None:
             raise EngineError(
                 f"{name} is damaged: {field_name} is {_shown(said)}, and by its recipe {_shown(follows)}", _BUILD_ONE
             )
+    if (counted := count_types(passport.layers)) != passport.compute_dtypes:
+        raise EngineError(
+            f"{name} is damaged: compute_dtypes is {_by_type(passport.compute_dtypes)}, "
+            f"and by its layers {_by_type(counted)}",
+            _BUILD_ONE,
+        )
+
+
+def _by_type(counts: Mapping[str, int]) -> str:
+    return _shown([f"{count} in {dtype}" for dtype, count in sorted(counts.items())])
 
 
 def _shown(value: object) -> str:

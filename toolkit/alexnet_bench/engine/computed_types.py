@@ -205,15 +205,6 @@ def _or_keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
     return f"; or keep {'it' if len(names) == 1 else 'them'} in float32: build-engine {options}"
 
 
-def count_types(layers: Sequence[EngineLayerInfo]) -> dict[str, int]:
-    """Layers by the type of their arithmetic, those that stand for nodes of the user."""
-    counts: dict[str, int] = {}
-    for layer in layers:
-        if layer.compute_dtype and (layer.onnx_nodes or layer.shared_nodes):
-            counts[layer.compute_dtype] = counts.get(layer.compute_dtype, 0) + 1
-    return counts
-
-
 def _worked(layer: EngineLayerInfo) -> tuple[str, ...]:
     """Those that it does some work of; a node without a share is only moved or added to there."""
     return (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes if shared.share))

@@ -27,12 +27,11 @@ from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.core.passport import EngineLayerInfo, count_types
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.cache import PLAN_FILE
-from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.plan import (
     TF32,

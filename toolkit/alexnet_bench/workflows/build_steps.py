@@ -14,7 +14,7 @@ from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
-from alexnet_bench.core.passport import EngineLayerInfo
+from alexnet_bench.core.passport import EngineLayerInfo, count_types
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.computed_types import (
@@ -22,7 +22,6 @@ from alexnet_bench.engine.computed_types import (
     Asked,
     check_kept,
     check_types,
-    count_types,
     narrowed,
     not_kept,
     untold,

@@ -15,8 +15,8 @@ from alexnet_bench.core.contest import ContestCase, Entry, EntryLatency
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import count_types
 from alexnet_bench.core.statistics import ratio_ci95, summarise
-from alexnet_bench.engine.computed_types import count_types
 from alexnet_bench.engine.loading import graph_file
 from alexnet_bench.engine.readback import read_back
 from alexnet_bench.graph.model_bytes import named_copy
