@@ -85,9 +85,18 @@ def test_what_no_pass_can_change_is_told_with_the_reason() -> None:
     assert (kept.unable, kept.kept_fp32) == ({}, ("first: product", "relu", "second"))
 
 
-def test_a_name_that_is_nothing_here_is_told() -> None:
-    applied = apply_recipe(_model(), _fp16("third"), _FEEDS)
-    assert applied.notes == ("keep_fp32: there is no node or operator third",)
+def test_an_operator_that_is_not_here_is_told() -> None:
+    applied = apply_recipe(_model(), _fp16("Softmax"), _FEEDS)
+    assert applied.notes == ("keep_fp32: there is no node of operator Softmax",)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("Secon", "did you mean second?"), ("matmul", "did you mean MatMul?"), ("zzz", "--static")]
+)
+def test_what_is_no_node_and_no_operator_is_refused_with_the_closest(name: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"there is no node or operator {name}") as caught:
+        apply_recipe(_model(), _fp16(name), _FEEDS)
+    assert hint in caught.value.hint
 
 
 def test_an_unknown_pass_is_refused_by_name() -> None:

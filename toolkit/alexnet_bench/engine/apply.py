@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import difflib
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.registry import availability, get_backend
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 
@@ -20,6 +22,7 @@ _RANGES_FROM = "onnxruntime-cpu"
 """The backend that passes look at activations with."""
 _WHY_KEPT = "the recipe keeps it"
 _MOST_NAMED = 4
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
         feeds: inputs, for passes that look at activations.
 
     Raises:
-        UsageError: a pass that is not known.
+        UsageError: a pass that is not known, or a name to keep that is none of a node, nor of any operator.
         BackendRefusal: a runtime does not run the model, where a pass wants to look at activations.
     """
     if not recipe.passes:
@@ -69,7 +72,7 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
         _ask_to_keep(faster.model, kept)
     typed = apply(faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
-    notes = tuple(f"keep_fp32: there is no node or operator {printable(name, 200)}" for name in unknown)
+    notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
     kept_fp32 = dict.fromkeys(
@@ -80,15 +83,34 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
 
 
 def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The nodes that a recipe wants kept, by name or operator, their own or the user's; and names that mean nothing."""
+    """The nodes that a recipe wants kept, by name or operator, their own or the user's; and operators of which none is.
+
+    A recipe may be for many models, not all of which have an operator; a node is one of this model.
+    """
     called = {
         node.name: {node.name, node.op_type, *origin, *(user_ops[name] for name in origin if name in user_ops)}
         for node, origin in ((node, result.origins.get(node.name, ())) for node in result.model.graph.node)
     }
     known = {name for names in called.values() for name in names}.union(user_ops, user_ops.values())
-    return (
-        [name for name, names in called.items() if names.intersection(wanted)],
-        [name for name in wanted if name not in known],
+    unknown = [name for name in wanted if name not in known]
+    for name in unknown:
+        _check_operator(name, known)
+    return [name for name, names in called.items() if names.intersection(wanted)], unknown
+
+
+def _check_operator(name: str, known: Collection[str]) -> None:
+    """Raises UsageError for what is called like no operator of ONNX, with the names of the model that it may mean."""
+    import onnx
+
+    if name in {schema.name for schema in onnx.defs.get_all_schemas()}:
+        return
+    by_case = {one.lower(): one for one in known if one}
+    close = difflib.get_close_matches(name.lower()[:_LONGEST_NAME], by_case, n=3)
+    raise UsageError(
+        f"keep_fp32: there is no node or operator {printable(name, 200)}",
+        f"did you mean {' or '.join(printable(by_case[one], 200) for one in close)}?"
+        if close
+        else "give the name of a node or an operator: alexnet-bench profile MODEL --static --top 0 has them",
     )
 
 
