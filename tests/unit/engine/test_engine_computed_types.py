@@ -131,6 +131,17 @@ def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it
     assert caught.value.hint.endswith("; or keep it in float32: build-engine --keep-fp32 m/MatMul")
 
 
+def test_a_node_that_several_layers_compute_parts_of_is_named_once() -> None:
+    parts = [
+        EngineLayerInfo(f"part {at}", (f"relu{at}",) * at, (SharedNode("choice", 0.25),), "float32", (), (), 10)
+        for at in range(4)
+    ]
+    with pytest.raises(PrecisionError) as caught:
+        check_types(Asked("fp16", products=["choice"]), parts)
+    assert caught.value.message.startswith("fp16 was asked for, and 4 of 4 layers")
+    assert caught.value.message.count("choice") == 1
+
+
 def test_a_product_that_a_layer_only_adds_to_is_not_its_name() -> None:
     fused = EngineLayerInfo("add + dot", ("add",), (SharedNode("dot", 0.0),), "float32", (), (), 10)
     with pytest.raises(PrecisionError, match=r"in another type: add \+ dot \(float32\)$"):

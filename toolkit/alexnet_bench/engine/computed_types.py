@@ -82,8 +82,11 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     if not wrong:
         return
     reasons = [asked.reason(layer) for layer in wrong]
-    each = (_named(asked, layer, reason) for layer, reason in zip(wrong, reasons, strict=True))
-    named = _listed(list(dict.fromkeys(each)))  # a recurrent node is several
+    each: dict[tuple[str, str], str] = {}  # a recurrent node, or what is inside an If, is several layers
+    for layer, reason in zip(wrong, reasons, strict=True):
+        products = asked.products_of(layer) or [layer.name]
+        each.setdefault((products[0], layer.compute_dtype), _named(asked, layer, reason))
+    named = _listed(list(each.values()))
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
