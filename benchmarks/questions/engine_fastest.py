@@ -8,6 +8,7 @@ from statistics import median
 
 from alexnet_bench.core.contest import Entry
 from alexnet_bench.core.machine import usable_cores
+from alexnet_bench.workflows.contest import ROUNDS
 from benchmarks import commands, fastest, models, throughput, weights_at_random
 from benchmarks.fastest import BF16, FP32, Held
 from benchmarks.interleave import paired_ratio
@@ -47,7 +48,7 @@ def _network(name: str, batches: Sequence[int], settings: Settings) -> Iterator[
         (FP32, BF16) if name == BF16_NETWORK else (FP32,),
         threads=usable_cores(),
         seconds=settings.seconds_of(3.0, quick=0.3),
-        processes=1 if settings.quick else 3,
+        processes=1 if settings.quick else ROUNDS,
         say=lambda text: settings.say(f"{name}: {text}"),
     )
     for batch in batches:
