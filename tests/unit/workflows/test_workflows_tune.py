@@ -47,6 +47,7 @@ from alexnet_bench.workflows import contest_run, tune, tune_search
 from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.resolve import resolve
 from alexnet_bench.workflows.tune_check import check_tuning, moves_for
 from alexnet_bench.workflows.verify_sides import open_pair, prepare
 from tests.unit.workflows.test_workflows_profile_engine import normalised
@@ -248,6 +249,14 @@ def test_a_time_that_is_too_short_leaves_the_untuned_settings() -> None:
     tuning = _tuning(build_engine("alexnet-2012", options=BuildOptions(backend=_ORT, tune_s=1)))
     assert (tuning.outcome, tuning.settings, tuning.final) == ("out_of_time", {}, None)
     assert tuning.spent_s < 3
+
+
+def test_what_was_untuned_is_known_where_no_trial_came_to_an_end(bench: Callable[[str], tune._Bench]) -> None:
+    made = bench(_ORT)
+    found = tune._search(made.passport, resolve("lenet-5"), made.recipe, 1e-6, None, lambda _: None)
+    assert (found.outcome, found.candidates[0].latency) == ("out_of_time", None)
+    assert set(found.untuned) == {"threads", *(name for move in moves_for(made.recipe) for name in move)}
+    assert (found.untuned["arena"], found.untuned["threads"]) == ("on", str(usable_cores()))
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 0.5, 1e9, float("nan")])

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from alexnet_bench.backends.array_files import write_arrays
+from alexnet_bench.backends.registry import get_backend, settings_of
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import AlexnetBenchError
@@ -158,10 +159,16 @@ def _search(
             accept=bench.why_not,
             progress=progress,
         )
-    searched = {name for move in moves for name in move} - {THREADS}
-    threads = str(recipe.threads or usable_cores())
-    untuned = {THREADS: threads} | {name: value for name, value in bench.in_force.items() if name in searched}
+    searched = dict.fromkeys(name for move in moves for name in move)
+    before = _asked(recipe) | bench.in_force  # nothing is in force where no trial came to an end
+    untuned = {name: before[name] for name in (THREADS, *searched)}
     return _tuning(found, untuned, graph, seconds=seconds, spent_s=time.monotonic() - begun, load=load)
+
+
+def _asked(recipe: Recipe) -> dict[str, str]:
+    """The settings of a recipe, or of its backend by default, and the threads."""
+    defaults = {name: setting.choices[0] for name, setting in settings_of(get_backend(recipe.backend)).items()}
+    return defaults | {THREADS: str(usable_cores())} | recipe.settings
 
 
 def _tuning(
