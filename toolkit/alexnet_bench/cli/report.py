@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="JSON that `alexnet-bench profile --json` wrote.")],
+    profile: Annotated[
+        str, typer.Argument(metavar="PROFILE", help="JSON that profile, verify or inspect wrote by --json.")
+    ],
     *,
     top: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
@@ -28,7 +30,11 @@ def report(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
-    """Show a stored profile again; needs no runtime and no model."""
+    """Show what profile, verify or inspect stored; needs no runtime.
+
+    Profiles, counts, contests, verifications and inspections are shown as the command did that wrote them, without the
+    model.
+    """
     outputs = Outputs(json=json, markdown=markdown)
     outputs.check([profile])
     from alexnet_bench.workflows.report import read_document

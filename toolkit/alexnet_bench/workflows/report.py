@@ -24,7 +24,7 @@ _KINDS: Mapping[type[Document], str] = {
 
 
 def read_document(path: str | Path) -> Document:
-    """Whatever `profile --json` wrote; or what `verify --json` or `inspect --json` wrote.
+    """Whatever `profile --json` wrote, `verify --json` or `inspect --json`.
 
     Raises:
         UsageError: not such a document, or of a version that this release does not know.
