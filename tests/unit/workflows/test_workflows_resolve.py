@@ -79,6 +79,13 @@ def test_a_name_that_is_nothing_is_one_clear_error(typed: str) -> None:
     assert len(caught.value.message) < 200
 
 
+@pytest.mark.parametrize(("typed", "is_like_a_key"), [("fa7add", True), ("fa7", False), ("nothing", False)])
+def test_what_may_be_a_key_of_an_engine_is_told_where_those_are_listed(typed: str, is_like_a_key: bool) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(typed)
+    assert ("alexnet-bench cache list" in caught.value.hint) == is_like_a_key
+
+
 def test_an_unknown_model_of_the_onnx_package_gets_the_list() -> None:
     with pytest.raises(UsageError, match="there is no onnx:zzzzzz in the installed onnx package") as caught:
         resolve("onnx:zzzzzz")

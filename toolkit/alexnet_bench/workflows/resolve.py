@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from alexnet_bench.workflows.options import Progress, silent
 
 ONNX_PREFIX = "onnx:"
 _LONGEST_NAME = 64
+_KEY = re.compile(r"[0-9a-f]{4,64}")
+_KEYS = ", `alexnet-bench cache list` the keys of engines, which inspect, verify, and profile without --static take"
 _LIGHT_MODELS = Path("backend", "test", "data", "light")
 DEFAULT_INIT = "he"
 """Weights of a reference network when none are given: He-initialised, so that activations stay in range. Speed does not
@@ -72,7 +75,7 @@ def resolve(model: str | Path, progress: Progress = silent) -> ResolvedModel:
     close = _closest(text, [*_reference_names(), *onnx_package_models()])
     raise UsageError(
         f"{printable(text)} is neither a model's name nor a file",
-        f"{_did_you_mean(close)}`alexnet-bench models` lists the names",
+        f"{_did_you_mean(close)}`alexnet-bench models` lists the names{_KEYS if _KEY.fullmatch(text) else ''}",
     )
 
 
