@@ -247,6 +247,9 @@ def test_products_that_a_backend_narrows_though_they_are_to_stay_are_an_error(
 def test_what_is_to_be_kept_and_is_not_there_is_said() -> None:
     passport = build_engine("lenet-5", options=BuildOptions(backend="openvino", recipe="bf16", keep_fp32=["Softmax"]))
     assert passport.notes == ("keep_fp32: there is no node of operator Softmax",)
+    with pytest.raises(UsageError, match="there is no such pass") as no_pass:  # OpenVINO is told the type, and has none
+        build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16", keep_fp32=["conv2"]))
+    assert "--recipe bf16" in no_pass.value.hint
     for backend in ("openvino", "onnxruntime-cpu"):
         with pytest.raises(UsageError, match="there is no node or operator conv22") as caught:
             build_engine("lenet-5", options=BuildOptions(backend=backend, recipe="bf16", keep_fp32=["conv22"]))

@@ -136,7 +136,8 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.keep_fp32 and not recipe.narrows_types:
         raise UsageError(
             "keep_fp32 says what a pass to a narrower type leaves alone, and there is no such pass",
-            f"give --precision {' or '.join(PRECISION_PASSES)}, or a recipe with that among its passes",
+            f"give a recipe with {' or '.join(PRECISION_PASSES)} among its passes: "
+            + ", ".join(f"--recipe {name}" for name in PRECISION_PASSES),
         )
     if wrong := [name for name in recipe.passes if name in PRECISION_PASSES and name != recipe.precision]:
         raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")
