@@ -24,7 +24,7 @@ def test_json_on_standard_output_is_all_that_is_there(cli: Cli) -> None:
     assert done.returncode == 0, done.stderr
     fields = json.loads(done.stdout)
     assert (fields["schema"], fields["model"]["name"]) == ("alexnet-bench.profile", "lenet-5")
-    assert "... latency, process 1 of 3" in done.stderr
+    assert "... latency, process 1 of 5" in done.stderr
     assert re.search(r"(?m)^layer +time", done.stderr)
     assert re.search(r"(?m)^latency +\d", done.stderr)
 
