@@ -43,7 +43,7 @@ def test_what_is_written_is_read_again(say: Say, tmp_path: Path) -> None:
         (("lenet-5", "--static", "--export-times", "{here}/t.json"), "hold one run"),
         (("lenet-5", "--batch", "1,2", "--export-times", "{here}/t.json"), "hold one run"),
         (("lenet-5", "--export-times", "{here}/t.json", "--export-profile", "{here}/t.json"), "one file"),
-        (("lenet-5", "--export-times", "{here}/m.onnx"), "is a model"),
+        (("lenet-5", "--export-times", "{here}/m.onnx"), "name of a model"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(say: Say, tmp_path: Path, arguments: tuple[str, ...], why: str) -> None:
