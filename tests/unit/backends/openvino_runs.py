@@ -13,12 +13,13 @@ import onnx
 from onnx import ModelProto
 
 from alexnet_bench.attribution import coverage
-from alexnet_bench.attribution.join import join
+from alexnet_bench.attribution.join import join, value_numbers
 from alexnet_bench.attribution.layers import timed_layers
 from alexnet_bench.backends import openvino as backend
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino import OpenVino
 from alexnet_bench.backends.openvino_layers import read_layers
+from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import Record
 from alexnet_bench.backends.openvino_recorder import Recorder
 from alexnet_bench.backends.openvino_tensors import Claims, operators_of
@@ -36,7 +37,10 @@ Operators = frozenset[tuple[int, int | None]]
 
 
 def profiled(model: ModelProto | Path, *, precision: str = "") -> Profiled:
-    """Runs a model with layer times; its files lie in a folder that goes when the result does."""
+    """Runs a model with layer times, and sees to it that its rows add up.
+
+    The files of the run lie in a folder that goes when the result does.
+    """
     folder = Path(tempfile.mkdtemp(prefix="openvino-"))
     path = model if isinstance(model, Path) else folder / "model.onnx"
     if not isinstance(model, Path):
@@ -58,7 +62,30 @@ def profiled(model: ModelProto | Path, *, precision: str = "") -> Profiled:
     covered = coverage.measured(costs, attribution, layers, times)
     run = Profiled(path, folder, graph, times, attribution, layers, covered, feeds)
     weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
+    _check_sums(run)
     return run
+
+
+def _check_sums(run: Profiled) -> None:
+    """All work of the model is in the rows, but for nodes whose results are certain to be there without them."""
+    costs, left_out = count(run.graph), {"macs": 0.0, "flop": 0.0}
+    for layer in run.layers:
+        shares = {part.name: part.share for part in layer.shared_nodes}
+        for name in layer.merged_nodes:
+            assert _is_known(run.graph, name), f"{name} has to be computed"
+            for said in left_out:
+                left_out[said] += shares.get(name, 1.0) * (getattr(costs.by_name[name], said) or 0)
+    for said, merged in left_out.items():
+        rows = sum(getattr(layer, said) or 0 for layer in run.layers)
+        total = sum(getattr(row, said) or 0 for row in costs.rows)
+        assert abs(rows + merged - total) <= len(run.layers), f"{said} of {rows} and {merged} are not {total}"
+
+
+def _is_known(graph: Graph, name: str) -> bool:
+    """Whether no input can change what a node makes, or another one makes the same."""
+    values, made = value_numbers(graph), next(node.writes for node in graph.live_nodes if node.name == name)
+    others = {values[item] for node in graph.live_nodes if node.name != name for item in node.writes}
+    return fixed_tensors(graph).issuperset(made) or others.issuperset(values[item] for item in made)
 
 
 def sizes_of(graph: Graph) -> dict[str, tuple[int, ...]]:

@@ -52,20 +52,20 @@ class Attribution:
 def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     """Gives every live node to the layers that compute it."""
     producer = {name: node for node in graph.live_nodes for name in node.writes}
-    materialised = {name for layer in layers for name in (*layer.reads, *layer.makes, *layer.equals)}
+    materialised = {name for item in layers for name in (*item.reads, *item.makes, *item.inner, *item.equals)}
     values = value_numbers(graph)
     together = Counter((layer.reads, layer.makes) for layer in layers if not layer.is_overhead)
     workers = [(index, layer) for index, layer in enumerate(layers) if not layer.is_unmatched and not layer.is_overhead]
     owners: dict[str, list[int]] = {}
     for index, layer in workers:
-        region = _region(layer, producer, materialised, values)
+        region = _region(layer, layer.makes, producer, materialised, values)
         if together[layer.reads, layer.makes] > 1 and len(region) > 1:
             continue  # several layers for several nodes: which computes which cannot be told
-        for name in region:
+        for name in dict.fromkeys((*region, *_region(layer, layer.inner, producer, materialised, values))):
             owners.setdefault(name, []).append(index)
     computed = frozenset(owners)
     for index, layer in workers:
-        for name in _region(replace(layer, makes=layer.equals), producer, materialised, values):
+        for name in _region(layer, layer.equals, producer, materialised, values):
             if name not in computed:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
@@ -101,14 +101,18 @@ def value_numbers(graph: Graph) -> dict[str, str]:
 
 
 def _region(
-    layer: EngineLayer, producer: Mapping[str, Node], materialised: set[str], values: Mapping[str, str]
+    layer: EngineLayer,
+    tensors: Sequence[str],
+    producer: Mapping[str, Node],
+    materialised: set[str],
+    values: Mapping[str, str],
 ) -> list[str]:
-    """The live nodes between what the layer makes and what it reads, or any other layer has in memory.
+    """The live nodes between tensors that the layer computes and what it reads, or any other layer computes.
 
     A runtime that merges equal computations reads the one result in place of each of them.
     """
     stops = {values.get(name, name) for name in layer.reads}
-    pending = [name for name in layer.makes if name not in layer.reads]
+    pending = [name for name in tensors if name not in layer.reads]
     region: dict[str, None] = {}
     while pending:
         node = producer.get(pending.pop())
@@ -171,7 +175,7 @@ def _constant_region(layer: EngineLayer, producer: Mapping[str, Node]) -> set[st
     them, and folds it, dequantises the same weights twice.
     """
     folded = {name for node in producer.values() if node.op_type == layer.op for name in node.reads}
-    return set(_region(layer, producer, folded, {}))
+    return set(_region(layer, layer.makes, producer, folded, {}))
 
 
 def is_constant(graph: Graph, node: Node) -> bool:

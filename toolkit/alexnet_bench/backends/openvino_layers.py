@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from alexnet_bench.backends import openvino_record
+from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import Record
 from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
@@ -31,6 +32,7 @@ _NOT_EXECUTED = ("Input", "Output", "Const")
 _CONTROL_FLOW = ("If", "TensorIterator")
 """What has graphs inside, Loop and Scan included: its precision is the type of its condition or its counter."""
 _MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
+_PRODUCTS = ("MatMul", "FullyConnected", "Convolution", "Deconvolution")
 
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
@@ -86,11 +88,11 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
 def _as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     """Where several kernels together make one node, those that only move data are overhead: no part of its work.
 
-    The first of the others also has what was folded into that node, whose inputs were never computed as such: an
-    initial state that no input can change, a transposition by strides.
+    One of the others also has what is computed for that node from what they read, and that no kernel names: the product
+    among them if there is one, else the first. What no input can change, such as an initial state, is not computed.
     """
     node_of = {name: node for node in graph.live_nodes for name in node.writes}
-    nodes = {node.name: node for node in graph.live_nodes}
+    nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
     together: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for number, layer in enumerate(layers):
         made = {node_of[name].name for name in layer.makes if name in node_of}
@@ -98,10 +100,15 @@ def _as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
             together.setdefault((layer.reads, made.pop()), []).append(number)
     result = list(layers)
     for (reads, name), numbers in together.items():
-        workers = [number for number in numbers if layers[number].op not in _MOVES] or numbers
         if len(numbers) > 1:
-            folded = tuple(read for read in nodes[name].reads if read in node_of and read not in reads)
-            result[workers[0]] = replace(layers[workers[0]], equals=folded)
+            workers = [number for number in numbers if layers[number].op not in _MOVES] or numbers
+            first = next((number for number in workers if layers[number].op in _PRODUCTS), workers[0])
+            folded = [read for read in nodes[name].reads if read in node_of and read not in reads]
+            result[first] = replace(
+                layers[first],
+                inner=tuple(read for read in folded if read not in fixed),
+                equals=tuple(read for read in folded if read in fixed),
+            )
             for number in set(numbers).difference(workers):
                 result[number] = replace(layers[number], is_overhead=True)
     return result

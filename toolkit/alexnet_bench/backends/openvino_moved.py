@@ -32,7 +32,7 @@ def moved_nodes(
         strangers: the kernels that stand for nothing in the model, by number.
     """
     made = {tensor for names in makes for tensor in names}
-    followers, fixed = _followers(kernels), _fixed(graph)
+    followers, fixed = _followers(kernels), fixed_tensors(graph)
     found: dict[int, tuple[str, ...]] = {}
     for number in strangers:
         operators = _ARITHMETIC.get(kernels[number].name.partition("_")[0], ())
@@ -63,7 +63,7 @@ def _shape_changes(number: int, kernels: Sequence[Kernel], followers: Mapping[in
         yield number
 
 
-def _fixed(graph: Graph) -> frozenset[str]:
+def fixed_tensors(graph: Graph) -> frozenset[str]:
     """Tensors that are the same in every run of a case: constants, and what is computed from shapes alone."""
     fixed = set(graph.constants)
     for node in graph.live_nodes:

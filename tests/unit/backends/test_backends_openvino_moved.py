@@ -1,0 +1,66 @@
+"""OpenVINO's kernels of work that it moved, turned or split: each belongs to the nodes whose work it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytest.importorskip("openvino", reason="openvino is not installed")
+
+from tests.unit.backends.openvino_runs import profiled
+from tests.unit.backends.test_backends_openvino_layers import node
+
+if TYPE_CHECKING:
+    from tests.unit.backends.conftest import Build
+
+
+def test_a_product_whose_operand_is_turned_by_a_kernel_of_its_own(build: Build) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[0, 2, 1]),
+        node("MatMul", "t w", "m"),
+        node("Clip", "m low", "y"),
+    ]
+    shapes = {"w": (64, 16), "low": np.array(1e-5, np.float32)}
+    run = profiled(build.model(nodes, {"x": (1, 64, 100)}, ["y"], shapes))
+    run.check()
+    assert [layer.macs for layer in run.layers if layer.op == "FullyConnected"] == [100 * 64 * 16]
+    assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
+
+
+def test_a_scale_that_is_computed_before_the_product_behind_which_it_stands(build: Build) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[0, 2, 1]),
+        node("MatMul", "x t", "m"),
+        node("Div", "m n", "y"),
+    ]
+    run = profiled(build.model(nodes, {"x": (1, 64, 100)}, ["y"], {"n": np.array(6400, np.float32)}))
+    run.check()
+    assert [layer.macs for layer in run.layers if layer.macs] == [64 * 64 * 100]
+    (product,) = run.nodes_of("MatMul")
+    assert product >= {"n_t", "n_m"}
+
+
+def test_an_activation_between_quantised_tensors_is_computed_where_its_steps_are(build: Build) -> None:
+    """The type is changed by one kernel, and the zero point taken off by the next, for two readers."""
+    quantised = [node("DequantizeLinear", "q s z", "d"), node("LeakyRelu", "d", "l", alpha=0.1)]
+    again = [node("QuantizeLinear", "l s z", "p"), node("DequantizeLinear", "p s z", "e")]
+    convs = [node("Conv", "e w", "c", pads=[1] * 4), node("MaxPool", "e", "m", kernel_shape=[2, 2], strides=[2, 2])]
+    nodes = [node("QuantizeLinear", "x s z", "q"), *quantised, *again, *convs]
+    weights = {"w": (16, 16, 3, 3), "s": np.array(0.05, np.float32), "z": np.array(100, np.uint8)}
+    run = profiled(build.model(nodes, {"x": (1, 16, 32, 32)}, ["c", "m"], weights))
+    run.check()
+    assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
+
+
+def test_arithmetic_between_a_split_and_a_concatenation(build: Build) -> None:
+    """Corners of boxes from their middles: both halves are computed by one kernel with two results."""
+    halves = [node("Slice", "t b0 b2 last", "xy"), node("Slice", "t b2 b4 last", "wh")]
+    corners = [node("Div", "wh two", "h"), node("Sub", "xy h", "l"), node("Add", "xy h", "r")]
+    nodes = [node("Sigmoid", "x", "t"), *halves, *corners, node("Concat", "l r", "y", axis=-1)]
+    places = {name: np.array([place]) for name, place in (("b0", 0), ("b2", 2), ("b4", 4), ("last", -1))}
+    weights = places | {"two": np.array(2, np.float32)}
+    run = profiled(build.model(nodes, {"x": (1, 1200, 4)}, ["y"], weights))
+    run.check()
+    assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
