@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,10 +22,12 @@ def test_a_product_whose_operand_is_turned_by_a_kernel_of_its_own(build: Build) 
         node("MatMul", "t w", "m"),
         node("Clip", "m low", "y"),
     ]
-    shapes = {"w": (64, 16), "low": np.array(1e-5, np.float32)}
+    shapes: dict[str, Any] = {"w": (64, 16), "low": np.array(1e-5, np.float32)}
     run = profiled(build.model(nodes, {"x": (1, 64, 100)}, ["y"], shapes))
     run.check()
     assert [layer.macs for layer in run.layers if layer.op == "FullyConnected"] == [100 * 64 * 16]
+    assert run.nodes_of("FullyConnected") == [{"n_m", "n_y"}]
+    assert run.nodes_of("Transpose") == [{"n_t"}]
     assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
 
 
@@ -48,7 +50,7 @@ def test_an_activation_between_quantised_tensors_is_computed_where_its_steps_are
     again = [node("QuantizeLinear", "l s z", "p"), node("DequantizeLinear", "p s z", "e")]
     convs = [node("Conv", "e w", "c", pads=[1] * 4), node("MaxPool", "e", "m", kernel_shape=[2, 2], strides=[2, 2])]
     nodes = [node("QuantizeLinear", "x s z", "q"), *quantised, *again, *convs]
-    weights = {"w": (16, 16, 3, 3), "s": np.array(0.05, np.float32), "z": np.array(100, np.uint8)}
+    weights: dict[str, Any] = {"w": (16, 16, 3, 3), "s": np.array(0.05, np.float32), "z": np.array(100, np.uint8)}
     run = profiled(build.model(nodes, {"x": (1, 16, 32, 32)}, ["c", "m"], weights))
     run.check()
     assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
@@ -60,7 +62,25 @@ def test_arithmetic_between_a_split_and_a_concatenation(build: Build) -> None:
     corners = [node("Div", "wh two", "h"), node("Sub", "xy h", "l"), node("Add", "xy h", "r")]
     nodes = [node("Sigmoid", "x", "t"), *halves, *corners, node("Concat", "l r", "y", axis=-1)]
     places = {name: np.array([place]) for name, place in (("b0", 0), ("b2", 2), ("b4", 4), ("last", -1))}
-    weights = places | {"two": np.array(2, np.float32)}
+    weights: dict[str, Any] = places | {"two": np.array(2, np.float32)}
     run = profiled(build.model(nodes, {"x": (1, 1200, 4)}, ["y"], weights))
     run.check()
+    assert run.nodes_of("Split") == [{"n_xy", "n_wh"}]
+    assert run.nodes_of("Concatenation") == [{"n_y"}]
+    assert {"n_h", "n_l", "n_r"} in run.nodes_of("Subgraph")
     assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
+
+
+def test_a_split_into_what_is_convolved_and_what_is_not(build: Build) -> None:
+    """Where the channels are cut is computed from the shape, as the exporter of torch writes it."""
+    middle = [node("Shape", "c", "s"), node("Gather", "s one", "n", axis=0), node("Div", "n two", "h")]
+    halves = [node("Slice", "c zero h one", "l"), node("Slice", "c h n one", "r")]
+    rest = [node("Conv", "r w", "d", pads=[1] * 4), node("Relu", "d", "e"), node("Concat", "l e", "y", axis=1)]
+    nodes = [node("Conv", "x v", "c"), *middle, *halves, *rest]
+    places = {name: np.array([place]) for name, place in (("zero", 0), ("one", 1), ("two", 2))}
+    weights: dict[str, Any] = places | {"v": (16, 16, 1, 1), "w": (8, 8, 3, 3)}
+    run = profiled(build.model(nodes, {"x": (1, 16, 32, 32)}, ["y"], weights))
+    run.check()
+    assert [nodes & {"n_l", "n_r", "n_d", "n_e"} for nodes in run.nodes_of("Split")] == [{"n_l", "n_r"}]
+    assert run.nodes_of("Convolution")[1:] == [{"n_d", "n_e"}]
+    assert run.nodes_of("Concatenation") == [{"n_y"}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.backends.openvino_record import SourceOp
@@ -60,6 +60,24 @@ class Source:
     def inputs(self, operators: Iterable[int]) -> set[tuple[int, int]]:
         """(Operator, output) of everything that they read."""
         return {read for operator in operators for read in self._operators[operator].inputs}
+
+    def tensors_read(self, operators: Collection[int]) -> tuple[str, ...]:
+        """The user's tensors that several operators read and that are not computed from what one of them makes."""
+        found: dict[str, None] = {}
+        pending = list(self.inputs(operators))
+        seen = set(pending)
+        while pending:
+            operator, output = pending.pop()
+            if operator in operators:
+                continue
+            tensors = self._tensors(self._operators[operator].outputs[output])
+            if tensors and self._before(operator, min(operators)).isdisjoint(operators):
+                found |= dict.fromkeys(tensors)
+            else:
+                before = [read for read in self._operators[operator].inputs if read not in seen]
+                pending += before
+                seen.update(before)
+        return tuple(found)
 
     def outputs(self, operator: int) -> int:
         """How many outputs an operator has."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from alexnet_bench.backends.openvino_moved import moved_nodes
+from alexnet_bench.backends.openvino_asked import MOVERS, Asked
+from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record
 from alexnet_bench.backends.openvino_source import Source, Value
 from alexnet_bench.core.graph import Graph
@@ -32,7 +33,9 @@ class Claims:
         self._operators = [operators_of(kernel) for kernel in record.kernels]
         self._constant = self._find_constant()
         self._consumers = self._find_consumers()
-        self._values = self._find_values()
+        self._values: dict[tuple[int, int], Value] = {}
+        self._find_values()
+        self._add_moved(graph)
         own = [self._own(number) for number in range(len(self._kernels))]
         self.makes = self._find_makes(own)
         strangers = [number for number in range(len(own)) if self._is_stranger(number)]
@@ -74,17 +77,48 @@ class Claims:
                 consumers.setdefault(source, []).append(number)
         return consumers
 
-    def _find_values(self) -> dict[tuple[int, int], Value]:
+    def _find_values(self) -> None:
         """What each output of a kernel stands for; a conversion leaves that as it was."""
-        values: dict[tuple[int, int], Value] = {}
         for number, kernel in enumerate(self._kernels):
-            for output in range(len(kernel.outputs)):
-                value = self._value(number, output)
+            for place in ((number, output) for output in range(len(kernel.outputs))):
+                value = self._values.get(place) or self._value(*place)
                 if value is None and self._is_conversion(number):
-                    value = next((values[source] for source in kernel.inputs if source in values), None)
+                    value = next((self._values[source] for source in kernel.inputs if source in self._values), None)
                 if value is not None:
-                    values[number, output] = value
-        return values
+                    self._values[place] = value
+
+    def _add_moved(self, graph: Graph) -> None:
+        """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
+        computed = {tensor for value in self._values.values() if value.is_whole for tensor in value.tensors}
+        asked = Asked(graph, computed, fixed_tensors(graph))
+        for number, kernel in enumerate(self._kernels):
+            if kernel.kind in MOVERS and self._is_stranger(number):
+                read = self._tensors_before(number)
+                for place in ((number, output) for output in range(len(kernel.outputs))):
+                    moved = asked.moved(self._wanted_of(place), read)
+                    if moved:
+                        self._values[place] = Value(moved)
+        self._find_values()
+
+    def _tensors_before(self, number: int) -> set[str]:
+        """The nearest tensors that a kernel is computed from."""
+        found: set[str] = set()
+        for source in self._kernels[number].inputs:
+            if source in self._values:
+                found.update(self._values[source].tensors)
+            elif not self._constant[source[0]]:
+                found |= self._tensors_before(source[0])
+        return found
+
+    def _wanted_of(self, place: tuple[int, int]) -> list[str]:
+        """What those that read an output read in the model, and get from no other kernel that names it."""
+        wanted: dict[str, None] = {}
+        for reader in self._consumers.get(place, ()):
+            if self._is_conversion(reader):
+                wanted |= dict.fromkeys(self._wanted_of((reader, 0)))
+            elif self._operators[reader]:
+                wanted |= dict.fromkeys(self._source.tensors_read([number for number, _ in self._operators[reader]]))
+        return list(wanted)
 
     def _value(self, number: int, output: int) -> Value | None:
         last = self._source.last(operator for operator, _ in self._operators[number])
@@ -97,7 +131,9 @@ class Claims:
             read = made & self._source.inputs(operator for operator, _ in self._operators[consumer])
             if len(read) == 1:
                 return self._source.value(*read.pop())
-        return None
+        values = [value for place in sorted(made) if (value := self._source.value(*place)) is not None]
+        tensors = dict.fromkeys(tensor for value in values for tensor in value.tensors)
+        return Value(tuple(tensors), all(value.is_whole for value in values)) if tensors else None
 
     def _own(self, number: int) -> list[Value]:
         outputs = range(len(self._kernels[number].outputs))
