@@ -84,3 +84,31 @@ def test_a_split_into_what_is_convolved_and_what_is_not(build: Build) -> None:
     assert [nodes & {"n_l", "n_r", "n_d", "n_e"} for nodes in run.nodes_of("Split")] == [{"n_l", "n_r"}]
     assert run.nodes_of("Convolution")[1:] == [{"n_d", "n_e"}]
     assert run.nodes_of("Concatenation") == [{"n_y"}]
+
+
+def test_a_gelu_that_the_kernel_before_a_transposition_computes(build: Build) -> None:
+    norm = [node("Transpose", "c", "s", perm=[0, 2, 1]), node("LayerNormalization", "s scale bias", "n", axis=-1)]
+    parts = [node("Transpose", "n", "t", perm=[0, 2, 1]), node("Div", "t root", "d"), node("Erf", "d", "e")]
+    rest = [node("Add", "e one", "a"), node("Mul", "t a", "m"), node("Mul", "m half", "g")]
+    nodes = [node("Conv", "x v", "c"), *norm, *parts, *rest, node("Conv", "g w", "y", kernel_shape=[3], pads=[1, 1])]
+    numbers = {"root": 2**0.5, "one": 1, "half": 0.5}
+    weights: dict[str, Any] = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    weights |= {"v": (32, 16, 3), "w": (32, 32, 3), "scale": (32,), "bias": (32,)}
+    run = profiled(build.model(nodes, {"x": (1, 16, 800)}, ["y"], weights))
+    run.check()
+    assert run.nodes_of("Convolution")[-1] == {"n_y"}
+    assert [kernel for kernel in run.nodes_of("Subgraph") if kernel >= {"n_d", "n_e", "n_a", "n_m", "n_g"}] != []
+
+
+def test_a_power_that_is_computed_before_a_transposition(build: Build) -> None:
+    nodes = [
+        node("MatMul", "x w", "m"),
+        node("Transpose", "m", "t", perm=[0, 2, 1]),
+        node("Pow", "t two", "p"),
+        node("ReduceSum", "p last", "y", keepdims=0),
+    ]
+    weights: dict[str, Any] = {"w": (64, 32), "two": np.array(2, np.float32), "last": np.array([-1])}
+    run = profiled(build.model(nodes, {"x": (1, 100, 64)}, ["y"], weights))
+    run.check()
+    assert run.owners["n_p"] == ("Subgraph",)
+    assert run.owners["n_t"] == ("Transpose",)

@@ -72,6 +72,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             op=kernel.kind,
             reads=claims.reads[number],
             makes=claims.makes[number],
+            inner=claims.inner[number],
             is_overhead=claims.is_overhead(number),
             is_unmatched=not claims.makes[number] and not claims.is_overhead(number),
             compute_dtype="" if kernel.kind in _CONTROL_FLOW else _dtype(kernel.precision),
@@ -106,7 +107,7 @@ def _as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
             folded = [read for read in nodes[name].reads if read in node_of and read not in reads]
             result[first] = replace(
                 layers[first],
-                inner=tuple(read for read in folded if read not in fixed),
+                inner=(*layers[first].inner, *(read for read in folded if read not in fixed)),
                 equals=tuple(read for read in folded if read in fixed),
             )
             for number in set(numbers).difference(workers):

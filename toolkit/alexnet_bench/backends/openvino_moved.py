@@ -13,7 +13,13 @@ from alexnet_bench.core.graph import Graph, Node
 
 _MOVEMENT = ("Reshape", "Transpose", "Reorder", "Convert")
 _OF_SHAPES = ("Shape", "Size")
-_ARITHMETIC = {"Multiply": ("Mul", "Div"), "Add": ("Add", "Sub"), "Divide": ("Div",), "Subtract": ("Sub",)}
+_ARITHMETIC = {
+    "Multiply": ("Mul", "Div"),
+    "Add": ("Add", "Sub"),
+    "Divide": ("Div",),
+    "Subtract": ("Sub",),
+    "Power": ("Pow",),
+}
 """By the operator in a kernel's own name, the user's operators that it can be."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
+from alexnet_bench.backends.openvino_fused import is_fused
 from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record
 from alexnet_bench.backends.openvino_source import Source, Value
@@ -25,6 +26,7 @@ class Claims:
     Attributes:
         reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
         makes: those that each makes; where it makes none, those that are computed from it.
+        inner: those that it computes besides, in place of what its operators make.
     """
 
     def __init__(self, record: Record, graph: Graph) -> None:
@@ -33,6 +35,7 @@ class Claims:
         self._operators = [operators_of(kernel) for kernel in record.kernels]
         self._constant = self._find_constant()
         self._consumers = self._find_consumers()
+        self._fixed = fixed_tensors(graph)
         self._values: dict[tuple[int, int], Value] = {}
         self._find_values()
         self._add_moved(graph)
@@ -42,6 +45,7 @@ class Claims:
         for number, moved in moved_nodes(self._kernels, graph, self.makes, strangers).items():
             self.makes[number] = moved
         self.reads = self._find_reads(own)
+        self.inner = self._find_inner(graph)
 
     def is_overhead(self, number: int) -> bool:
         """Whether the plugin added a kernel to change a layout or a type, or for constants."""
@@ -89,8 +93,7 @@ class Claims:
 
     def _add_moved(self, graph: Graph) -> None:
         """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
-        computed = {tensor for value in self._values.values() if value.is_whole for tensor in value.tensors}
-        asked = Asked(graph, computed, fixed_tensors(graph))
+        asked = Asked(graph, self._computed(), self._fixed)
         for number, kernel in enumerate(self._kernels):
             if kernel.kind in MOVERS and self._is_stranger(number):
                 read = self._tensors_before(number)
@@ -99,6 +102,47 @@ class Claims:
                     if moved:
                         self._values[place] = Value(moved)
         self._find_values()
+
+    def _computed(self) -> set[str]:
+        """The tensors that outputs of kernels are."""
+        return {tensor for value in self._values.values() if value.is_whole for tensor in value.tensors}
+
+    def _find_inner(self, graph: Graph) -> list[tuple[str, ...]]:
+        """What kernels compute in place of what they are known to make, told by what is read in place of that."""
+        inner: list[tuple[str, ...]] = [()] * len(self._kernels)
+        done = self._fixed.union(self._computed(), *self.makes)
+        for number, kernel in enumerate(self._kernels):
+            operators = [operator for operator, _ in self._operators[number]]
+            wanted = self._source.tensors_read(operators) if operators else ()
+            missing = [tensor for tensor in wanted if tensor not in done]
+            for source in kernel.inputs if missing else ():
+                given = self._values[source].tensors if source in self._values else ()
+                maker = self._maker(source)
+                names = self._made_up(maker) if maker is not None and set(given).isdisjoint(wanted) else []
+                if maker is not None and names:
+                    found = (name for name in missing if is_fused(graph, name, given, done, names))
+                    inner[maker] = (*inner[maker], *found)
+        return inner
+
+    def _maker(self, place: tuple[int, int]) -> int | None:
+        """The kernel that computes an output, changes of layout left out; None where others read it on the way."""
+        number = place[0]
+        while len(self._consumers.get(place, ())) == 1:
+            if not (self._is_conversion(number) or self._kernels[number].kind in (*MOVERS, "Reshape")):
+                return number
+            fed = [source for source in self._kernels[number].inputs if not self._constant[source[0]]]
+            if len(fed) != 1:
+                return None
+            place, number = fed[0], fed[0][0]
+        return None
+
+    def _made_up(self, number: int) -> list[str]:
+        """The names of a kernel that are not in the model."""
+        return [
+            name
+            for name in self._kernels[number].stands_for
+            if not (_OPERATOR.fullmatch(name) or _CAST.fullmatch(name))
+        ]
 
     def _tensors_before(self, number: int) -> set[str]:
         """The nearest tensors that a kernel is computed from."""

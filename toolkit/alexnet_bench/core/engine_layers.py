@@ -21,7 +21,7 @@ class EngineLayer:
         reads: the user's tensors that its inputs stand for.
         makes: the user's tensors that its outputs stand for.
         equals: further ones that the runtime found equal to those, and so does not compute.
-        inner: further ones that it computes on the way, and that no other layer computes; they never lie in memory.
+        inner: further ones that it computes, on the way to those or in their place: it writes no more than those.
         tactic: the kernel, where the runtime chooses among several and says which; else "".
         is_overhead: it only changes how a tensor lies in memory; no node of the user asked for it.
         is_unmatched: an input or output stands for no tensor of the user that could be found.
