@@ -31,17 +31,23 @@ def test_a_product_whose_operand_is_turned_by_a_kernel_of_its_own(build: Build) 
     assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
 
 
-def test_a_scale_that_is_computed_before_the_product_behind_which_it_stands(build: Build) -> None:
-    nodes = [
-        node("Transpose", "x", "t", perm=[0, 2, 1]),
-        node("MatMul", "x t", "m"),
-        node("Div", "m n", "y"),
-    ]
-    run = profiled(build.model(nodes, {"x": (1, 64, 100)}, ["y"], {"n": np.array(6400, np.float32)}))
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_scale_that_is_computed_before_the_product_behind_which_it_stands(is_last: bool, build: Build) -> None:
+    scaled = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t", "m"), node("Div", "m n", "d")]
+    nodes = [*scaled, *([] if is_last else [node("Relu", "d", "y")])]
+    outputs = ["d"] if is_last else ["y"]
+    run = profiled(build.model(nodes, {"x": (1, 64, 100)}, outputs, {"n": np.array(6400, np.float32)}))
     run.check()
     assert [layer.macs for layer in run.layers if layer.macs] == [64 * 64 * 100]
-    (product,) = run.nodes_of("MatMul")
-    assert product >= {"n_t", "n_m"}
+    assert run.nodes_of("MatMul") == [{"n_t", "n_m"} | ({"n_y"} if not is_last else set())]
+    assert run.nodes_of("Subgraph") == [{"n_d"}]
+
+
+def test_a_product_that_scales_its_operand_by_a_kernel_of_its_own(build: Build) -> None:
+    gemm = node("Gemm", "s x", "m", transA=1, alpha=0.5)
+    run = profiled(build.model([node("Sigmoid", "x", "s"), gemm, node("Relu", "m", "y")], {"x": (64, 100)}, ["y"], {}))
+    run.check()
+    assert {layer.op: layer.macs for layer in run.layers if layer.macs} == {"MatMul": 64 * 100 * 100}
 
 
 def test_an_activation_between_quantised_tensors_is_computed_where_its_steps_are(build: Build) -> None:

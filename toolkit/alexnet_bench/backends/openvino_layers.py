@@ -78,6 +78,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             compute_dtype="" if kernel.kind in _CONTROL_FLOW else _dtype(kernel.precision),
             input_dtypes=_unique(record.kernels[source].outputs[port : port + 1] for source, port in kernel.inputs),
             output_dtypes=_unique([kernel.outputs]),
+            is_view=number in claims.aids,
             tells_types=True,
         )
         for number, kernel in enumerate(record.kernels)

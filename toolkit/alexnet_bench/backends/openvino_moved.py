@@ -1,7 +1,7 @@
-"""Arithmetic that OpenVINO moved across changes of shape: its kernel has a name of its own, in another place.
+"""Arithmetic that OpenVINO moved ahead: its kernel has a name of its own, in another place.
 
 A multiplication by a constant behind a Squeeze, for example, is computed before it, by a kernel named after nothing in
-the model.
+the model; one behind a matrix product is computed on an operand of that, which then has the name of what it makes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from alexnet_bench.backends.openvino_record import Kernel
 from alexnet_bench.core.graph import Graph, Node
 
 _MOVEMENT = ("Reshape", "Transpose", "Reorder", "Convert")
+_PRODUCTS = ("MatMul", "FullyConnected")
+_SCALES = frozenset({"Mul", "Div"})
 _OF_SHAPES = ("Shape", "Size")
 _ARITHMETIC = {
     "Multiply": ("Mul", "Div"),
@@ -67,6 +69,43 @@ def _shape_changes(number: int, kernels: Sequence[Kernel], followers: Mapping[in
     while len(after := followers.get(number, ())) == 1 and kernels[after[0]].kind in _MOVEMENT:
         number = after[0]
         yield number
+
+
+def scaled_products(
+    kernels: Sequence[Kernel], graph: Graph, named: Sequence[Collection[str]], strangers: Collection[int]
+) -> dict[int, tuple[int, str, str]]:
+    """For each kernel that scales an operand of a product in place of its result: who multiplies, result, product.
+
+    The kernel that multiplies names the operator that scales in the model, and none names the product itself.
+
+    Args:
+        kernels: in execution order.
+        graph: the user's.
+        named: the user's tensors whose operators each kernel names.
+        strangers: the kernels that stand for nothing in the model, by number.
+    """
+    fixed = fixed_tensors(graph)
+    multiplied = {name for node in graph.live_nodes if node.op_type == "MatMul" for name in node.writes}
+    inside = multiplied.difference(*named)
+    found: dict[int, tuple[int, str, str]] = {}
+    for number, product in products_behind(kernels, strangers).items():
+        operators = _SCALES.intersection(_ARITHMETIC[kernels[number].name.partition("_")[0]])
+        for node in _with_constant(graph, fixed, inside, operators):
+            if node.writes[0] in named[product]:
+                found[number] = product, node.writes[0], next(name for name in node.inputs if name in inside)
+    return found
+
+
+def products_behind(kernels: Sequence[Kernel], strangers: Collection[int]) -> dict[int, int]:
+    """For kernels of arithmetic whose result one matrix product alone reads, that product."""
+    followers, found = _followers(kernels), dict[int, int]()
+    for number in strangers:
+        last = [number, *_shape_changes(number, kernels, followers)][-1]
+        after = followers.get(last, ())
+        is_arithmetic = kernels[number].name.partition("_")[0] in _ARITHMETIC
+        if is_arithmetic and len(after) == 1 and kernels[after[0]].kind in _PRODUCTS:
+            found[number] = after[0]
+    return found
 
 
 def fixed_tensors(graph: Graph) -> frozenset[str]:

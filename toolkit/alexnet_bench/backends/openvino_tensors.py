@@ -6,7 +6,7 @@ import re
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused
-from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes
+from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes, products_behind, scaled_products
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record
 from alexnet_bench.backends.openvino_source import Source, Value
 from alexnet_bench.core.graph import Graph
@@ -26,6 +26,7 @@ class Claims:
     Attributes:
         reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
         makes: those that each makes; where it makes none, those that are computed from it.
+        aids: the kernels that only scale an operand for the product behind them, as part of the same node.
         inner: those that it computes besides, in place of what its operators make.
     """
 
@@ -44,8 +45,17 @@ class Claims:
         strangers = [number for number in range(len(own)) if self._is_stranger(number)]
         for number, moved in moved_nodes(self._kernels, graph, self.makes, strangers).items():
             self.makes[number] = moved
-        self.reads = self._find_reads(own)
         self.inner = self._find_inner(graph)
+        named = [self._named(number) for number in range(len(own))]
+        for number, (product, scaled, inside) in scaled_products(self._kernels, graph, named, strangers).items():
+            self.makes[number] = (scaled,)
+            if self.makes[product] == (scaled,):
+                self.makes[product] = (inside,)
+            else:
+                self.inner[product] = (*self.inner[product], inside)
+        self.reads = self._find_reads(own)
+        behind = products_behind(self._kernels, strangers)
+        self.aids = frozenset(number for number in behind if self.makes[number] == self.makes[behind[number]])
 
     def is_overhead(self, number: int) -> bool:
         """Whether the plugin added a kernel to change a layout or a type, or for constants."""
@@ -123,6 +133,11 @@ class Claims:
                     found = (name for name in missing if is_fused(graph, name, given, done, names))
                     inner[maker] = (*inner[maker], *found)
         return inner
+
+    def _named(self, number: int) -> set[str]:
+        """The user's tensors that are made by the operators which a kernel names."""
+        values = (self._source.value(operator, port or 0) for operator, port in self._operators[number])
+        return {tensor for value in values if value is not None and value.is_whole for tensor in value.tensors}
 
     def _maker(self, place: tuple[int, int]) -> int | None:
         """The kernel that computes an output, changes of layout left out; None where others read it on the way."""
