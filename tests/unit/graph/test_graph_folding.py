@@ -318,3 +318,21 @@ def test_operators_of_onnx_runtime_are_followed_behind_a_computed_shape(read: Re
     graph: Graph = read(computed(nodes, *constants), batch=3)
     assert graph.tensor("y").shape == (3, 9)
     assert all(row.counted for row in count(graph).rows)
+
+
+@pytest.mark.parametrize("opset", range(9, 27))
+@pytest.mark.parametrize("op", ["GroupNormalization", "MeanVarianceNormalization"])
+def test_functions_that_onnx_infers_nothing_of_make_what_they_read(read: Read, op: str, opset: int) -> None:
+    if not onnx.defs.has(op, opset, ""):
+        pytest.skip("not in this opset")
+    graph = read(behind_a_function(op, opset))
+    assert {graph.tensor(name).sizes for name in "hy"} == {(2, 4, 5, 6)}
+    assert [row.macs for row in count(graph).rows] == [0, 2 * 30 * 16]
+
+
+def behind_a_function(op: str, opset: int) -> str:
+    """A Conv that reads what a normalisation makes, whose shape nobody declares."""
+    scale = "s, s" if opset >= 21 else "t, t"  # of each channel since, of each group before
+    call = f"GroupNormalization <num_groups = 2> (x, {scale})" if op == "GroupNormalization" else f"{op} (x)"
+    return f"""<ir_version: 8, opset_import: ["" : {opset}]>
+    g (float[2,4,5,6] x, float[4] s, float[2] t, float[4,4,1,1] w) => (y) {{ h = {call} y = Conv (h, w) }}"""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, shape_inference
+from onnx.parser import parse_model
 
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.graph.passes import PASSES, apply
@@ -282,3 +283,15 @@ def test_rounding_is_to_nearest_even() -> None:
     np.testing.assert_array_equal(found[1], expected[1])
     nan = numpy_helper.to_array(converted(np.array([np.nan], np.float32), BFLOAT16, "t"))
     assert np.isnan(nan.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("op", ["GroupNormalization", "MeanVarianceNormalization"])
+def test_types_are_known_behind_functions_that_onnx_infers_nothing_of(op: str) -> None:
+    call = f"{op} <num_groups = 2> (h, t, t)" if op == "GroupNormalization" else f"{op} (h)"
+    model = parse_model(f"""<ir_version: 8, opset_import: ["" : 18]> g (float[2,4,5,6] x, float[2] t, float[4,4,1,1] w)
+        => (float[2,4,5,6] y) {{ h = Conv (x, w) n = {call} y = Conv (n, w) }}""")
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}"
+    result = apply(model, ["fp16"])
+    assert [line.split(":")[0] for line in result.kept_fp32] == ["n1"]
+    assert [node.domain for node in result.model.graph.node] == [""] * len(result.model.graph.node)

@@ -22,7 +22,7 @@ from alexnet_bench.graph.contrib import (
     tabular,
 )
 from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC
-from alexnet_bench.graph.contrib.schemas import adds, covers, find_schema, operators, registered_schemas
+from alexnet_bench.graph.contrib.schemas import adds, by_rule, covers, find_schema, operators, registered_schemas
 
 __all__ = [
     "DOMAIN",
@@ -31,6 +31,7 @@ __all__ = [
     "adds",
     "attention",
     "blocked",
+    "by_rule",
     "convolution",
     "covers",
     "elementwise",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DOMAIN = "com.microsoft"
 ML = "ai.onnx.ml"
 NCHWC = "com.microsoft.nchwc"
+RULED = "ai.onnx by rule"
+"""Where operators of ONNX go while the rule is asked in place of its own inference (`schemas.by_rule`)."""
 
 Dims = list[int | None]
 
@@ -85,6 +87,11 @@ class Node:
         """A text attribute."""
         attribute = self._context.get_attribute(name)
         return default if attribute is None else str(attribute.s.decode())
+
+    def make_like(self, index: int, source: int) -> None:
+        """Says that an output is as an input is, names of its sizes included."""
+        if self.has(source) and index < self._context.get_num_outputs():
+            self._context.set_output_type(index, self._context.get_input_type(source))
 
     def make(self, index: int, dtype: int, dims: Dims | None) -> None:
         """Says what an output is, when the node has that output and its rank is known."""

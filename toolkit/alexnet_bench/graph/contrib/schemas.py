@@ -13,10 +13,11 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
-from alexnet_bench.graph.contrib.node import DOMAIN, RULES, Node, Rule
+from alexnet_bench.graph.contrib.node import DOMAIN, RULED, RULES, Node, Rule
+from alexnet_bench.graph.walk import nested_nodes
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
+    from onnx import ModelProto, NodeProto
     from onnx.defs import OpSchema
 
 _TYPES = (
@@ -70,6 +71,29 @@ def adds(domain: str, op_type: str) -> bool:
     from onnx import defs
 
     return covers(domain, op_type) and not defs.has(op_type, domain)
+
+
+def by_rule(model: ModelProto) -> ModelProto:
+    """The model with its nodes that ONNX infers nothing of where one pass of its inference finds their rules.
+
+    Returns:
+        a copy, where there are any such nodes; the model itself else.
+    """
+    from onnx import ModelProto
+
+    if not any(_is_silent(node) for node in nested_nodes(model.graph.node)):
+        return model
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    copy.opset_import.add(domain=RULED, version=1)
+    for node in nested_nodes(copy.graph.node):
+        if _is_silent(node):
+            node.domain = RULED
+    return copy
+
+
+def _is_silent(node: NodeProto) -> bool:
+    return node.domain in ("", "ai.onnx") and covers(RULED, node.op_type)
 
 
 def find_schema(node: NodeProto) -> OpSchema | None:

@@ -50,7 +50,7 @@ def inferred_types(model: ModelProto) -> Types:
     declared = tensors_of(model.graph)
     try:
         with contrib.registered_schemas():
-            found = infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
+            found = infer_shapes(contrib.by_rule(model), check_type=False, strict_mode=False, data_prop=True)
     except (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError):
         return Types(declared)
     return Types(declared | tensors_of(found.graph))
