@@ -256,6 +256,24 @@ def test_what_is_to_be_kept_and_is_not_there_is_said() -> None:
         assert "did you mean conv2" in caught.value.hint
 
 
+def test_nodes_whose_multiply_adds_are_not_known_are_in_no_share_and_said(tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    weights = ["w", "v"]
+    graph = onnx.parser.parse_graph(
+        """g (float[4,8] x, bool[4] some) => (float[M,3] y, float[4,3] z) <float[8,3] w, float[8,3] v>
+        { h = Compress <axis = 0> (x, some) y = MatMul (h, w) z = MatMul (x, v) }"""
+    )
+    graph.initializer.extend(numpy_helper.from_array(np.ones((8, 3), np.float32), name) for name in weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), model)
+    passport = build_engine(model, options=BuildOptions(backend=_ORT))
+    assert passport.macs_attributed_fraction == 1.0
+    (note,) = passport.notes
+    assert note.startswith("multiply-adds are not known of 2 of 3 nodes: Compress (1), MatMul (1); first ")
+    printed = io.StringIO()
+    print_passport(passport, printed)
+    assert "100 % of the MACs counted" in printed.getvalue()
+
+
 @pytest.mark.parametrize(
     ("backend", "computed"), [("onnxruntime-cpu", "float64"), ("openvino", "float32"), ("tensorrt-rtx", "float32")]
 )

@@ -18,8 +18,8 @@ class UserLayers:
 
     Attributes:
         layers: in execution order.
-        macs_attributed_fraction: share of the user's multiply-adds in nodes that a layer was found for, None for a
-            graph without any.
+        macs_attributed_fraction: share of the user's multiply-adds counted in nodes that a layer was found for, None
+            where none were.
         unattributed: the user's live nodes that no layer stands for, in graph order.
     """
 

@@ -71,7 +71,7 @@ class Passport:
         passes: what changed the graph, in order.
         origins: for each node of the engine, the user's nodes that it stands for; nodes that kept their name are left
             out.
-        macs_attributed_fraction: share of the user's MACs that layers were found for, None for a graph without MACs.
+        macs_attributed_fraction: share of the user's MACs counted that layers were found for, None where none were.
         size_bytes: of the engine's files.
         build_s: how long the build took, in seconds, reading its types back included.
         engine_sha256: of the engine's files.

@@ -116,7 +116,7 @@ def passport_lines(passport: Passport) -> list[tuple[str, str]]:
         ("for", f"{passport.backend} {passport.backend_version} on {passport.device}"),
         ("recipe", f"{passport.recipe.get('name', '-')}: {', '.join(passport.passes) or 'no passes'}"),
         ("types", f"asked for {asked}; computed: {counts or 'not reported'}"),
-        ("attributed", f"{percent(passport.macs_attributed_fraction)} of MACs"),
+        ("attributed", f"{percent(passport.macs_attributed_fraction)} of the MACs counted"),
         *_settings(passport),
         *_sizes(passport),
         *([("weights", _NO_WEIGHTS)] if passport.refit_sha256 else []),

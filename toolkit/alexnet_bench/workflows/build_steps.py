@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet_bench.attribution.coverage import counted_only
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.array_files import write_arrays
@@ -36,7 +37,7 @@ from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.workflows import limits
+from alexnet_bench.workflows import count_cautions, limits
 from alexnet_bench.workflows.resolve import ResolvedModel
 from alexnet_bench.workflows.stripped import weights_of
 
@@ -56,7 +57,7 @@ class Built:
         written: the engine's file and how it came about.
         layers: as read back.
         compute_dtypes: layers by type.
-        macs_attributed_fraction: share of the user's multiply-adds whose layer is known.
+        macs_attributed_fraction: share of the user's multiply-adds counted whose layer is known, None without any.
         unattributed: the user's live nodes without a layer.
         timing_cache_sha256: of the timings that kernels were chosen by, None where they are not timed.
         notes: what a user should know beside that, each a sentence.
@@ -155,7 +156,8 @@ def judge_types(
     check_types(asked, layers)
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
     lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
-    return (*written.notes, *untold(asked, layers), *narrowed(layers, wide), *lost)
+    uncounted = count_cautions.in_words(counted_only(costs))
+    return (*written.notes, *uncounted, *untold(asked, layers), *narrowed(layers, wide), *lost)
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:

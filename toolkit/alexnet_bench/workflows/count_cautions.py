@@ -76,6 +76,17 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
         yield Caution("assumed", f"{first}{more}: {printable(assumption.why)}, as only a run would tell")
 
 
+def in_words(coverage: Coverage) -> tuple[str, ...]:
+    """A sentence on the nodes whose multiply-adds are not known, where there are any."""
+    unknown = coverage.unknown_ops
+    if not unknown:
+        return ()
+    count = sum(len(item.nodes) for item in unknown)
+    first = f"{printable(unknown[0].nodes[0], 100)}: {printable(unknown[0].why, 200)}"
+    of_nodes = f"{count} of {plural(coverage.nodes or count, 'node')}"
+    return (f"multiply-adds are not known of {of_nodes}: {_listed(unknown)}; first {first}",)
+
+
 def _listed(unknown: Sequence[UnknownOp]) -> str:
     """Operators with how many nodes they have: "MatMul (2), Slice (1)"."""
     nodes: dict[str, int] = {}
