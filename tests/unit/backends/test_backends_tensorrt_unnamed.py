@@ -41,6 +41,10 @@ def _layer(reads: str, makes: str, *nodes: str) -> PlanLayer:
     return PlanLayer("__myl_MulSum", "kgen", sides[0], (), sides[1], "", nodes)
 
 
+def _moving(reads: str, makes: str) -> PlanLayer:
+    return replace(_layer(reads, makes), name="__myl_Move")
+
+
 def _nodes(graph: Graph, *layers: PlanLayer) -> list[tuple[str, ...]]:
     return [layer.nodes for layer in named_layers(layers, tf32=False, graph=graph)]
 
@@ -84,7 +88,7 @@ def test_what_lies_between_nodes_that_all_have_layers_is_nobodys(chain: Graph) -
     """A change of layout, and what only has to do with constants."""
     layers = [
         _layer("x", "A", "first"),
-        _layer("A", "B"),
+        _moving("A", "B"),
         _layer("B", "C", "middle"),
         _layer("", "D"),
         _layer("CD", "y", "last"),
@@ -152,3 +156,11 @@ def test_a_node_of_a_body_stands_for_the_one_around_it(tmp_path: Path) -> None:
         "both": None,
         "go_on": None,
     }
+
+
+def test_what_multiplies_beside_the_layer_of_one_product_is_a_part_of_it(chain: Graph) -> None:
+    """A loop that is unrolled begins so; what only moves data there stays nobody's."""
+    named = [_layer("x", "A", "first"), _layer("BF", "C", "middle"), _layer("C", "y", "last")]
+    assert _nodes(chain, *named, _layer("A", "B"))[-1] == ("middle",)
+    assert _nodes(chain, *named, _moving("A", "F"))[-1] == ()
+    assert _nodes(chain, *named[:1], *named[2:], _layer("A", "B"))[-1] == ()

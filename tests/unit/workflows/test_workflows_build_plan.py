@@ -138,6 +138,38 @@ def test_the_kernels_of_each_step_belong_to_the_recurrent_node(operator: str, ga
     assert all(layer.onnx_nodes or layer.shared_nodes for layer in passport.layers if layer.macs)
 
 
+_LOOPS = {
+    "Scan": """[steps] s, h = Scan <num_scan_inputs = 1, body = b (float[1,16] p, float[1,16] i) => (float[1,16] n,
+        float[1,16] o) { [product] m = MatMul (p, v) [sum] n = Add (m, i) [out] o = Identity (n) }> (begin, x)""",
+    "Loop": """[steps] s, h = Loop <body = b (int64 at, bool c, float[1,16] p) => (bool d, float[1,16] n, float[1,16] o)
+        { [product] m = MatMul (p, v) [sum] n = Tanh (m) [out] o = Identity (n) [on] d = Identity (c) }>
+        (turns, yes, x)""",
+}
+
+
+@pytest.mark.parametrize("operator", _LOOPS)
+def test_a_loop_that_is_kept_in_float32_is_so_with_its_body(operator: str, tmp_path: Path) -> None:
+    """No pass changes types inside it: half is refused with that reason, and the hint is one to follow."""
+    x = "float[6,1,16] x" if operator == "Scan" else "float[1,16] x"
+    model = parser.parse_model(f"""<ir_version: 9, opset_import: ["" : 17]> g ({x}) => (float[6,1,4] y)
+        <float[16,16] v, float[16,4] w, float[1,16] begin, int64 turns = {{6}}, bool yes = {{1}}>
+        {{ {_LOOPS[operator]} [head] y = MatMul (h, w) }}""")
+    draw = np.random.default_rng(0)
+    sizes = {"v": (16, 16), "w": (16, 4), "begin": (1, 16)}
+    values = (numpy_helper.from_array(draw.normal(0, 0.1, size).astype("f"), name) for name, size in sizes.items())
+    kept = [item for item in model.graph.initializer if item.name not in sizes]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([*kept, *values])
+    onnx.save(model, path := tmp_path / "loop.onnx")
+    with pytest.raises(PrecisionError, match=r"steps \(float32: a graph inside it reads and makes") as error:
+        _build(path, "fp16")
+    assert error.value.hint.endswith("build-engine --keep-fp32 steps")
+    passport = build_engine(path, options=BuildOptions(backend=_RTX, precision="fp16", keep_fp32=["steps"]))
+    types = {part.name: layer.compute_dtype for layer in passport.layers for part in layer.shared_nodes if layer.macs}
+    types |= {name: layer.compute_dtype for layer in passport.layers for name in layer.onnx_nodes}
+    assert (types["steps"], types["head"]) == ("float32", "float16")
+
+
 def test_the_2012_net_in_half_takes_half_the_room() -> None:
     full, half = _build("alexnet-2012"), _build("alexnet-2012", "fp16")
     assert {layer.compute_dtype for layer in _products(full)} == {"float32"}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.backends.tensorrt.graph_types import GraphTypes
+from alexnet_bench.backends.tensorrt.layer_types import multiplies
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 from alexnet_bench.core.graph import Graph
 
@@ -50,8 +51,9 @@ def with_unnamed(
     """The nodes of each layer, those of layers that name none from what lies around them.
 
     What reads what a node makes, and makes what the same node reads, is a part of it, as a graph has no cycles. What
-    else lies between layers stands for the nodes without a layer that lie between the nodes of these. Several layers
-    for several products are left as they are: which computes which cannot be told.
+    else lies between layers stands for the nodes without a layer that lie between the nodes of these; where there are
+    none, and something multiplies, for the one product that it lies beside. Several layers for several products are
+    left as they are: which computes which cannot be told.
 
     Args:
         layers: of an engine.
@@ -81,11 +83,17 @@ def with_unnamed(
             if not (group.before.isdisjoint(part.before) or group.after.isdisjoint(part.after))
             for at in group.steps
         }
+        if not around and any(multiplies(layers[at]) for at in part.steps):
+            around = _single((part.before | part.after) & has_layer & types.products)
         nodes = tuple(node.name for node in live if node.name in around and node.name in types.busy)
         if len(part.steps) == 1 or len(types.products.intersection(nodes)) < 2:
             for at in part.steps:
                 found[at] = nodes if layers[at].nodes is not None else found[at]
     return found
+
+
+def _single(names: frozenset[str]) -> frozenset[str]:
+    return names if len(names) == 1 else frozenset()
 
 
 def _names(tensors: Sequence[PlanTensor]) -> frozenset[str]:
