@@ -35,7 +35,7 @@ class Applied:
         origins: for each node of it, the user's nodes that it stands for.
         kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
         unable: those that it had to leave alone, each with the reason.
-        notes: what the recipe names and the model does not have.
+        notes: what the recipe names and the model does not have, and what was not checked.
     """
 
     model: ModelProto
@@ -56,7 +56,6 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
 
     Raises:
         UsageError: a pass that is not known, or a name to keep that is none of a node, nor of any operator.
-        BackendRefusal: a runtime does not run the model, where a pass wants to look at activations.
     """
     if not recipe.passes:
         return Applied(model, (), {node.name: (node.name,) for node in model.graph.node}, (), {})
@@ -73,6 +72,7 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
     typed = apply(faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
+    notes += tuple(filter(None, [typed.unchecked]))
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
     kept_fp32 = dict.fromkeys(

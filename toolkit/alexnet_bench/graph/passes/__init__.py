@@ -61,7 +61,6 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
     Raises:
         UsageError: there is no pass of that name.
         MissingRuntimeError: a pass needs a runtime that is not installed.
-        BackendRefusal: a runtime does not run the model on the feeds.
     """
     check_names(names)
     result = Draft(model).finished()
@@ -70,7 +69,8 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
         changes = (*result.changes, *(f"{name}: {change}" for change in after.changes))
         kept = after if after.kept_fp32 else result
         origins = composed(result.origins, after.origins)
-        result = PassResult(after.model, changes, origins, kept.kept_fp32, kept.unable)
+        unchecked = after.unchecked or result.unchecked
+        result = PassResult(after.model, changes, origins, kept.kept_fp32, kept.unable, unchecked)
     return result
 
 

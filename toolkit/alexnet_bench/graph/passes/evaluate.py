@@ -92,8 +92,7 @@ def activations(
         for inputs in feeds:
             yield _named(wanted, session.run(list(wanted), dict(inputs)))
     except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
-        reason = printable(str(error), 400)
-        raise BackendRefusal(f"onnxruntime fails while activations are looked at: {reason}") from None
+        raise BackendRefusal(f"onnxruntime does not run the model: {printable(str(error), 200)}") from None
 
 
 def _named(wanted: Sequence[str], values: Any) -> dict[str, Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,10 @@ def to_float16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = No
     """float16 (IEEE 754 binary16): at most 65504, and 11 bits of significand.
 
     With feeds, ONNX Runtime computes every activation in float32; nodes that read or make one beyond the range stay in
-    float32. Without, the changes say that nothing was checked.
+    float32. Without, or where it does not run the model, the changes say that nothing was checked.
 
     Raises:
         MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
-        BackendRefusal: ONNX Runtime does not run the model on them.
     """
     return _lowered(model, low_types.FLOAT16, feeds, folder)
 
@@ -89,7 +88,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
         remember(draft.model, {**before, **found.kept})
         draft.changes.append(f"{len(changed)} of {len(nodes)} nodes in {low.name}; the others stay in float32")
         draft.changes += [*found.notes, *removed]
-    return draft.finished(_listed(nodes, kept), unable.keys() - wanted.keys())
+    return replace(draft.finished(_listed(nodes, kept), unable.keys() - wanted.keys()), unchecked=found.unchecked)
 
 
 def _sweep(draft: Draft, given: Container[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.evaluate import activations
 from alexnet_bench.graph.passes.low_types import FLOAT16
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from alexnet_bench.graph.passes.inferred import Types
     from alexnet_bench.graph.passes.low_types import LowType
 
+_NOT_CHECKED = "activations were not checked against the range"
+
 
 @dataclass(frozen=True)
 class Ranges:
@@ -29,10 +32,12 @@ class Ranges:
     Attributes:
         kept: nodes that read or make numbers beyond the range, with the tensor and how far it reaches.
         notes: what is worth knowing of the rest.
+        unchecked: why activations were not looked at, though inputs were given.
     """
 
     kept: Mapping[str, str]
     notes: tuple[str, ...]
+    unchecked: str = ""
 
 
 def check(
@@ -57,8 +62,8 @@ def check(
 
     Raises:
         MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
-        BackendRefusal: ONNX Runtime does not run the model on them.
     """
+    unchecked = ""
     largest, notes = _weights(draft, types, nodes, low)
     if low is FLOAT16:
         names = {
@@ -67,15 +72,19 @@ def check(
             for name in (*node.input, *node.output)
             if types.dtype(name) == "float32" and name not in draft.constants
         }
-        seen = _largest_activations(model, draft, names, feeds, folder)
-        notes += _spoken(seen, low, len(feeds))
-        largest |= seen
+        try:
+            seen = _largest_activations(model, draft, names, feeds, folder)
+            notes += _spoken(seen, low, len(feeds))
+            largest |= seen
+        except BackendRefusal as refusal:  # as an operator may be one of the runtime alone that it is built for
+            unchecked = f"{_NOT_CHECKED}: {refusal.message}"
+            notes.append(unchecked)
     kept = {}
     for node in nodes:
         beyond = next((name for name in (*node.input, *node.output) if not largest.get(name, 0.0) <= low.largest), None)
         if beyond is not None:
             kept[node.name] = f"{beyond} reaches {largest[beyond]:.3g}, {low.name} ends at {low.largest:.6g}"
-    return Ranges(kept, tuple(notes))
+    return Ranges(kept, tuple(notes), unchecked)
 
 
 def _weights(
@@ -123,7 +132,7 @@ def _raise_to(largest: dict[str, float], values: Mapping[str, np.ndarray]) -> No
 
 def _spoken(seen: Mapping[str, float], low: LowType, count: int) -> list[str]:
     if not count:
-        return ["activations were not checked against the range: no inputs were given"]
+        return [f"{_NOT_CHECKED}: no inputs were given"]
     inside = {name: top for name, top in seen.items() if top <= low.largest}
     if not inside:
         return []

@@ -28,6 +28,7 @@ class PassResult:
             a node that was kept stands for itself.
         kept_fp32: of passes that change types, the nodes that stay in float32, as "name: reason".
         unable: the names of those among them that only stay because no form of their operator takes the type.
+        unchecked: of passes that look at activations, why they did not, though inputs were given; "" where they did.
     """
 
     model: ModelProto
@@ -35,6 +36,7 @@ class PassResult:
     origins: dict[str, tuple[str, ...]]
     kept_fp32: tuple[str, ...] = ()
     unable: frozenset[str] = frozenset()
+    unchecked: str = ""
 
 
 class Run(Protocol):
