@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Worker
@@ -21,6 +22,20 @@ from tests.unit.backends.tensorrt_here import build, needs_rtx, plugin_library, 
 pytestmark = needs_rtx
 _RELU = helper.make_node("Relu", ["x"], ["y"], "relu")
 _GEMM = helper.make_node("Gemm", ["x", "w"], ["y"], "fc")
+
+
+def write_text(folder: Path, graph: str, opset: int = 17) -> None:
+    """A model of which every input but x is a weight, if there is an x."""
+    model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : {opset}]> {graph}')
+    draw = np.random.default_rng(0)
+    weights = [item for item in model.graph.input if "x" in {info.name for info in model.graph.input} - {item.name}]
+    for info in weights:
+        sizes = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        model.graph.initializer.append(numpy_helper.from_array(draw.normal(0, 0.1, sizes).astype("f"), info.name))
+        model.graph.input.remove(info)
+    for node in model.graph.node:
+        node.name = node.output[0]
+    onnx.save(model, folder / "model.onnx")
 
 
 def test_an_engine_comes_with_its_layers(tmp_path: Path) -> None:
@@ -108,6 +123,29 @@ def test_what_only_the_builder_refuses_has_its_reason(tmp_path: Path) -> None:
     with pytest.raises(BackendRefusal, match=r"Turing \(SM75\): FP32 GEMM is not supported") as refused:
         build(model, settings={"compute_capability": "75"})
     assert "--precision fp16" in refused.value.hint
+
+
+def test_a_reason_of_several_lines_is_told_whole_on_one(tmp_path: Path) -> None:
+    """The builder of TensorRT-RTX 1.7.1 stumbles over casts before an LSTM."""
+    cast = "x16 = Cast <to = 10> (x) r16 = Relu (x16) r = Cast <to = 1> (r16)"
+    sizes = "float[6,2,16] x, float[1,64,16] w, float[1,64,16] r2, float[1,128] b"
+    write_text(tmp_path, f"g ({sizes}) => (float[6,1,2,16] y) {{ {cast} y = LSTM <hidden_size = 16> (r, w, r2, b) }}")
+    with pytest.raises(BackendRefusal, match=r"shape inference of .*: Mismatched number of elements") as refused:
+        build(tmp_path / "model.onnx")
+    assert "\n" not in refused.value.message
+
+
+def test_attention_has_kernels_of_16_bits(tmp_path: Path) -> None:
+    names = ("q", "k", "v")
+    for dtype in ("float", "float16"):
+        given = ", ".join(f"{dtype}[1,2,8,16] {name}" for name in names)
+        write_text(tmp_path, f"g ({given}) => ({dtype}[1,2,8,16] y) {{ y = Attention (q, k, v) }}", opset=23)
+        if dtype == "float16":
+            build(tmp_path / "model.onnx")
+            continue
+        with pytest.raises(BackendRefusal, match="Attention operation was not supported") as refused:
+            build(tmp_path / "model.onnx")
+        assert "--precision fp16 or bf16" in refused.value.hint
 
 
 def test_open_sizes_need_a_range(tmp_path: Path) -> None:

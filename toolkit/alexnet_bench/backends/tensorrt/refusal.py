@@ -23,11 +23,13 @@ _DRIVER_HINT = (
     "leave them out, or build where there is one"
 )
 _WORKSPACE_HINT = "give it more scratch memory: raise the setting workspace, or leave it out"
+_ATTENTION_HINT = "it has kernels of attention for 16 bits: build it with --precision fp16 or bf16"
 _SHAPE_INPUTS = re.compile("dynamic or shape inputs")
 _HINT_FOR_REASON = (
     (re.compile("input has type Int32"), _BIAS_HINT),
     (re.compile("CUDA_SUCCESS"), _DRIVER_HINT),
     (re.compile("workspace limit", re.IGNORECASE), _WORKSPACE_HINT),
+    (re.compile("Attention operation was not supported"), _ATTENTION_HINT),
 )
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
 _ASSERTED = re.compile(r'^.* && "(.+)"$')
@@ -44,7 +46,7 @@ def parser_refusal(backend: str, *, node: str, operator: str, domain: str, said:
         node: its name.
         operator: of the node.
         domain: of the operator, "" for ONNX's own.
-        said: the parser's description; of several lines, the first one with a reason counts.
+        said: the parser's description, of one or several lines.
     """
     reason = _reason(said)
     whole = f"{domain}.{operator}" if domain else operator
@@ -87,8 +89,9 @@ def _shape_input_hint(names: Sequence[str]) -> str:
 
 
 def _reason(said: str) -> str:
+    """What a message of several lines says, on one: the first tells where, and often the last of them why."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not _NOISE.search(line)]
-    return _ASSERTED.sub(r"\1", lines[0]) if lines else ""
+    return " ".join(dict.fromkeys(_ASSERTED.sub(r"\1", line) for line in lines))
 
 
 def _hint(operator: str, reason: str) -> str:
