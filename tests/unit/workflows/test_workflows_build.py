@@ -345,6 +345,12 @@ def test_optimising_can_be_asked_for_and_left_out() -> None:
     assert "lower-lrn" in added.passes
 
 
+def test_a_backend_that_no_pass_makes_faster_says_so() -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="no recipe for torch has passes that make a graph faster"):
+        choose_recipe(BuildOptions(backend="torch", optimize=True))
+
+
 @pytest.mark.parametrize(
     ("options", "passes", "kept"),
     [

@@ -35,6 +35,7 @@ from alexnet_bench.network.initialise import initialise
 from alexnet_bench.network.onnx_export import export
 from alexnet_bench.network.spec import FullyConnected
 from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.doctor import diagnose
 from alexnet_bench.workflows.inspect import inspect
 from alexnet_bench.workflows.resolve import onnx_package_models, resolve
@@ -193,6 +194,12 @@ def test_what_is_built_is_found_again(lenet: Passport) -> None:
     assert time.perf_counter() - begun < 0.5
 
 
+def test_optimising_takes_the_passes_of_the_recipe_for_half() -> None:
+    """The one for fp32 has none."""
+    recipe, _ = choose_recipe(BuildOptions(backend=_RTX, optimize=True))
+    assert recipe.passes == ("fold-constants", "recompose", "fold-batchnorm")
+
+
 def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) -> None:
     recipe = tmp_path / "silent.toml"
     recipe.write_text('precision = "fp16"\npasses = ["fold-constants"]\n')
@@ -201,6 +208,7 @@ def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) 
     ) as error:
         build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe=str(recipe)))
     assert error.value.exit_code == 1
+    assert error.value.hint.startswith('the recipe has no pass that changes types: give it passes = ["fp16"]')
 
 
 @pytest.mark.parametrize("keep", [(), ("dot",)])

@@ -32,6 +32,7 @@ class Asked:
             with.
         wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
         can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
+        lacks: the pass without which no type changes here, as the backend follows those of the graph; "" for none.
     """
 
     precision: str
@@ -41,6 +42,7 @@ class Asked:
     products: Sequence[str] = ()
     wide: Collection[str] = ()
     can_keep: bool = False
+    lacks: str = ""
 
     def allows(self, layer: EngineLayerInfo) -> bool:
         """Whether a layer may compute in its type."""
@@ -90,7 +92,7 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(asked.precision, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep else ""),
+        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep else ""),
     )
 
 
@@ -167,14 +169,16 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _hint(precision: str, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
+def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
     has = _types(wrong)
     own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
     if any("opset" in reason for reason in reasons):
         return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)"
     if any(reasons):
         return "the reason stands behind each"
-    if precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
+    if asked.lacks and has <= {"float32", "tf32"}:
+        return f'the recipe has no pass that changes types: give it passes = ["{asked.lacks}"] behind those that it has'
+    if asked.precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
         return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
     return "give the --precision that this backend has kernels for, or another --backend"
 

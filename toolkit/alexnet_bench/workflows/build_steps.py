@@ -32,7 +32,7 @@ from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
 from alexnet_bench.engine.readback import read_back, try_once
-from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
@@ -152,6 +152,7 @@ def judge_types(
         products=products,
         wide=wide,
         can_keep=recipe.narrows_types,
+        lacks=_lacks(recipe),
     )
     check_types(asked, layers)
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
@@ -212,6 +213,12 @@ def _try_end(
     with ScratchFolder() as scratch:
         write_arrays(Path(scratch), generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range))
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
+
+
+def _lacks(recipe: Recipe) -> str:
+    """The pass that a recipe would need to compute in its precision, "" where it has it or the backend needs none."""
+    needs_none = recipe.narrows_types or recipe.backend in _TOLD_THE_TYPE
+    return "" if needs_none or recipe.precision not in PRECISION_PASSES else recipe.precision
 
 
 def _is_quantised(graph: Graph) -> bool:

@@ -36,7 +36,7 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
     alone (`bf16`), which fits every backend.
 
     Raises:
-        UsageError: an unknown recipe or precision, or options that contradict the recipe.
+        UsageError: an unknown recipe or precision, or options that contradict the recipe or cannot be followed.
         MissingRuntimeError: the backend is not installed.
     """
     workspace = current_workspace()
@@ -104,7 +104,7 @@ def _check_agreement(recipe: Recipe, options: BuildOptions) -> None:
 
 
 def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace: Path | None) -> Recipe:
-    """The recipe without the passes that make a graph faster, or with those of its backend's recipe for fp32.
+    """The recipe without the passes that make a graph faster, or with those of its backend's other recipes.
 
     Passes that are given by name come in either way, behind those and before any that narrows types.
     """
@@ -116,11 +116,19 @@ def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace:
     if options.optimize is False:
         faster = ()
     if options.optimize and not faster:
-        usual = _usual(backend, DEFAULT_PRECISION, workspace)
-        faster = tuple(name for name in usual.passes if name not in PRECISION_PASSES)
+        faster = _faster(backend, workspace)
     if options.optimize is None and not options.passes:
         return recipe
     return msgspec.structs.replace(recipe, passes=tuple(dict.fromkeys((*faster, *options.passes, *types))))
+
+
+def _faster(backend: str, workspace: Path | None) -> tuple[str, ...]:
+    """The passes that make a graph faster in the backend's recipe for fp32, where that has none in the one for fp16."""
+    for precision in (DEFAULT_PRECISION, *PRECISION_PASSES):
+        usual = _usual(backend, precision, workspace)
+        if found := tuple(name for name in usual.passes if name not in PRECISION_PASSES):
+            return found
+    raise UsageError(f"no recipe for {backend} has passes that make a graph faster", "leave --optimize out")
 
 
 def _check_passes(names: Sequence[str]) -> None:
