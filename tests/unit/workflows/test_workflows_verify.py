@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from alexnet_bench import BuildOptions, Verification, VerifyOptions, build_engine, export, verify
 from alexnet_bench.core import document
-from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.errors import BackendRefusal, EngineError, UsageError
 from alexnet_bench.verdict.polygraphy import read_inputs, read_outputs
 from tests.unit.workflows.verify_models import Array, model, network, quantise_weights, weight, write
 
@@ -51,6 +51,25 @@ def test_an_engine_without_its_passport_is_said_to_be_one(right: Path, tmp_path:
     for found in (verify(lost, against=right), verify(right, against=lost)):
         (note,) = found.notes
         assert note.startswith("lost is an engine that this tool built, and its passport is not beside it")
+
+
+def test_a_reference_that_onnx_runtime_does_not_take_has_another_to_give(tmp_path: Path) -> None:
+    """It has no LRN of an even size, which lowered is exact."""
+    node = helper.make_node("LRN", ["x"], ["y"], "norm", size=4)
+    value = helper.make_tensor_value_info
+    sides = [value(name, TensorProto.FLOAT, [1, 6, 5, 5]) for name in "xy"]
+    even = write(tmp_path / "even.onnx", model([node], sides[:1], sides[1:], {}))
+    lowered = BuildOptions(backend="onnxruntime-cpu", optimize=False, passes=["lower-lrn"])
+    build_engine(even, options=lowered, output=tmp_path / "lowered.onnx")
+    with pytest.raises(BackendRefusal, match=r"the reference does not run: onnxruntime .*LRN") as refused:
+        verify(tmp_path / "lowered.onnx", against=even)
+    assert "--no-optimize --pass lower-lrn -o NEW.onnx" in refused.value.hint
+    assert verify(tmp_path / "lowered.onnx", against=tmp_path / "lowered.onnx").verdict == "passed"
+    foreign = model([helper.make_node("Own", ["x"], ["y"], "own", domain="my.dom")], sides[:1], sides[1:], {})
+    foreign.opset_import.add(domain="my.dom", version=1)
+    with pytest.raises(BackendRefusal) as refused:
+        verify(write(tmp_path / "foreign.onnx", foreign))
+    assert refused.value.hint.startswith("give outputs of another runtime as --against: FILE.json")
 
 
 def changed(name: str, *at: int) -> dict[str, Array]:

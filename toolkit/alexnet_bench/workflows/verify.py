@@ -26,7 +26,7 @@ from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
 from alexnet_bench.workflows.options import check_batches, check_timeout
 from alexnet_bench.workflows.verify_saved import check_places
-from alexnet_bench.workflows.verify_sides import Prepared, open_pair, prepare
+from alexnet_bench.workflows.verify_sides import Prepared, open_pair, prepare, run_reference, run_side
 from alexnet_bench.workflows.verify_sizes import with_other_sizes
 
 MAX_INPUTS = 4096
@@ -140,9 +140,9 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
     inner += [ranking.scores for ranking in rankings.values()]
     made = [name for name in deciding.values() if name not in prepared.given]
-    ours = _run(reference, folder / "reference", [*inner, *made])
+    ours = run_reference(reference, folder / "reference", [*inner, *made])
     progress(f"running the engine on {prepared.count} inputs")
-    theirs = _run(engine, folder / "engine")
+    theirs = run_side(engine, folder / "engine")
     wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
     names, beyond = matched_outputs(ours, theirs, wanted)
     _save(prepared, options, {"reference": ours, "engine": theirs}, names)
@@ -198,10 +198,6 @@ def _conditions(reference: AnySide) -> dict[str, str]:
 
 def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
     return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
-
-
-def _run(side: AnySide, folder: Path, marked: Sequence[str] = ()) -> Run:
-    return side.run(folder, marked) if isinstance(side, ModelSide) else side.run()
 
 
 def _repeated(
