@@ -102,3 +102,14 @@ def test_what_is_no_node_and_no_operator_is_refused_with_the_closest(name: str, 
 def test_an_unknown_pass_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="fold-nothing"):
         apply_recipe(_model(), Recipe(name="r", passes=("fold-nothing",)), _FEEDS)
+
+
+def test_what_onnx_runtime_does_not_run_is_narrowed_with_a_note() -> None:
+    """The operators of another runtime's plugins are not its own."""
+    model = _model()
+    model.graph.node[1].op_type, model.graph.node[1].domain = "Own", "my.dom"
+    model.opset_import.add(domain="my.dom", version=1)
+    applied = apply_recipe(model, _fp16(), _FEEDS)
+    assert _types(applied.model) == {"first: product": TensorProto.FLOAT16, "second": TensorProto.FLOAT}
+    (note,) = applied.notes
+    assert note.startswith("activations were not checked against the range: onnxruntime does not run the model: ")

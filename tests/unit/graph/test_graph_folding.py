@@ -320,11 +320,14 @@ def test_operators_of_onnx_runtime_are_followed_behind_a_computed_shape(read: Re
     assert all(row.counted for row in count(graph).rows)
 
 
-@pytest.mark.parametrize("opset", range(9, 27))
-@pytest.mark.parametrize("op", ["GroupNormalization", "MeanVarianceNormalization"])
+@pytest.mark.parametrize(
+    ("op", "opset"),
+    [
+        *(("GroupNormalization", version) for version in range(18, 27)),
+        *(("MeanVarianceNormalization", version) for version in range(9, 27)),
+    ],
+)
 def test_functions_that_onnx_infers_nothing_of_make_what_they_read(read: Read, op: str, opset: int) -> None:
-    if not onnx.defs.has(op, opset, ""):
-        pytest.skip("not in this opset")
     graph = read(behind_a_function(op, opset))
     assert {graph.tensor(name).sizes for name in "hy"} == {(2, 4, 5, 6)}
     assert [row.macs for row in count(graph).rows] == [0, 2 * 30 * 16]
