@@ -84,6 +84,8 @@ def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -
     Of a node spread over several layers, each moves its share.
     """
     layer = owned.layer
+    if layer.moved_bytes is not None:
+        return layer.moved_bytes
     if layer.is_unmatched:
         return None
     if layer.is_overhead:

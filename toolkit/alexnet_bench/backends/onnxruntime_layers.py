@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet_bench.backends.onnxruntime_bytes import moved_bytes
 from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_names import UserNames
 from alexnet_bench.backends.onnxruntime_readers import COPIES, NCHWC
@@ -52,9 +53,12 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         graph: the user's graph.
         wall_s: wall time of the timed runs as the caller saw it.
     """
-    in_bytes, weights = multiplying_bytes(executed), weights_read(executed)
+    in_bytes, weights, moved = multiplying_bytes(executed), weights_read(executed), moved_bytes(executed, trace.shown)
     layers = tuple(
-        with_types(layer, trace.shown[layer.name], in_bytes, weights[layer.name])
+        replace(
+            with_types(layer, trace.shown[layer.name], in_bytes, weights[layer.name]),
+            moved_bytes=moved.get(layer.name),
+        )
         for layer in engine_layers(executed, graph)
         if layer.name in trace.samples_s
     )

@@ -36,21 +36,24 @@ class Args(msgspec.Struct):
     mem_in_use_delta: str = ""
 
     @property
-    def input_dtypes(self) -> tuple[str, ...]:
-        """Element types of the inputs, in order."""
-        return tuple(_types(self.input_type_shape))
+    def inputs(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Element type and sizes of each input, in order, without weights that were packed."""
+        return tuple(_tensors(self.input_type_shape))
 
     @property
     def outputs(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Element type and sizes of each output, in order."""
-        return tuple(
-            (_DTYPES.get(name, name), tuple(sizes)) for item in self.output_type_shape for name, sizes in item.items()
-        )
+        return tuple(_tensors(self.output_type_shape))
+
+    @property
+    def input_dtypes(self) -> tuple[str, ...]:
+        """Element types of the inputs, in order."""
+        return tuple(dtype for dtype, _ in self.inputs)
 
     @property
     def output_dtypes(self) -> tuple[str, ...]:
         """Element types of the outputs, in order."""
-        return tuple(_types(self.output_type_shape))
+        return tuple(dtype for dtype, _ in self.outputs)
 
 
 class Event(msgspec.Struct):
@@ -194,7 +197,7 @@ def _start(event: Event) -> int:
     return event.ts
 
 
-def _types(described: list[dict[str, list[int]]]) -> Iterator[str]:
+def _tensors(described: list[dict[str, list[int]]]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for item in described:
-        for name in item:
-            yield _DTYPES.get(name, name)
+        for name, sizes in item.items():
+            yield _DTYPES.get(name, name), tuple(sizes)

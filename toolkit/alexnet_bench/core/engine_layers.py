@@ -34,6 +34,7 @@ class EngineLayer:
             reads: the work is the other's.
         tells_types: `input_dtypes` and `output_dtypes` have all that it reads and writes, weights included, so that
             they hold of the user's tensors whatever types these have in the file.
+        moved_bytes: that it reads and writes, where the runtime tells its tensors; None takes those of its nodes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class EngineLayer:
     is_constant: bool = False
     is_view: bool = False
     tells_types: bool = False
+    moved_bytes: int | None = None
 
     @property
     def floats_read(self) -> str:
