@@ -170,3 +170,64 @@ def test_weights_that_are_dequantised_for_each_reader_are_the_users_node_each_ti
     assert len({layer.name for layer in found.layers}) == len(found.layers)
     assert found.coverage.overhead_fraction == 0.0
     found.check()
+
+
+def test_reshapes_around_a_product_move_nothing(profile_model: Profile) -> None:
+    """ONNX Runtime makes a Gemm of a product and a sum on three axes, between two Reshapes of its own."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"], "relu"),
+        helper.make_node("MatMul", ["r", "w"], ["m"], "product"),
+        helper.make_node("Add", ["m", "b"], ["s"], "sum"),
+        helper.make_node("Exp", ["s"], ["y"], "exp"),
+    ]
+    stored = {"w": np.ones((N, 32), np.float32), "b": np.ones(32, np.float32)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, 8, N], ["y"], **stored))
+    reshapes = [layer for layer in found.layers if layer.op == "Reshape"]
+    assert [(layer.bytes, layer.bound) for layer in reshapes] == [(0, "overhead")] * 2
+    (gemm,) = (layer for layer in found.layers if layer.op == "Gemm")
+    assert gemm.bytes == 4 * (16 * N + N * 32 + 32 + 16 * 32)
+
+
+def test_each_kernel_of_a_node_makes_its_own_pass(profile_model: Profile) -> None:
+    """HardSwish is HardSigmoid and a product: the work of the node is shared, what each reads and makes is not."""
+    nodes = [helper.make_node("Exp", ["x"], ["e"], "exp"), helper.make_node("HardSwish", ["e"], ["y"], "swish")]
+    found = profile_model(model(nodes, TensorProto.FLOAT, [2, N], ["y"]))
+    sigmoid, product = (layer for layer in found.layers if layer.name.startswith("swish"))
+    assert (sigmoid.op, product.op) == ("HardSigmoid", "Mul")
+    assert (sigmoid.bytes, product.bytes) == (4 * 2 * 2 * N, 4 * 3 * 2 * N)
+    found.check()
+
+
+def test_what_stays_quantised_moves_bytes(profile_model: Profile) -> None:
+    """A Transpose between quantised convolutions is done on bytes."""
+    quantised = {"s": np.float32(0.5), "z": np.uint8(3), "w": np.ones((16, 16, 1, 1), np.int8), "t": np.int8(0)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q0"], "q0"),
+        helper.make_node("DequantizeLinear", ["q0", "s", "z"], ["d0"], "d0"),
+        helper.make_node("DequantizeLinear", ["w", "s", "t"], ["dw"], "dw"),
+        helper.make_node("Conv", ["d0", "dw"], ["c"], "conv"),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["q1"], "q1"),
+        helper.make_node("DequantizeLinear", ["q1", "s", "z"], ["d1"], "d1"),
+        helper.make_node("Transpose", ["d1"], ["p"], "turn", perm=[0, 3, 2, 1]),
+        helper.make_node("QuantizeLinear", ["p", "s", "z"], ["q2"], "q2"),
+        helper.make_node("DequantizeLinear", ["q2", "s", "z"], ["y"], "d2"),
+    ]
+    found = profile_model(model(nodes, TensorProto.FLOAT, [1, 16, 8, 8], ["y"], **quantised))
+    (conv,) = (layer for layer in found.layers if layer.op == "QLinearConv")
+    assert conv.bytes == 16 * 64 + 16 * 16 + 16 * 64 + 4 + 1 + 1  # one scale, and the zero points of both types
+    turns = [layer for layer in found.layers if layer.op == "Transpose"]
+    assert turns
+    assert {layer.bytes for layer in turns} == {2 * 16 * 64}
+
+
+def test_channels_that_are_filled_up_are_moved(profile_model: Profile) -> None:
+    """Convolutions keep channels in blocks of 8 or 16: of 3 the kernels write as many, and the way back reads them."""
+    stored = {"w": np.ones((3, 3, 3, 3), np.float32), "v": np.ones((3, 3, 3, 3), np.float32)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], "first", pads=[1] * 4),
+        helper.make_node("Conv", ["c", "v"], ["y"], "second", pads=[1] * 4),
+    ]
+    found = profile_model(model(nodes, TensorProto.FLOAT, [1, 3, 32, 32], ["y"], **stored))
+    back = [layer for layer in found.layers if layer.op == "ReorderOutput"]
+    assert back
+    assert {layer.bytes for layer in back} < {4 * (block + 3) * 32 * 32 for block in (4, 8, 16)}

@@ -202,3 +202,4 @@ def test_sums_of_products_that_stand_for_no_node_are_products(tmp_path: Path) ->
     assert multiplies(layer, ("exp", "mm"), types)
     assert not multiplies(layer, ("exp",), types)
     assert multiplies(replace(layer, kind="gemm"), ("exp",), types)
+    assert multiplies(replace(layer, name="_gemm_mha_v2_myl0_5"), ("exp",), types)

@@ -232,3 +232,18 @@ def _graph() -> Graph:
 def test_sizes_that_trtexec_was_given_are_those_of_the_first_profile(line: str, usual: dict[str, object]) -> None:
     text = f"{line}\n{(_DATA / 'lenet-5.build.log').read_text()}"
     assert parse_layer_log(text).usual == usual
+
+
+def test_a_layer_moves_each_of_its_tensors_once() -> None:
+    """A tensor that is listed with two sizes is read in two parts."""
+
+    def half(name: str, *sizes: int, dtype: str = "float16") -> PlanTensor:
+        return PlanTensor(name, dtype, sizes)
+
+    reads = (half("x", 4, 8), half("x", 4, 8), half("x", 4, 3))
+    layer = PlanLayer("l", "kgen", reads, (half("w", 5),), (half("y", 2),))
+    assert layer.moved_bytes == 2 * (32 + 12 + 5 + 2)
+    assert replace(layer, constants=(half("w", 5, dtype="int4"),)).moved_bytes == 2 * (32 + 12 + 2) + 3
+    for unknown in (half("w", -1, 5), PlanTensor("w", "float16", None), half("w", 5, dtype="")):
+        assert replace(layer, constants=(unknown,)).moved_bytes is None
+    assert PlanLayer("named alone").moved_bytes is None

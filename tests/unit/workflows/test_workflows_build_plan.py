@@ -137,6 +137,16 @@ def test_the_kernels_of_each_step_belong_to_the_recurrent_node(operator: str, ga
     assert len(steps) > 5
     assert sum(part.share for layer in steps for part in layer.shared_nodes) == pytest.approx(1.0)
     assert all(layer.onnx_nodes or layer.shared_nodes for layer in passport.layers if layer.macs)
+    assert sum(layer.macs or 0 for layer in passport.layers) == _macs(path)
+
+
+def test_bytes_are_those_of_the_tensors_that_the_engine_has(lenet: Passport) -> None:
+    """A kernel that shares a node moves what it reads and writes, and no share of the node's."""
+    layers = inspect(lenet.path).layers
+    assert [layer.bytes for layer in layers] == [layer.moved_bytes for layer in lenet.layers]
+    (first,) = (layer for layer in lenet.layers if "conv1" in layer.onnx_nodes)
+    scalars = (first.moved_bytes or 0) - 4 * (32 * 32 + 6 * 25 + 6 + 6 * 28 * 28)
+    assert 0 <= scalars <= 16
 
 
 _LOOPS = {

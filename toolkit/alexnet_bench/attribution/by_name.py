@@ -6,6 +6,7 @@ The inverse of `layers.layer_names`.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from alexnet_bench.attribution.join import Attribution, Owned, is_constant, value_numbers
 from alexnet_bench.core.engine_layers import EngineLayer
@@ -89,7 +90,7 @@ def _owned(
     reads = tuple(dict.fromkeys(name for node in members for name in node.reads if name not in inside))
     makes = tuple(name for node in members for name in node.writes if name in wanted and node.name not in merged)
     return Owned(
-        EngineLayer(layer.name, "", reads, makes, compute_dtype=layer.compute_dtype),
+        _as_told(layer, reads, makes),
         tuple(name for name in nodes if owners[name] == 1),
         tuple((name, told.get(name, 1 / owners[name])) for name in nodes if owners[name] > 1),
         frozenset(merged),
@@ -102,8 +103,7 @@ def _unowned(graph: Graph, layer: EngineLayerInfo, constants: set[str]) -> Owned
     if not names:
         return _overhead(graph, layer)
     makes = tuple(name for node in graph.nodes if node.name in names for name in node.writes)
-    known = EngineLayer(layer.name, "", (), makes, compute_dtype=layer.compute_dtype, is_constant=True)
-    return Owned(known, (), constants=names)
+    return Owned(replace(_as_told(layer, (), makes), is_constant=True), (), constants=names)
 
 
 def _overhead(graph: Graph, layer: EngineLayerInfo) -> Owned:
@@ -113,4 +113,8 @@ def _overhead(graph: Graph, layer: EngineLayerInfo) -> Owned:
         tensor = tensor.rpartition("#")[0]
     found = tensor in graph.tensors
     tensors = (tensor,) if found else ()
-    return Owned(EngineLayer(layer.name, "", tensors, tensors, is_overhead=found, is_unmatched=not found), ())
+    return Owned(replace(_as_told(layer, tensors, tensors), is_overhead=found, is_unmatched=not found), ())
+
+
+def _as_told(layer: EngineLayerInfo, reads: tuple[str, ...], makes: tuple[str, ...]) -> EngineLayer:
+    return EngineLayer(layer.name, "", reads, makes, compute_dtype=layer.compute_dtype, moved_bytes=layer.moved_bytes)

@@ -48,8 +48,9 @@ def user_layers(
     for part in parts:
         for node, macs in part.items():
             owners.setdefault(node, []).append(macs)
+    given: dict[str, float] = {}
     layers = tuple(
-        _layer(name, owned, part, owners, costs)
+        _layer(name, owned, part, owners, costs, given)
         for name, owned, part in zip(layer_names(attribution), attribution.owned, parts, strict=True)
     )
     lost = tuple(row.name for row in costs.rows if row.name not in owners)
@@ -70,8 +71,14 @@ def _parts(
 
 
 def _layer(
-    name: str, owned: Owned, part: Mapping[str, float], owners: Mapping[str, Sequence[float]], costs: CostTable
+    name: str,
+    owned: Owned,
+    part: Mapping[str, float],
+    owners: Mapping[str, Sequence[float]],
+    costs: CostTable,
+    given: dict[str, float],
 ) -> EngineLayerInfo:
+    """A layer; what was given of each shared node to the layers before it is kept up to date."""
     alone = tuple(node for node in part if len(owners[node]) == 1)
     shared = tuple(
         SharedNode(node, _share(macs, owners[node], has_macs=bool(costs.by_name[node].macs)))
@@ -85,8 +92,9 @@ def _layer(
         compute_dtype=owned.layer.compute_dtype,
         input_dtypes=owned.layer.input_dtypes,
         output_dtypes=owned.layer.output_dtypes,
-        macs=None if owned.layer.is_unmatched else _macs(costs, alone, shared),
+        macs=None if owned.layer.is_unmatched else _macs(costs, alone, shared, given),
         tactic=owned.layer.tactic,
+        moved_bytes=owned.layer.moved_bytes,
     )
 
 
@@ -95,10 +103,15 @@ def _share(macs: float, of_all: Sequence[float], *, has_macs: bool) -> float:
     return macs / total if has_macs and total else 1 / len(of_all)
 
 
-def _macs(costs: CostTable, alone: Sequence[str], shared: Sequence[SharedNode]) -> int | None:
-    """Multiply-adds of the user's nodes, None when those of one are not known."""
-    parts = [(costs.by_name[name].macs, 1.0) for name in alone]
-    parts += [(costs.by_name[node.name].macs, node.share) for node in shared]
-    if any(macs is None for macs, _ in parts):
-        return None
-    return round(sum((macs or 0) * share for macs, share in parts))
+def _macs(costs: CostTable, alone: Sequence[str], shared: Sequence[SharedNode], given: dict[str, float]) -> int | None:
+    """Multiply-adds of the user's nodes, None when those of one are not known.
+
+    Shares are rounded so that those of a node add up to its multiply-adds.
+    """
+    whole = [costs.by_name[name].macs for name in alone]
+    for node in shared:
+        before = given.get(node.name, 0.0)
+        given[node.name] = before + node.share
+        macs = costs.by_name[node.name].macs
+        whole.append(None if macs is None else round(macs * given[node.name]) - round(macs * before))
+    return None if None in whole else sum(macs or 0 for macs in whole)

@@ -40,6 +40,7 @@ class EngineLayerInfo:
         output_dtypes: types it writes.
         macs: multiply-adds of those nodes of the user, None when they are not known.
         tactic: the kernel that was chosen, "" where the runtime chooses none or does not say.
+        moved_bytes: that it reads and writes at the sizes it was built for, None where the runtime does not say.
     """
 
     name: str
@@ -50,6 +51,7 @@ class EngineLayerInfo:
     output_dtypes: tuple[str, ...]
     macs: int | None
     tactic: str = ""
+    moved_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node, is_float
 from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.weights import as_stored, stored
 
 _CASTS = ("Cast", "CastLike")
 
@@ -23,6 +25,7 @@ class GraphTypes:
         busy: nodes that have some, or transcendentals.
         products: those with multiply-adds.
         weighted: those of them that read a constant.
+        in_part: nodes that read only parts of their tensors.
         casts: by tensor, the type of float that it was cast from, "" from another; with the name of the node.
     """
 
@@ -32,6 +35,7 @@ class GraphTypes:
     busy: frozenset[str]
     products: frozenset[str]
     weighted: frozenset[str]
+    in_part: frozenset[str]
     casts: Mapping[str, tuple[str, str]]
 
     def are_no_products(self, names: Sequence[str]) -> bool:
@@ -86,8 +90,20 @@ def graph_types(graph: Graph) -> GraphTypes:
         weighted=frozenset(
             node.name for node in graph.nodes if node.name in products and not graph.constants.isdisjoint(node.reads)
         ),
+        in_part=_in_part(graph, costs),
         casts={made: (next(iter(reads[node.name]), ""), node.name) for node in casts.values() for made in node.writes},
     )
+
+
+def _in_part(graph: Graph, costs: CostTable) -> frozenset[str]:
+    """Nodes such as Gather and Slice. A view, which reads nothing, is none."""
+    held, nodes = stored(graph), {node.name: node for node in graph.live_nodes}
+    found = set()
+    for row in costs.rows:
+        whole = [graph.tensor(name).size_bytes for name in as_stored(held, nodes[row.name].reads)]
+        if row.bytes_read and row.bytes_read < sum(size or 0 for size in whole):
+            found.add(row.name)
+    return frozenset(found)
 
 
 def _floats(graph: Graph, tensors: Iterable[str]) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from alexnet_bench.backends.tensorrt.graph_types import GraphTypes
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 
 _PRODUCT_KINDS = re.compile("corr|conv|gemm|matrix|matmul|mha|attention|^fc$", re.IGNORECASE)
-_PRODUCT_NAMES = re.compile("__myl_[A-Za-z]*(Corr|Conv|Fc|Gemm|Dot|Matm|Mha)")
-"""Names that TensorRT's compiler gives to fused layers list what they compute: `__myl_CorrAddRelu_myl0_12`."""
+_PRODUCT_NAMES = re.compile("__myl_[A-Za-z]*(Corr|Conv|Fc|Gemm|Dot|Matm|Mha)|_gemm_")
+"""Names that TensorRT's compiler gives to fused layers list what they compute: `__myl_CorrAddRelu_myl0_12`; attention
+alone is `_gemm_mha_v2_myl0_5`."""
 _WRITTEN_OUT = re.compile("__myl_[A-Za-z]*MulSum")
 """A small product as multiplications and a sum; so are the squares of a norm."""
 _STEPS = re.compile("__myl_((?:[A-Z][a-z]*)+)_")

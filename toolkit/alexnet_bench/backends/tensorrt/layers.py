@@ -36,6 +36,7 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
 
 def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool) -> NamedLayer:
     dtype = compute_dtype(layer, nodes, types)
+    is_whole = types is None or types.in_part.isdisjoint(nodes)
     return NamedLayer(
         EngineLayer(
             name=layer.name,
@@ -49,6 +50,7 @@ def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *
             output_dtypes=_unique(layer.outputs),
             tactic=layer.tactic,
             output_shapes=layer.told_shapes,
+            moved_bytes=layer.moved_bytes if is_whole else None,
         ),
         nodes,
         multiplies=multiplies(layer, nodes, types),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
+from alexnet_bench.core.graph import Tensor
+
 _NODE = re.compile(r"\[ONNX Layer: (.*)\]", re.DOTALL)
 _BETWEEN = re.compile("[\x1e\x1f]")
 _DTYPES = {
@@ -39,6 +41,13 @@ class PlanTensor:
         """How many there are, 0 or less where a size is left open or not told."""
         return 0 if self.sizes is None else prod(self.sizes)
 
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes of its elements, None where sizes or type are not told."""
+        if self.sizes is None or min(self.sizes, default=0) < 0:
+            return None
+        return Tensor(self.name, self.dtype, self.sizes).size_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class PlanLayer:
@@ -61,6 +70,16 @@ class PlanLayer:
     outputs: tuple[PlanTensor, ...] = ()
     tactic: str = ""
     nodes: tuple[str, ...] | None = None
+
+    @property
+    def moved_bytes(self) -> int | None:
+        """Bytes of all that it reads and writes; None where a size or a type is not told.
+
+        A tensor that it lists several times with one size is read once; with several sizes they are parts of it.
+        """
+        each = {(out.name, out.sizes): out.size_bytes for out in (*self.inputs, *self.constants, *self.outputs)}
+        sizes = list(each.values())
+        return None if None in sizes or not sizes else sum(size or 0 for size in sizes)
 
     @property
     def told_shapes(self) -> tuple[tuple[int, ...], ...]:
