@@ -244,6 +244,7 @@ def test_a_layer_moves_each_of_its_tensors_once() -> None:
     layer = PlanLayer("l", "kgen", reads, (half("w", 5),), (half("y", 2),))
     assert layer.moved_bytes == 2 * (32 + 12 + 5 + 2)
     assert replace(layer, constants=(half("w", 5, dtype="int4"),)).moved_bytes == 2 * (32 + 12 + 2) + 3
+    assert replace(layer, outputs=(half("x", 4, 8),)).moved_bytes == 2 * (32 + 12 + 5 + 32)  # written in place
     for unknown in (half("w", -1, 5), PlanTensor("w", "float16", None), half("w", 5, dtype="")):
         assert replace(layer, constants=(unknown,)).moved_bytes is None
     assert PlanLayer("named alone").moved_bytes is None

@@ -10,8 +10,9 @@ import pytest
 
 from alexnet_bench import Options, Profile, read_profile
 from alexnet_bench.core.cost import NO_FORMULA
+from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
 from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
-from alexnet_bench.workflows import cautions, count_cautions
+from alexnet_bench.workflows import cautions, count_cautions, plan_cautions
 
 _PROFILE = Path(__file__).parents[2] / "data" / "profiles" / "alexnet-2012.json"
 
@@ -200,3 +201,12 @@ def test_an_output_of_other_sizes_than_declared_is_said() -> None:
     (caution,) = count_cautions.of_outputs({"y\x1b": ("1x10", "8x10")})
     assert caution.code == "declared-size"
     assert caution.message == "the file declares the output y\\x1b as 1x10, and 8x10 follows from the inputs"
+
+
+def test_counts_at_the_types_of_the_model_are_said_where_bytes_are_not_told() -> None:
+    def named(dtype: str, moved_bytes: int | None, *nodes: str) -> NamedLayer:
+        return NamedLayer(EngineLayer("l", "", (), (), compute_dtype=dtype, moved_bytes=moved_bytes), nodes, True)
+
+    told = [named("float16", 8, "a"), named("float32", None, "b"), named("float16", None)]
+    assert list(plan_cautions.of_types(told)) == []
+    assert _codes(plan_cautions.of_types([*told, named("float16", None, "c")])) == ["model-types"]

@@ -170,7 +170,7 @@ def _counted(
     return _with_warnings(
         found,
         *plan_cautions.of_names(named, case.graph),
-        *plan_cautions.of_types(layers),
+        *plan_cautions.of_types(named),
         *(() if batch_is_known else (_no_batch(),)),
         *case.cautions,
         *cautions.of_nodes(mapped.unattributed),

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from alexnet_bench.core.engine_layers import NamedLayer
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.core.inspection import InspectedLayer
-from alexnet_bench.core.profile import Caution, LayerProfile
+from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.text import plural, printable
 
 _MOST = 0.5
@@ -59,9 +58,10 @@ def _of_model(layers: Sequence[NamedLayer], graph: Graph) -> Iterator[Caution]:
         )
 
 
-def of_types(layers: Sequence[LayerProfile] | Sequence[InspectedLayer]) -> Iterator[Caution]:
-    """Counts are of the model, whatever types the engine has."""
-    low = [layer for layer in layers if layer.compute_dtype not in ("", "float32", "tf32") and layer.bytes]
+def of_types(named: Sequence[NamedLayer]) -> Iterator[Caution]:
+    """Where the sizes of an engine's tensors are not told, counts are of the model, whatever types the engine has."""
+    untold = [item.layer for item in named if item.nodes and item.layer.moved_bytes is None]
+    low = [layer for layer in untold if layer.compute_dtype not in ("", "float32", "tf32")]
     if low:
         yield Caution(
             "model-types",

@@ -191,5 +191,5 @@ def _profile(engine: _Foreign, case: _Case, run: Measured, budgets: Sequence[Bud
         return replace(found, warnings=(*found.warnings, *plan_cautions.of_names(named)))
     found = measured_profile(case.counted, run, budgets, here(run))
     layers = by_own_names(found.layers, own_names)
-    said = (*plan_cautions.of_names(named, case.counted.graph), *plan_cautions.of_types(layers))
+    said = (*plan_cautions.of_names(named, case.counted.graph), *plan_cautions.of_types(named))
     return replace(found, layers=layers, warnings=(*found.warnings, *said))

@@ -97,7 +97,7 @@ def _counted(
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
             *plan_cautions.of_names(named, case.graph),
-            *plan_cautions.of_types(layers),
+            *plan_cautions.of_types(named),
             *count_cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
         ),

@@ -75,11 +75,11 @@ class PlanLayer:
     def moved_bytes(self) -> int | None:
         """Bytes of all that it reads and writes; None where a size or a type is not told.
 
-        A tensor that it lists several times with one size is read once; with several sizes they are parts of it.
+        A tensor that it reads several times with one size is read once; with several sizes they are parts of it.
         """
-        each = {(out.name, out.sizes): out.size_bytes for out in (*self.inputs, *self.constants, *self.outputs)}
-        sizes = list(each.values())
-        return None if None in sizes or not sizes else sum(size or 0 for size in sizes)
+        sides = ((*self.inputs, *self.constants), self.outputs)
+        each = [size for side in sides for size in {(item.name, item.sizes): item.size_bytes for item in side}.values()]
+        return None if None in each or not each else sum(size or 0 for size in each)
 
     @property
     def told_shapes(self) -> tuple[tuple[int, ...], ...]:
