@@ -85,7 +85,7 @@ def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -
     """
     layer = owned.layer
     if layer.moved_bytes is not None:
-        return layer.moved_bytes
+        return layer.moved_bytes + _fused_bytes(graph, owned, stored)
     if layer.is_unmatched:
         return None
     if layer.is_overhead:
@@ -100,6 +100,14 @@ def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -
     if moved is None or owned.nodes:
         return moved
     return round(moved * max((share for _, share in owned.shared), default=0.0))
+
+
+def _fused_bytes(graph: Graph, owned: Owned, stored: Stored) -> int:
+    """Bytes of the constants of its nodes that the runtime does not list; none where nodes are shared."""
+    listed = owned.layer.moved_constant_bytes
+    if listed is None or owned.shared or not owned.layer.moved_bytes:
+        return 0
+    return max(0, (_size(graph, weights.as_stored(stored, _weights(graph, owned))) or 0) - listed)
 
 
 def _activation_bytes(graph: Graph, layer: EngineLayer) -> int | None:

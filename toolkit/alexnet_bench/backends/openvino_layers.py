@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from alexnet_bench.backends import openvino_record
+from alexnet_bench.backends.openvino_bytes import moved_bytes
 from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import Record
 from alexnet_bench.backends.openvino_tensors import Claims
@@ -65,7 +66,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
 
 def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
     """The kernels of a compiled model, each with the user's tensors that it reads and makes."""
-    claims = Claims(record, graph)
+    claims, moved = Claims(record, graph), moved_bytes(record, _DTYPES)
     layers = [
         EngineLayer(
             name=kernel.name,
@@ -80,6 +81,8 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             output_dtypes=_unique([kernel.outputs]),
             is_view=number in claims.aids,
             tells_types=True,
+            moved_bytes=moved[number].total,
+            moved_constant_bytes=moved[number].constant,
         )
         for number, kernel in enumerate(record.kernels)
         if kernel.kind not in _NOT_EXECUTED

@@ -41,6 +41,7 @@ class Kernel(msgspec.Struct, array_like=True):
         stands_for: names of operators before optimising.
         inputs: (number of a kernel, its output) for each input.
         outputs: type of each output, in OpenVINO's words.
+        sizes: of each output, None where one is open.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Kernel(msgspec.Struct, array_like=True):
     stands_for: list[str]
     inputs: list[tuple[int, int]]
     outputs: list[str]
+    sizes: list[list[int] | None] = []
 
 
 class Record(msgspec.Struct):

@@ -78,7 +78,12 @@ class Recorder:
                 for value in node.input_values()
             ],
             outputs=[output.get_element_type().get_type_name() for output in node.outputs()],
+            sizes=[_sizes(output.get_partial_shape()) for output in node.outputs()],
         )
+
+
+def _sizes(shape: Any) -> list[int] | None:
+    return list(shape.to_shape()) if shape.is_static else None
 
 
 def _said(node: Any, key: str) -> str:

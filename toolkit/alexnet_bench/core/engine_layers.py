@@ -35,6 +35,8 @@ class EngineLayer:
         tells_types: `input_dtypes` and `output_dtypes` have all that it reads and writes, weights included, so that
             they hold of the user's tensors whatever types these have in the file.
         moved_bytes: that it reads and writes, where the runtime tells its tensors; None takes those of its nodes.
+        moved_constant_bytes: what of them are constants, where the runtime leaves out some that it fused (a bias); None
+            where it leaves out none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class EngineLayer:
     is_view: bool = False
     tells_types: bool = False
     moved_bytes: int | None = None
+    moved_constant_bytes: int | None = None
 
     @property
     def floats_read(self) -> str:
