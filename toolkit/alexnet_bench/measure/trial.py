@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.core.errors import BackendCrash
-from alexnet_bench.measure.latency import MIN_RUNS, LatencyCase
+from alexnet_bench.measure.latency import LatencyCase
 
 MOST_KEPT = 50
 """Samples of one trial: enough for a median, and little to store."""
+_MIN_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def run_trial(case: LatencyCase, *, seconds: float, within_s: float) -> Trial | 
             loaded = worker.load(case.request, case.inputs_dir)
             worker.sample(seconds=0.0)
             worker.sample(seconds=seconds)
-            wall_s = worker.sample(seconds=seconds, min_runs=MIN_RUNS).wall_s
+            wall_s = worker.sample(seconds=seconds, min_runs=_MIN_RUNS).wall_s
         except BackendCrash:
             if is_over.is_set():
                 return None
