@@ -15,7 +15,7 @@ from alexnet_bench.backends.worker import Samples
 _WARMUP_S = 0.2
 _WARMUP_CHUNKS = 5
 _STABLE_WITHIN = 0.03
-_MIN_RUNS = 3
+MIN_RUNS = 3
 
 
 class Sampler(Protocol):
@@ -87,7 +87,7 @@ def measure_latency(
                     runs.append(LatencyRun(loaded))
                 worker.sample(seconds=0.0)  # one pass alone: it takes longest, and a model that hangs hangs here
                 stable = warm_up(worker)
-                samples = worker.sample(seconds=seconds / processes, min_runs=_MIN_RUNS)
+                samples = worker.sample(seconds=seconds / processes, min_runs=MIN_RUNS)
             _add(runs[index], loaded, samples, stable=stable)
     return runs
 
