@@ -22,7 +22,7 @@ _FIELDS = """
     layers, passes, origins, macs_attributed_fraction, size_bytes, build_s, engine_sha256, timing_cache_sha256, path,
     created, cache_hit, refit_sha256, graph_file_sha256, notes, tuning, builds, schema, schema_version
 """
-_LAYER_FIELDS = "name, onnx_nodes, shared_nodes, compute_dtype, input_dtypes, output_dtypes, macs, tactic"
+_LAYER_FIELDS = "name, onnx_nodes, shared_nodes, compute_dtype, input_dtypes, output_dtypes, macs, tactic, moved_bytes"
 
 
 def _passport() -> Passport:
