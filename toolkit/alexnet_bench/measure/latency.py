@@ -12,8 +12,9 @@ from alexnet_bench.backends.client import Deadlines, Worker
 from alexnet_bench.backends.protocol import Loaded, LoadRequest, RunParts
 from alexnet_bench.backends.worker import Samples
 
-_WARMUP_S = 0.2
-_WARMUP_CHUNKS = 5
+_WARMUP_S, _WARMUP_MOST_S = 0.1, 1.2
+_WARMUP_CHUNKS = 6
+"""Of slow models, whose chunks take longer."""
 _STABLE_WITHIN = 0.03
 MIN_RUNS = 3
 
@@ -93,16 +94,17 @@ def measure_latency(
 
 
 def warm_up(sampler: Sampler) -> bool:
-    """Runs until the median of two chunks in a row agrees within 3 %; False when that never happened.
+    """Runs until the median of two chunks in a row agrees within 3 %; False when that did not happen in its time.
 
     By time first, because caches, page faults and clocks settle with time, then by stability.
     """
-    before = median(sampler.sample(seconds=_WARMUP_S, min_runs=2).wall_s)
-    for _ in range(_WARMUP_CHUNKS):
-        now = median(sampler.sample(seconds=_WARMUP_S, min_runs=2).wall_s)
-        if abs(now - before) <= _STABLE_WITHIN * before:
+    before, spent_s, chunks = 0.0, 0.0, 0
+    while chunks < _WARMUP_CHUNKS or spent_s < _WARMUP_MOST_S:
+        samples = sampler.sample(seconds=_WARMUP_S, min_runs=2).wall_s
+        now = median(samples)
+        if chunks and abs(now - before) <= _STABLE_WITHIN * before:
             return True
-        before = now
+        before, spent_s, chunks = now, spent_s + sum(samples), chunks + 1
     return False
 
 
