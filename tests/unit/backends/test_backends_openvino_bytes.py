@@ -21,7 +21,7 @@ def _kernel(kind: str, inputs: list[tuple[int, int]], dtype: str, *sizes: list[i
 
 def _moved(kernel: Kernel) -> Moved:
     data, weight = _kernel("Input", [], "f32", [2, 8]), _kernel("Const", [], "u8", [8, 4])
-    return moved_bytes(Record([], [data, weight, kernel], [], []), _DTYPES)[2]
+    return moved_bytes(Record([], [data, weight, kernel], [], []), [False, True, False], _DTYPES)[2]
 
 
 def test_each_tensor_is_moved_once_at_its_type() -> None:

@@ -5,7 +5,7 @@ Weights stand there, too, but not a bias or another constant that was fused into
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.backends.openvino_record import Kernel, Record
@@ -42,34 +42,25 @@ class Moved:
     constant: int | None = None
 
 
-def moved_bytes(record: Record, dtypes: Mapping[str, str]) -> list[Moved]:
+def moved_bytes(record: Record, constant: Sequence[bool], dtypes: Mapping[str, str]) -> list[Moved]:
     """What each kernel moves, by its number.
 
     Args:
         record: with the compiled model.
+        constant: of each kernel, whether what it makes is the same in every run.
         dtypes: numpy's names of the types in OpenVINO's words.
     """
-    constant = _constant(record.kernels)
     return [_moved(kernel, record, constant, dtypes) for kernel in record.kernels]
 
 
-def _constant(kernels: Sequence[Kernel]) -> set[int]:
-    """Kernels that hold constants, or turn them once, while loading."""
-    found: set[int] = set()
-    for number, kernel in enumerate(kernels):
-        if kernel.kind == "Const" or (kernel.inputs and all(source in found for source, _ in kernel.inputs)):
-            found.add(number)
-    return found
-
-
-def _moved(kernel: Kernel, record: Record, constant: Container[int], dtypes: Mapping[str, str]) -> Moved:
+def _moved(kernel: Kernel, record: Record, constant: Sequence[bool], dtypes: Mapping[str, str]) -> Moved:
     if kernel.kind in _NOTHING:
         return Moved(0)
     if kernel.kind.startswith(_IN_PART) or kernel.kind in _WITH_BODIES:
         return Moved()
     held, reads = list[int | None](), list[int | None]()
     for source, port in dict.fromkeys(kernel.inputs):
-        (held if source in constant else reads).append(_size(record.kernels[source], port, dtypes))
+        (held if constant[source] else reads).append(_size(record.kernels[source], port, dtypes))
     makes = [_size(kernel, port, dtypes) for port in range(len(kernel.outputs))]
     return Moved(_sum((*held, *reads, *makes)), _sum(held))
 

@@ -66,7 +66,8 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
 
 def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
     """The kernels of a compiled model, each with the user's tensors that it reads and makes."""
-    claims, moved = Claims(record, graph), moved_bytes(record, _DTYPES)
+    claims = Claims(record, graph)
+    moved = moved_bytes(record, claims.constant, _DTYPES)
     layers = [
         EngineLayer(
             name=kernel.name,

@@ -24,6 +24,7 @@ class Claims:
     """The kernels of a record, by number.
 
     Attributes:
+        constant: of each, whether what it makes is the same in every run.
         reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
         makes: those that each makes; where it makes none, those that are computed from it.
         aids: the kernels that only scale an operand for the product behind them, as part of the same node.
@@ -34,7 +35,7 @@ class Claims:
         self._kernels = record.kernels
         self._source = Source(record.source, graph)
         self._operators = [operators_of(kernel) for kernel in record.kernels]
-        self._constant = self._find_constant()
+        self.constant = self._find_constant()
         self._consumers = self._find_consumers()
         self._fixed = fixed_tensors(graph)
         self._values: dict[tuple[int, int], Value] = {}
@@ -60,7 +61,7 @@ class Claims:
     def is_overhead(self, number: int) -> bool:
         """Whether the plugin added a kernel to change a layout or a type, or for constants."""
         made, read = set(self.makes[number]), set(self.reads[number])
-        return self._constant[number] or self._is_conversion(number) or (bool(made) and made <= read)
+        return self.constant[number] or self._is_conversion(number) or (bool(made) and made <= read)
 
     def whole(self, number: int, output: int) -> tuple[str, ...]:
         """The user's tensors that an output of a kernel is, as opposed to takes part in making."""
@@ -68,7 +69,7 @@ class Claims:
         return value.tensors if value is not None and value.is_whole else ()
 
     def _is_stranger(self, number: int) -> bool:
-        return not (self._operators[number] or self._constant[number] or self._is_conversion(number))
+        return not (self._operators[number] or self.constant[number] or self._is_conversion(number))
 
     def _is_conversion(self, number: int) -> bool:
         kernel = self._kernels[number]
@@ -145,7 +146,7 @@ class Claims:
         while len(self._consumers.get(place, ())) == 1:
             if not (self._is_conversion(number) or self._kernels[number].kind in (*MOVERS, "Reshape")):
                 return number
-            fed = [source for source in self._kernels[number].inputs if not self._constant[source[0]]]
+            fed = [source for source in self._kernels[number].inputs if not self.constant[source[0]]]
             if len(fed) != 1:
                 return None
             place, number = fed[0], fed[0][0]
@@ -165,7 +166,7 @@ class Claims:
         for source in self._kernels[number].inputs:
             if source in self._values:
                 found.update(self._values[source].tensors)
-            elif not self._constant[source[0]]:
+            elif not self.constant[source[0]]:
                 found |= self._tensors_before(source[0])
         return found
 
@@ -216,7 +217,7 @@ class Claims:
             found: dict[str, None] = {}
             for source in kernel.inputs:
                 value = self._values.get(source)
-                if self._constant[source[0]]:
+                if self.constant[source[0]]:
                     continue
                 is_own_step = value is not None and not value.is_whole and not made.isdisjoint(value.tensors)
                 if value is None or is_own_step:
