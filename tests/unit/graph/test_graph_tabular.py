@@ -192,3 +192,13 @@ def test_what_follows_in_a_branch_is_counted(read: Read) -> None:
     table = count(graph)
     assert table.rows[0].macs == 4 * 3 * 2 + 4 * 2 * 5
     assert table.params == 12
+
+
+def test_a_dictionary_without_a_vocabulary_is_kept_from_inference(read: Read) -> None:
+    """onnx 1.23 reads the vocabulary without looking whether there is one, which ends the process."""
+    node = helper.make_node("DictVectorizer", ["x"], ["y"], domain=ML, norm="L2")
+    given = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 4])
+    made = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(ML, 3)]
+    model = helper.make_model(helper.make_graph([node], "g", [given], [made]), opset_imports=opsets, ir_version=8)
+    assert read(model).tensor("y").sizes is None

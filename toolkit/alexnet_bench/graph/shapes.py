@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 _HIDDEN = "hidden from shape inference"
+_DICTIONARY = ("ai.onnx.ml", "DictVectorizer")
 """The domain of nodes that shape inference stumbles over; it leaves the outputs of unknown domains alone."""
 
 _LONG_NAME = "ai.onnx"
@@ -86,6 +87,8 @@ def infer(
     if calls_explode(bound):
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
+    if _DICTIONARY in operators:
+        _hide_dictionaries(bound)
     inferred = _infer(bound, operators)
     tensors, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
     followed = Known(tensors, values.integers)
@@ -166,6 +169,15 @@ def _import_domains(model: ModelProto, used: Set[str]) -> None:
             version.domain = ""
     for domain in used - {item.domain for item in model.opset_import} - {""}:
         model.opset_import.add(domain=domain, version=1)
+
+
+def _hide_dictionaries(model: ModelProto) -> None:
+    """A DictVectorizer without a vocabulary, which ends the process in onnx 1.23's inference."""
+    model.opset_import.add(domain=_HIDDEN, version=1)
+    for node in nested_nodes(model.graph.node):
+        has_vocabulary = any(item.strings or item.ints for item in node.attribute if item.name.endswith("_vocabulary"))
+        if (node.domain, node.op_type) == _DICTIONARY and not has_vocabulary:
+            node.domain = _HIDDEN
 
 
 def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
