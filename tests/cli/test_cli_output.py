@@ -103,8 +103,9 @@ def test_a_reader_that_stops_is_no_error(environment: dict[str, str], line: str)
 
 @pytest.fixture
 def started(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A long profile, caught while it measures."""
+    """A long profile, caught while it measures; it heeds interrupts even where the tests run in the background."""
     (tmp_path / "tmp").mkdir()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "alexnet_bench", "profile", "lenet-5", "--seconds", "90", "--json", "out.json"],
         env=environment | {"TMPDIR": str(tmp_path / "tmp")},
@@ -113,6 +114,7 @@ def started(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        signal.signal(signal.SIGINT, before)
         assert process.stderr is not None
         for line in process.stderr:
             if "process 1 of " in line:

@@ -20,7 +20,7 @@ from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu  # noqa: E402
 from alexnet_bench.backends.openvino import OpenVino  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.core.errors import BackendRefusal, UsageError  # noqa: E402
-from alexnet_bench.measure.ceiling_runs import _best_product, computed_dtype, product  # noqa: E402
+from alexnet_bench.measure.ceiling_runs import _best_product, _Runs, computed_dtype, product, why_emulated  # noqa: E402
 from tests.unit.backends.openvino_runs import profiled  # noqa: E402
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ def active(path: Path, **options: Any) -> OpenVino:
     runner = OpenVino()
     runner.activate(LoadRequest("openvino", str(path), 1, **options))
     return runner
+
+
+def bfloat16_becomes() -> str:
+    """What OpenVINO itself says that it takes that hint for here: AVX-512 is enough, as it emulates the products."""
+    given = openvino.opset13.parameter([1], np.float32)
+    model = openvino.Model([openvino.opset13.relu(given)], [given])
+    told = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    return {"bf16": "bfloat16", "f32": "float32"}[told.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
 
 
 def test_outputs_come_in_the_order_and_by_the_names_of_the_model(path: Path) -> None:
@@ -95,10 +103,8 @@ def test_what_is_in_force_is_read_back(path: Path) -> None:
 
 def test_float32_is_float32_and_another_type_is_seen(build: Build) -> None:
     assert {layer.compute_dtype for layer in profiled(two_outputs(build)).layers if layer.macs} == {"float32"}
-    here = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     run = profiled(two_outputs(build), precision="bfloat16")
-    computed = {layer.compute_dtype for layer in run.layers if layer.macs}
-    assert computed == ({"bfloat16"} if "BF16" in here else {"float32"})
+    assert {layer.compute_dtype for layer in run.layers if layer.macs} == {bfloat16_becomes()}
 
 
 @pytest.mark.parametrize(
@@ -191,14 +197,21 @@ def test_the_products_behind_the_ceilings_are_computed_in_the_types_that_they_st
         }
     assert found["float32"] == found["int8"] == "float32"
     assert found["int8 behind Q/DQ"] == ("int8" if "INT8" in here else "float32")
-    assert found["bfloat16"] == ("bfloat16" if "BF16" in here else "float32")
+    assert found["bfloat16"] == bfloat16_becomes()
+
+
+def test_bfloat16_without_instructions_for_it_is_said_to_be_emulated() -> None:
+    has_instructions = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    why = why_emulated("openvino", 1, "bfloat16", {})
+    assert bool(why) == (bfloat16_becomes() == "bfloat16" and not has_instructions), why
+    assert why_emulated("openvino", 1, "float32", {}) == ""
 
 
 def test_the_ceiling_of_int8_takes_the_form_that_is_computed_in_it() -> None:
     if "INT8" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor has no products of bytes")
     with Worker() as worker:
-        runs = _best_product(worker, "openvino", 1, "int8")
+        runs = _best_product(worker, "openvino", 1, "int8", _Runs())
     assert runs.rates
     assert runs.why_none == ""
 

@@ -170,6 +170,32 @@ def test_a_type_that_is_not_said_has_no_ceiling(
     assert "does not say" in found.unavailable["float32"]
 
 
+def test_a_narrow_type_far_slower_than_float32_is_emulated_and_no_larger_product_of_it_is_run(
+    pretended: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates, sizes = ceiling_runs.rates, []
+
+    def slow(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tuple[float, ...]:
+        if kernel.amount != BFLOAT16:
+            return rates(worker, backend, threads, kernel)
+        sizes.append(kernel.inputs["x"])
+        return (2.0, 2.4)
+
+    monkeypatch.setattr(ceiling_runs, "rates", slow)
+    monkeypatch.setattr(
+        ceiling_runs,
+        "computed_dtype",
+        lambda *given: "bfloat16" if given[-1].amount == BFLOAT16 else {"uint8": "int8"}.get(given[-1].feed, "float32"),
+    )
+    found = measure_ceilings("b", 2)
+    assert (found.flop_per_s["bfloat16"], found.flop_per_s["float32"]) == (None, 9.0)
+    assert found.unavailable["bfloat16"] == (
+        "emulated on this processor: b reaches 2.40 FLOP/s, and in float32 5.00 FLOP/s"
+    )
+    assert sizes == [(512, 512)]
+
+
 def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceiling_runs, "_SECONDS", 0.02)
     product, read, triad = (
@@ -197,7 +223,7 @@ def test_what_the_real_runtime_computes_each_product_in() -> None:
             found[dtype] = ceiling_runs.computed_dtype(worker, "onnxruntime-cpu", 1, kernel)
         assert found.pop("float16") in ("float32", "float16")
         assert all(dtype == computed for dtype, computed in found.items())
-        refused = ceiling_runs._best_product(worker, "onnxruntime-cpu", 1, "bfloat16")
+        refused = ceiling_runs._best_product(worker, "onnxruntime-cpu", 1, "bfloat16", ceiling_runs._Runs())
         assert refused.rates or "MatMul" in refused.why_none, "the product is refused, not what stands around it"
 
 

@@ -32,6 +32,7 @@ from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import data_file, find_engine
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.measure.ceiling_runs import why_emulated
 from alexnet_bench.report.engines import print_passport
 from alexnet_bench.workflows import build, build_steps
 from alexnet_bench.workflows.choose_recipe import choose_recipe
@@ -246,7 +247,7 @@ def test_products_that_a_backend_narrows_though_they_are_to_stay_are_an_error(
 
 def test_what_is_to_be_kept_and_is_not_there_is_said() -> None:
     passport = build_engine("lenet-5", options=BuildOptions(backend="openvino", recipe="bf16", keep_fp32=["Softmax"]))
-    assert passport.notes == ("keep_fp32: there is no node of operator Softmax",)
+    assert passport.notes[0] == "keep_fp32: there is no node of operator Softmax"
     with pytest.raises(UsageError, match="there is no such pass") as no_pass:  # OpenVINO is told the type, and has none
         build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16", keep_fp32=["conv2"]))
     assert "--recipe bf16" in no_pass.value.hint
@@ -402,10 +403,13 @@ def test_openvino_is_told_the_type_and_held_to_it() -> None:
     assert passport.macs_attributed_fraction == 1.0
     # A processor computes in bfloat16, or the build is refused; in no case does it pretend.
     try:
-        said = str(build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16")).compute_dtypes)
+        passport = build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16"))
+        said = str(passport.compute_dtypes)
+        emulated = [note for note in passport.notes if note.startswith("bfloat16 is emulated on this processor: ")]
     except PrecisionError as error:
-        said = error.message
+        said, emulated = error.message, []
     assert "'bfloat16': " in said or "bf16 was asked for" in said
+    assert len(emulated) == bool(why_emulated("openvino", 1, "bfloat16", {}))
 
 
 def test_a_recipe_with_sizes_of_an_input_that_is_not_there_is_said_to_be_wrong(tmp_path: Path) -> None:

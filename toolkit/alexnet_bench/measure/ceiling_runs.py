@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
@@ -19,14 +19,18 @@ from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.core.units import quantity
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_sizes import sizes_for
 
-METHOD_VERSION = 8
+METHOD_VERSION = 9
 """Raised when anything below changes what the numbers mean."""
 _SECONDS, _WARMUP_S = 0.25, 0.05
 _FLOAT_BYTES = 4
 _TRIAD_ARRAYS = 3
+_PLAIN, _NARROW = "float32", ("bfloat16", "float16")
+_EMULATED = 0.5
+"""Of the rate of float32: what a type has to reach, and exceeds by far where the processor has instructions for it."""
 _SAME_KIND = {"uint8": "int8"}
 """Products of bytes run at one rate, signed or not."""
 
@@ -44,22 +48,25 @@ class Kernel:
 
 @dataclass(frozen=True)
 class _Runs:
-    """The rates of one kernel, or why there are none."""
+    """The rates of one kernel at its best size, those of its first size, or why there are none."""
 
     rates: tuple[float, ...] = ()
     size: int = 0
+    first: tuple[float, ...] = ()
     why_none: str = ""
 
 
 def measure_ceilings(backend: str, threads: int) -> Ceilings:
     """Runs a matrix product of each type that the backend names, a stream of reads and a triad; the best is a ceiling.
 
-    A type that the backend refuses, or in truth computes in another one, has none, and the reason is kept.
+    A type that the backend refuses, in truth computes in another one, or emulates, has none, and the reason is kept.
     """
     stream_bytes = sizes_for(get_backend(backend).device).stream_bytes
     side = isqrt(stream_bytes // _FLOAT_BYTES)
     with Worker() as worker:
-        products = {dtype: _best_product(worker, backend, threads, dtype) for dtype in get_backend(backend).products}
+        products: dict[str, _Runs] = {}
+        for dtype in get_backend(backend).products:
+            products[dtype] = _best_product(worker, backend, threads, dtype, products.get(_PLAIN, _Runs()))
         streams = {
             "read": rates(worker, backend, threads, read(side)),
             "triad": rates(worker, backend, threads, triad(stream_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))),
@@ -105,10 +112,27 @@ def triad(elements: int) -> Kernel:
     )
 
 
-def rates(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tuple[float, ...]:
+def why_emulated(backend: str, threads: int, dtype: str, settings: Mapping[str, str]) -> str:
+    """That a type is emulated here, in words, where the backend is far slower in it than in float32; else "".
+
+    Raises:
+        BackendRefusal: the backend has no matrix product of that type.
+    """
+    if dtype not in _NARROW:
+        return ""
+    size = sizes_for(get_backend(backend).device).of(dtype)[0]
+    plain, narrow = (replace(product(of, *[size] * 3), precision=of) for of in (_PLAIN, dtype))
+    with Worker() as worker:
+        found = [rates(worker, backend, threads, kernel, settings) for kernel in (plain, narrow)]
+    return _emulated(backend, dtype, *found)
+
+
+def rates(
+    worker: Worker, backend: str, threads: int, kernel: Kernel, settings: Mapping[str, str] | None = None
+) -> tuple[float, ...]:
     """Amount per second of each run, without copies to a device; the worker forgets what it ran before."""
     request, inputs = _prepared(worker, backend, threads, kernel)
-    worker.load(request, inputs)
+    worker.load(replace(request, settings=dict(settings or {})), inputs)
     worker.sample(seconds=_WARMUP_S, min_runs=2)
     samples = worker.sample(seconds=_SECONDS, min_runs=5)
     return tuple(kernel.amount / time_s for time_s in [part.compute_s for part in samples.parts] or samples.wall_s)
@@ -134,9 +158,10 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
     return _SAME_KIND.get(dtype, dtype)
 
 
-def _best_product(worker: Worker, backend: str, threads: int, dtype: str) -> _Runs:
+def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain: _Runs) -> _Runs:
     """The fastest of the sizes, of the first way to write the product that is computed in that type."""
-    found = (_product_runs(worker, backend, threads, dtype, form) for form in (dtype, *OTHER_FORMS.get(dtype, ())))
+    forms = (dtype, *OTHER_FORMS.get(dtype, ()))
+    found = (_product_runs(worker, backend, threads, dtype, form, plain) for form in forms)
     reasons = []
     for runs in found:
         if runs.rates:
@@ -145,8 +170,8 @@ def _best_product(worker: Worker, backend: str, threads: int, dtype: str) -> _Ru
     return _Runs(why_none=reasons[0])
 
 
-def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: str) -> _Runs:
-    """The type is asked for first: casts around a product would be measured as one."""
+def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: str, plain: _Runs) -> _Runs:
+    """The type is asked for first: casts around a product would be measured as one, and an emulated one takes long."""
     sizes = sizes_for(get_backend(backend).device).of(dtype)
     precision = dtype if dtype in get_backend(backend).precisions else ""
     kernels = {size: replace(product(form, *[size] * 3), precision=precision) for size in sizes}
@@ -156,10 +181,21 @@ def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: 
         return _Runs(why_none=error.message)
     if computed != dtype:
         return _Runs(why_none=f"{backend} computes its matrix product in {computed or 'a type that it does not say'}")
-    found = [_Runs(rates(worker, backend, threads, kernels.pop(sizes[0])), sizes[0])]
+    first = rates(worker, backend, threads, kernels.pop(sizes[0]))
+    if why := _emulated(backend, dtype, plain.first, first):
+        return _Runs(why_none=why)
+    found = [_Runs(first, sizes[0], first)]
     with contextlib.suppress(BackendRefusal):  # larger ones may not fit into the memory of a device
-        found += (_Runs(rates(worker, backend, threads, kernel), size) for size, kernel in kernels.items())
+        found += (_Runs(rates(worker, backend, threads, kernel), size, first) for size, kernel in kernels.items())
     return max(found, key=lambda runs: max(runs.rates))
+
+
+def _emulated(backend: str, dtype: str, plain: tuple[float, ...], narrow: tuple[float, ...]) -> str:
+    """What shows that a narrow type is emulated, by the rates of products of one size; "" where nothing does."""
+    if dtype not in _NARROW or not plain or max(narrow) >= _EMULATED * max(plain):
+        return ""
+    slow, fast = (quantity(max(found), "FLOP/s") for found in (narrow, plain))
+    return f"emulated on this processor: {backend} reaches {slow}, and in {_PLAIN} {fast}"
 
 
 def _described(products: dict[str, _Runs]) -> str:

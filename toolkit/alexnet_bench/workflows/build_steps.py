@@ -36,6 +36,7 @@ from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.measure.ceiling_runs import why_emulated
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.workflows import count_cautions, limits
 from alexnet_bench.workflows.resolve import ResolvedModel
@@ -110,6 +111,7 @@ def make(
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
     notes = judge_types(recipe, graph, costs, written, [layer for layer in mapped.layers if layer.macs])
+    notes += _emulated(request)
     for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
@@ -213,6 +215,14 @@ def _try_end(
     with ScratchFolder() as scratch:
         write_arrays(Path(scratch), generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range))
         try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
+
+
+def _emulated(request: LoadRequest) -> tuple[str, ...]:
+    """A note where the type that the backend is told to compute in is emulated here, and so slower than float32."""
+    if not request.precision:
+        return ()
+    why = why_emulated(request.backend, request.threads, request.precision, request.settings)
+    return (f"{request.precision} is {why}",) if why else ()
 
 
 def _lacks(recipe: Recipe) -> str:
