@@ -15,7 +15,7 @@ from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.engine.plan import check_shapes
 from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe
-from alexnet_bench.engine.sizes import by_input, settled, with_open_sizes
+from alexnet_bench.engine.sizes import by_input, settled, usual_sizes, with_open_sizes
 from tests.unit.backends.tensorrt_here import needs_rtx
 
 _ORT = Recipe(name="fp32", backend="onnxruntime-cpu", precision="fp32")
@@ -172,3 +172,18 @@ def test_an_input_that_has_no_batch_is_not_held_to_its_range(tmp_path: Path) -> 
     check_shapes(taken, {"x": (8, 4), "table": (100, 3)})
     with pytest.raises(ShapeError, match="takes 1 to 8 as size 0 of input x, not 9"):
         check_shapes(taken, {"x": (9, 4), "table": (100, 3)})
+
+
+def test_sizes_that_are_not_given_are_the_usual_ones_of_the_profile_that_holds_the_others(of_text: Path) -> None:
+    graph = onnx.load(of_text).graph
+    small, large = (
+        SizeRanges(
+            None, {name: ShapeRange((1, 8 * times), (2, 8 * times), (4, 16 * times)) for name in ("ids", "mask")}
+        )
+        for times in (1, 4)
+    )
+    assert usual_sizes(graph, (small, large), {}, None) == {"ids": (2, 8), "mask": (2, 8)}
+    assert usual_sizes(graph, (small, large), {"ids": (3, 40)}, None) == {"ids": (3, 40), "mask": (2, 32)}
+    assert usual_sizes(graph, (small, large), {}, 4) == {"ids": (1, 8), "mask": (1, 8)}  # the batch goes before a 1
+    assert usual_sizes(graph, (small, large), {"mask": (9, 9)}, None) == {"ids": (2, 8), "mask": (9, 9)}
+    assert usual_sizes(graph, (SizeRanges(),), {"ids": (3, 4)}, 5) == {"ids": (3, 4)}

@@ -497,6 +497,8 @@ def test_an_engine_takes_the_sizes_of_all_its_profiles_and_no_others(tmp_path: P
     said = "holds input 4x1x32x32. It has 1: input 1x1x32x32 to 2x1x32x32; 2: input 8x1x32x32 to 32x1x32x32"
     with pytest.raises(ShapeError, match=said):
         load_request(recipe, plan, graphs[4])
+    with pytest.raises(ShapeError, match=said):  # sizes come before what this machine lacks to run it
+        profile(plan, batch=4)
     assert inspect(plan).shapes == {"input": (1, 1, 32, 32)}
 
 

@@ -124,6 +124,16 @@ def test_an_engine_is_profiled_by_its_path_or_its_key(tmp_path: Path, monkeypatc
         profile(tmp_path / "e.onnx", options=replace(QUICK, backend="openvino"))
 
 
+def test_what_is_not_said_of_an_engines_sizes_is_as_it_was_made_for(tmp_path: Path) -> None:
+    path, engine = normalised(tmp_path / "open.onnx", batch="n"), tmp_path / "engine.onnx"
+    options = BuildOptions(backend="onnxruntime-cpu", batch=[4, 1, 8])
+    build_engine(path, options=options, output=engine)
+    assert profile(engine, options=ORT).case.shapes == {"x": (4, 3, 16, 16)}
+    assert profile(engine, batch=2, options=ORT).case.shapes == {"x": (2, 3, 16, 16)}
+    given = replace(ORT, shapes={"x": (3, 3, 16, 16)})
+    assert profile(engine, options=given).case.shapes == {"x": (3, 3, 16, 16)}
+
+
 def test_a_stale_engine_is_refused(tmp_path: Path) -> None:
     engine = tmp_path / "e.onnx"
     build_engine(normalised(tmp_path / "m.onnx"), options=BuildOptions(backend="onnxruntime-cpu"), output=engine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,26 @@ def by_input(recipe: Recipe, model: Path) -> tuple[SizeRanges, ...]:
         return recipe.sizes
     graph = open_model(model).proto.graph
     return tuple([SizeRanges(None, _ranges(graph, ranges)) for ranges in recipe.sizes])
+
+
+def usual_sizes(
+    graph: GraphProto, sizes: Sequence[SizeRanges], given: Mapping[str, Sequence[int]], batch: int | None
+) -> dict[str, Sequence[int]]:
+    """What an engine is run with, of whose sizes not all are given: those that it was made for.
+
+    Args:
+        graph: of the model, with its open dimensions.
+        sizes: `by_input` of the engine; the first that holds what is given counts, else the first.
+        given: by input name, in place of the usual ones.
+        batch: for `bind_inputs`, in place of the usual first dimensions.
+    """
+    opens = {info.name for info in graph.input if not isinstance((tensor_from_info(info).shape or (0,))[0], int)}
+    asked = dict(given) | ({} if batch is None else dict.fromkeys(opens - given.keys(), (batch,)))
+    ranges = next((ranges for ranges in sizes if ranges.outside(asked) is None), sizes[0])
+    usual = ranges.shapes_at("opt")
+    return {
+        name: (1, *size[1:]) if batch is not None and name in opens else size for name, size in usual.items()
+    } | dict(given)
 
 
 def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.registry import availability, choose_backend, get_backend
+from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
@@ -100,7 +100,6 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
     here = this_place(passport.backend, availability(get_backend(passport.backend)).version)
     judging.check_usable(engine, here)
     judging.check_whole(engine, memo_folder())
-    choose_backend(passport.backend)
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
     model = ResolvedModel(printable(Path(text).stem or text), loading.graph_file(engine.file))
     return EngineInUse(engine.file, as_it_is, recipe_in_force(passport)), model

@@ -17,7 +17,7 @@ from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import graph_file, is_plan
-from alexnet_bench.engine.sizes import by_input
+from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph import external
 from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.counting import count
@@ -140,11 +140,12 @@ def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Seque
 
 
 def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Counted:
-    case = count_case(subject.file, subject.model, batch, options.shapes)
     if subject.engine is None:
-        return case
-    graph = build_graph(subject.run, name=subject.model.name, batch=batch, given_shapes=options.shapes)
+        return count_case(subject.file, subject.model, batch, options.shapes)
     sizes = by_input(subject.engine.recipe, subject.run.path)
+    given = usual_sizes(subject.file.proto.graph, sizes, options.shapes or {}, batch)
+    case = count_case(subject.file, subject.model, batch, given)
+    graph = build_graph(subject.run, name=subject.model.name, batch=batch, given_shapes=given)
     shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
     beyond = not subject.is_plan and all(ranges.outside(shapes) for ranges in sizes)
     said = (cautions.of_range("; ".join(map(str, sizes))),) if beyond else ()
@@ -180,6 +181,7 @@ def _run(
         )
         for index, case in enumerate(cases)
     ]
+    choose_backend(subject.backend.name)  # what is wrong with an engine or its sizes comes before what is missing here
     return measure(
         prepared,
         options=options,
