@@ -32,6 +32,20 @@ CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
     ("Gemm", [(3, 2), (5, 3)], {"transA": 1, "transB": 1}, ""),
     ("Conv", [(1, 4, 8, 8), (5, 3, 3, 3)], {}, "4 channels go in, its weights are for 3"),
     ("Conv", [(1, 4, 8, 8), (6, 2, 3, 3)], {"group": 2}, ""),
+    ("Conv", [(1, 1, 1), (1, 1, 2)], {"strides": [2]}, "a window of 2 does not fit on 1, padding included"),
+    ("Conv", [(1, 1, 4, 2), (1, 1, 3, 2)], {"dilations": [1, 2]}, "a window of 3 does not fit on 2, padding included"),
+    ("Conv", [(1, 1, 1), (1, 1, 3)], {"pads": [0, 1]}, "a window of 3 does not fit on 2, padding included"),
+    ("Conv", [(1, 1, 1), (1, 1, 3)], {"pads": [1, 1]}, ""),
+    ("Conv", [(1, 1, 1), (1, 1, 3)], {"auto_pad": "SAME_LOWER", "strides": [2]}, ""),
+    ("Conv", [(1, 1, 1), (1, 1, 3)], {"auto_pad": "VALID"}, "a window of 3 does not fit on 1, padding included"),
+    ("Conv", [(0, 1, 4), (1, 1, 3)], {}, ""),
+    ("MaxPool", [(1, 1, 1)], {"kernel_shape": [2], "strides": [2]}, ""),
+    ("MaxPool", [(1, 1, 1)], {"kernel_shape": [2]}, ""),
+    ("AveragePool", [(1, 1, 1)], {"kernel_shape": [3]}, "a window of 3 does not fit on 1, padding included"),
+    ("AveragePool", [(1, 1, 2)], {"kernel_shape": [5], "strides": [2]}, ""),
+    ("MaxPool", [(1, 1, 9, 2)], {"kernel_shape": [2, 7], "strides": [1, 3]}, ""),
+    ("MaxPool", [(1, 1, 9, 2)], {"kernel_shape": [2, 8], "strides": [1, 3]}, "a window of 8 does not fit on 2"),
+    ("ConvTranspose", [(1, 1, 1), (1, 1, 3)], {}, ""),
     ("ConvTranspose", [(1, 4, 8, 8), (3, 2, 3, 3)], {}, "4 channels go in, its weights are for 3"),
     ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"group": 2}, ""),
     ("Concat", [(2, 3), (2, 4)], {"axis": 1}, ""),
@@ -72,7 +86,7 @@ def test_what_onnx_runtime_refuses(
         return
     with pytest.raises(ShapeError, match=f"contradict each other at node it \\({op_type}\\): ") as caught:
         read(model)
-    assert caught.value.message.endswith(why)
+    assert why in caught.value.message
     assert "--shape" in caught.value.hint
 
 

@@ -97,6 +97,10 @@ def _input_and_values(node: Node, known: Known) -> list[Shape | None]:
     return [*map(known.sizes, node.inputs[:1]), *map(known.integers.get, node.inputs[1:2])]
 
 
+def _input_and_window(node: Node, known: Known) -> list[Shape | None]:
+    return [*map(known.sizes, node.inputs[:1]), _integers(node, "kernel_shape")]
+
+
 def _input_and_states(node: Node, known: Known) -> list[Shape | None]:
     return [*map(known.sizes, node.inputs[:1]), *map(known.sizes, filter(None, node.inputs[5:7]))]
 
@@ -142,8 +146,33 @@ def _conv(node: Node, shapes: Sequence[Shape]) -> str:
     if len(data) < 3 or len(weights) != len(data):
         return ""
     groups = _integer(node, "group", 1)
-    wanted = weights[0] if node.op_type == "ConvTranspose" else weights[1] * groups
-    return "" if data[1] == wanted else f"{data[1]:,} channels go in, its weights are for {wanted:,}"
+    is_transposed = node.op_type == "ConvTranspose"
+    wanted = weights[0] if is_transposed else weights[1] * groups
+    if data[1] != wanted:
+        return f"{data[1]:,} channels go in, its weights are for {wanted:,}"
+    return "" if is_transposed else _window(node, data[2:], weights[2:], short=0)
+
+
+def _pool(node: Node, shapes: Sequence[Shape]) -> str:
+    """Runtimes cut a quotient off towards 0, so that a window which is little too large makes an output of 1 or 0."""
+    data, window = shapes
+    return _window(node, data[2:], window, short=2) if len(data) == len(window) + 2 else ""
+
+
+def _window(node: Node, sizes: Shape, window: Shape, *, short: int) -> str:
+    """An axis that is too short for a window, by so many strides and an element at least."""
+    if node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return ""
+    axes = len(sizes)
+    pads, strides, steps = (_integers(node, name) for name in ("pads", "strides", "dilations"))
+    pads, strides, steps = pads or (0,) * 2 * axes, strides or (1,) * axes, steps or (1,) * axes
+    if len(pads) != 2 * axes or not len(strides) == len(steps) == axes:
+        return ""
+    for axis, (size, width) in enumerate(zip(sizes, window, strict=True)):
+        padded, span = size + pads[axis] + pads[axis + axes], steps[axis] * (width - 1) + 1
+        if span - padded >= max(1, short * strides[axis]):
+            return f"a window of {span:,} does not fit on {padded:,}, padding included"
+    return ""
 
 
 def _concat(node: Node, shapes: Sequence[Shape]) -> str:
@@ -191,6 +220,12 @@ def _integer(node: Node, name: str, default: int) -> int:
     return found if isinstance(found, int) else default
 
 
+def _integers(node: Node, name: str) -> Shape | None:
+    found = node.attributes.get(name)
+    numbers = tuple(value for value in found if isinstance(value, int)) if isinstance(found, tuple) else None
+    return numbers if numbers == found else None
+
+
 def _written(shapes: Iterable[Shape]) -> str:
     return " and ".join("x".join(map(str, shape)) or "a scalar" for shape in list(shapes)[:4])
 
@@ -204,6 +239,7 @@ _CHECKS: dict[str, Check] = {
     "MatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
     "ConvTranspose": _conv,
     "Concat": _concat,
     "Reshape": _elements,
@@ -215,6 +251,7 @@ ask_values("", "Expand", (1,))  # ONNX's inference believes a target that is the
 # No values are asked for Gather: following them in every transformer costs more than those in the file, which tell.
 
 _SHAPES: dict[str, Shapes] = {
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _input_and_window),
     "Reshape": _input_and_output,
     "Expand": _input_and_values,
     "Gather": _input_and_values,
