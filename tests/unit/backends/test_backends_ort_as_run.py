@@ -9,6 +9,9 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
+from alexnet_bench.graph.convert import integer_values
+
 if TYPE_CHECKING:
     from tests.unit.backends.conftest import Profile
 
@@ -231,3 +234,20 @@ def test_channels_that_are_filled_up_are_moved(profile_model: Profile) -> None:
     back = [layer for layer in found.layers if layer.op == "ReorderOutput"]
     assert back
     assert {layer.bytes for layer in back} < {4 * (block + 3) * 32 * 32 for block in (4, 8, 16)}
+
+
+def test_a_detector_writes_what_it_kept_and_small_constants_are_known(profile_model: Profile) -> None:
+    boxes, scores = np.tile(np.array([99, 99, 108, 108], np.float32), (1, N, 1)), np.ones((1, 2, N), np.float32)
+    limits = {"most": np.array([8]), "iou": np.array([0.5], np.float32), "least": np.array([0.1], np.float32)}
+    nodes = [
+        helper.make_node("Max", ["x", "boxes"], ["b"], "same"),
+        helper.make_node("NonMaxSuppression", ["b", "scores", *limits], ["kept"], "nms"),
+        helper.make_node("Cast", ["kept"], ["y"], "cast", to=TensorProto.FLOAT),
+    ]
+    given = model(nodes, TensorProto.FLOAT, [1, N, 4], ["y"], boxes=boxes, scores=scores, **limits)
+    found = profile_model(given)
+    (nms,) = (layer for layer in found.layers if layer.op == "NonMaxSuppression")
+    kept = 2  # one of each class, as all boxes are one; the bound is 8 of each
+    assert nms.bytes == 4 * 4 * N + 4 * 2 * N + 8 + 4 + 4 + 3 * 8 * kept
+    optimised = onnx.load(found.folder / OPTIMISED_MODEL, load_external_data=False)
+    assert integer_values(optimised.graph)["most"] == (8,)

@@ -82,6 +82,11 @@ def test_no_inputs_at_all(read: Read) -> None:
             "g (float[1,?,4] x) => (float y) { y = Relu(x) }", None, None, "1x?x4", "--shape x=1x1x4", id="nameless"
         ),
         pytest.param("g (float[] x) => (float y) { y = Relu(x) }", None, None, "x has no shape", "--shape x=", id="-"),
+        pytest.param(
+            f"g (float[{2**62},{2**62},8] x) => (float y) {{ y = Relu(x) }}",
+            *(None, None, "x has absurd sizes: more than 9,223,372,036,854,775,807 elements", "export the model again"),
+            id="absurd sizes",
+        ),
         pytest.param(CLASSIFIER, 2, {"x": (5, 3, 8, 8)}, "5x3x8x8 at batch 2", "--shape x=1x3x8x8", id="other batch"),
         pytest.param(FIXED, 8, None, "fixed at batch 2, 8 was asked for", "leave --batch out", id="fixed batch"),
         pytest.param(CLASSIFIER, None, {"z": (1,)}, "no input named z; it has x", "--shape INPUT=", id="unknown input"),

@@ -157,6 +157,9 @@ def test_a_layer_of_a_type_without_a_ceiling_says_so(profile: Profile) -> None:
     assert "2 layers computed in float16, conv1 + relu1 first" in first.message
     assert "computed in float32" in first.message
     assert "1 layer computed in float8" in second.message
+    byte = msgspec.structs.replace(odd, compute_dtype="uint8")  # no bound for another reason: it took no time
+    with_bytes = replace(ceilings, flop_per_s=ceilings.flop_per_s | {"int8": 1e12})
+    assert [caution.code for caution in cautions.of_ceilings(with_bytes, [byte])] == []
     unknown = [msgspec.structs.replace(layer, flop=None) for layer in half]
     assert _codes(cautions.of_ceilings(ceilings, unknown)) == []
 

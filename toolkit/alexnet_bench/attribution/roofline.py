@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alexnet_bench.core.profile import Bound, Ceilings
+from alexnet_bench.core.profile import Bound, Ceilings, ceiling_of
 
 NEITHER_BELOW = 0.4
 """Under this fraction of both roofs a layer is bound by neither: a weak kernel, latency, or too little parallel work.
@@ -16,8 +16,6 @@ NEITHER_BELOW = 0.4
 Good convolution and matrix kernels reach 0.5 to 0.9 of the runtime's own large matrix product, streams 0.6 and up."""
 
 
-_CEILING_OF = {"uint8": "int8"}
-"""Types that share a ceiling: products of bytes run at one rate, signed or not."""
 ABOVE_ROOF = 1.05
 """Over this fraction of a roof it is not noise: the data comes from a cache, or the ceiling was measured too low."""
 
@@ -66,7 +64,7 @@ def place(*, flop: float, moved_bytes: float, time_s: float, dtype: str, ceiling
 
     A layer that computes nothing lies under the roof of memory alone, whatever its type.
     """
-    peak = ceilings.flop_per_s.get(_CEILING_OF.get(dtype, dtype))
+    peak = ceilings.flop_per_s.get(ceiling_of(dtype))
     if time_s <= 0 or (peak is None and flop > 0):
         return None
     at_compute, at_memory = flop / peak if peak is not None else 0.0, moved_bytes / ceilings.bytes_per_s

@@ -104,9 +104,9 @@ def run_session(session: Any, outputs: Sequence[str], feeds: Mapping[str, np.nda
 def _record_model(options: Any, folder: Path) -> None:
     """Trace and optimised model come from one session: the names it makes up differ from session to session."""
     options.optimized_model_filepath = str(folder / OPTIMISED_MODEL)
-    # Without these two, every weight is embedded in the optimised model.
+    # Without these two, every weight is embedded in the optimised model. Small ones are: rules ask for sizes and axes.
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
-    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1")
+    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
 
 
 def _source(request: LoadRequest, options: Any) -> str | bytes:

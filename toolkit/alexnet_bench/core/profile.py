@@ -208,6 +208,11 @@ class Ceilings:
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
+def ceiling_of(dtype: str) -> str:
+    """The type whose ceiling a computed type has: products of bytes run at one rate, signed or not."""
+    return {"uint8": "int8"}.get(dtype, dtype)
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
     """What a device could do with this model in theory, beside what this machine did.

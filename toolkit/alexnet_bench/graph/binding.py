@@ -213,6 +213,11 @@ def _substituted(shape: Shape, sizes: Mapping[str, int]) -> list[Dim]:
 
 def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, int]) -> ShapeError:
     name, shape = printable(info.name), tensor_from_info(info).shape
+    if shape is None and info.type.tensor_type.HasField("shape"):
+        return ShapeError(
+            f"input {name} has absurd sizes: more than {MAX_ELEMENTS:,} elements, or {MAX_RANK} dimensions",
+            "export the model again with sizes that it can be run at",
+        )
     if shape is None:
         return ShapeError(f"input {name} has no shape", f"write --shape {name}=1x3x224x224")
     known = _substituted(shape, sizes)

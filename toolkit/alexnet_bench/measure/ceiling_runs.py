@@ -18,7 +18,7 @@ from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
 from alexnet_bench.core.errors import BackendRefusal
-from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.core.profile import Ceilings, ceiling_of
 from alexnet_bench.core.units import quantity
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_sizes import sizes_for
@@ -31,8 +31,6 @@ _TRIAD_ARRAYS = 3
 _PLAIN, _NARROW = "float32", ("bfloat16", "float16")
 _EMULATED = 0.5
 """Of the rate of float32: what a type has to reach, and exceeds by far where the processor has instructions for it."""
-_SAME_KIND = {"uint8": "int8"}
-"""Products of bytes run at one rate, signed or not."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
     # Of a runtime that makes one layer of the whole model, that is the product too.
     computing = [layer for layer in working if PRODUCT in layer.makes] or (working if len(working) == 1 else [])
     dtype = computing[0].compute_dtype if computing else ""
-    return _SAME_KIND.get(dtype, dtype)
+    return ceiling_of(dtype)
 
 
 def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain: _Runs) -> _Runs:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.core.machine import last_level_cache_bytes, load_average, usable_cores, usable_cpus
-from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile
+from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, ceiling_of
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import percent
 from alexnet_bench.workflows.options import LEAST_PROCESSES, MOST_PROCESSES
@@ -26,7 +26,6 @@ _COSTLY_PROFILER = 0.25
 _MOSTLY_OWNED = 0.98
 _BESIDE = 1.02
 """Times of layers are read one by one, and so may be somewhat more than the whole."""
-_CEILING_OF = {"uint8": "int8"}
 _DEQUANTISE = "DequantizeLinear"
 _DEQUANTISED_AGAIN = (
     "ONNX Runtime has no kernel here that takes them as they are stored; its option session.disable_quant_qdq=1 "
@@ -119,7 +118,7 @@ def of_threads(threads: int) -> Iterator[Caution]:
 
 def of_ceilings(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iterator[Caution]:
     """Ceilings that are doubtful, and layers above them."""
-    used = {_CEILING_OF.get(layer.compute_dtype, layer.compute_dtype) for layer in layers}
+    used = {ceiling_of(layer.compute_dtype) for layer in layers}
     medians = {**ceilings.median_flop_per_s, "memory": ceilings.median_bytes_per_s}
     for dtype, best in {**ceilings.flop_per_s, "memory": ceilings.bytes_per_s}.items():
         typical = medians.get(dtype) if dtype in {*used, "memory"} else None
@@ -166,7 +165,7 @@ def _without_ceiling(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iter
     """Layers that got no bound, as the type that they compute in has no ceiling; one of another type would be wrong."""
     unbound: dict[str, list[LayerProfile]] = {}
     for layer in layers:
-        dtype = layer.compute_dtype
+        dtype = ceiling_of(layer.compute_dtype)
         if layer.bound is None and layer.flop is not None and dtype and ceilings.flop_per_s.get(dtype) is None:
             unbound.setdefault(dtype, []).append(layer)
     for dtype, found in unbound.items():

@@ -40,14 +40,16 @@ def non_max_suppression(op: Operation) -> Work:
     """An upper bound: every box against every box that can be kept, for each class (Neubeck and Van Gool 2006).
 
     boxes are [batch, n, 4], scores [batch, classes, n]; max_output_boxes_per_class bounds what is kept where it
-    is known, and without that input nothing is. The areas of the boxes, one product each, are left out.
+    is known, and without that input nothing is. The areas of the boxes, one product each, are left out. What is
+    written is a bound, too, unless the shape of a run is known.
     """
     batch, classes, boxes = op.input_shape(1)
     kept = 0
     if op.has_input(2):
         limit = op.values(2)
         kept = min(boxes, max(limit[0], 0)) if len(limit) == 1 else boxes
-    written = batch * classes * kept * 3 * 8
+    made = op.graph.tensor(op.node.outputs[0]).elements
+    written = 8 * (batch * classes * kept * 3 if made is None else made)
     return Work(flop=_IOU * batch * classes * boxes * kept, bytes_read=op.inputs_bytes(), bytes_written=written)
 
 
