@@ -35,6 +35,14 @@ def graph(*nodes: tuple[str, str, tuple[str, ...]]) -> GraphProto:
         pytest.param([("", "Split", ("", "b"))], ["Split:b"], id="first output left out"),
         pytest.param([("", "Print", ())], ["Print:"], id="no output"),
         pytest.param([("", "", ())], [":"], id="nothing at all"),
+        pytest.param(
+            [("a" * 1001, "Relu", ("x",)), ("b" * 1000, "Add", ("y",))], ["Relu:x", "b" * 1000], id="an essay"
+        ),
+        pytest.param(
+            [("", "Relu", (letter * 2000,)) for letter in "xx"],
+            [f"Relu:{'x' * 995}", f"Relu:{'x' * 995}#2"],
+            id="nor from outputs",
+        ),
         pytest.param([("卷积 ✓", "Conv", ("x",))], ["卷积 ✓"], id="unicode"),
         pytest.param([("Relu:x", "Relu", ("x",)), ("Relu:x", "Relu", ("x",))], ["Relu:x", "Relu:x#2"], id="as derived"),
     ],

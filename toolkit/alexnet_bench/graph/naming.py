@@ -1,4 +1,4 @@
-"""What a node is called: its own name if that is unique, else `op_type:first_output`."""
+"""What a node is called: its own name if that is unique and no essay, else `op_type:first_output`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 
+_LONGEST = 1_000
+"""Characters: a runtime's trace repeats the name of a node at each of its runs."""
+
+
 def identities(graph: GraphProto) -> list[str]:
     """One unique name for each node of the graph, in file order. Unnamed nodes are legal, and common."""
     given = [node.name for node in graph.node]
@@ -17,11 +21,11 @@ def identities(graph: GraphProto) -> list[str]:
     tried: dict[str, int] = {}
     names = []
     for node, own in zip(graph.node, given, strict=True):
-        if own and count[own] == 1:
+        if own and count[own] == 1 and len(own) <= _LONGEST:
             names.append(own)
         else:
             first_output = next((name for name in node.output if name), "")
-            names.append(_unused(f"{node.op_type}:{first_output}", taken, tried))
+            names.append(_unused(f"{node.op_type}:{first_output}"[:_LONGEST], taken, tried))
     return names
 
 
