@@ -7,7 +7,7 @@ import pytest
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo, Passport, count_types
 from alexnet_bench.core.profile import SharedNode
-from alexnet_bench.engine.computed_types import Asked, check_kept, check_types, narrowed, not_kept, untold
+from alexnet_bench.engine.computed_types import Asked, all_kept, check_kept, check_types, narrowed, not_kept, untold
 
 
 def _layer(name: str, dtype: str, macs: int | None = 10) -> EngineLayerInfo:
@@ -112,7 +112,7 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     with pytest.raises(PrecisionError, match=r"conv \(bfloat16\)$"):
         _check("fp16", _layer("conv", "bfloat16"), unable={"conv": "it is of float64, not of float32"})
     with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
-        _check("bf16", _layer("if", "float32"), unable=reasons)
+        _check("bf16", _layer("if", "float32"), _layer("good", "bfloat16"), unable=reasons)
     assert "--keep-fp32 NAME" in caught.value.hint
 
 
@@ -121,13 +121,13 @@ def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it
     nodes = ("exp", "a dot", "m/MatMul")
     fused = EngineLayerInfo("r/to_float16 + ...", nodes[:2], (SharedNode(nodes[2], 0.5),), "float32", (), (), 10)
     with pytest.raises(PrecisionError) as caught:
-        _check("fp16", fused, products=("m/MatMul", "elsewhere", "a dot"))
+        _check("fp16", fused, _layer("elsewhere", "float16"), products=("m/MatMul", "elsewhere", "a dot"))
     assert caught.value.message.endswith("in another type: m/MatMul with 2 other nodes (float32)")
     assert caught.value.hint.endswith(
         "; or keep them in float32: build-engine --keep-fp32 m/MatMul --keep-fp32 'a dot'"
     )
     with pytest.raises(PrecisionError) as caught:
-        _check("fp16", fused, products=("m/MatMul", "a dot"), kept=("a dot",))
+        _check("fp16", fused, _layer("good", "float16"), products=("m/MatMul", "a dot"), kept=("a dot",))
     assert caught.value.hint.endswith("; or keep it in float32: build-engine --keep-fp32 m/MatMul")
 
 
@@ -151,8 +151,21 @@ def test_a_product_that_a_layer_only_adds_to_is_not_its_name() -> None:
 @pytest.mark.parametrize("names", ["abcde", ("new\nline",)])
 def test_names_that_are_many_or_cannot_be_typed_are_not_in_the_hint(names: tuple[str, ...]) -> None:
     with pytest.raises(PrecisionError) as caught:
-        _check("fp16", *(_layer(name, "float32") for name in names), products=tuple(names))
+        _check("fp16", _layer("good", "float16"), *(_layer(name, "float32") for name in names), products=tuple(names))
     assert caught.value.hint.endswith("; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each")
+
+
+def test_to_keep_all_that_multiplies_is_no_advice_and_said_where_it_was_done() -> None:
+    layers = [_layer("a", "float32"), _layer("b", "float32"), _layer("moves", "")]
+    with pytest.raises(PrecisionError) as caught:
+        check_types(Asked("fp16", products=("a", "b"), kept_fp32=("b",), can_keep=True), layers)
+    assert "keep" not in caught.value.hint
+    kept = Asked("fp16", products=("a", "b"), kept_fp32=("a", "b"), can_keep=True)
+    check_types(kept, layers)
+    (note,) = all_kept(kept, layers)
+    assert note == "fp16 was asked for, and nothing that multiplies computes in it: all of that is kept in float32"
+    assert all_kept(kept, [*layers, _layer("c", "float16")]) == ()
+    assert all_kept(replace(kept, precision="fp32"), layers) == ()
 
 
 @pytest.mark.parametrize(("computed", "can_keep"), [("float32", False), ("bfloat16", True)])

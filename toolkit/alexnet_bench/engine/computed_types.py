@@ -92,7 +92,7 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep else ""),
+        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep and _has(asked, working) else ""),
     )
 
 
@@ -107,6 +107,20 @@ def untold(asked: Asked, layers: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
     if not asked.precision or not silent:
         return ()
     return (f"the runtime does not say what these compute in, and it was not compared: {_listed(silent)}",)
+
+
+def all_kept(asked: Asked, layers: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
+    """A line where nothing that multiplies computes in the narrow type that was asked for, as all of it was kept.
+
+    Args:
+        asked: what they were to compute in.
+        layers: with multiply-adds, as they were read back, and allowed to compute in what they do.
+    """
+    if asked.precision not in ("fp16", "bf16") or _types(layers) - {""} != {"float32"}:
+        return ()
+    return (
+        f"{asked.precision} was asked for, and nothing that multiplies computes in it: all of that is kept in float32",
+    )
 
 
 def not_kept(
@@ -181,6 +195,11 @@ def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]
     if asked.precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
         return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
     return "give the --precision that this backend has kernels for, or another --backend"
+
+
+def _has(asked: Asked, layers: Sequence[EngineLayerInfo]) -> bool:
+    """Whether any of them computes in the type that was asked for; an engine without any is none of that type."""
+    return COMPUTED_IN[asked.precision] in _types(layers)
 
 
 def _types(layers: Sequence[EngineLayerInfo]) -> set[str]:

@@ -21,6 +21,7 @@ from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.computed_types import (
     COMPUTED_IN,
     Asked,
+    all_kept,
     check_kept,
     check_types,
     narrowed,
@@ -160,7 +161,14 @@ def judge_types(
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
     lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
     uncounted = count_cautions.in_words(counted_only(costs))
-    return (*written.notes, *uncounted, *untold(asked, layers), *narrowed(layers, wide), *lost)
+    return (
+        *written.notes,
+        *uncounted,
+        *untold(asked, layers),
+        *all_kept(asked, layers),
+        *narrowed(layers, wide),
+        *lost,
+    )
 
 
 def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None = None) -> LoadRequest:
