@@ -83,8 +83,22 @@ def test_open_sizes_of_which_nothing_is_said_are_made_known(tmp_path: Path, any_
         assert with_open_sizes(_PLAN, path) == made
         assert settled(made, path) == _PLAN
     assert with_open_sizes(_PLAN, of_one) == _PLAN
-    for recipe in (_ORT, _batch(_PLAN, 2)):
+    assert with_open_sizes(_batch(_PLAN, 2), any_batch) == _batch(_PLAN, 2)
+    for recipe in (_ORT, _batch(_ORT, 2)):
         assert with_open_sizes(recipe, tmp_path / "none.onnx") is recipe
+
+
+def test_an_input_beside_those_of_which_something_is_said_is_held_to_its_size_too(tmp_path: Path) -> None:
+    two = _model(tmp_path / "two.onnx", x=["N", 4], y=["M", 5])
+    said = {"x": ShapeRange((1, 4), (2, 4), (4, 4))}
+    rest = {"y": ShapeRange((1, 5), (1, 5), (1, 5))}
+    assert with_open_sizes(msgspec.structs.replace(_PLAN, shapes=said), two).shapes == said | rest
+    profiles = with_open_sizes(_profiles(_PLAN, SizeRanges(None, said), SizeRanges(None, rest)), two).profiles
+    assert [set(ranges.shapes) for ranges in profiles] == [{"x", "y"}, {"x", "y"}]
+    with pytest.raises(ShapeError, match="takes 1 as size 0 of input y, not 3"):
+        check_shapes(by_input(with_open_sizes(msgspec.structs.replace(_PLAN, shapes=said), two), two), {"y": (3, 5)})
+    wrong = msgspec.structs.replace(_PLAN, shapes={"z": said["x"]})
+    assert with_open_sizes(wrong, two) == wrong
 
 
 @pytest.mark.parametrize("recipe", [_ORT, _PLAN], ids=lambda recipe: recipe.backend)

@@ -105,9 +105,8 @@ def check_shapes(taken: Sequence[SizeRanges], shapes: Mapping[str, Sequence[int]
     name, axis = first
     if len(outside) == 1:
         least, most = taken[0].of_axis(name, axis) or (0, 0)
-        wrong = (
-            f"the engine takes {least} to {most} as size {axis} of input {printable(name)}, not {shapes[name][axis]}"
-        )
+        taken_there = f"{least} to {most}" if least != most else least
+        wrong = f"the engine takes {taken_there} as size {axis} of input {printable(name)}, not {shapes[name][axis]}"
     else:
         asked = ", ".join(f"{printable(name, 100)} {'x'.join(map(str, sizes))}" for name, sizes in shapes.items())
         all_of = "; ".join(f"{at}: {ranges}" for at, ranges in enumerate(taken, start=1))

@@ -33,15 +33,21 @@ def with_plan_sizes(recipe: Recipe) -> Recipe:
 def with_open_sizes(recipe: Recipe, model: Path) -> Recipe:
     """The recipe with what a runtime that has to know all sizes makes of open ones of which nothing is said.
 
-    Any other recipe stays as it is, and the model unread.
+    That of any other runtime stays as it is, and the model unread.
 
     Raises:
         ModelError: the file cannot be read.
     """
-    if recipe.has_sizes or not get_backend(recipe.backend).planner:
+    if not get_backend(recipe.backend).planner:
         return recipe
-    shapes = _unasked(open_model(model).proto.graph, recipe)
-    return msgspec.structs.replace(recipe, shapes=shapes) if shapes else recipe
+    graph = open_model(model).proto.graph
+    if not recipe.has_sizes:
+        shapes = _unasked(graph, recipe)
+        return msgspec.structs.replace(recipe, shapes=shapes) if shapes else recipe
+    sizes = tuple(_with_rest(graph, ranges) for ranges in recipe.sizes)
+    if recipe.profiles:
+        return msgspec.structs.replace(recipe, profiles=sizes)
+    return msgspec.structs.replace(recipe, shapes=sizes[0].shapes)
 
 
 def check_inputs(recipe: Recipe, model: Path, *, file: str, given: Collection[str]) -> None:
@@ -140,15 +146,30 @@ def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:
         return None
 
 
+def _with_rest(graph: GraphProto, given: SizeRanges) -> SizeRanges:
+    """With the inputs of which nothing is said, and which are bound all the same; as it is where that fails."""
+    try:
+        bound = _bounds(graph, given)
+    except ShapeError:  # sizes that do not fit the model are refused when it is built
+        return given
+    decided, shapes = _decided(graph, given), {info.name: tensor_from_info(info).sizes for info in graph.input}
+    rest = {name: found for name, found in bound.items() if name not in decided and shapes[name] is None}
+    return SizeRanges(given.batch, given.shapes | rest)
+
+
 def _ranges(graph: GraphProto, given: SizeRanges) -> Ranges:
     """The sizes of all inputs of which any is open in the model, and is not left open by what is given.
 
     Raises:
         ShapeError: a size is needed and not known, or does not fit.
     """
-    low, usual, high = (_bound(graph, given, end) for end in ENDS)
     decided = _decided(graph, given)
-    return {name: ShapeRange(low[name], usual[name], high[name]) for name in usual if name in decided}
+    return {name: found for name, found in _bounds(graph, given).items() if name in decided}
+
+
+def _bounds(graph: GraphProto, given: SizeRanges) -> Ranges:
+    low, usual, high = (_bound(graph, given, end) for end in ENDS)
+    return {name: ShapeRange(low[name], usual[name], high[name]) for name in usual}
 
 
 def _bound(graph: GraphProto, given: SizeRanges, end: End) -> dict[str, tuple[int, ...]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
-from alexnet_bench.graph.onnx_io import build_graph
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.network import architectures
 from alexnet_bench.verdict import samples
 from alexnet_bench.verdict.pictures import Pixels
@@ -36,8 +37,8 @@ def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple
         return samples.read(Path(options.inputs), declared), printable(str(options.inputs), 200)
     if reference.stored is not None or engine.stored is not None:
         return [], ""
-    batch, shapes = _sizes(reference, engine, options)
-    graph = build_graph(leading.file, name=leading.name, batch=batch, given_shapes=shapes)
+    shapes = _sizes(leading.file, reference, engine, options)
+    graph = build_graph(leading.file, name=leading.name, batch=options.batch, given_shapes=shapes)
     pixels = Pixels.asked(options.pixel_range, _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE)
     found = samples.made_up(graph, count=options.count, seed=options.seed, pixels=pixels)
     return found, samples.made_up_by(graph, seed=options.seed, pixels=pixels)
@@ -63,12 +64,13 @@ def fixed_by_engine(reference: Opened, engine: Opened, options: VerifyOptions) -
     return found
 
 
-def _sizes(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple[int | None, Mapping[str, Sequence[int]]]:
-    """Batch and shapes as given, else those that the engine was built for; its batch would go before shapes given."""
-    recipe = engine.recipe
-    if recipe is None or options.shapes:
-        return options.batch, options.shapes or fixed_by_engine(reference, engine, options)
-    return recipe.opt_batch if options.batch is None else options.batch, recipe.opt_shapes
+def _sizes(
+    leading: ModelFile, reference: Opened, engine: Opened, options: VerifyOptions
+) -> Mapping[str, Sequence[int]]:
+    """Shapes as given, and for the rest those that the engine was made for."""
+    if engine.recipe is None:
+        return options.shapes or fixed_by_engine(reference, engine, options)
+    return usual_sizes(leading.proto.graph, by_input(engine.recipe, leading.path), options.shapes or {}, options.batch)
 
 
 def _own_range(side: Opened) -> tuple[float, float] | None:
