@@ -53,6 +53,15 @@ def test_an_engine_without_its_passport_is_said_to_be_one(right: Path, tmp_path:
         assert note.startswith("lost is an engine that this tool built, and its passport is not beside it")
 
 
+def test_an_engine_of_tensorrt_without_its_passport_is_no_model(right: Path, tmp_path: Path) -> None:
+    lost = tmp_path / "lost.plan"
+    for mark in (b"ftrt", b"vtrt"):
+        lost.write_bytes(mark + bytes(100))
+        with pytest.raises(EngineError, match=r"lost.plan is an engine without its passport") as refused:
+            verify(lost, against=right)
+        assert "as lost.plan.passport.json" in refused.value.hint
+
+
 def test_a_reference_that_onnx_runtime_does_not_take_has_another_to_give(tmp_path: Path) -> None:
     """It has no LRN of an even size, which lowered is exact."""
     node = helper.make_node("LRN", ["x"], ["y"], "norm", size=4)

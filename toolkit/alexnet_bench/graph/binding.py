@@ -224,7 +224,7 @@ def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, i
     guess = [dim if isinstance(dim, int) else (batch or 1 if axis == 0 else 1) for axis, dim in enumerate(known)]
     return ShapeError(
         f"input {name} has dynamic dimensions: {_written(known)}",
-        f"write their sizes, for example --shape {name}={_written(guess)}; engines also take --min, --opt and --max",
+        f"write their sizes, for example --shape {name}={_written(guess)}; build-engine takes --min, --opt and --max",
     )
 
 

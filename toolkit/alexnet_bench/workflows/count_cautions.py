@@ -33,7 +33,7 @@ def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
             yield Caution(
                 "open-size",
                 f"the first dimension of {printable(name)}, {printable(dimension)}, is open and was taken as 1",
-                f"give its size: --shape {printable(name)}=..., or --batch",
+                f"give its size: --shape {printable(name)}=...",
             )
 
 

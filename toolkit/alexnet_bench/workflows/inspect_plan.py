@@ -199,8 +199,8 @@ def _no_layers(why: str) -> Caution:
     return Caution(
         "no-layers",
         f"its layers are not known: {printable(why, 400)}",
-        "give --layer-info FILE: of trtexec --loadEngine=ENGINE --exportLayerInfo=FILE where there is a GPU, or the "
-        "log of its verbose build",
+        "give --layer-info FILE: of trtexec (of TensorRT-RTX: tensorrt_rtx) --loadEngine=ENGINE --exportLayerInfo=FILE "
+        "where there is a GPU, or the log of its verbose build",
     )
 
 

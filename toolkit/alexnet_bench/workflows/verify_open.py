@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.registry import availability, choose_backend
+from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
+from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.build import built_from
@@ -68,6 +70,12 @@ def open_side(text: str) -> Opened:
         return Opened(shown, stored=StoredSide(shown, iterations), files=(path,))
     if names_engine(text, engines_root()):
         return _built(text)
+    if path.is_file() and begins_like_a_plan(path):
+        raise EngineError(
+            f"{printable(text, 200)} is an engine without its passport, which says its model, sizes and precision",
+            f"copy it beside the engine, as {printable(path.name, 200)}.passport.json; of an engine that was built "
+            "elsewhere, verify the outputs as Polygraphy's JSON (polygraphy run --save-outputs)",
+        )
     resolved = resolve(text)
     file = open_model(resolved.path)
     return Opened(resolved.name, file, resolved.pixel_range, model=resolved, files=_with_data(file), states=file.states)

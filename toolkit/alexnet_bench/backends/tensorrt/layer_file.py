@@ -14,8 +14,8 @@ from alexnet_bench.core.text import printable
 _BESIDE = (".layers.json", ".graph.json")
 """Added to an engine's name: what this tool asks for, and what TREx calls it (`resnet.onnx.engine.graph.json`)."""
 _WRITE = (
-    "trtexec --loadEngine=ENGINE --exportLayerInfo=FILE writes one where there is a GPU; the log of a verbose build "
-    "lists them where ProfilingVerbosity is DETAILED"
+    "trtexec (of TensorRT-RTX: tensorrt_rtx) --loadEngine=ENGINE --exportLayerInfo=FILE writes one where there is a "
+    "GPU; the log of a verbose build lists them where ProfilingVerbosity is DETAILED"
 )
 
 
