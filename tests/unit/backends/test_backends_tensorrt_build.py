@@ -168,6 +168,7 @@ def test_open_sizes_need_a_range(tmp_path: Path) -> None:
         ({"hardware_compatibility": "ampere_plus"}, "has no setting 'hardware_compatibility': its engines are for"),
         ({"strip": "yes"}, "strip of tensorrt-rtx cannot be 'yes'"),
         ({"weight_streaming": "much"}, "weight_streaming cannot be 'much'"),
+        ({"weight_streaming": "0"}, "weight_streaming cannot be '0'"),
     ],
 )
 def test_settings_that_are_not_known_are_refused(tmp_path: Path, settings: dict[str, str], said: str) -> None:

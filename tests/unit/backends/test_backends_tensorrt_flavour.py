@@ -161,7 +161,7 @@ def test_limits_reach_the_builder(tmp_path: Path, install: Any) -> None:
         ({"strip": "on"}, ["REFIT_IDENTICAL", "STRIP_PLAN"]),
         ({"strip": "on", "refit": "on"}, ["REFIT", "STRIP_PLAN"]),
         ({"weight_streaming": "on"}, ["WEIGHT_STREAMING"]),
-        ({"weight_streaming": "512MiB"}, ["WEIGHT_STREAMING"]),
+        ({"weight_streaming": "1.5GiB"}, ["WEIGHT_STREAMING"]),
         ({"weight_streaming": "off", "strip": "off", "refit": "off", "version_compatible": "off"}, []),
     ],
 )

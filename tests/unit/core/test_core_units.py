@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
+from alexnet_bench.core.units import WrittenSize, binary_bytes, digits, percent, quantity, read_size
 
 _FACTORS = {"P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
 
@@ -97,3 +97,22 @@ def test_fractions_are_told_in_percent(fraction: float | None, text: str) -> Non
 )
 def test_three_digits_without_an_exponent(value: float, text: str) -> None:
     assert digits(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", WrittenSize(0, "")),
+        ("4096", WrittenSize(4096, "")),
+        (" 1.5GiB ", WrittenSize(3 << 29, "GiB")),
+        ("500 MB", WrittenSize(500_000_000, "MB")),
+        ("2tb", WrittenSize(2 * 10**12, "tb")),
+        ("999999999999999", WrittenSize(999_999_999_999_999, "")),
+        *(
+            (text, None)
+            for text in ("", "GiB", "-1", "1e9", "1 2", "10 giga", "0.5", "1.2345GB", "\u0661KB ", "9" * 16)
+        ),
+    ],
+)
+def test_sizes_as_people_write_them(text: str, size: WrittenSize | None) -> None:
+    assert read_size(text) == size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Annotated
 
@@ -10,10 +9,7 @@ import typer
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
-
-_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([KMGT]i?B|B)?", re.IGNORECASE)
-_FACTORS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_FACTORS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+from alexnet_bench.core.units import read_size
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +52,10 @@ def size_bytes(text: str) -> int:
     Raises:
         UsageError: something else, or a number alone: whoever leaves the unit out hardly means bytes.
     """
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    size = read_size(text)
+    if size is None:
         raise UsageError(f"{printable(text)!r} is not a size", "for example --max-size 10GiB")
-    number, unit = float(found[1]), found[2]
-    if number and not unit:
-        raise UsageError(f"the size {found[1]} has no unit", f"write --max-size {found[1]}GiB, or MB, or B for bytes")
-    return int(number * _FACTORS[(unit or "b").lower()])
+    if size.bytes and not size.unit:
+        number = text.strip()
+        raise UsageError(f"the size {number} has no unit", f"write --max-size {number}GiB, or MB, or B for bytes")
+    return size.bytes

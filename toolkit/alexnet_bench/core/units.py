@@ -1,6 +1,9 @@
-"""Numbers for people: SI prefixes with three significant digits."""
+"""Numbers for people: SI prefixes with three significant digits; and sizes as people write them."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
 
 _PREFIXES = (
     (1e15, "P"),
@@ -18,6 +21,35 @@ _ROUNDS_UP = 0.9995
 """From here on, three significant digits give the next prefix: 999.5 is "1.00 k", not "1,000"."""
 _LARGEST, _SMALLEST = 1e18, 1e-12
 """Beyond these a prefix would leave a row of zeros; an exponent is shorter."""
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMGT]i?B|B)?", re.IGNORECASE)
+_FACTORS = {"": 1, "b": 1} | {f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", start=1)}
+_FACTORS |= {f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", start=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSize:
+    """A size as somebody wrote it: "1.5GiB", "500 MB", "4096".
+
+    Attributes:
+        bytes: that it means; a number alone means bytes.
+        unit: as it was written, "" for none.
+    """
+
+    bytes: int
+    unit: str
+
+
+def read_size(text: str) -> WrittenSize | None:
+    """The size that a text is, in B, or KB, MB, GB and TB of 1000, or KiB, MiB, GiB and TiB.
+
+    None when it is none: half a byte, too.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    is_part = found is not None and "." in found[1]
+    if found is None or (is_part and not found[2]):
+        return None
+    unit = found[2] or ""
+    return WrittenSize(int((float if is_part else int)(found[1]) * _FACTORS[unit.lower()]), unit)
 
 
 def quantity(value: float | None, unit: str) -> str:

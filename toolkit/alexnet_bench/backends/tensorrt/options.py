@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from alexnet_bench.backends.settings import Setting, chosen
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.units import read_size
 
 STRIP = "strip"
 SETTINGS: Mapping[str, Setting] = {
@@ -34,10 +35,9 @@ SETTINGS: Mapping[str, Setting] = {
 _OF_THEIR_OWN = ("workspace", "compute_capability", "weight_streaming")
 NAMES = tuple(sorted((*SETTINGS, *_OF_THEIR_OWN)))
 """Of all settings."""
-_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_A_WORKSPACE = 'it is a size, for example "4GiB"'
-_A_BUDGET = 'it is off, on, or a size: "512MiB"'
-_SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)")
+_A_SIZE = 'above 0, in B, KiB, MiB, GiB or TiB, or in KB to TB of 1000: "1.5GiB"'
+_A_WORKSPACE = f"it is a size {_A_SIZE}"
+_A_BUDGET = f"it is off, on, or a size {_A_SIZE}"
 _CAPABILITIES = re.compile(r"\d{2,3}(,\d{2,3})*")
 
 
@@ -132,10 +132,10 @@ def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
 def _size(name: str, text: str, hint: str) -> int | None:
     if not text:
         return None
-    match = _SIZE.fullmatch(text)
-    if match is None or match[2] not in _UNITS or not int(match[1]):
+    size = read_size(text)
+    if size is None or not size.bytes:
         raise UsageError(f"{name} cannot be {printable(text)!r}", hint)
-    return int(match[1]) * _UNITS[match[2]]
+    return size.bytes
 
 
 def _capabilities(text: str) -> tuple[int, ...]:
