@@ -56,6 +56,12 @@ def test_what_fell_out_is_listed_safely() -> None:
     assert "\x1b" not in text
 
 
+def test_what_there_was_no_time_for_is_not_counted_as_tried() -> None:
+    late = replace(_TUNING, candidates=(*_TUNING.candidates, TuningCandidate({"threads": "1"}, 0.0, None)))
+    assert "searched 2 of 3 candidates in 3 rounds" in _printed(late)
+    assert "threads 1 - - - no time" in _printed(late)
+
+
 def test_where_the_untuned_settings_stay_the_reason_is_said() -> None:
     stays = "tuned the untuned settings stay: "
     close = replace(_TUNING, outcome="not_told_apart", settings={})

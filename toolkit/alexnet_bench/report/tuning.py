@@ -19,7 +19,9 @@ def tuning_lines(tuning: Tuning | None) -> list[tuple[str, str]]:
     """What came of a search, with a label for each line; none for an engine that was not tuned."""
     if tuning is None:
         return []
-    tried = f"{plural(len(tuning.candidates), 'candidate')} in {plural(tuning.rounds, 'round')}"
+    reached = sum(1 for candidate in tuning.candidates if candidate.latency is not None or candidate.refused)
+    some = f"{reached} of " if reached < len(tuning.candidates) else ""
+    tried = f"{some}{plural(len(tuning.candidates), 'candidate')} in {plural(tuning.rounds, 'round')}"
     when = f"{tuning.spent_s:.1f} s of {tuning.seconds:g} s, {tuning.created[:16].replace('T', ' ')}"
     cores = f"{plural(tuning.machine.cores, 'core')} with {plural(tuning.machine.cpus, 'thread')}"
     lines = [
@@ -72,7 +74,7 @@ def _against(latency: TunedLatency) -> str:
 def _cells(candidate: TuningCandidate) -> list[str]:
     latency = candidate.latency
     if latency is None:
-        return [named(candidate.settings), "-", "-", "-", "0"]
+        return [named(candidate.settings), "-", "-", "-", "0" if candidate.refused else "no time"]
     return [
         named(candidate.settings),
         quantity(latency.median_s, "s"),
