@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.core.cost import CostTable
-from alexnet_bench.core.graph import Graph, Node, is_float
+from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.weights import as_stored, stored
 
@@ -26,6 +26,7 @@ class GraphTypes:
         products: those with multiply-adds.
         weighted: those of them that read a constant.
         in_part: nodes that read only parts of their tensors.
+        constants: by node, the constants that it reads, as the file holds them; a view reads none.
         casts: by tensor, the type of float that it was cast from, "" from another; with the name of the node.
     """
 
@@ -36,6 +37,7 @@ class GraphTypes:
     products: frozenset[str]
     weighted: frozenset[str]
     in_part: frozenset[str]
+    constants: Mapping[str, tuple[Tensor, ...]]
     casts: Mapping[str, tuple[str, str]]
 
     def are_no_products(self, names: Sequence[str]) -> bool:
@@ -81,6 +83,7 @@ def graph_types(graph: Graph) -> GraphTypes:
     casts = {node.name: node for node in graph.nodes if node.op_type in _CASTS}
     products = frozenset(row.name for row in costs.rows if row.macs)
     reads = {node.name: _floats(graph, node.reads) for node in graph.nodes}
+    held = stored(graph)
     return GraphTypes(
         nodes={node.name: node for node in graph.nodes},
         reads=reads,
@@ -90,14 +93,19 @@ def graph_types(graph: Graph) -> GraphTypes:
         weighted=frozenset(
             node.name for node in graph.nodes if node.name in products and not graph.constants.isdisjoint(node.reads)
         ),
-        in_part=_in_part(graph, costs),
+        in_part=_in_part(graph, costs, held),
+        constants={
+            node.name: tuple(map(graph.tensor, sorted(as_stored(held, graph.constants.intersection(node.reads)))))
+            for node in graph.live_nodes
+            if costs.by_name[node.name].bytes != 0
+        },
         casts={made: (next(iter(reads[node.name]), ""), node.name) for node in casts.values() for made in node.writes},
     )
 
 
-def _in_part(graph: Graph, costs: CostTable) -> frozenset[str]:
+def _in_part(graph: Graph, costs: CostTable, held: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
     """Nodes such as Gather and Slice. A view, which reads nothing, is none."""
-    held, nodes = stored(graph), {node.name: node for node in graph.live_nodes}
+    nodes = {node.name: node for node in graph.live_nodes}
     found = set()
     for row in costs.rows:
         whole = [graph.tensor(name).size_bytes for name in as_stored(held, nodes[row.name].reads)]

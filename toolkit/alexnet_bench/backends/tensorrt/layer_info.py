@@ -11,7 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, dtype_name, node_names
+from alexnet_bench.backends.tensorrt.plan_tensors import (
+    LayerInfo,
+    PlanLayer,
+    PlanTensor,
+    dtype_name,
+    node_names,
+    with_told_constants,
+)
 
 _DATATYPE = re.compile(
     r"\b(FP32|FP16|BF16|BFloat16|FP8|FP4|E8M0|Float|Half|U?Int(?:4|8|16|32|64)|Bool|Double)\b", re.IGNORECASE
@@ -33,7 +40,7 @@ def parse_layer_info(found: object) -> LayerInfo:
     if not isinstance(bindings, list) or not all(isinstance(name, str) for name in bindings):
         raise ValueError("Bindings are no list of names")
     layers = tuple(_layer(item, f"Layers[{index}]") for index, item in enumerate(found["Layers"]))
-    return LayerInfo(layers, tuple(bindings))
+    return with_told_constants(LayerInfo(layers, tuple(bindings)))
 
 
 def _layer(item: object, where: str) -> PlanLayer:
@@ -42,14 +49,16 @@ def _layer(item: object, where: str) -> PlanLayer:
     if not isinstance(item, dict):
         raise ValueError(f"{where} is neither an object nor a name")
     metadata = _text(item, "Metadata", where) if "Metadata" in item else None
+    held = _held(item, where)
     return PlanLayer(
         _text(item, "Name", where),
         _text(item, "LayerType", where, default=""),
         _tensors(item, "Inputs", where),
-        (*_held(item, where), *_tensors(item, "Constants", where)),
+        (*held, *_tensors(item, "Constants", where)),
         _tensors(item, "Outputs", where),
         _text(item, "TacticName", where, default=""),
         None if metadata is None else node_names(metadata),
+        tells_constants=bool(held) or "Constants" in item,
     )
 
 

@@ -9,6 +9,7 @@ from alexnet_bench.backends.tensorrt.layer_nodes import is_nobodys, known_names,
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, has_product_kernel, multiplies
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 from alexnet_bench.backends.tensorrt.unnamed import with_unnamed
+from alexnet_bench.backends.tensorrt.untold_constants import with_untold_constants
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
 from alexnet_bench.core.graph import Graph
 
@@ -23,15 +24,16 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     Args:
         layers: as TensorRT describes them.
         tf32: whether products of float32 may round their factors.
-        graph: that the engine was built from, for engines without metadata, nodes without names, and types that the
-            tensors of a layer do not tell; None where it is not known.
+        graph: that the engine was built from, for engines without metadata, nodes without names, and types and
+            constants that layers do not tell; None where it is not known.
     """
     known = known_names(graph)
     types = None if graph is None else graph_types(graph)
     nodes = [nodes_of(layer, known) for layer in layers]
     if graph is not None and types is not None:
         nodes = with_unnamed(layers, nodes, graph, types)
-    return [_named(layer, mine, types, tf32=tf32) for layer, mine in zip(layers, nodes, strict=True)]
+    named = [_named(layer, mine, types, tf32=tf32) for layer, mine in zip(layers, nodes, strict=True)]
+    return named if types is None else with_untold_constants(layers, named, types)
 
 
 def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool) -> NamedLayer:

@@ -1,8 +1,9 @@
 """The layers of an engine as TensorRT describes them at the end of a verbose build.
 
 One line for each layer: `Name: ..., LayerType: ..., Inputs: [...], ..., Metadata: [ONNX Layer: a][ONNX Layer: b]`, the
-nodes of the metadata with 0x1E or 0x1F between them. Layers that TensorRT's compiler made list their `Constants`; all
-others have the parameters of their kind, with the count of weights, and `TacticName` only where there is one. A name
+nodes of the metadata with 0x1E or 0x1F between them. Layers that TensorRT's compiler made list their `Constants`, but
+for TensorRT 10; all others have the parameters of their kind, with the count of weights, and `TacticName` only where
+there is one. A name
 with a line break goes on in the next line, as it is. Seen in TensorRT-RTX 1.7.1, whose own logger writes
 `[11/21/2026-06:59:22] [TRT] [V] ` before the first. Where the log does not list them, the engine inspector is asked for
 its JSON.
@@ -15,7 +16,13 @@ import re
 from collections.abc import Iterator
 
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, said_dtype
-from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanLayer, PlanTensor, node_names
+from alexnet_bench.backends.tensorrt.plan_tensors import (
+    LayerInfo,
+    PlanLayer,
+    PlanTensor,
+    node_names,
+    with_told_constants,
+)
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.text import printable
 
@@ -99,21 +106,23 @@ def parse_layer_log(text: str) -> LayerInfo:
         match["name"]: tuple(int(size) for size in match["opt"].split("x") if size)
         for match in _BUILT_FOR.finditer(text, 0, begin.start())
     }
-    return LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)), usual)
+    return with_told_constants(LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)), usual))
 
 
 def _layer(entry: str) -> PlanLayer:
     match = _LAYER.fullmatch(entry)
     if match is None:
         raise ValueError(repr(entry[:180]))
+    held = tuple(_held(match["parameters"]))
     return PlanLayer(
         match["name"],
         match["type"],
         _tensors(match["inputs"]),
-        (*_held(match["parameters"]), *_tensors(match["constants"] or "")),
+        (*held, *_tensors(match["constants"] or "")),
         _tensors(match["outputs"]),
         match["tactic"] or "",
         node_names(match["metadata"]),
+        tells_constants=bool(held) or match["constants"] is not None,
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from alexnet_bench.core.graph import Tensor
 
 _NODE = re.compile(r"\[ONNX Layer: (.*)\]", re.DOTALL)
 _BETWEEN = re.compile("[\x1e\x1f]")
+_HOLDER = "Constant"
+"""The kind of a layer that does nothing but hold a constant."""
 _DTYPES = {
     "Float": "float32",
     "Half": "float16",
@@ -58,6 +60,7 @@ class PlanLayer:
         kind: its LayerType, "" when only names are told.
         inputs: that it reads.
         constants: weights that lie in the engine, as far as they are told.
+        tells_constants: whether they are all told; TensorRT 10.16 tells them of few kinds of layers.
         outputs: that it writes.
         tactic: the kernel, "" when it is chosen where the engine runs, or not told.
         nodes: of the ONNX file that it stands for by its metadata, in the order given; None when it has no metadata.
@@ -70,10 +73,11 @@ class PlanLayer:
     outputs: tuple[PlanTensor, ...] = ()
     tactic: str = ""
     nodes: tuple[str, ...] | None = None
+    tells_constants: bool = True
 
     @property
     def moved_bytes(self) -> int | None:
-        """Bytes of all that it reads and writes; None where a size or a type is not told.
+        """Bytes of all that it is told to read and write; None where a size or a type is not told.
 
         A tensor that it reads several times with one size is read once; with several sizes they are parts of it.
         """
@@ -100,6 +104,22 @@ class LayerInfo:
     layers: tuple[PlanLayer, ...]
     bindings: tuple[str, ...] = ()
     usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def with_told_constants(info: LayerInfo) -> LayerInfo:
+    """The layers, with `tells_constants` also of those that have constants among their inputs.
+
+    TensorRT 10.5 lists them there (`__mye583_dconst`): tensors that are none of the engine's own inputs, and that no
+    layer makes but one that holds a constant.
+    """
+    made = {tensor.name for layer in info.layers if layer.kind != _HOLDER for tensor in layer.outputs}
+    known = made.union(info.bindings, ("",))
+    return replace(info, layers=tuple(_told(layer, known) if info.bindings else layer for layer in info.layers))
+
+
+def _told(layer: PlanLayer, known: Container[str]) -> PlanLayer:
+    is_told = layer.tells_constants or any(tensor.name not in known for tensor in layer.inputs)
+    return layer if is_told == layer.tells_constants else replace(layer, tells_constants=is_told)
 
 
 def dtype_name(said: str) -> str:
