@@ -122,6 +122,11 @@ Name: conv + relu, LayerType: CaskConvolution, Inputs: [ { Name: x, Location: De
 Format/Datatype: Half }], Outputs: [ { Name: y, Location: Device, Dimensions: [1,4,8,8], Format/Datatype: Half }], \
 ParameterType: Convolution, Kernel: [3,3], Weights: {"Type": "Half", "Count": 108}, Bias: {"Type": "Float", "Count": \
 4}, HasBias: 1, TacticName: sm80_fprop, TacticValue: 0x28, StreamId: 0, Metadata: [ONNX Layer: conv]\x1f[ONNX Layer: r]
+
+Bindings:
+s
+x
+y
 """
 
 
@@ -149,6 +154,43 @@ def test_layers_are_found_in_the_log_of_another_program(alexnet: tuple[PlanLayer
     found = parse_layer_log("\n".join(["[11/21] [TRT] [I] begun", *lines[:end], *below]))
     assert found.layers == alexnet
     assert found.bindings == ("x, y",)
+
+
+_OF_TRTEXEC = """[04/30/2026-18:15:40] [I] Layer Information:
+[04/30/2026-18:15:40] [I] Layers:
+Name: node_linear_myl4_0, LayerType: gemm, Inputs: [ { Name: x, Dimensions: [1,3136], Format/Datatype: Float }], \
+Outputs: [ { Name: y, Dimensions: [1,1024], Format/Datatype: Float }], TacticName: sm50, StreamId: 0, \
+Metadata: [ONNX Layer: node_linear]\x1f[ONNX Layer: node_relu_2]
+Name: k, LayerType: kgen, Inputs: [ { Name: y, Dimensions: [1,1024], Format/Datatype: Float }], \
+Outputs: [ { Name: z, Dimensions: [1], Format/Datatype: Int64 }], TacticName: k, StreamId: 0, Metadata:\x20
+
+Bindings:
+x
+y
+z
+[04/30/2026-18:15:40] [I] Skipped inference phase since --skipInference is added.
+&&&& PASSED TensorRT.trtexec [TensorRT v101600] [b72] # trtexec --onnx=model.onnx
+"""
+
+
+def test_the_log_of_an_older_version_ends_its_layers_with_the_bindings() -> None:
+    """As trtexec of TensorRT 10.16 writes it."""
+    found = parse_layer_log(_OF_TRTEXEC)
+    assert found.bindings == ("x", "y", "z")
+    assert [layer.nodes for layer in found.layers] == [("node_linear", "node_relu_2"), ()]
+    assert [layer.tells_constants for layer in found.layers] == [False, False]
+
+
+@pytest.mark.parametrize("name", ["alexnet-2012-fp32.layers.txt", "cosine-fp16.layers.txt", "lenet-5.build.log"])
+def test_a_log_that_is_cut_after_some_of_the_layers_is_an_error(name: str) -> None:
+    """Recorded logs are whole."""
+    lines = (_DATA / name).read_text().splitlines(keepends=True)
+    first = next(index for index, line in enumerate(lines) if line.startswith("Name: "))
+    end = lines.index("I/O Tensors:\n")
+    assert len(parse_layer_log("".join(lines[: end + 1])).layers) == end - 1 - first
+    for cut in (first + 1, end - 2, end):
+        with pytest.raises(ValueError, match=r"list of layers has no end.*it is cut short"):
+            parse_layer_log("".join(lines[:cut]))
 
 
 _BROKEN_NAMES = """Layers:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, said_dtype
 from alexnet_bench.backends.tensorrt.plan_tensors import (
@@ -42,11 +42,10 @@ _TENSOR = re.compile(
 _HELD = re.compile(r'(?:Weights|Bias): \{"Type": "(?P<type>\w+)", "Count": (?P<count>\d+)\}')
 """What a convolution says of its constants."""
 _BINDING = re.compile(r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?:Input|Output), ", re.DOTALL | re.MULTILINE)
-"""Below the layers, under `I/O Tensors:`."""
+"""Under `I/O Tensors:`; under `Bindings:` there are names alone, one on a line."""
 _BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
-_END = re.compile(r"\n[^\S\n]*\nI/O Tensors:")
-_BLANK = re.compile(r"\n[^\S\n]*(?:\n|$)")
-"""What ends the layers: the next section, else an empty line, which a name may hold, too."""
+_END = re.compile(r"\n[^\S\n]*\n(?:I/O Tensors|Bindings):")
+"""What stands below the layers of every log: `Bindings:` up to TensorRT 10, `I/O Tensors:` of 11 and TensorRT-RTX."""
 _BUILT_FOR = re.compile(
     r"Input build shape(?: \(profile 0\))?: (?P<name>.+)=(?P<min>\d[\dx]*)\+(?P<opt>\d[\dx]*)\+(?P<max>\d[\dx]*)\s*$",
     re.MULTILINE,
@@ -91,22 +90,30 @@ def parse_layer_log(text: str) -> LayerInfo:
     """The layers that a verbose log lists, whatever stands before and after them.
 
     Raises:
-        ValueError: it lists none, or one in another form.
+        ValueError: it lists none, or one in another form, or its list has no end.
     """
     begin = _BEGIN.search(text)
     if begin is None:
         raise ValueError(f"there is no line {FIRST_LINE!r}")
-    end = _END.search(text, begin.end()) or _BLANK.search(text, begin.end())
-    listed = text[begin.end() : end.start() if end else len(text)].strip("\n")
+    end = _END.search(text, begin.end())
+    if end is None:
+        raise ValueError("its list of layers has no end, neither 'I/O Tensors:' nor 'Bindings:': it is cut short")
+    listed = text[begin.end() : end.start()].strip("\n")
     if not listed:
         raise ValueError(f"nothing follows the line {FIRST_LINE!r}")
     layers = tuple(map(_layer, _NEXT.split(listed)))
-    below = text[end.start() :] if end else ""
     usual = {
         match["name"]: tuple(int(size) for size in match["opt"].split("x") if size)
         for match in _BUILT_FOR.finditer(text, 0, begin.start())
     }
-    return with_told_constants(LayerInfo(layers, tuple(match["name"] for match in _BINDING.finditer(below)), usual))
+    return with_told_constants(LayerInfo(layers, _bindings(text[end.end() :], layers), usual))
+
+
+def _bindings(below: str, layers: Sequence[PlanLayer]) -> tuple[str, ...]:
+    """The inputs and outputs of the engine, by what stands below its layers."""
+    named = tuple(match["name"] for match in _BINDING.finditer(below))
+    known = {tensor.name for layer in layers for tensor in (*layer.inputs, *layer.outputs)}
+    return named or tuple(dict.fromkeys(line for line in below.splitlines() if line in known))
 
 
 def _layer(entry: str) -> PlanLayer:
