@@ -10,7 +10,7 @@ import pytest
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, multiplies
 from alexnet_bench.backends.tensorrt.plan_log import read_description, read_plan_layers
-from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanTensor
+from alexnet_bench.backends.tensorrt.plan_tensors import OF_TRTEXEC, LayerInfo, PlanTensor, Runtime
 from alexnet_bench.core.errors import BackendCrash
 
 _DATA = Path(__file__).parents[2] / "data" / "trtexec"
@@ -78,6 +78,9 @@ def test_types_of_all_versions(said: str, dtype: str) -> None:
         ({"Layers": [{"Name": "a", "Inputs": [{"Name": "b", "Dimensions": [1.5]}]}]}, r"Inputs\[0\].Dimensions"),
         ({"Layers": [{"Name": "a", "Weights": {"Type": "Half", "Count": "many"}}]}, r"Weights.Count"),
         ({"Layers": [], "Bindings": [1]}, "Bindings"),
+        ({"Layers": [], "I/O Tensors": ["x"]}, "I/O Tensors is no list of tensors"),
+        ({"Layers": [], "I/O Tensors": [{"Name": "x", "ProfileInfo": [{"OptShape": "4x3"}]}]}, "OptShape of x"),
+        ({"Layers": [], "Runtime": {"Version": "1.2"}}, "Runtime has no Backend"),
     ],
 )
 def test_another_shape_is_named(content: object, where: str) -> None:
@@ -100,6 +103,27 @@ def test_a_description_in_another_form_is_an_error(text: str) -> None:
 
 def test_an_engine_that_describes_no_layers_is_no_fault_of_the_inspector() -> None:
     assert read_description('{"Layers": [], "Bindings": ["x"]}') == LayerInfo((), ("x",))
+
+
+_ENDS = [
+    {"Name": "x", "IOMode": "Input", "DataType": "Half", "Dimensions": [-1, 3], "ProfileInfo": [{"OptShape": [4, 3]}]},
+    {"Name": "y", "IOMode": "Output", "DataType": "Int64", "Dimensions": [-1], "ProfileInfo": [{"Format": "linear"}]},
+]
+
+
+def test_inputs_and_outputs_are_told_as_tensorrt_11_does() -> None:
+    info = parse_layer_info({"Layers": ["a"], "I/O Tensors": _ENDS})
+    assert info.bindings == ("x", "y")
+    assert info.inputs == (PlanTensor("x", "float16", (-1, 3)),)
+    assert info.usual == {"x": (4, 3)}
+    assert info.runtime == OF_TRTEXEC
+
+
+def test_layers_of_another_runtime_do_not_tell_what_they_read() -> None:
+    layer = {"Name": "a", "Inputs": [], "Outputs": [{"Name": "a:0", "Dimensions": [2], "Format/Datatype": "Float"}]}
+    ours = parse_layer_info({"Layers": [layer], "Runtime": {"Backend": "onnxruntime-cpu", "Version": "1.2"}})
+    assert ours.runtime == Runtime("onnxruntime-cpu", "1.2")
+    assert [ours.layers[0].moved_bytes, parse_layer_info({"Layers": [layer]}).layers[0].moved_bytes] == [None, 8]
 
 
 def test_sizes_of_outputs_are_told_where_they_are_known() -> None:

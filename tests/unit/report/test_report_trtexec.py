@@ -69,6 +69,12 @@ def test_layers_that_were_not_timed_are_left_out(profile: Profile) -> None:
 def test_layer_info_has_what_readers_need(profile: Profile) -> None:
     info = _load(trtexec.layer_info_file(profile))
     assert info["Bindings"] == [item.name for item in profile.model.inputs]
+    assert info["I/O Tensors"] == [
+        {"Name": item.name, "IOMode": "Input", "DataType": "Float", "Dimensions": list(item.shape or ())}
+        for item in profile.model.inputs
+    ]
+    assert profile.engine is not None
+    assert info["Runtime"] == {"Backend": "onnxruntime-cpu", "Version": profile.engine.backend_version}
     for layer in info["Layers"]:
         assert isinstance(layer["Name"], str)
         assert layer["LayerType"]
@@ -79,6 +85,13 @@ def test_layer_info_has_what_readers_need(profile: Profile) -> None:
     by_name = {layer["Name"]: layer for layer in info["Layers"]}
     assert by_name["conv1 + relu1"]["Metadata"] == "[ONNX Layer: conv1]\x1f[ONNX Layer: relu1]"
     assert by_name["conv1 + relu1"]["Weights"] == {"Type": "Float", "Count": 34_944}
+
+
+def test_inputs_of_unknown_sizes_have_none(profile: Profile) -> None:
+    inputs = tuple(replace(item, shape=None) for item in profile.model.inputs)
+    model = replace(profile.model, inputs=inputs)
+    (told,) = _load(trtexec.layer_info_file(replace(profile, model=model)))["I/O Tensors"]
+    assert "Dimensions" not in told
 
 
 def test_overhead_has_empty_metadata_and_what_is_unknown_has_none(profile: Profile) -> None:

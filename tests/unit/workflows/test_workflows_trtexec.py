@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,11 +209,33 @@ def test_what_is_written_is_read_back_with_the_same_times(tmp_path: Path, name: 
     assert set(again) >= {layer.name for layer in before.layers if layer.bound == "overhead" and not layer.onnx_nodes}
 
 
+def test_what_is_written_of_another_runtime_keeps_its_name_and_batch(tmp_path: Path) -> None:
+    before = document.read(_DATA.parent / "profiles" / "lenet-5.json")
+    assert isinstance(before, Profile)
+    assert before.engine is not None
+    inputs = tuple(replace(item, shape=(8, 1, 32, 32)) for item in before.model.inputs)
+    of_eight = replace(before, model=replace(before.model, inputs=inputs))
+    assert before.latency is not None
+    (tmp_path / "times.json").write_bytes(written.times_file(before.latency))
+    (tmp_path / "layers.json").write_bytes(written.layer_info_file(of_eight))
+    after = profile(f"trtexec:{tmp_path}", options=Options(model="lenet-5"))
+    assert (after.case.batch, after.totals.macs) == (8, 8 * 416_520)
+    assert after.latency is not None
+    assert after.latency.throughput_per_s == pytest.approx(8 / before.latency.median_s)
+    assert after.engine is not None
+    assert after.engine.backend == before.engine.backend == after.environment.comparable["backend"]
+    assert after.engine.backend_version == before.engine.backend_version
+    assert set(_codes(after)) == {"trtexec", "not-in-files"}
+    by_name = {layer.name: layer for layer in after.layers}
+    assert by_name["fc5"].bytes == 4 * (8 * 84 + 8 * 10 + 84 * 10 + 10)
+
+
 def test_what_is_written_with_nodes_is_attributed_again(tmp_path: Path, resnet: Profile) -> None:
     (tmp_path / "profile.json").write_bytes(written.profile_file(resnet.layers))
     (tmp_path / "layers.json").write_bytes(written.layer_info_file(resnet))
     model = str(resnet18(tmp_path / "resnet18.onnx"))
-    after = profile(f"trtexec:{tmp_path}", batch=32, options=Options(model=model))
+    after = profile(f"trtexec:{tmp_path}", options=Options(model=model))
+    assert (after.case.batch, after.totals.macs) == (32, resnet.totals.macs)
     assert [(layer.onnx_nodes, layer.time_s) for layer in after.layers] == [
         (layer.onnx_nodes, layer.time_s) for layer in resnet.layers
     ]

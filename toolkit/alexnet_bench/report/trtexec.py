@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from alexnet_bench.core.profile import Latency, LayerProfile, Profile
+from alexnet_bench.core.profile import InputInfo, Latency, LayerProfile, Profile
 
 _TYPES: Mapping[str, str] = {
     "float64": "Double",
     "float32": "Float",
+    "tf32": "Float",
     "float16": "Half",
     "bfloat16": "BFloat16",
     "float8e4m3fn": "FP8",
@@ -61,10 +62,23 @@ def profile_file(layers: Iterable[LayerProfile]) -> bytes:
 
 
 def layer_info_file(profile: Profile) -> bytes:
-    """`--exportLayerInfo`: what each layer is, makes and stands for. The tensors that it reads are not known."""
-    layers = [_layer(layer) for layer in profile.layers]
-    content = {"Layers": layers, "Bindings": [item.name for item in profile.model.inputs]}
+    """`--export-layer-info`: what each layer is, makes and stands for. The tensors that it reads are not known.
+
+    The inputs stand there by name, as of TensorRT up to 10, and with types and sizes, as of 11; and what ran.
+    """
+    content: dict[str, object] = {
+        "Layers": [_layer(layer) for layer in profile.layers],
+        "Bindings": [item.name for item in profile.model.inputs],
+        "I/O Tensors": [_input(item) for item in profile.model.inputs],
+    }
+    if profile.engine is not None:
+        content["Runtime"] = {"Backend": profile.engine.backend, "Version": profile.engine.backend_version}
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def _input(item: InputInfo) -> dict[str, object]:
+    sizes: dict[str, object] = {} if item.shape is None else {"Dimensions": item.shape}
+    return {"Name": item.name, "IOMode": "Input", "DataType": _type(item.dtype), **sizes}
 
 
 def _query(start_s: float, parts: tuple[float, float, float], latency_s: float) -> dict[str, object]:

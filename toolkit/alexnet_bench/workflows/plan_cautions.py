@@ -13,12 +13,15 @@ _MOST = 0.5
 """Of the nodes that layers name; passes of TensorRT's parser add some of their own."""
 
 
-def of_names(layers: Sequence[NamedLayer], graph: Graph | None = None) -> Iterator[Caution]:
+def of_names(
+    layers: Sequence[NamedLayer], graph: Graph | None = None, *, of_tensorrt: bool = True
+) -> Iterator[Caution]:
     """How the nodes of layers were found, and what is not told of their types.
 
     Args:
         layers: of the engine.
         graph: of the model that is said to be the engine's; None where none is.
+        of_tensorrt: whether they are TensorRT's.
     """
     if graph is not None:
         yield from _of_model(layers, graph)
@@ -35,7 +38,7 @@ def of_names(layers: Sequence[NamedLayer], graph: Graph | None = None) -> Iterat
             "build it with details: trtexec --profilingVerbosity=detailed, or ProfilingVerbosity.DETAILED",
         )
     products = [item.layer for item in layers if item.multiplies and item.layer.compute_dtype == "float32"]
-    if products:
+    if products and of_tensorrt:
         yield Caution(
             "tf32-not-told",
             f"an engine does not tell whether its float32 products round to TF32: {plural(len(products), 'layer')}, "

@@ -35,15 +35,19 @@ class Sizes:
 
 def sizes_of(info: LayerInfo | None, given: Mapping[str, Sequence[int]] | None, batch: int | None) -> Sizes:
     """The inputs by what is told of the layers, which what was given on the command line goes before."""
-    made = {tensor.name for layer in (info.layers if info else ()) for tensor in layer.outputs}
-    read = {tensor.name: tensor for layer in (info.layers if info else ()) for tensor in reversed(layer.inputs)}
-    names = (name for name in (info.bindings if info else ()) if name in read and name not in made)
-    inputs = tuple(_settled(read[name], info.usual.get(name) if info else None) for name in names)
+    inputs = () if info is None else tuple(_settled(item, info.usual.get(item.name)) for item in _inputs(info))
     told = Sizes(inputs, {}, None).inputs
     if batch is not None or given:
         return Sizes(inputs, dict(given or {}), batch, is_asked=True)
     first = next(iter(told.values()), ())
     return Sizes(inputs, told, first[0] if first and first[0] > 0 else None)
+
+
+def _inputs(info: LayerInfo) -> Sequence[PlanTensor]:
+    """The inputs of an engine: as they are told, else what its layers read and do not make."""
+    made = {tensor.name for layer in info.layers for tensor in layer.outputs}
+    read = {tensor.name: tensor for layer in info.layers for tensor in reversed(layer.inputs)}
+    return info.inputs or [read[name] for name in info.bindings if name in read and name not in made]
 
 
 def _settled(tensor: PlanTensor, usual: tuple[int, ...] | None) -> PlanTensor:

@@ -85,7 +85,7 @@ def _counted(
     return Profile(
         model=model_info(case, None),
         case=bare_case(case.batch, shapes(case.graph)),
-        engine=engine_info(layers),
+        engine=engine_info(files.runtime, layers),
         totals=totals(case.costs),
         coverage=coverage if any(info.time_s is not None for info in infos) else _without_times(coverage),
         latency=latency,
@@ -93,10 +93,10 @@ def _counted(
         memory=memory_of(case.costs.activation_peak_bytes),
         ceilings=None,
         budget=budget_lines(case, budgets, latency.throughput_per_s if latency else None),
-        environment=environment(),
+        environment=environment(files.runtime),
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
-            *plan_cautions.of_names(named, case.graph),
+            *plan_cautions.of_names(named, case.graph, of_tensorrt=files.runtime.is_tensorrt),
             *plan_cautions.of_types(named),
             *count_cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),
@@ -112,7 +112,7 @@ def _bare(folder: Path, files: TrtexecFiles, infos: Sequence[TimedInfo], sizes: 
     return Profile(
         model=uncounted_model(folder.resolve().name or "trtexec", inputs),
         case=bare_case(batch, sizes.inputs),
-        engine=engine_info(layers),
+        engine=engine_info(files.runtime, layers),
         totals=NO_COUNTS,
         coverage=bare_coverage(layers),
         latency=latency_of(files.times, batch),
@@ -120,10 +120,10 @@ def _bare(folder: Path, files: TrtexecFiles, infos: Sequence[TimedInfo], sizes: 
         memory=memory_of(None),
         ceilings=None,
         budget=(),
-        environment=environment(),
+        environment=environment(files.runtime),
         warnings=(
             *trtexec_cautions.of_files(files, infos, batch_is_known=sizes.batch is not None),
-            *plan_cautions.of_names(named),
+            *plan_cautions.of_names(named, of_tensorrt=files.runtime.is_tensorrt),
             no_model(),
         ),
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from alexnet_bench.backends.tensorrt.plan_tensors import Runtime
 from alexnet_bench.backends.tensorrt.trtexec_files import QueryTimes
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import EngineInfo, Environment, Latency, LatencyParts, LayerProfile, Memory
 from alexnet_bench.core.statistics import summarise
 from alexnet_bench.workflows.options import Options
 from alexnet_bench.workflows.uncounted import computed_in
-
-BACKEND = "tensorrt"
 
 
 def check(options: Options, batches: Sequence[int | None]) -> None:
@@ -45,15 +44,16 @@ def latency_of(times: QueryTimes | None, batch: int) -> Latency | None:
     )
 
 
-def engine_info(layers: Sequence[LayerProfile]) -> EngineInfo:
-    """The engine: neither the version of TensorRT nor the card stands in the files."""
-    return EngineInfo(BACKEND, "", None, computed_in(layers), "")
+def engine_info(runtime: Runtime, layers: Sequence[LayerProfile]) -> EngineInfo:
+    """The engine: neither the version of TensorRT nor the card stands in the files of trtexec itself."""
+    return EngineInfo(runtime.backend, runtime.version, None, computed_in(layers), "")
 
 
-def environment() -> Environment:
+def environment(runtime: Runtime) -> Environment:
     """Nothing is known of the machine."""
-    comparable = ("cpu", "machine", "usable_cores", "backend_version", "threads")
-    return Environment({**dict.fromkeys(comparable), "backend": BACKEND}, {"source": "files of trtexec"})
+    unknown = dict.fromkeys(("cpu", "machine", "usable_cores", "threads"))
+    known = {"backend_version": runtime.version or None, "backend": runtime.backend}
+    return Environment({**unknown, **known}, {"source": "files of trtexec"})
 
 
 def memory_of(static_peak_bytes: int | None) -> Memory:

@@ -3,18 +3,23 @@
 `trtexec --exportLayerInfo` writes the same: `{"Layers": [...], "Bindings": [...]}`. A layer is an object where the
 engine was built with detailed profiling verbosity, else only its name. The type of a tensor stands in
 `Format/Datatype`: "Half", and in older versions "Channel major FP16 format where channel % 8 == 0". Those give no
-`Metadata` either.
+`Metadata` either. TensorRT 11 has `I/O Tensors` in place of `Bindings`: inputs and outputs with types and sizes.
+
+What this tool writes has both, and the runtime of the profile as its `Runtime`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from alexnet_bench.backends.tensorrt.plan_tensors import (
+    OF_TRTEXEC,
     LayerInfo,
     PlanLayer,
     PlanTensor,
+    Runtime,
     dtype_name,
     node_names,
     with_told_constants,
@@ -23,7 +28,12 @@ from alexnet_bench.backends.tensorrt.plan_tensors import (
 _DATATYPE = re.compile(
     r"\b(FP32|FP16|BF16|BFloat16|FP8|FP4|E8M0|Float|Half|U?Int(?:4|8|16|32|64)|Bool|Double)\b", re.IGNORECASE
 )
+_DATATYPES = ("Datatype", "Format/Datatype", "DataType")
+"""Where the type of a tensor stands, in TensorRT 11, before it, and among `I/O Tensors`."""
 _SPELLED = {"fp32": "float32", "fp16": "float16", "double": "float64"}
+RUNTIME = "Runtime"
+"""What ran the profile that was written in this shape: `{"Backend": "onnxruntime", "Version": "1.24.1"}`."""
+_ENDS = "I/O Tensors"
 _HELD = ("Weights", "Bias")
 """What a convolution says of its constants, as type and count."""
 
@@ -40,7 +50,32 @@ def parse_layer_info(found: object) -> LayerInfo:
     if not isinstance(bindings, list) or not all(isinstance(name, str) for name in bindings):
         raise ValueError("Bindings are no list of names")
     layers = tuple(_layer(item, f"Layers[{index}]") for index, item in enumerate(found["Layers"]))
-    return with_told_constants(LayerInfo(layers, tuple(bindings)))
+    runtime, ends = _runtime(found), dict(zip(_tensors(found, _ENDS, ""), found.get(_ENDS, ()), strict=True))
+    info = LayerInfo(
+        tuple(replace(layer, tells_inputs=bool(layer.inputs)) for layer in layers) if runtime else layers,
+        tuple(bindings) or tuple(tensor.name for tensor in ends),
+        tuple(tensor for tensor, item in ends.items() if item.get("IOMode") == "Input"),
+        {tensor.name: usual for tensor, item in ends.items() if (usual := _usual(item, tensor.name)) is not None},
+        runtime or OF_TRTEXEC,
+    )
+    return with_told_constants(info)
+
+
+def _runtime(found: Mapping[str, object]) -> Runtime | None:
+    told = found.get(RUNTIME)
+    if not isinstance(told, dict):
+        return None
+    return Runtime(_text(told, "Backend", RUNTIME), _text(told, "Version", RUNTIME, default=""))
+
+
+def _usual(item: Mapping[str, object], name: str) -> tuple[int, ...] | None:
+    """The sizes that the engine is made for in its first optimisation profile; None where they are not told."""
+    profiles = item.get("ProfileInfo")
+    first = profiles[0] if isinstance(profiles, list) and profiles else None
+    sizes = first.get("OptShape") if isinstance(first, dict) else None
+    if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
+        raise ValueError(f"OptShape of {name} is no list of whole numbers")
+    return None if sizes is None else tuple(sizes)
 
 
 def _layer(item: object, where: str) -> PlanLayer:
@@ -63,17 +98,17 @@ def _layer(item: object, where: str) -> PlanLayer:
 
 
 def _tensors(item: Mapping[str, object], key: str, where: str) -> tuple[PlanTensor, ...]:
-    found = item.get(key, [])
+    found, where = item.get(key, []), f"{where}.{key}".lstrip(".")
     if not isinstance(found, list) or not all(isinstance(tensor, dict) for tensor in found):
-        raise ValueError(f"{where}.{key} is no list of tensors")
-    return tuple(_tensor(tensor, f"{where}.{key}[{index}]") for index, tensor in enumerate(found))
+        raise ValueError(f"{where} is no list of tensors")
+    return tuple(_tensor(tensor, f"{where}[{index}]") for index, tensor in enumerate(found))
 
 
 def _tensor(item: Mapping[str, object], where: str) -> PlanTensor:
     sizes = item.get("Dimensions")
     if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
         raise ValueError(f"{where}.Dimensions is no list of whole numbers")
-    said = _text(item, "Datatype", where, default="") or _text(item, "Format/Datatype", where, default="")
+    said = next((_text(item, key, where) for key in _DATATYPES if key in item), "")
     return PlanTensor(_text(item, "Name", where), said_dtype(said), None if sizes is None else tuple(sizes))
 
 

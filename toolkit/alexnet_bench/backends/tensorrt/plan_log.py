@@ -106,7 +106,7 @@ def parse_layer_log(text: str) -> LayerInfo:
         match["name"]: tuple(int(size) for size in match["opt"].split("x") if size)
         for match in _BUILT_FOR.finditer(text, 0, begin.start())
     }
-    return with_told_constants(LayerInfo(layers, _bindings(text[end.end() :], layers), usual))
+    return with_told_constants(LayerInfo(layers, _bindings(text[end.end() :], layers), usual=usual))
 
 
 def _bindings(below: str, layers: Sequence[PlanLayer]) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class PlanLayer:
         kind: its LayerType, "" when only names are told.
         inputs: that it reads.
         constants: weights that lie in the engine, as far as they are told.
+        tells_inputs: whether `inputs` are all that it reads; what this tool writes of other runtimes has none.
         tells_constants: whether they are all told; TensorRT 10.16 tells them of few kinds of layers.
         outputs: that it writes.
         tactic: the kernel, "" when it is chosen where the engine runs, or not told.
@@ -73,6 +74,7 @@ class PlanLayer:
     outputs: tuple[PlanTensor, ...] = ()
     tactic: str = ""
     nodes: tuple[str, ...] | None = None
+    tells_inputs: bool = True
     tells_constants: bool = True
 
     @property
@@ -83,12 +85,30 @@ class PlanLayer:
         """
         sides = ((*self.inputs, *self.constants), self.outputs)
         each = [size for side in sides for size in {(item.name, item.sizes): item.size_bytes for item in side}.values()]
-        return None if None in each or not each else sum(size or 0 for size in each)
+        is_untold = None in each or not each or not self.tells_inputs
+        return None if is_untold else sum(size or 0 for size in each)
 
     @property
     def told_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The sizes of what it writes, as far as they are told."""
         return tuple(out.sizes for out in self.outputs if out.sizes is not None and min(out.sizes, default=0) >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The backend whose profile this tool wrote in the shapes of trtexec, and the version of its library."""
+
+    backend: str
+    version: str
+
+    @property
+    def is_tensorrt(self) -> bool:
+        """Whether it is TensorRT or TensorRT-RTX itself."""
+        return self.backend.startswith("tensorrt")
+
+
+OF_TRTEXEC = Runtime("tensorrt", "")
+"""What ran the files of trtexec itself; they do not tell the version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +118,16 @@ class LayerInfo:
     Attributes:
         layers: of the engine.
         bindings: names of its inputs and outputs.
+        inputs: of the engine, where they are told by themselves; else they are those that its layers read.
         usual: the sizes that it is made for, by input: `opt` of its first optimisation profile.
+        runtime: what ran it: TensorRT, unless this tool wrote another one down.
     """
 
     layers: tuple[PlanLayer, ...]
     bindings: tuple[str, ...] = ()
+    inputs: tuple[PlanTensor, ...] = ()
     usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    runtime: Runtime = OF_TRTEXEC
 
 
 def with_told_constants(info: LayerInfo) -> LayerInfo:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
-from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo
+from alexnet_bench.backends.tensorrt.plan_tensors import OF_TRTEXEC, LayerInfo, Runtime
 from alexnet_bench.backends.tensorrt.trtexec_json import read_json
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
@@ -67,6 +67,11 @@ class TrtexecFiles:
     times: QueryTimes | None
     profile: LayerRun | None
     layer_info: LayerInfo | None
+
+    @property
+    def runtime(self) -> Runtime:
+        """What ran: TensorRT, unless this tool wrote another one into the layer info."""
+        return OF_TRTEXEC if self.layer_info is None else self.layer_info.runtime
 
 
 def read_trtexec_files(folder: Path) -> TrtexecFiles:
