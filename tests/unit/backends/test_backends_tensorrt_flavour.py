@@ -30,7 +30,7 @@ class _Config:
         self.on: dict[int, bool] = {_TF32: True}
         self.limits: dict[str, int] = {}
         self.profiles: list[Any] = []
-        self.timings = b""
+        self.timings: bytes | None = None
 
     def set_flag(self, flag: int) -> None:
         self.on[flag] = True
@@ -46,11 +46,14 @@ class _Config:
 
     def set_timing_cache(self, timings: bytes, *, ignore_mismatch: bool) -> bool:
         assert ignore_mismatch is False
+        if timings.strip(b"+"):  # of another card or version: it is not taken
+            return False
         self.timings = timings
         return True
 
-    def get_timing_cache(self) -> SimpleNamespace:
-        return SimpleNamespace(serialize=lambda: self.timings + b"+")
+    def get_timing_cache(self) -> SimpleNamespace | None:
+        timings = self.timings
+        return None if timings is None else SimpleNamespace(serialize=lambda: timings + b"+")
 
 
 class _Module(SimpleNamespace):
@@ -201,6 +204,14 @@ def test_timings_are_kept_and_used_again(tmp_path: Path, install: Any) -> None:
         built = build_plan(_request(tmp_path, timing_cache_path=str(timings)))
         assert timings.read_bytes() == content
         assert built.timing_cache_sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_timings_of_another_card_or_version_are_replaced(tmp_path: Path, install: Any) -> None:
+    timings = tmp_path / "card.cache"
+    timings.write_bytes(b"of another card")
+    module = install("10.13.3")
+    build_plan(_request(tmp_path, timing_cache_path=str(timings)))
+    assert (module.config.timings, timings.read_bytes()) == (b"", b"+")
 
 
 def test_timings_can_be_left_out(tmp_path: Path, install: Any) -> None:
