@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -27,22 +28,32 @@ class Code(enum.IntEnum):
 
 
 class Runtime:
-    """cuda.bindings.runtime: every function gives a code first, and takes and gives plain numbers."""
+    """cuda.bindings.runtime: every function gives a code first, and takes and gives plain numbers.
+
+    A code that is not that of success is kept, too, until `cudaGetLastError` is called.
+    """
 
     def __init__(self, device: FakeDevice) -> None:
         self.device = device
         self.handles: dict[int, Any] = {}
         self.pinned: dict[int, Memory] = {}
-        self.capturing: Any = None
 
     def cudaSetDevice(self, ordinal: int) -> tuple[Any, ...]:
         return self._done(lambda: self.device.enter("cudaSetDevice") if ordinal == 0 else None)[:1]
 
     def cudaGetDeviceProperties(self, ordinal: int) -> tuple[Any, ...]:
-        return self._done(lambda: SimpleNamespace(name=self.device.name.encode() + b"\0" * (8 + ordinal)))
+        def ask() -> SimpleNamespace:
+            self.device.enter("cudaGetDeviceProperties")
+            return SimpleNamespace(name=self.device.name.encode() + b"\0" * (8 + ordinal))
+
+        return self._done(ask)
 
     def cudaDeviceGetAttribute(self, attribute: str, ordinal: int) -> tuple[Any, ...]:
-        return self._done(lambda: ordinal + {"major": 8, "minor": 9}[attribute])
+        def ask() -> int:
+            self.device.enter("cudaDeviceGetAttribute")
+            return ordinal + {"major": 8, "minor": 9}[attribute]
+
+        return self._done(ask)
 
     def cudaMemGetInfo(self) -> tuple[Any, ...]:
         code, found = self._done(self.device.free_memory)
@@ -96,23 +107,26 @@ class Runtime:
         return self._done(begin)[:1]
 
     def cudaStreamEndCapture(self, stream: int) -> tuple[Any, ...]:
-        self.capturing, self.handles[stream].captured = self.handles[stream].captured, None
-        return Code.cudaSuccess, 4711
+        own = self.handles[stream]
+        work, is_invalid = own.captured, own.is_invalid
+        own.captured, own.is_invalid = None, False
+
+        def end() -> int:
+            if is_invalid:
+                raise BackendRefusal("the capture was spoilt")
+            self.device.enter("cudaStreamEndCapture")
+            return self._keep(self.device.graph(work, "captured graph"), 5000 + len(self.handles))
+
+        code, graph = self._done(end)
+        return code, graph or 0
 
     def cudaGraphInstantiate(self, graph: int, flags: int) -> tuple[Any, ...]:
-        assert (graph, flags) == (4711, 0)
-        work, stream = self.capturing, self.device.stand_in_stream()
-
-        def put() -> None:
-            for piece in work:
-                stream.put(piece)
+        assert flags == 0
 
         def instantiate() -> int:
-            try:
-                made = self.device.capture(stream, put)
-            finally:
-                stream.is_open = False
-            return self._keep(made, 5000 + len(self.handles))
+            self.device.check_open(self.handles[graph], "captured graph")
+            self.device.enter("cudaGraphInstantiate")
+            return self._keep(self.device.graph(self.handles[graph].work, "graph"), 5000 + len(self.handles))
 
         return self._done(instantiate)
 
@@ -120,7 +134,7 @@ class Runtime:
         return self._done(lambda: self.handles[graph].launch(self.handles[stream]))[:1]
 
     def cudaGraphDestroy(self, graph: int) -> tuple[Any, ...]:
-        return (Code.cudaSuccess if graph == 4711 else Code.cudaErrorUnknown,)
+        return self._done(self.handles[graph].close)[:1]
 
     def cudaGraphExecDestroy(self, graph: int) -> tuple[Any, ...]:
         return self._done(self.handles[graph].close)[:1]
@@ -138,6 +152,7 @@ class Runtime:
         return self._done(self.handles[event].close)[:1]
 
     def cudaGetLastError(self) -> tuple[Any, ...]:
+        self.device.error = ""
         return (Code.cudaSuccess,)
 
     def cudaGetErrorName(self, code: Code) -> tuple[Any, ...]:
@@ -157,11 +172,11 @@ class Runtime:
         self.handles[handle] = resource
         return handle
 
-    @staticmethod
-    def _done(call: Callable[[], Any]) -> tuple[Any, Any]:
+    def _done(self, call: Callable[[], Any]) -> tuple[Any, Any]:
         try:
             return Code.cudaSuccess, call()
         except BackendRefusal as error:
+            self.device.error = error.message
             return (Code.cudaErrorMemoryAllocation if error.hint else Code.cudaErrorUnknown), None
 
 
@@ -174,12 +189,15 @@ def put_cuda_python(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Runt
 
 
 class Driver:
-    """pycuda.driver: what nothing refers to is destroyed, and a call needs a context that is current."""
+    """pycuda.driver: what nothing refers to is destroyed, and a call needs a context that is current.
+
+    Attributes:
+        stack: contexts, the last of which is current; each is held by it, and by what was made in it.
+    """
 
     def __init__(self, device: FakeDevice) -> None:
         self.device = device
-        self.contexts = 0
-        self.retained = 0
+        self.stack: list[_Context] = []
 
     class Error(Exception):
         """The package's own."""
@@ -188,28 +206,16 @@ class Driver:
         """Likewise."""
 
     def init(self) -> None:
-        self._do(lambda: self.device.enter("init"))
+        self._count("init")
 
-    def Device(self, ordinal: int) -> SimpleNamespace:
+    def Device(self, ordinal: int) -> Any:
         assert ordinal == 0
-
-        def push() -> None:
-            self.contexts += 1
-
-        def pop() -> None:
-            self.contexts -= 1
-
-        def retain() -> SimpleNamespace:
-            self.retained += 1
-            return SimpleNamespace(push=push, pop=pop)
-
-        return SimpleNamespace(
-            name=lambda: self.device.name, compute_capability=lambda: (8, 9), retain_primary_context=retain
-        )
+        self._count("Device")
+        return _Card(self)
 
     def mem_alloc(self, size: int) -> Any:
         memory = self._do(lambda: self.device.allocate(size))
-        return _Allocation(memory.address, lambda: self._do(memory.close))
+        return _Allocation(self, memory)
 
     def pagelocked_empty(self, size: int, dtype: str) -> np.ndarray:
         memory = self._do(lambda: self.device.allocate_pinned(size))
@@ -239,46 +245,112 @@ class Driver:
         found = self._do(self.device.free_memory)
         return found.free_bytes, found.total_bytes
 
+    def _count(self, name: str) -> None:
+        """A call that needs no context."""
+        self._refuse(lambda: self.device.enter(name))
+
     def _do(self, call: Callable[[], Any]) -> Any:
+        if not self.stack:
+            self.device.wrongs.append("called pycuda without a context")
+        return self._refuse(call)
+
+    def _refuse(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except BackendRefusal as error:
             raise (self.MemoryError if error.hint else self.Error)(error.message) from None
 
 
+class _Card:
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def name(self) -> str:
+        self._driver._count("name")
+        return self._driver.device.name
+
+    def compute_capability(self) -> tuple[int, int]:
+        self._driver._count("compute_capability")
+        return 8, 9
+
+    def retain_primary_context(self) -> _Context:
+        self._driver._count("retain_primary_context")
+        return _Context(self._driver)
+
+
+class _Counted:
+    """Is destroyed when nothing refers to it any more; where that fails, nobody is told."""
+
+    own: Any
+
+    def __del__(self) -> None:
+        with suppress(BackendRefusal):
+            self.own.close()
+
+
+class _Retained:
+    def __init__(self, device: FakeDevice) -> None:
+        self.is_open = True
+        self._device = device
+
+    def close(self) -> None:
+        self._device.give_up(self, "context")
+
+
+class _Context(_Counted):
+    """The primary one, retained."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.own = _Retained(driver.device)
+        self._driver = driver
+        driver.device.add("context", self.own)
+
+    def push(self) -> None:
+        self._driver._count("push")
+        self._driver.stack.append(self)
+
+    def pop(self) -> None:
+        assert self._driver.stack.pop() is self
+        self._driver._count("pop")
+
+
 class _Allocation:
-    def __init__(self, address: int, free: Callable[[], None]) -> None:
-        self.address, self.free = address, free
+    """PyCUDA frees it when it is lost, too, whenever that is; here that is a leak."""
+
+    def __init__(self, driver: Driver, memory: Memory) -> None:
+        self._driver, self._memory, self._ward = driver, memory, driver.stack[-1:]
+
+    def free(self) -> None:
+        self._ward = []
+        self._driver._do(self._memory.close)
 
     def __int__(self) -> int:
-        return self.address
+        return self._memory.address
 
 
-class _Stream:
+class _Made(_Counted):
+    """What belongs to the context that was current, and holds it."""
+
     def __init__(self, driver: Driver, own: Any) -> None:
-        self.own, self.handle = own, own.handle
-        self._driver = driver
+        self.own = own
+        self._driver, self._ward = driver, driver.stack[-1:]
+
+
+class _Stream(_Made):
+    @property
+    def handle(self) -> int:
+        return int(self.own.handle)
 
     def synchronize(self) -> None:
         self._driver._do(self.own.synchronize)
 
-    def __del__(self) -> None:
-        self.own.close()
 
-
-class _Event:
-    def __init__(self, driver: Driver, own: Any) -> None:
-        self.own = own
-        self._driver = driver
-
+class _Event(_Made):
     def record(self, stream: _Stream) -> None:
         self._driver._do(lambda: self.own.record(stream.own))
 
     def time_till(self, later: _Event) -> float:
         return 1e3 * float(self._driver._do(lambda: later.own.seconds_since(self.own)))
-
-    def __del__(self) -> None:
-        self.own.close()
 
 
 def put_pycuda(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Driver:

@@ -2,13 +2,14 @@
 
 Work in a stream is done when somebody waits for it, no sooner: until then what it writes holds a filling, so that
 whoever reads too early reads nonsense. What is freed while a stream still uses it, used after that, freed twice, or
-never, is a wrong. Any call can be made to fail.
+never, is a wrong. So is an error that is left lying for the next library to find. Any call can be made to fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -42,12 +43,20 @@ class Faults:
         return bool(self.at) and (len(self.seen) == self.at or (self.forever and len(self.seen) > self.at))
 
 
+class Resource(Protocol):
+    """What a device hands out."""
+
+    is_open: bool
+
+
 @dataclass
 class _Work:
     name: str
     reads: tuple[Memory, ...]
     writes: tuple[Memory, ...]
     do: Callable[[], None]
+    steps: int = 1
+    graph: Graph | None = None
 
 
 class Memory:
@@ -69,6 +78,7 @@ class _Stream:
         self.handle, self.is_open = handle, True
         self.queue: list[_Work] = []
         self.captured: list[_Work] | None = None
+        self.is_invalid = False
         self._device = device
 
     def put(self, work: _Work) -> None:
@@ -98,6 +108,8 @@ class _Stream:
         """Destroys it."""
         if self.queue:
             self._device.wrongs.append("destroyed a stream with work in it")
+        if self.captured is not None:
+            self._device.wrongs.append("destroyed a stream that is being captured")
         self._device.give_up(self, "stream")
 
 
@@ -116,7 +128,7 @@ class _Event:
         def look() -> None:
             self.time_s = self._device.clock_s
 
-        self._device.stream(stream.handle).put(_Work("record", (), (), look))
+        self._device.stream(stream.handle).put(_Work("record", (), (), look, steps=0))
 
     def seconds_since(self, earlier: Event) -> float:
         """Between two looks."""
@@ -132,9 +144,11 @@ class _Event:
         self._device.give_up(self, "event")
 
 
-class _Graph:
-    def __init__(self, device: FakeDevice, work: Sequence[_Work]) -> None:
-        self.is_open, self.work = True, work
+class Graph:
+    """Work that was captured: ready to be launched, or what that was made of."""
+
+    def __init__(self, device: FakeDevice, work: Sequence[_Work], kind: str) -> None:
+        self.is_open, self.work, self.kind = True, work, kind
         self._device = device
 
     def launch(self, stream: Stream) -> None:
@@ -142,11 +156,13 @@ class _Graph:
         self._device.enter("graph.launch")
         self._device.check_open(self, "graph")
         for work in self.work:
-            self._device.stream(stream.handle).put(work)
+            self._device.stream(stream.handle).put(replace(work, graph=self))
 
     def close(self) -> None:
         """Destroys it."""
-        self._device.give_up(self, "graph")
+        if any(work.graph is self for work in self._device.queued()):
+            self._device.wrongs.append("destroyed a graph that a stream still runs")
+        self._device.give_up(self, self.kind)
 
 
 class FakeDevice:
@@ -155,19 +171,26 @@ class FakeDevice:
     Attributes:
         wrongs: what was done that CUDA leaves undefined, or that leaks.
         clock_s: the device's own time.
+        error: of a call that failed, which CUDA keeps until it is asked for; libraries take it for one of their own.
     """
 
     api, name, capability = "fake", "NVIDIA Nothing", 89
 
-    def __init__(self, faults: Faults | None = None, *, captures: bool = True) -> None:
+    def __init__(self, faults: Faults | None = None, *, captures: bool = True, step_s: float = OP_S) -> None:
         self.faults = faults or Faults()
         self.wrongs: list[str] = []
         self.clock_s = 0.0
-        self._captures = captures
+        self.error = ""
+        self._captures, self._step_s = captures, step_s
         self._next = _FIRST_ADDRESS
         self._memories: dict[int, Memory] = {}
-        self._others: list[tuple[str, _Stream | _Event | _Graph]] = []
-        self._is_open = True
+        self._others: list[tuple[str, Resource]] = []
+        self._users, self._is_open = 0, True
+
+    def open(self) -> FakeDevice:
+        """As whoever asks for a device does it; it is closed as often."""
+        self._users, self._is_open = self._users + 1, True
+        return self
 
     def allocate(self, size_bytes: int) -> Memory:
         """As the protocol."""
@@ -190,22 +213,18 @@ class FakeDevice:
     def create_stream(self) -> _Stream:
         """As the protocol."""
         self.enter("create_stream")
-        return self.stand_in_stream()
-
-    def stand_in_stream(self) -> _Stream:
-        """A stream that is nobody's: what a graph is made of that was captured elsewhere."""
         stream = _Stream(self, 1 + len(self._others))
-        self._others.append(("stream", stream))
+        self.add("stream", stream)
         return stream
 
     def create_event(self) -> _Event:
         """As the protocol."""
         self.enter("create_event")
         event = _Event(self)
-        self._others.append(("event", event))
+        self.add("event", event)
         return event
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> _Graph:
+    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
         """As the protocol."""
         self.enter("capture")
         if not self._captures:
@@ -215,11 +234,20 @@ class FakeDevice:
         try:
             work()
             self.enter("capture.end")
-            graph = _Graph(self, own.captured)
+            return self.graph(own.captured, "graph")
         finally:
-            own.captured = None
-        self._others.append(("graph", graph))
-        return graph
+            own.captured, own.is_invalid = None, False
+            self.error = ""
+
+    def graph(self, work: Sequence[_Work], kind: str) -> Graph:
+        """A graph of captured work, to be destroyed as what it is called."""
+        made = Graph(self, work, kind)
+        self.add(kind, made)
+        return made
+
+    def add(self, kind: str, resource: Resource) -> None:
+        """Counts a resource, which is to be given up."""
+        self._others.append((kind, resource))
 
     def free_memory(self) -> FreeMemory:
         """As the protocol."""
@@ -231,21 +259,46 @@ class FakeDevice:
 
     def close(self) -> None:
         """Gives the device back; what is still open by then is a leak."""
-        for what in self.open_resources():
+        for what in self._left():
             self.wrongs.append(f"leaked: {what}")
-        self._is_open = False
+        self._users, self._is_open = max(0, self._users - 1), False
         self.enter("close", closing=True)
 
     def open_resources(self) -> list[str]:
-        """What was not given back."""
+        """What was not given back, the device itself with it."""
+        return self._left() + ["the device"] * self._users
+
+    def _left(self) -> list[str]:
         memories = [f"{memory.size_bytes} bytes, {memory.kind}" for memory in self._memories.values() if memory.is_open]
         return memories + [kind for kind, other in self._others if other.is_open]
 
     def launch(
-        self, handle: int, name: str, reads: Sequence[int], writes: Sequence[int], do: Callable[[], None]
+        self,
+        handle: int,
+        name: str,
+        reads: Sequence[int],
+        writes: Sequence[int],
+        do: Callable[[], None],
+        *,
+        steps: int = 1,
     ) -> None:
-        """What a library does: work on memory by address, in a stream by handle."""
-        self.stream(handle).put(_Work(name, tuple(map(self.memory, reads)), tuple(map(self.memory, writes)), do))
+        """What a library does: work on memory by address, in a stream by handle; it takes that many steps."""
+        if self.error:
+            self.wrongs.append(f"a library found the error of {self.error}")
+        memories = tuple(map(self.memory, reads)), tuple(map(self.memory, writes))
+        self.stream(handle).put(_Work(name, *memories, do, steps))
+
+    def fail_to_launch(self, handle: int, *, spoils: bool) -> None:
+        """What a library leaves that fails in a capture: an error, and, where it spoils it, no graph at its end."""
+        stream = self.stream(handle)
+        if stream.captured is not None:
+            self.error, stream.is_invalid = "a launch in a capture", spoils
+
+    def queued(self) -> Iterator[_Work]:
+        """What streams have to do yet."""
+        for _, other in self._others:
+            if isinstance(other, _Stream):
+                yield from other.queue
 
     def memory(self, address: int) -> Memory:
         """The memory that begins there."""
@@ -261,8 +314,7 @@ class FakeDevice:
             if not memory.is_open:
                 self.wrongs.append(f"{work.name} used {memory.kind} memory after it was freed")
         work.do()
-        if work.name != "record":
-            self.clock_s += OP_S
+        self.clock_s += work.steps * self._step_s
 
     def free(self, memory: Memory) -> None:
         """Frees memory."""
@@ -274,14 +326,14 @@ class FakeDevice:
         memory.array[:] = _FREED
         self.give_up(memory, f"{memory.kind} memory")
 
-    def give_up(self, resource: Memory | _Stream | _Event | _Graph, kind: str) -> None:
+    def give_up(self, resource: Resource, kind: str) -> None:
         """Marks a resource as closed, even where that call fails: nobody asks twice."""
         if not resource.is_open:
             self.wrongs.append(f"closed a {kind} twice")
         resource.is_open = False
         self.enter(f"{kind}.close", closing=True)
 
-    def check_open(self, resource: _Stream | _Event | _Graph, kind: str) -> None:
+    def check_open(self, resource: Resource, kind: str) -> None:
         """Notes a use after the end."""
         if not resource.is_open:
             self.wrongs.append(f"used a {kind} after it was closed")

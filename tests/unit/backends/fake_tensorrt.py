@@ -2,6 +2,7 @@
 
 It works on the fake device by address, as the real one does. Its weights and activations lie there too, and are freed
 when nothing refers to the object any more. Any of its calls can be made to fail: by an exception, or by saying no.
+As TensorRT-RTX it runs slow kernels where sizes are open, until those for the sizes are compiled.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from math import prod
 from types import SimpleNamespace
 from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 
@@ -25,9 +27,12 @@ OUTLIVED = (
     "a context outlived the streams that it was given",
     f"leaked: {WEIGHTS_BYTES} bytes, tensorrt",
     f"leaked: {CONTEXT_BYTES} bytes, tensorrt",
+    "a context outlived its configuration",
 )
 """What is wrong where TensorRT's objects live on while the device is closed."""
-_PLAN = b"ftrt" + bytes(60)
+SLOW_STEPS, LAZY_LAUNCHES = 8, 5
+"""How long kernels for any sizes take, and how often they run while others are compiled beside them."""
+VERSIONS = {"tensorrt": "11.0.1", "tensorrt-rtx": "1.7.1.116"}
 
 
 class DataType(enum.Enum):
@@ -50,6 +55,10 @@ class EngineStat(enum.Enum):
     TOTAL_WEIGHTS_SIZE = 0
 
 
+class Strategy(enum.Enum):
+    LAZY, EAGER, NONE = range(3)
+
+
 @dataclass
 class Kind:
     """What an engine is like.
@@ -63,6 +72,8 @@ class Kind:
         profiles: the least and the largest sizes of x and n by optimisation profile, where sizes are open.
         is_stripped: it has no weights until it is refitted.
         has_host_code: it is not read unless its code may run.
+        backend: whose it is.
+        is_capturable: what TensorRT-RTX says of that.
     """
 
     sizes: tuple[int, ...] = (2, 4)
@@ -73,6 +84,12 @@ class Kind:
     profiles: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((1, 4), (8, 4)),)
     is_stripped: bool = False
     has_host_code: bool = False
+    backend: str = "tensorrt"
+    is_capturable: bool = True
+
+    @property
+    def is_rtx(self) -> bool:
+        return self.backend == "tensorrt-rtx"
 
 
 class FakeTensorRt(SimpleNamespace):
@@ -87,7 +104,8 @@ class FakeTensorRt(SimpleNamespace):
     """
 
     def __init__(self, device: FakeDevice, kind: Kind | None = None, *, raises: bool = True) -> None:
-        super().__init__(__version__="11.0.1", device=device, kind=kind or Kind(), raises=raises)
+        kind = kind or Kind()
+        super().__init__(__version__=VERSIONS[kind.backend], device=device, kind=kind, raises=raises)
         self.has_raised = False
         self.called: set[str] = set()
         self.budgets: list[int] = []
@@ -98,6 +116,8 @@ class FakeTensorRt(SimpleNamespace):
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
         self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
+        if kind.is_rtx:
+            self.DynamicShapesKernelSpecializationStrategy = Strategy
 
     def Runtime(self, log: Any) -> Any:  # noqa: N802 - TensorRT's name
         """As TensorRT."""
@@ -185,13 +205,15 @@ class _Runtime:
 
     def deserialize_cuda_engine(self, plan: bytes) -> Any:
         self._trt.plugins = tuple(self._plugins)
-        if plan != _PLAN:
+        if plan != PLANS[self._trt.kind.backend]:
             self._log.log("Severity.ERROR", "IRuntime::deserializeCudaEngine: Error Code 1: Serialization")
             return None
         if self._trt.kind.has_host_code and not self.engine_host_code_allowed:
             self._log.log("Severity.ERROR", "the engine has host code")
             return None
-        return None if self._trt.says_no("deserialize_cuda_engine") else _Engine(self._trt)
+        if self._trt.says_no("deserialize_cuda_engine"):
+            return None
+        return (_RtxEngine if self._trt.kind.is_rtx else _Engine)(self._trt)
 
 
 class _Engine:
@@ -270,13 +292,46 @@ class _Engine:
             self._trt.device.wrongs.append("the budget of weights was set with a context there")
 
     def create_execution_context(self) -> Any:
+        return _Context(self._trt, self) if self._may_have_context() else None
+
+    def _may_have_context(self) -> bool:
         if not self.has_weights:
             self._trt.device.wrongs.append("an engine without weights was made ready to run")
         self._has_contexts = True
-        return None if self._trt.says_no("create_execution_context") else _Context(self._trt, self)
+        return not self._trt.says_no("create_execution_context")
 
     def create_engine_inspector(self) -> Any:
         return None if self._trt.says_no("create_engine_inspector") else _Inspector(self._trt)
+
+
+class _RtxEngine(_Engine):
+    def create_runtime_config(self) -> Any:
+        return None if self._trt.says_no("create_runtime_config") else _RuntimeConfig(self._trt, self)
+
+    def create_execution_context(self, runtime_config: _RuntimeConfig | None = None) -> Any:
+        return _RtxContext(self._trt, self, runtime_config) if self._may_have_context() else None
+
+
+class _RuntimeConfig:
+    """It holds its engine, and has to live as long as its contexts: not all bindings see to that."""
+
+    def __init__(self, trt: FakeTensorRt, engine: _Engine) -> None:
+        self._trt, self._engine = trt, engine
+        self._strategy = Strategy.LAZY
+        self.contexts: list[ReferenceType[_RtxContext]] = []
+
+    @property
+    def dynamic_shapes_kernel_specialization_strategy(self) -> Strategy:
+        return self._strategy
+
+    @dynamic_shapes_kernel_specialization_strategy.setter
+    def dynamic_shapes_kernel_specialization_strategy(self, strategy: Strategy) -> None:
+        self._trt.count("dynamic_shapes_kernel_specialization_strategy")
+        self._strategy = strategy
+
+    def __del__(self) -> None:
+        if any(context() is not None for context in self.contexts):
+            self._trt.device.wrongs.append("a context outlived its configuration")
 
 
 class _Inspector:
@@ -361,9 +416,15 @@ class _Context:
         self._streams = handles
 
     def execute_async_v3(self, handle: int) -> bool:
-        if self._trt.says_no("execute_async_v3"):
-            return False
         device = self._trt.device
+        try:
+            says_no = self._trt.says_no("execute_async_v3")
+        except RuntimeError:
+            device.fail_to_launch(handle, spoils=True)
+            raise
+        if says_no:
+            device.fail_to_launch(handle, spoils=False)
+            return False
         x, n, y, m = (device.memory(self._addresses[name]) for name in self._engine.names)
         count = prod(self._shapes["x"])
 
@@ -372,11 +433,16 @@ class _Context:
             m.array[: 8 * count] = (1 + n.array[: 8 * count].view(np.int64)).view(np.uint8)
 
         own = (self._memory.address, self._engine.weights.address)
-        device.launch(handle, "execute", (x.address, n.address, *own), (y.address, m.address), compute)
+        reads, writes = (x.address, n.address, *own), (y.address, m.address)
+        device.launch(handle, "execute", reads, writes, compute, steps=self._steps(handle))
         if self.profiler is not None and self.enqueue_emits_profile:
             device.wrongs.append("the profiler slows the launch down")
         self._to_report = True
         return True
+
+    def _steps(self, _handle: int) -> int:
+        """How long kernels take that run now."""
+        return 1
 
     def report_to_profiler(self) -> bool:
         if self._trt.says_no("report_to_profiler"):
@@ -389,6 +455,42 @@ class _Context:
         return True
 
 
-def plan() -> bytes:
+class _RtxContext(_Context):
+    def __init__(self, trt: FakeTensorRt, engine: _Engine, config: _RuntimeConfig | None) -> None:
+        super().__init__(trt, engine)
+        self._strategy = Strategy.LAZY
+        self._launches: dict[tuple[int, ...], int] = {}
+        if config is not None:
+            self._strategy = config.dynamic_shapes_kernel_specialization_strategy
+            config.contexts.append(ref(self))
+
+    def is_stream_capturable(self, handle: int) -> bool:
+        if self._trt.says_no("is_stream_capturable"):
+            return False
+        assert self._trt.device.stream(handle).is_open
+        return bool(self._trt.kind.is_capturable)
+
+    def _steps(self, handle: int) -> int:
+        sizes = self._shapes["x"]
+        before = self._launches.get(sizes, 0)
+        self._launches[sizes] = before + 1
+        if min(self._trt.kind.sizes) >= 0:
+            return 1
+        if self._strategy is Strategy.EAGER:
+            if not before and self._trt.device.stream(handle).captured is not None:
+                self._trt.device.wrongs.append("kernels were compiled in a capture")
+            return 1
+        return 1 if self._strategy is Strategy.LAZY and before >= LAZY_LAUNCHES else SLOW_STEPS
+
+
+PLANS = {
+    "tensorrt": b"ftrt" + bytes(60),
+    "tensorrt-rtx": (b"vtrt" + bytes(12) + (64).to_bytes(8, "little") + bytes((1, 7, 1, 116))).ljust(32, b"\0")
+    + b"\x0e".ljust(32, b"\0"),
+}
+"""Engines' files; that of TensorRT-RTX is for SM 8.0, 8.6 and 8.9."""
+
+
+def plan(kind: Kind | None = None) -> bytes:
     """An engine's file."""
-    return _PLAN
+    return PLANS[(kind or Kind()).backend]

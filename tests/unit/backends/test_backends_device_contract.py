@@ -16,8 +16,11 @@ from alexnet_bench.backends.device.protocol import Drain, Resources
 from alexnet_bench.backends.device.pycuda_device import PyCuda
 from alexnet_bench.core.errors import BackendRefusal, MissingRuntimeError
 from tests.unit.backends.device_contract import DeviceContract, Open
-from tests.unit.backends.fake_cuda import Driver, put_cuda_python, put_pycuda
+from tests.unit.backends.fake_cuda import Driver, Runtime, put_cuda_python, put_pycuda
 from tests.unit.backends.fake_device import FakeDevice, Faults
+
+_STEP_S = 2.0**-8
+"""Long enough that milliseconds, taken for seconds, are no time that a copy takes."""
 
 
 class TestFake(DeviceContract):
@@ -26,40 +29,48 @@ class TestFake(DeviceContract):
         opened: list[FakeDevice] = []
 
         def make() -> FakeDevice:
-            opened.append(FakeDevice())
+            opened.append(FakeDevice().open())
             return opened[-1]
 
         yield make
-        assert [wrong for device in opened for wrong in device.wrongs] == []
+        assert [wrong for device in opened for wrong in device.wrongs + device.open_resources()] == []
 
 
 class TestCudaPython(DeviceContract):
     @pytest.fixture
     def open_device(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-        below = FakeDevice()
+        below = FakeDevice(step_s=_STEP_S)
         put_cuda_python(monkeypatch, below)
         yield CudaPython
         assert below.open_resources() == below.wrongs == []
+        assert below.error == ""
 
 
 class TestPyCuda(DeviceContract):
     @pytest.fixture
     def open_device(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-        below = FakeDevice()
-        driver = put_pycuda(monkeypatch, below)
-        yield PyCuda
+        below = FakeDevice(step_s=_STEP_S)
+        put_pycuda(monkeypatch, below)
+
+        class Checked(PyCuda):
+            def close(self) -> None:
+                super().close()
+                assert below.open_resources() == []  # though all that was closed lives on
+
+        yield Checked
         gc.collect()
         assert below.open_resources() == below.wrongs == []
-        assert driver.contexts == 0
         assert "pycuda.autoinit" not in sys.modules
 
 
 def test_the_primary_context_is_current_until_the_device_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    driver: Driver = put_pycuda(monkeypatch, FakeDevice())
+    below = FakeDevice()
+    driver: Driver = put_pycuda(monkeypatch, below)
     device = PyCuda()
-    assert (driver.retained, driver.contexts) == (1, 1)
+    assert (below.open_resources(), len(driver.stack)) == (["context"], 1)
     device.close()
-    assert driver.contexts == 0
+    assert not below.open_resources()
+    assert not driver.stack
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -87,8 +98,10 @@ def test_cuda_python_has_the_names_that_are_used() -> None:
 
 
 def test_an_error_has_cudas_name_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_cuda_python(monkeypatch, FakeDevice(Faults(at=2)))
+    below = FakeDevice()
+    put_cuda_python(monkeypatch, below)
     device = CudaPython()
+    below.faults.at = len(below.faults.seen) + 1
     with pytest.raises(BackendRefusal, match=r"^cudaMalloc fails: cudaErrorUnknown \(unknown error\)$"):
         device.allocate(8)
 
@@ -165,6 +178,38 @@ def _used_after_the_end(device: FakeDevice) -> None:
     device.create_event()
 
 
+def _left_open(device: FakeDevice) -> None:
+    device.open()
+    device.open().close()
+    device.wrongs += [f"left open: {what}" for what in device.open_resources()]
+
+
+def _graph_destroyed_too_early(device: FakeDevice) -> None:
+    stream, pinned, buffer = device.create_stream(), device.allocate_pinned(8), device.allocate(8)
+    graph = device.capture(stream, lambda: device.copy_to_device(buffer, pinned, stream))
+    graph.launch(stream)
+    graph.close()
+
+
+def _error_left_lying(device: FakeDevice) -> None:
+    runtime = Runtime(device)
+    device.faults.at = 1
+    runtime.cudaMalloc(8)
+    (_, stream) = runtime.cudaStreamCreateWithFlags(1)
+    device.launch(stream, "a kernel", (), (), lambda: None)
+
+
+def _captured_and_forgotten(device: FakeDevice) -> None:
+    runtime = Runtime(device)
+    (_, stream) = runtime.cudaStreamCreateWithFlags(1)
+    runtime.cudaStreamBeginCapture(stream, "thread")
+    runtime.cudaStreamEndCapture(stream)
+
+
+def _without_a_context(device: FakeDevice) -> None:
+    Driver(device).mem_alloc(8)
+
+
 @pytest.mark.parametrize(
     ("misuse", "said"),
     [
@@ -174,6 +219,11 @@ def _used_after_the_end(device: FakeDevice) -> None:
         (_never_freed, "leaked: 8 bytes, device"),
         (_asked_too_early, "asked for the time of an event that is not reached"),
         (_used_after_the_end, "called create_event after the device was closed"),
+        (_left_open, "left open: the device"),
+        (_graph_destroyed_too_early, "destroyed a graph that a stream still runs"),
+        (_error_left_lying, "a library found the error of allocate device fails: made up"),
+        (_captured_and_forgotten, "leaked: captured graph"),
+        (_without_a_context, "called pycuda without a context"),
     ],
 )
 def test_the_fake_finds_what_is_wrong(misuse: object, said: str) -> None:

@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,14 @@ _OPEN = Kind(sizes=(-1, 4), profiles=(((1, 4), (8, 4)), ((9, 4), (32, 4))))
 
 @pytest.fixture
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
-    (tmp_path / "engine.plan").write_bytes(fake_tensorrt.plan())
     monkeypatch.setattr(describe, "cannot_run", lambda _: "")
 
     def put(kind: Kind | None = None, faults: Faults | None = None) -> FakeTensorRt:
         device = FakeDevice(faults)
         trt = FakeTensorRt(device, kind)
-        monkeypatch.setitem(sys.modules, "tensorrt", trt)
-        monkeypatch.setattr(describe, "open_device", lambda _: device)
+        (tmp_path / "engine.plan").write_bytes(fake_tensorrt.plan(kind))
+        monkeypatch.setitem(sys.modules, get_backend(trt.kind.backend).module, trt)
+        monkeypatch.setattr(describe, "open_device", lambda _: device.open())
         return trt
 
     gc.freeze()
@@ -41,8 +42,8 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
     gc.unfreeze()
 
 
-def _ask(folder: Path, **shapes: tuple[int, ...]) -> Described:
-    return describe_plan(LoadRequest("tensorrt", str(folder / "engine.plan"), 1, shapes=shapes))
+def _ask(folder: Path, backend: str = "tensorrt", **shapes: tuple[int, ...]) -> Described:
+    return describe_plan(LoadRequest(backend, str(folder / "engine.plan"), 1, shapes=shapes))
 
 
 def _check(trt: FakeTensorRt) -> None:
@@ -83,15 +84,18 @@ def test_layers_are_those_of_the_profile_that_takes_the_sizes(put: Put, tmp_path
     _check(trt)
 
 
-def test_whatever_fails_nothing_is_left(put: Put, tmp_path: Path) -> None:
-    trt = put(_OPEN)
-    _ask(tmp_path, x=(16, 4), n=(16, 4))
+@pytest.mark.parametrize("backend", ["tensorrt"])
+def test_whatever_fails_nothing_is_left(put: Put, tmp_path: Path, backend: str) -> None:
+    kind = replace(_OPEN, backend=backend)
+    trt = put(kind)
+    _ask(tmp_path, backend, x=(16, 4), n=(16, 4))
+    _check(trt)
     calls = len(trt.faults.seen)
     assert calls > 20
     for at in range(1, calls + 1):
-        trt = put(_OPEN, Faults(at=at))
+        trt = put(kind, Faults(at=at))
         with pytest.raises(BackendRefusal):
-            _ask(tmp_path, x=(16, 4), n=(16, 4))
+            _ask(tmp_path, backend, x=(16, 4), n=(16, 4))
         _check(trt)
 
 

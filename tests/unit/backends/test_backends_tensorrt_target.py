@@ -13,7 +13,7 @@ from alexnet_bench.backends.tensorrt.describe import describe_plan
 from alexnet_bench.backends.tensorrt.runner import TensorRt
 from alexnet_bench.core.errors import EngineError
 from tests.unit.backends.fake_device import FakeDevice
-from tests.unit.backends.fake_tensorrt import FakeTensorRt
+from tests.unit.backends.fake_tensorrt import FakeTensorRt, Kind
 
 _HEAD = b"vtrt" + bytes(4) + b"\x02" + bytes(7) + (64).to_bytes(8, "little") + b"\x01\x07\x01tvtrt~" + bytes(7)
 """As TensorRT-RTX 1.7.1.116 writes it for SM 8.0 and on, without 9.0."""
@@ -23,12 +23,11 @@ _HEAD = b"vtrt" + bytes(4) + b"\x02" + bytes(7) + (64).to_bytes(8, "little") + b
 def trt(monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
     device = FakeDevice()
     device.capability = 90
-    module = FakeTensorRt(device)
-    module.__version__ = "1.7.1.116"
+    module = FakeTensorRt(device, Kind(backend="tensorrt-rtx"))
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", module)
     for user in (runner, describe):
         monkeypatch.setattr(user, "cannot_run", lambda _: "")
-        monkeypatch.setattr(user, "open_device", lambda _: device)
+        monkeypatch.setattr(user, "open_device", lambda _: device.open())
     return module
 
 

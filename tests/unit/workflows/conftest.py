@@ -63,4 +63,4 @@ def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TensorRt]:
     gc.freeze()  # workers collect garbage before they time anything, and here that of all tests
     yield module
     gc.unfreeze()
-    assert [wrong for device in module.devices for wrong in device.wrongs] == []
+    assert [wrong for device in module.devices for wrong in device.wrongs + device.open_resources()] == []

@@ -48,6 +48,8 @@ class InProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._engine._runner is not None:  # a process that ends gives everything back
+            self.unload()
         self._folder.cleanup()
 
     @property
@@ -111,7 +113,7 @@ class TensorRt(SimpleNamespace):
     def open_device(self, api: str) -> FakeDevice:
         """In place of that of the runner; engines of this thread lie on it."""
         assert api in ("auto", "pycuda")
-        device = FakeDevice()
+        device = FakeDevice().open()
         self.devices.append(device)
         self._here.device = device
         return device

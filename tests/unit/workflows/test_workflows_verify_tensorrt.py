@@ -41,7 +41,7 @@ def _spoil(content: bytes) -> bytes:
 
 def _check_devices(trt: TensorRt) -> None:
     assert trt.devices
-    assert [wrong for device in trt.devices for wrong in device.wrongs] == []
+    assert [wrong for device in trt.devices for wrong in device.wrongs + device.open_resources()] == []
 
 
 def test_an_engine_is_right(plan: Path, trt: TensorRt) -> None:

@@ -116,7 +116,7 @@ class CudaPython:
         try:
             return self._captured(stream, work)
         except BaseException:
-            self._cuda.cudaGetLastError()  # forgets the error, which libraries would take for one of their own calls
+            self._cuda.cudaGetLastError()  # forgets what `work` and the end of a capture in vain have left
             raise
 
     def free_memory(self) -> FreeMemory:

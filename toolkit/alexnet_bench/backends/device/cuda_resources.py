@@ -24,6 +24,8 @@ Call = Callable[..., Any]
 def check(cuda: Any, function: str, answer: Sequence[Any]) -> Any:
     """The results of a call: one alone, several as a tuple.
 
+    CUDA is made to forget an error that is told here: libraries would take it for one of their own calls.
+
     Args:
         cuda: the module.
         function: that was called.
@@ -36,6 +38,7 @@ def check(cuda: Any, function: str, answer: Sequence[Any]) -> Any:
     if int(code) == 0:
         return results[0] if len(results) == 1 else tuple(results)
     name, text = (_text(ask(code)) for ask in (cuda.cudaGetErrorName, cuda.cudaGetErrorString))
+    cuda.cudaGetLastError()
     hint = "give a smaller --batch" if name == _OUT_OF_MEMORY else ""
     raise call_refusal(f"{function} fails: {name} ({text})", hint)
 
