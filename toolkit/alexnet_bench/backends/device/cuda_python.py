@@ -46,7 +46,7 @@ FUNCTIONS = {
     "cudaGetErrorName": 1,
     "cudaGetErrorString": 1,
 }
-"""What is called, and with how many arguments: a test compares them with the package."""
+"""What is called, and with how many arguments: tests compare them with the code, and with the package."""
 
 
 def module_name() -> str | None:
