@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from alexnet_bench.backends.tensorrt.engine_tensor import DTYPES
 from tests.contract.signatures import signatures
 from tests.contract.stubs import describe, describe_wheel, missing_tools
 from tests.contract.uses import HOLDERS, OURS, Use, Uses, in_order, unknown_holders, uses_in
@@ -22,7 +23,12 @@ WHEELS = "ALEXNET_BENCH_CONTRACT_WHEELS"
 _CODE = Path(__file__).parents[2] / "toolkit" / "alexnet_bench" / "backends" / "tensorrt"
 _RTX = "tensorrt_rtx"
 _FLAVOURS = ("10", "11", _RTX)
-_ONLY_IN = {"NetworkDefinitionCreationFlag.STRONGLY_TYPED": ("10",)}
+_ONLY_IN = {
+    "NetworkDefinitionCreationFlag.STRONGLY_TYPED": ("10",),
+    "DynamicShapesKernelSpecializationStrategy": (_RTX,),
+    "DynamicShapesKernelSpecializationStrategy.EAGER": (_RTX,),
+    "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy": (_RTX,),
+}
 """What `flavour.Flavour` keeps from the others."""
 _GONE_IN_10 = (
     "Builder.build_engine",
@@ -82,7 +88,7 @@ def _demanded(uses: Uses, api: dict[str, Any], flavour: str) -> Iterator[Use]:
     for use in uses.found:
         guards = uses.guards.get(use.function, set())
         is_guarded = any(name not in api and not _is_member(api, name) for name in guards)
-        if not is_guarded and flavour in _ONLY_IN.get(f"{use.owner}.{use.member}", _FLAVOURS):
+        if not is_guarded and flavour in _ONLY_IN.get(f"{use.owner}.{use.member}".lstrip("."), _FLAVOURS):
             yield use
 
 
@@ -110,10 +116,13 @@ def test_the_code_is_read_whole(uses: Uses) -> None:
     assert touched >= {
         "Builder.build_serialized_network",
         "IBuilderConfig.set_timing_cache",
+        "DynamicShapesKernelSpecializationStrategy.EAGER",
         "ICudaEngine.create_execution_context",
         "IExecutionContext.execute_async_v3",
+        "IExecutionContext.is_stream_capturable",
         "ILogger.log",
         "IProfiler.report_layer_time",
+        "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy",
         "LayerInformationFormat.JSON",
         "OnnxParser.parse_from_file",
     }
@@ -158,6 +167,10 @@ def test_what_is_defined_anew_is_called_with_as_many_arguments(uses: Uses, api: 
     for use in anew:
         ways = signatures((_found(api, use) or {})["doc"])
         assert use.overrides in {len(way.names) for way in ways}, use
+
+
+def test_types_have_the_names_that_are_known(api: dict[str, Any]) -> None:
+    assert set(api["DataType"]["members"]) >= set(DTYPES)
 
 
 def test_names_in_the_code_hold_what_the_calls_return(uses: Uses, api: dict[str, Any], flavour: str) -> None:

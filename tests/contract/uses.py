@@ -26,6 +26,7 @@ HOLDERS: Mapping[str, str] = {
     "registry": "IPluginRegistry",
     "refitter": "Refitter",
     "runtime": "Runtime",
+    "runtime_config": "IRuntimeConfig",
     "tensor": "ITensor",
     "timings": "ITimingCache",
 }

@@ -84,7 +84,7 @@ def test_layers_are_those_of_the_profile_that_takes_the_sizes(put: Put, tmp_path
     _check(trt)
 
 
-@pytest.mark.parametrize("backend", ["tensorrt"])
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
 def test_whatever_fails_nothing_is_left(put: Put, tmp_path: Path, backend: str) -> None:
     kind = replace(_OPEN, backend=backend)
     trt = put(kind)

@@ -20,8 +20,8 @@ from alexnet_bench.backends.device.protocol import Device
 from alexnet_bench.backends.device.pycuda_device import PyCuda
 from alexnet_bench.backends.protocol import DeviceUse, Loaded, LoadRequest, RunParts
 from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.backends.tensorrt import engine_tensor, source
 from alexnet_bench.backends.tensorrt import runner as runners
-from alexnet_bench.backends.tensorrt import session, source
 from alexnet_bench.backends.tensorrt.layer_times import read_layers
 from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.runner import TensorRt
@@ -384,6 +384,7 @@ SCENES: dict[str, tuple[Kind, dict[str, Any]]] = {
         {"settings": {"cuda_graph": "off"}},
     ),
     "layers": (Kind(), {"layers_dir": "."}),
+    "rtx": (Kind(sizes=(-1, 4), backend="tensorrt-rtx"), {}),
     "weights": (
         Kind(is_stripped=True, has_host_code=True),
         {
@@ -440,6 +441,7 @@ _CAPTURES = {"capture", "capture.end", "execute_async_v3"}
 CAPTURE_CALLS = {
     "graph": _CAPTURES,
     "open sizes": _CAPTURES,
+    "rtx": {*_CAPTURES, "is_stream_capturable"},
 }
 """What is called for a graph. Where that fails it is no error: the run goes on without one."""
 
@@ -498,10 +500,32 @@ def test_a_run_goes_on_after_memory_ran_out(make: Make) -> None:
     bench.check()
 
 
+@pytest.mark.parametrize("changes", [{}, {"settings": {"cuda_graph": "off"}}, {"layers_dir": "."}])
+def test_tensorrt_rtx_runs_kernels_for_the_sizes_from_the_first_run(
+    make: Make, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the times of the parts: others take longer, and a graph would keep them."""
+    monkeypatch.chdir(tmp_path)
+    bench = make(Kind(sizes=(-1, 4), backend="tensorrt-rtx"))
+    play(bench, changes)
+    bench.check()
+
+
+def test_what_tensorrt_rtx_cannot_capture_is_run_without_a_graph(make: Make) -> None:
+    bench = make(Kind(backend="tensorrt-rtx", is_capturable=False))
+    said = bench.load().settings["cuda_graph"]
+    assert said == "off: tensorrt-rtx says that this engine cannot be captured"
+    fed = feeds(1)
+    assert right(bench.runner.infer(fed), fed)
+    assert "capture" not in bench.device.faults.seen
+    bench.runner.deactivate()
+    bench.check()
+
+
 @needs_rtx
 def test_types_have_the_names_that_are_known() -> None:
     members = importlib.import_module("tensorrt_rtx").DataType.__members__.values()
-    assert {str(member).rpartition(".")[2] for member in members} >= set(session._DTYPES)
+    assert {str(member).rpartition(".")[2] for member in members} >= set(engine_tensor.DTYPES)
 
 
 @needs_rtx

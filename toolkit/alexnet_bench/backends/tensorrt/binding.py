@@ -11,7 +11,8 @@ import numpy as np
 
 from alexnet_bench.backends.device.protocol import Device, DeviceBuffer, Drain, Graph, PinnedBuffer, Resources, Stream
 from alexnet_bench.backends.protocol import RunParts
-from alexnet_bench.backends.tensorrt.session import EngineTensor, Session
+from alexnet_bench.backends.tensorrt.engine_tensor import EngineTensor
+from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
@@ -87,6 +88,7 @@ class Binding:
         Raises:
             BackendRefusal: it cannot be captured; runs go on as before.
         """
+        self._session.check_capturable(self._stream.handle)
         graph = self._device.capture(self._stream, lambda: self._session.launch(self._stream.handle))
         self._graph = self._held.add(graph)
         self._held.add(Drain(self._stream))

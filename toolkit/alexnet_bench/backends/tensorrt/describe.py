@@ -12,10 +12,11 @@ from alexnet_bench.backends.device.choose import open_device
 from alexnet_bench.backends.device.protocol import Resources
 from alexnet_bench.backends.protocol import Described, EngineInput, LoadRequest
 from alexnet_bench.backends.registry import RUN_ELSEWHERE, get_backend
+from alexnet_bench.backends.tensorrt.engine_tensor import EngineTensor
 from alexnet_bench.backends.tensorrt.flavour import cannot_run
 from alexnet_bench.backends.tensorrt.plan_header import check_plan
 from alexnet_bench.backends.tensorrt.run_settings import DEVICE_API, run_settings
-from alexnet_bench.backends.tensorrt.session import EngineTensor, Session
+from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.core.errors import BackendRefusal
 
 

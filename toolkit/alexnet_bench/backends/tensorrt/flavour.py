@@ -26,6 +26,8 @@ class Flavour:
         needs_typing_flag: networks follow the types of the graph only when told to (STRONGLY_TYPED).
         builds_without_gpu: whether it builds where there is no driver.
         times_kernels: whether it chooses kernels by timing them, and so has use for a timing cache.
+        compiles_while_running: kernels for sizes that an engine leaves open are compiled once these are known; until
+            then others run, unless it is told to wait.
         lacks: settings of a build that no version of the backend has any use for, with the reason.
     """
 
@@ -36,6 +38,7 @@ class Flavour:
     needs_typing_flag: bool
     builds_without_gpu: bool
     times_kernels: bool
+    compiles_while_running: bool
     lacks: Mapping[str, str]
 
 
@@ -46,19 +49,36 @@ _BUILDS_FOR_MANY = {
 }
 FLAVOURS = (
     Flavour(
-        "tensorrt", "tensorrt", (10,), b"ftrt", True, builds_without_gpu=False, times_kernels=True, lacks=_BUILDS_HERE
+        "tensorrt",
+        "tensorrt",
+        (10,),
+        b"ftrt",
+        needs_typing_flag=True,
+        builds_without_gpu=False,
+        times_kernels=True,
+        compiles_while_running=False,
+        lacks=_BUILDS_HERE,
     ),
     Flavour(
-        "tensorrt", "tensorrt", (11,), b"ftrt", False, builds_without_gpu=False, times_kernels=True, lacks=_BUILDS_HERE
+        "tensorrt",
+        "tensorrt",
+        (11,),
+        b"ftrt",
+        needs_typing_flag=False,
+        builds_without_gpu=False,
+        times_kernels=True,
+        compiles_while_running=False,
+        lacks=_BUILDS_HERE,
     ),
     Flavour(
         "tensorrt-rtx",
         "tensorrt_rtx",
         (1,),
         b"vtrt",
-        False,
+        needs_typing_flag=False,
         builds_without_gpu=True,
         times_kernels=False,
+        compiles_while_running=True,
         lacks=_BUILDS_FOR_MANY,
     ),
 )

@@ -17,12 +17,13 @@ from alexnet_bench.backends.registry import RUN_ELSEWHERE, get_backend
 from alexnet_bench.backends.settings import check_precision
 from alexnet_bench.backends.tensorrt import layer_times
 from alexnet_bench.backends.tensorrt.binding import Binding
+from alexnet_bench.backends.tensorrt.engine_tensor import EngineTensor
 from alexnet_bench.backends.tensorrt.flavour import cannot_run
 from alexnet_bench.backends.tensorrt.layer_times import Record
 from alexnet_bench.backends.tensorrt.options import BuildSettings, build_settings
 from alexnet_bench.backends.tensorrt.plan_header import check_plan
 from alexnet_bench.backends.tensorrt.run_settings import CUDA_GRAPH, DEVICE_API, TF32, run_settings
-from alexnet_bench.backends.tensorrt.session import EngineTensor, Session
+from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.backends.tensorrt.source import Plan, read_plan
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable

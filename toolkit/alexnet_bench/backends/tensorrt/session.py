@@ -3,48 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.backends.tensorrt.checked import Checked
+from alexnet_bench.backends.tensorrt.engine_tensor import DTYPES, EngineTensor
+from alexnet_bench.backends.tensorrt.flavour import flavour_of
 from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.profiles import holding_profile
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
-
-_DTYPES = {
-    "FLOAT": "float32",
-    "HALF": "float16",
-    "INT8": "int8",
-    "INT32": "int32",
-    "INT64": "int64",
-    "BOOL": "bool",
-    "UINT8": "uint8",
-}
-"""What an engine may read and write here: the types that numpy has too."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineTensor:
-    """An input or output of an engine.
-
-    Attributes:
-        name: of the model.
-        dtype: numpy's name of its type.
-        shape: -1 where the engine leaves a size open.
-        is_input: or an output.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    is_input: bool
-
-    @property
-    def is_open_input(self) -> bool:
-        """Whether it is an input whose sizes are the caller's choice."""
-        return self.is_input and min(self.shape, default=0) < 0
 
 
 class Session(Checked):
@@ -60,6 +28,7 @@ class Session(Checked):
         self._runtime: Any = None
         self._registry: Any = None
         self._engine: Any = None
+        self._runtime_config: Any = None
         self._context: Any = None
         self._inspector: Any = None
         self._profiler: Any = None
@@ -118,8 +87,22 @@ class Session(Checked):
         return budget_bytes
 
     def prepare(self) -> None:
-        """Makes the execution context, whose activations lie on the device."""
-        self._context = self._must("engine", "create_execution_context")
+        """Makes the execution context, whose activations lie on the device.
+
+        One that compiles kernels for the sizes of its inputs does so in the first run with them, and not beside it: a
+        graph would go on with the kernels that run meanwhile, and their time would be taken for that of the engine.
+        """
+        if not flavour_of(self.backend, self._trt.__version__).compiles_while_running:
+            self._context = self._must("engine", "create_execution_context")
+            return
+        self._runtime_config = self._must("engine", "create_runtime_config")
+        with self._told("dynamic_shapes_kernel_specialization_strategy"):
+            eager = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            self._runtime_config.dynamic_shapes_kernel_specialization_strategy = eager
+        with self._told("create_execution_context"):  # not by name: as in `refit`
+            self._context = self._engine.create_execution_context(self._runtime_config)
+        if self._context is None:
+            raise self._refusal("create_execution_context", "")
 
     def tensors(self) -> tuple[EngineTensor, ...]:
         """Inputs and outputs, in the engine's order."""
@@ -176,6 +159,13 @@ class Session(Checked):
         """Puts one inference into a stream."""
         self._must("context", "execute_async_v3", stream_handle)
 
+    def check_capturable(self, stream_handle: int) -> None:
+        """Refuses what TensorRT says that it cannot be captured; not every version says."""
+        if not hasattr(self._context, "is_stream_capturable"):
+            return
+        if not self._call("context", "is_stream_capturable", stream_handle):
+            raise BackendRefusal(f"{self.backend} says that this engine cannot be captured")
+
     @property
     def auxiliary_streams(self) -> int:
         """How many streams it runs layers on beside the one that it is given."""
@@ -225,6 +215,7 @@ class Session(Checked):
         """Ends the context, then the engine, then the runtime."""
         self._context = None
         self._profiler = None
+        self._runtime_config = None
         self._engine = None
         self._registry = None
         self._runtime = None
@@ -234,7 +225,7 @@ class Session(Checked):
         dtype = str(self._must("engine", "get_tensor_dtype", name)).rpartition(".")[2]
         if self._must("engine", "get_tensor_location", name) == trt.TensorLocation.HOST:
             raise BackendRefusal(f"{self.backend} cannot run this engine here: {shown} holds sizes of other tensors")
-        if dtype not in _DTYPES:
+        if dtype not in DTYPES:
             raise BackendRefusal(f"{self.backend} cannot run this engine here: {shown} is {dtype}, which numpy lacks")
         is_input = self._must("engine", "get_tensor_mode", name) == trt.TensorIOMode.INPUT
-        return EngineTensor(name, _DTYPES[dtype], tuple(self._must("engine", "get_tensor_shape", name)), is_input)
+        return EngineTensor(name, DTYPES[dtype], tuple(self._must("engine", "get_tensor_shape", name)), is_input)
