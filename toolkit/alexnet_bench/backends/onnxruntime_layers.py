@@ -150,6 +150,7 @@ def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: t
         op=node.op_type,
         reads=reads,
         makes=makes,
+        inner=tuple(inner for tensor in makes for inner in meanings.inside(tensor)),
         equals=tuple(equal for tensor in makes for equal in meanings.merged_into(tensor) if equal not in makes),
         is_overhead=is_overhead,
         is_unmatched=not makes and not is_overhead,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.core.graph import Graph, Node
 
@@ -63,13 +63,18 @@ class UserNames:
                 return readers[0] if len(readers) == 1 else None
             tensor = readers[0].writes[0]
 
-    def is_view(self, tensor: str, of: str) -> bool:
-        """Whether `tensor` holds the values of `of`, in another shape or order perhaps."""
+    def views(self, tensor: str) -> Iterator[str]:
+        """A tensor, and from there back those whose values it holds, in another shape or order perhaps."""
         producer = self.producer.get(tensor)
-        while tensor != of and producer is not None and producer.op_type in _VIEWS and producer.reads:
+        while producer is not None and producer.op_type in _VIEWS and producer.reads:
+            yield tensor
             tensor = producer.reads[0]
             producer = self.producer.get(tensor)
-        return tensor == of
+        yield tensor
+
+    def is_view(self, tensor: str, of: str) -> bool:
+        """Whether `tensor` holds the values of `of`, in another shape or order perhaps."""
+        return of in self.views(tensor)
 
     def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
         """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""
@@ -84,13 +89,18 @@ class UserNames:
                     pending.append(name)
         return False
 
-    def _reads(self, node: Node, tensor: str) -> bool:
-        return any(name == tensor or self._behind(name) == tensor for name in node.reads)
+    def related(self, left: str, right: str) -> bool:
+        """Whether one of two tensors is computed from the other."""
+        nothing: frozenset[str] = frozenset()
+        return self.depends(left, right, nothing) or self.depends(right, left, nothing)
 
-    def _behind(self, tensor: str) -> str:
+    def behind(self, tensor: str) -> str:
         """The tensor in front of operators that vanish."""
         producer = self.producer.get(tensor)
         while producer is not None and producer.op_type in _SKIPPED and producer.reads:
             tensor = producer.reads[0]
             producer = self.producer.get(tensor)
         return tensor
+
+    def _reads(self, node: Node, tensor: str) -> bool:
+        return any(name == tensor or self.behind(name) == tensor for name in node.reads)

@@ -70,7 +70,7 @@ def told_by_names(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str
     """
     found: dict[str, str] = {}
     for node in nodes:
-        _take_over(found, _read_before(node, names.nodes.get(node.name)), names)
+        _take_over(found, read_before(node, names.nodes.get(node.name)), names)
     for node in reversed(nodes):
         _take_over(found, _converted(node, found, names), names)
     return found
@@ -92,7 +92,7 @@ def told_by_what_is_made(nodes: Sequence[NodeProto], names: UserNames, known: Ma
         if may_convert(node, names):
             _take_over(found, _converted(node, found, names), names)
         elif (made := in_nchwc_name(node, names) or _made(node, found, names)) is not None:
-            pairs = _read_before(node, names.producer.get(made))
+            pairs = read_before(node, names.producer.get(made))
             pairs += _convolved(node, _convolution(node, made, kept, names))
             _take_over(found, [(_unpadded(before, kept, names), now) for before, now in pairs], names)
     return found
@@ -122,15 +122,21 @@ def _take_over(found: dict[str, str], more: Iterable[tuple[str, str]], names: Us
             found.setdefault(now, before)
 
 
-def _read_before(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:
+def read_before(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:
     """What the user's node and the optimised one read in the same place.
 
-    Nothing unless both have the same operator and number of inputs, and none changed places (not_where_fusion.cc).
+    Nothing unless both have the same operator and number of inputs, and none changed places.
     """
     if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
         return []
     pairs = list(zip(original.inputs, node.input, strict=True))
-    return [] if any(now != before and now in original.inputs for before, now in pairs) else pairs
+    return [] if changed_places(pairs) else pairs
+
+
+def changed_places(pairs: Iterable[tuple[str, str | None]]) -> bool:
+    """Whether inputs, given as what was read before and is read now, changed places (not_where_fusion.cc)."""
+    changed = {before: now for before, now in pairs if before != now}
+    return any(now in changed for now in changed.values())
 
 
 def _convolved(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from alexnet_bench.backends.onnxruntime_readers import (
     told_by_names,
     told_by_what_is_made,
 )
+from alexnet_bench.backends.onnxruntime_unmade import find_unmade
 from alexnet_bench.core.graph import Node
 
 if TYPE_CHECKING:
@@ -50,12 +51,11 @@ class Meanings:
         self._weights = {item.name for item in optimised.graph.initializer}
         self._names = names
         self._found = told_by_names(nodes, names)
-        self._merged: dict[str, list[str]] = {}
         self._follow(nodes)
         self._found = told_by_what_is_made(nodes, names, self._found)
         self._follow(nodes, with_products=True)
+        self._unmade = find_unmade(nodes, names, self.of)
         self._find_renamed(nodes)
-        self._find_merged(nodes)
 
     def of(self, tensor: str) -> str | None:
         """The user's tensor that one of the optimised model stands for, None where that cannot be told."""
@@ -63,13 +63,18 @@ class Meanings:
 
     def merged_into(self, tensor: str) -> list[str]:
         """The user's tensors that ONNX Runtime found equal to this one, and so does not compute."""
-        return self._merged.get(tensor, [])
+        return self._unmade.merged.get(tensor, [])
+
+    def inside(self, tensor: str) -> list[str]:
+        """The user's tensors on the way to this one that are made with it, and that others read in its place."""
+        return self._unmade.inside.get(tensor, [])
 
     def is_conversion(self, node: NodeProto) -> bool:
         """Whether ONNX Runtime added the node to change how a tensor lies in memory, and not its meaning."""
         if not may_convert(node, self._names):
             return False
-        return self.of(node.input[0]) == self.of(node.output[0]) or node.input[0] in self.constants
+        read, made = self.of(node.input[0]), self.of(node.output[0])
+        return read == made or node.input[0] in self.constants or made in self.inside(read or "")
 
     def ends_gather(self, squeeze: NodeProto, split: NodeProto) -> bool:
         """Whether ONNX Runtime put a Split and a Squeeze behind it for the user's Gather (gather_fusion.cc).
@@ -184,36 +189,10 @@ class Meanings:
 
     def _find_renamed(self, nodes: Iterable[NodeProto]) -> None:
         """A node that is read as one tensor and named after another stands for both: they were found equal."""
-        nothing: frozenset[str] = frozenset()
         for node in nodes:
             named, read_as = self._by_nchwc_name(node), self.of(node.output[0]) if node.output else None
-            if named is None or read_as is None or read_as == named:
-                continue
-            if not self._names.depends(named, read_as, nothing) and not self._names.depends(read_as, named, nothing):
-                self._merged.setdefault(read_as, []).append(named)
-
-    def _find_merged(self, nodes: Iterable[NodeProto]) -> None:
-        """Where a node reads another tensor than it did, and that is no ancestor of the first, both are equal.
-
-        ONNX Runtime merges equal computations, and constants of equal value before that, so that the two need not look
-        equal in the user's graph.
-        """
-        made = frozenset(tensor for node in nodes for name in node.output if (tensor := self.of(name)) is not None)
-        for node in nodes:
-            original = self._names.nodes.get(node.name)
-            if original is None or original.op_type != node.op_type or len(original.inputs) != len(node.input):
-                continue
-            reads = [(before, self.of(name)) for before, name in zip(original.inputs, node.input, strict=True)]
-            if any(now != before and now in original.inputs for before, now in reads):
-                continue  # inputs changed places (not_where_fusion.cc)
-            for before, now in reads:
-                if now is not None and before in self._names.producer and not {before} & (made | self._names.constants):
-                    self._merge(before, now, made)
-
-    def _merge(self, before: str, now: str, made: frozenset[str]) -> None:
-        equal = self._merged.setdefault(now, [])
-        if before not in equal and now in made and not self._names.depends(before, now, made - {now}):
-            equal.append(before)
+            if named is not None and read_as not in (None, named) and not self._names.related(named, read_as):
+                self._unmade.merge(named, into=read_as)
 
 
 def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:

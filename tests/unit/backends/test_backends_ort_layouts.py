@@ -1,0 +1,110 @@
+"""Transposes that ONNX Runtime moves, removes or does while it changes a layout: who owns what is around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from onnx import NodeProto, helper
+
+from alexnet_bench.graph.counting import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.unit.backends.conftest import Build, Profile, Profiled
+
+IMAGE = (1, 16, 8, 12)
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+WEIGHTS: dict[str, Any] = {"w": (16, 16, 1, 1), "v": (16, 16, 1, 1), "g": (16,), "b": (16,), "last": np.array([3])}
+VIEWS = {"Transpose", "Identity"}
+
+
+def node(op: str, inputs: str, output: str, /, **attributes: Any) -> NodeProto:
+    return helper.make_node(op, inputs.split(), [output], f"n_{output}", **attributes)
+
+
+def turn(tensor: str, output: str, order: Sequence[int]) -> NodeProto:
+    return node("Transpose", tensor, output, perm=list(order))
+
+
+def pool(tensor: str, output: str) -> NodeProto:
+    return node("AveragePool", tensor, output, kernel_shape=[2, 2])
+
+
+def norm(tensor: str, output: str) -> NodeProto:
+    return node("LayerNormalization", f"{tensor} g b", output)
+
+
+def assert_each_kernel_owns_its_work(run: Profiled) -> None:
+    """No kernel has work of another one, nothing counts as equal to something else, sums are the model's."""
+    run.check()
+    assert run.wrong_claims() == []
+    operators = {item.name: item.op_type for item in run.graph.nodes}
+    for layer in run.layers:
+        work = [operators[name] for name in layer.onnx_nodes if operators[name] not in VIEWS]
+        assert work == ([] if layer.op.startswith("Reorder") or layer.op in VIEWS else [layer.op]), layer.name
+        assert [part for part in layer.shared_nodes if operators[part.name] not in VIEWS] == []
+        assert layer.merged_nodes == ()
+    rows = count(run.graph).rows
+    assert sum(layer.macs or 0 for layer in run.layers) == sum(row.macs or 0 for row in rows)
+    assert sum(layer.flop or 0 for layer in run.layers) == sum(row.flop or 0 for row in rows)
+
+
+# By name: nodes and outputs.
+CASES: dict[str, tuple[list[NodeProto], str]] = {
+    "conv, pool and channels last": (
+        [node("Conv", "x w", "a"), node("Conv", "a v", "c"), pool("c", "p"), turn("c", "t", TO_LAST), norm("t", "y")],
+        "p y",
+    ),
+    "conv, pool and channels last behind what vanishes": (
+        [node("Conv", "x w", "c"), pool("c", "p"), node("Identity", "c", "i"), turn("i", "t", TO_LAST), norm("t", "y")],
+        "p y",
+    ),
+    "channels last, pool and conv": (
+        [norm("x12", "n"), turn("n", "t", TO_FIRST), pool("t", "p"), node("Conv", "t w", "y")],
+        "p y",
+    ),
+    "conv with channels last by two transposes": (
+        [
+            *(node("Conv", "x w", "c"), turn("c", "d", TO_LAST), turn("d", "e", TO_FIRST), turn("e", "y", TO_LAST)),
+            *(turn("e", "f", TO_FIRST), turn("f", "z", TO_FIRST)),
+        ],
+        "y z",
+    ),
+    "conv that is an output and read behind what vanishes": (
+        [node("Conv", "x w", "c"), node("Identity", "c", "i"), node("Tanh", "i", "y")],
+        "c y",
+    ),
+    "sigmoid between transposes, and a reduction of it": (
+        [
+            *(node("Relu", "x", "a"), turn("a", "t", TO_LAST), node("Sigmoid", "t", "s"), turn("s", "u", TO_FIRST)),
+            *(node("ReduceMax", "s last", "y", keepdims=0), node("Exp", "u", "z")),
+        ],
+        "y z",
+    ),
+    "sigmoid behind which transposes cancel": (
+        [node("Sigmoid", "x", "s"), turn("s", "y", TO_FIRST), turn("y", "z", TO_LAST)],
+        "y z",
+    ),
+    "softmax that is seen twice": (
+        [node("Softmax", "x", "s"), turn("s", "t", TO_FIRST), turn("t", "y", TO_LAST), turn("t", "z", TO_LAST)],
+        "y z",
+    ),
+    "one tensor added to itself behind what vanishes": (
+        [
+            *(turn("x", "t", TO_LAST), node("Exp", "t", "s"), node("Identity", "s", "i"), node("Add", "i s", "a")),
+            turn("a", "y", TO_FIRST),
+        ],
+        "y",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_kernel_owns_its_work(name: str, build: Build, profile_model: Profile) -> None:
+    nodes, outputs = CASES[name]
+    inputs = {"x12": (1, 8, 12, 16)} if "x12" in nodes[0].input[0] else {"x": IMAGE}
+    model = build.model(nodes, inputs, outputs.split(), WEIGHTS, opset=18)
+    assert_each_kernel_owns_its_work(profile_model(model))
