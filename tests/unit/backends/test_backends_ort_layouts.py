@@ -37,6 +37,13 @@ def norm(tensor: str, output: str) -> NodeProto:
     return node("LayerNormalization", f"{tensor} g b", output)
 
 
+def block(tensor: str, output: str) -> list[NodeProto]:
+    """A residual block whose norm has the channels last, as in CoAtNet."""
+    inside = [turn(tensor, f"{output}_t", TO_LAST), norm(f"{output}_t", f"{output}_n")]
+    inside += [turn(f"{output}_n", f"{output}_u", TO_FIRST), node("Conv", f"{output}_u v", f"{output}_c")]
+    return [*inside, node("Add", f"{tensor} {output}_c", output)]
+
+
 def assert_each_kernel_owns_its_work(run: Profiled) -> None:
     """No kernel has work of another one, nothing counts as equal to something else, sums are the model's."""
     run.check()
@@ -108,3 +115,24 @@ def test_each_kernel_owns_its_work(name: str, build: Build, profile_model: Profi
     inputs = {"x12": (1, 8, 12, 16)} if "x12" in nodes[0].input[0] else {"x": IMAGE}
     model = build.model(nodes, inputs, outputs.split(), WEIGHTS, opset=18)
     assert_each_kernel_owns_its_work(profile_model(model))
+
+
+def test_convolutions_of_blocks_with_channels_last_own_their_arithmetic_each(
+    build: Build, profile_model: Profile
+) -> None:
+    nodes = [node("Conv", "x w", "a"), *block("a", "c"), *block("c", "d"), *block("d", "e"), pool("e", "y")]
+    run = profile_model(build.model(nodes, {"x": IMAGE}, ["y"], WEIGHTS, opset=18))
+    run.check()
+    assert run.wrong_claims() == []
+    assert run.nodes_of("Conv") == [{"n_a"}, {"n_c_c", "n_c"}, {"n_d_c", "n_d"}, {"n_e_c", "n_e"}]
+    assert run.nodes_of("AveragePool") == [{"n_y"}]
+    assert [layer.macs for layer in run.layers if layer.op == "Conv"] == [16 * 16 * 8 * 12] * 4
+
+
+def test_a_transpose_belongs_to_the_change_of_layout_that_does_it(build: Build, profile_model: Profile) -> None:
+    nodes = [node("Conv", "x w", "a"), *block("a", "c"), pool("c", "y")]
+    run = profile_model(build.model(nodes, {"x": IMAGE}, ["y"], WEIGHTS, opset=18))
+    assert run.owners["n_c_t"] == ("ReorderOutput",)
+    assert run.owners["n_c_u"] == ("ReorderInput",)
+    overhead = {layer.op: layer.makes for layer in run.times.layers if layer.is_overhead}
+    assert overhead == {"ReorderInput": ("x",), "ReorderOutput": ("y",)}

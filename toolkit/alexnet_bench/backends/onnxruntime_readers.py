@@ -24,6 +24,9 @@ _CONVERSIONS = COPIES | frozenset(
 )
 """Operators that change a tensor's type, shape, layout or place and not its values."""
 
+_CHANNELS_LAST, _CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+"""How a Transpose orders the axes of images from channels first, and to those."""
+
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
 _GEMM_NAME = re.compile(r"(?P<product>.+)/MatMulAddFusion(_token_\d+)?", re.DOTALL)
 _CONVOLUTIONS = frozenset({"Conv", "FusedConv", "NhwcFusedConv"})
@@ -37,6 +40,20 @@ def may_convert(node: NodeProto, names: UserNames) -> bool:
         and node.domain in ("", NCHWC)
         and node.name not in names.nodes
         and bool(node.input and node.output)
+    )
+
+
+def transposed(node: NodeProto, names: UserNames) -> Node | None:
+    """The user's Transpose that a change to or from channels in blocks does as well (nchwc_transformer.cc)."""
+    if node.domain != NCHWC or not any(item.name == "channels_last" and item.i for item in node.attribute):
+        return None
+    if node.op_type == "ReorderOutput":
+        order, made = _CHANNELS_LAST, names.tensor(node.output[0])
+        candidates = [names.producer[made]] if made in names.producer else []
+    else:
+        order, candidates = _CHANNELS_FIRST, [*names.readers(names.tensor(node.input[0]) or "")]
+    return next(
+        (item for item in candidates if item.op_type == "Transpose" and item.attributes.get("perm") == order), None
     )
 
 
@@ -103,9 +120,10 @@ def _made(node: NodeProto, found: Mapping[str, str], names: UserNames) -> str | 
 
 
 def _converted(node: NodeProto, found: Mapping[str, str], names: UserNames) -> list[tuple[str, str]]:
-    """What a conversion makes, and reads as the same."""
+    """What a conversion makes, and reads as the same; what the user's Transpose reads where it does that as well."""
     made = _made(node, found, names) if may_convert(node, names) else None
-    return [] if made is None else [(made, node.input[0])]
+    turned = transposed(node, names)
+    return [] if made is None else [(made if turned is None else turned.reads[0], node.input[0])]
 
 
 def _unpadded(tensor: str, kept: Container[str], names: UserNames) -> str:

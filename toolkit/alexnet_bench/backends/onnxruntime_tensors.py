@@ -22,6 +22,7 @@ from alexnet_bench.backends.onnxruntime_readers import (
     product_in_name,
     told_by_names,
     told_by_what_is_made,
+    transposed,
 )
 from alexnet_bench.backends.onnxruntime_unmade import find_unmade
 from alexnet_bench.core.graph import Node
@@ -102,7 +103,8 @@ class Meanings:
         made = [self.of(name) for name in node.output]
         if made and made[0] is None:
             if may_convert(node, self._names):
-                made[0] = self.of(node.input[0])
+                turned = transposed(node, self._names)
+                made[0] = self.of(node.input[0]) if turned is None else turned.writes[0]
             else:
                 made[0] = (
                     self._by_nchwc_name(node)
