@@ -5,6 +5,7 @@ Plain data, so that it is read without OpenVINO.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,9 @@ from alexnet_bench.core.errors import BackendCrash
 _FILE = "openvino.json"
 MARK = "#"
 """Before the number of an operator of the model, which is its name while layers are timed."""
+
+_ANEW = ("Input", "RandomUniform", "Multinomial")
+"""Kernels whose results differ from run to run whatever they read."""
 
 
 class SourceOp(msgspec.Struct, array_like=True):
@@ -68,6 +72,19 @@ class Record(msgspec.Struct):
     kernels: list[Kernel]
     average_us: list[list[int]]
     run_s: list[float]
+
+
+def constant_kernels(kernels: Sequence[Kernel]) -> list[bool]:
+    """Of each kernel, whether what it makes is the same in every run.
+
+    Args:
+        kernels: in execution order.
+    """
+    constant: list[bool] = []
+    for kernel in kernels:
+        is_fed = kernel.kind in _ANEW or any(not constant[source] for source, _ in kernel.inputs)
+        constant.append(kernel.kind == "Const" or (not is_fed and bool(kernel.inputs)))
+    return constant
 
 
 def write(folder: Path, record: Record) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends import openvino_record
-from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, SourceOp
+from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, SourceOp, constant_kernels
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -23,7 +25,7 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._record = Record([], [], [], [])
-        self._positions: dict[str, int] = {}
+        self._positions: dict[str, list[int]] = {}
 
     def mark(self, model: Any) -> None:
         """Names every operator of a model after its number, so that a compiled node's list of names is unambiguous.
@@ -47,39 +49,67 @@ class Recorder:
         """Keeps the nodes of a compiled model."""
         nodes = compiled_model.get_runtime_model().get_ordered_ops()
         nodes.sort(key=lambda node: int(_said(node, "execOrder")))
-        self._positions = {node.get_friendly_name(): number for number, node in enumerate(nodes)}
-        self._record.kernels = [self._kernel(node) for node in nodes]
+        numbers = {_identity(node): number for number, node in enumerate(nodes)}
+        names = [node.get_friendly_name() for node in nodes]
+        pairs = zip(nodes, _unique(names), strict=True)
+        self._record.kernels = [_kernel(node, name, numbers) for node, name in pairs]
+        self._positions = _positions(names, self._record.kernels)
 
     def run(self, request: Any) -> None:
         """One forward pass, and the counters after it."""
         start = time.perf_counter()
         request.infer()
         self._record.run_s.append(time.perf_counter() - start)
-        averages = [0] * len(self._positions)
+        averages, told = [0] * len(self._record.kernels), Counter[str]()
         for said in request.get_profiling_info():
-            position = self._positions.get(said.node_name)
-            if position is not None:
-                averages[position] = said.real_time // _MICROSECOND
+            positions = self._positions.get(said.node_name, [])
+            if told[said.node_name] < len(positions):
+                averages[positions[told[said.node_name]]] = said.real_time // _MICROSECOND
+            told[said.node_name] += 1
         self._record.average_us.append(averages)
 
     def finish(self) -> None:
         """Writes everything."""
         openvino_record.write(self._folder, self._record)
 
-    def _kernel(self, node: Any) -> Kernel:
-        return Kernel(
-            name=node.get_friendly_name(),
-            kind=_said(node, "layerType"),
-            implementation=_said(node, "primitiveType"),
-            precision=_said(node, "runtimePrecision"),
-            stands_for=[name for name in _said(node, "originalLayersNames").split(",") if name],
-            inputs=[
-                (self._positions[value.get_node().get_friendly_name()], value.get_index())
-                for value in node.input_values()
-            ],
-            outputs=[output.get_element_type().get_type_name() for output in node.outputs()],
-            sizes=[_sizes(output.get_partial_shape()) for output in node.outputs()],
-        )
+
+def _kernel(node: Any, name: str, numbers: Mapping[str, int]) -> Kernel:
+    """A node under a unique name, which reads others by their numbers."""
+    return Kernel(
+        name=name,
+        kind=_said(node, "layerType"),
+        implementation=_said(node, "primitiveType"),
+        precision=_said(node, "runtimePrecision"),
+        stands_for=[name for name in _said(node, "originalLayersNames").split(",") if name],
+        inputs=[(numbers[_identity(value.get_node())], value.get_index()) for value in node.input_values()],
+        outputs=[output.get_element_type().get_type_name() for output in node.outputs()],
+        sizes=[_sizes(output.get_partial_shape()) for output in node.outputs()],
+    )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names of which those that come again have a number behind: OpenVINO gives one to several nodes that it adds."""
+    found: dict[str, None] = {}
+    for name in names:
+        unique, number = name, 1
+        while unique in found:
+            number += 1
+            unique = f"{name} {number}"
+        found[unique] = None
+    return list(found)
+
+
+def _positions(names: Sequence[str], kernels: Sequence[Kernel]) -> dict[str, list[int]]:
+    """By the name that the counters give a node, the numbers of the nodes that have it.
+
+    The counters tell of nodes in execution order, and of none that is computed while loading; alone with its name, a
+    node cannot be mistaken for another.
+    """
+    found: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        found.setdefault(name, []).append(number)
+    constant = constant_kernels(kernels)
+    return {name: [number for number in same if not constant[number]] or same for name, same in found.items()}
 
 
 def _sizes(shape: Any) -> list[int] | None:

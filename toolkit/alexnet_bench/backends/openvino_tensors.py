@@ -7,7 +7,7 @@ import re
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused
 from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes, products_behind, scaled_products
-from alexnet_bench.backends.openvino_record import MARK, Kernel, Record
+from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
 from alexnet_bench.backends.openvino_source import Source, Value
 from alexnet_bench.core.graph import Graph
 
@@ -15,8 +15,6 @@ _OPERATOR = re.compile(rf"{MARK}(\d+)(?:\.(\d+))?")
 """A number, and perhaps one of its outputs, when another operator took its place there."""
 _CAST = re.compile(r"Convert_\d+")
 """A change of type that OpenVINO added, whatever kernel carries it out."""
-_ANEW = ("Input", "RandomUniform", "Multinomial")
-"""Kernels whose results differ from run to run whatever they read."""
 _CONVERSIONS = ("Reorder", "Convert", "Reshape")
 
 
@@ -35,7 +33,7 @@ class Claims:
         self._kernels = record.kernels
         self._source = Source(record.source, graph)
         self._operators = [operators_of(kernel) for kernel in record.kernels]
-        self.constant = self._find_constant()
+        self.constant = constant_kernels(record.kernels)
         self._consumers = self._find_consumers()
         self._fixed = fixed_tensors(graph)
         self._values: dict[tuple[int, int], Value] = {}
@@ -75,14 +73,6 @@ class Claims:
         kernel = self._kernels[number]
         is_cast = bool(kernel.stands_for) and all(map(_CAST.fullmatch, kernel.stands_for))
         return is_cast or (kernel.kind in _CONVERSIONS and not self._operators[number])
-
-    def _find_constant(self) -> list[bool]:
-        """Whether what a kernel makes is the same in every run."""
-        constant: list[bool] = []
-        for kernel in self._kernels:
-            is_fed = kernel.kind in _ANEW or any(not constant[source] for source, _ in kernel.inputs)
-            constant.append(kernel.kind == "Const" or (not is_fed and bool(kernel.inputs)))
-        return constant
 
     def _find_consumers(self) -> dict[tuple[int, int], list[int]]:
         """The kernels that read each output."""
