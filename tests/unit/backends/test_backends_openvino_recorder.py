@@ -68,7 +68,10 @@ def test_counters_of_one_name_are_told_apart_by_their_order(tmp_path: Path) -> N
     nodes = [given, constant, *same, FakeNode("last", "Eltwise", [same[2]])]
     told = [("x", 0), ("s", 3), ("fused", 9), ("s", 5), ("last", 7)]
     counters = [SimpleNamespace(node_name=name, real_time=timedelta(microseconds=time)) for name, time in told]
-    compiled: Any = SimpleNamespace(get_runtime_model=lambda: SimpleNamespace(get_ordered_ops=lambda: nodes))
+    compiled: Any = SimpleNamespace(
+        get_runtime_model=lambda: SimpleNamespace(get_ordered_ops=lambda: nodes),
+        get_property=lambda _: SimpleNamespace(get_type_name=lambda: "f32"),
+    )
     recorder = Recorder(tmp_path)
     recorder.compiled(compiled)
     recorder.run(SimpleNamespace(infer=lambda: None, get_profiling_info=lambda: counters))

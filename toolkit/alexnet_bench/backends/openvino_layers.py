@@ -7,15 +7,14 @@ OpenVINO's reader made it up. The join key is that list of names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino_bytes import moved_bytes
-from alexnet_bench.backends.openvino_moved import fixed_tensors
-from alexnet_bench.backends.openvino_record import Record
+from alexnet_bench.backends.openvino_parts import as_parts, is_recurrent, multiplies
+from alexnet_bench.backends.openvino_record import Kernel, Record
 from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph
@@ -31,9 +30,7 @@ _DTYPES = {
 }
 _NOT_EXECUTED = ("Input", "Output", "Const")
 _CONTROL_FLOW = ("If", "TensorIterator")
-"""What has graphs inside, Loop and Scan included: its precision is the type of its condition or its counter."""
-_MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
-_PRODUCTS = ("MatMul", "FullyConnected", "Convolution", "Deconvolution")
+"""What has graphs inside, Loop and Scan included, and recurrent layers with lengths of their own."""
 
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
@@ -68,6 +65,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
     """The kernels of a compiled model, each with the user's tensors that it reads and makes."""
     claims = Claims(record, graph)
     moved = moved_bytes(record, claims.constant, _DTYPES)
+    executed = [item for item in enumerate(record.kernels) if item[1].kind not in _NOT_EXECUTED]
     layers = [
         EngineLayer(
             name=kernel.name,
@@ -77,47 +75,28 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             inner=claims.inner[number],
             is_overhead=claims.is_overhead(number),
             is_unmatched=not claims.makes[number] and not claims.is_overhead(number),
-            compute_dtype="" if kernel.kind in _CONTROL_FLOW else _dtype(kernel.precision),
+            compute_dtype=_compute_dtype(kernel, record),
             input_dtypes=_unique(record.kernels[source].outputs[port : port + 1] for source, port in kernel.inputs),
             output_dtypes=_unique([kernel.outputs]),
-            is_view=number in claims.aids,
             tells_types=True,
             moved_bytes=moved[number].total,
             moved_constant_bytes=moved[number].constant,
         )
-        for number, kernel in enumerate(record.kernels)
-        if kernel.kind not in _NOT_EXECUTED
+        for number, kernel in executed
     ]
-    return _as_parts(layers, graph)
+    products = {kernel.name: claims.named[number] for number, kernel in executed if multiplies(kernel, record.source)}
+    return as_parts(layers, products, graph)
 
 
-def _as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
-    """Where several kernels together make one node, those that only move data are overhead: no part of its work.
+def _compute_dtype(kernel: Kernel, record: Record) -> str:
+    """The type that a kernel computes in, "" where that is not known.
 
-    One of the others also has what is computed for that node from what they read, and that no kernel names: the product
-    among them if there is one, else the first. What no input can change, such as an initial state, is not computed.
+    Of what has graphs inside, OpenVINO gives the type of a counter or of the first input. A body of the user's can hold
+    anything; recurrent layers are computed in float32 where that is what all is computed in.
     """
-    node_of = {name: node for node in graph.live_nodes for name in node.writes}
-    nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
-    together: dict[tuple[tuple[str, ...], str], list[int]] = {}
-    for number, layer in enumerate(layers):
-        made = {node_of[name].name for name in layer.makes if name in node_of}
-        if len(made) == 1 and not layer.is_overhead:
-            together.setdefault((layer.reads, made.pop()), []).append(number)
-    result = list(layers)
-    for (reads, name), numbers in together.items():
-        if len(numbers) > 1:
-            workers = [number for number in numbers if layers[number].op not in _MOVES] or numbers
-            first = next((number for number in workers if layers[number].op in _PRODUCTS), workers[0])
-            folded = [read for read in nodes[name].reads if read in node_of and read not in reads]
-            result[first] = replace(
-                layers[first],
-                inner=(*layers[first].inner, *(read for read in folded if read not in fixed)),
-                equals=tuple(read for read in folded if read in fixed),
-            )
-            for number in set(numbers).difference(workers):
-                result[number] = replace(layers[number], is_overhead=True)
-    return result
+    if kernel.kind not in _CONTROL_FLOW:
+        return _dtype(kernel.precision)
+    return "float32" if record.precision == "f32" and is_recurrent(kernel, record.source) else ""
 
 
 def _is_shown(layer: EngineLayer, samples_s: Sequence[float]) -> bool:

@@ -66,12 +66,14 @@ class Record(msgspec.Struct):
         kernels: nodes of the compiled model, in execution order.
         average_us: after each run, the average of each kernel over all runs so far, in whole microseconds.
         run_s: wall time of each run, without reading the counters.
+        precision: that floats are computed in, in OpenVINO's words; "" where that is not known.
     """
 
     source: list[SourceOp]
     kernels: list[Kernel]
     average_us: list[list[int]]
     run_s: list[float]
+    precision: str = ""
 
 
 def constant_kernels(kernels: Sequence[Kernel]) -> list[bool]:

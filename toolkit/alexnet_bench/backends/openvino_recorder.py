@@ -54,6 +54,7 @@ class Recorder:
         pairs = zip(nodes, _unique(names), strict=True)
         self._record.kernels = [_kernel(node, name, numbers) for node, name in pairs]
         self._positions = _positions(names, self._record.kernels)
+        self._record.precision = compiled_model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
 
     def run(self, request: Any) -> None:
         """One forward pass, and the counters after it."""

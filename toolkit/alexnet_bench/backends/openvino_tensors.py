@@ -6,7 +6,7 @@ import re
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused
-from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes, products_behind, scaled_products
+from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes, scaled_products
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
 from alexnet_bench.backends.openvino_source import Source, Value
 from alexnet_bench.core.graph import Graph
@@ -25,7 +25,7 @@ class Claims:
         constant: of each, whether what it makes is the same in every run.
         reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
         makes: those that each makes; where it makes none, those that are computed from it.
-        aids: the kernels that only scale an operand for the product behind them, as part of the same node.
+        named: those that the operators make which each names and computes, the last of them and those on the way.
         inner: those that it computes besides, in place of what its operators make.
     """
 
@@ -45,16 +45,15 @@ class Claims:
         for number, moved in moved_nodes(self._kernels, graph, self.makes, strangers).items():
             self.makes[number] = moved
         self.inner = self._find_inner(graph)
-        named = [self._named(number) for number in range(len(own))]
-        for number, (product, scaled, inside) in scaled_products(self._kernels, graph, named, strangers).items():
+        self.named = [self._named(number) for number in range(len(own))]
+        for number, (product, scaled, inside) in scaled_products(self._kernels, graph, self.named, strangers).items():
             self.makes[number] = (scaled,)
+            self.named[product] = self.named[product] - {scaled} | {inside}
             if self.makes[product] == (scaled,):
                 self.makes[product] = (inside,)
             else:
                 self.inner[product] = (*self.inner[product], inside)
-        self.reads = self._find_reads(own)
-        behind = products_behind(self._kernels, strangers)
-        self.aids = frozenset(number for number in behind if self.makes[number] == self.makes[behind[number]])
+        self.reads = self._find_reads()
 
     def is_overhead(self, number: int) -> bool:
         """Whether the plugin added a kernel to change a layout or a type, or for constants."""
@@ -200,10 +199,10 @@ class Claims:
                     ahead[source] |= made
         return makes[::-1]
 
-    def _find_reads(self, own: list[list[Value]]) -> list[tuple[str, ...]]:
+    def _find_reads(self) -> list[tuple[str, ...]]:
         reads: list[tuple[str, ...]] = []
         for number, kernel in enumerate(self._kernels):
-            made = {tensor for value in own[number] for tensor in value.tensors}
+            made = self.named[number].union(self.makes[number])
             found: dict[str, None] = {}
             for source in kernel.inputs:
                 value = self._values.get(source)

@@ -1,0 +1,84 @@
+"""OpenVINO's kernels of one node: those that multiply have its work, on the real OpenVINO."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+pytest.importorskip("openvino", reason="openvino is not installed")
+
+from tests.unit.backends.openvino_runs import profiled
+from tests.unit.backends.test_backends_openvino_layers import node
+
+if TYPE_CHECKING:
+    from tests.unit.backends.conftest import Build
+
+GATES = {"LSTM": 4, "GRU": 3}
+STEPS, BATCH, INPUTS, HIDDEN = 6, 2, 16, 8
+
+
+def recurrent(build: Build, kind: str, direction: str) -> onnx.ModelProto:
+    """A recurrent layer whose sequences have lengths of their own."""
+    ways = 2 if direction == "bidirectional" else 1
+    layer = node(kind, "x w r - lengths", "y", direction=direction, hidden_size=HIDDEN)
+    gates = GATES[kind] * HIDDEN
+    shapes: dict[str, Any] = {"w": (ways, gates, INPUTS), "r": (ways, gates, HIDDEN)}
+    model = build.model([layer], {"x": (STEPS, BATCH, INPUTS)}, ["y"], shapes)
+    model.graph.input.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, (BATCH,)))
+    return model
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("kind", GATES)
+def test_a_recurrent_layer_with_lengths_is_computed_by_its_loops(kind: str, direction: str, build: Build) -> None:
+    """What turns and reverses its input and its result has none of the multiply-adds."""
+    run = profiled(recurrent(build, kind, direction))
+    run.check()
+    ways = 2 if direction == "bidirectional" else 1
+    macs = STEPS * BATCH * GATES[kind] * HIDDEN * (INPUTS + HIDDEN)
+    loops = [layer for layer in run.layers if layer.op == "TensorIterator"]
+    assert [layer.macs for layer in loops] == [macs] * ways
+    assert {layer.compute_dtype for layer in loops} == {"float32"}
+    assert all(layer.bytes for layer in loops)
+    assert sum(layer.macs or 0 for layer in run.layers) == macs * ways
+    moves = [layer for layer in run.layers if layer.op in ("Transpose", "ReverseSequence", "Concatenation")]
+    assert {layer.bound for layer in moves} <= {"overhead"}
+
+
+def test_the_type_inside_a_loop_is_not_told_where_it_is_not_float32(build: Build) -> None:
+    """OpenVINO says f32 of the loop in any case."""
+    run = profiled(recurrent(build, "LSTM", "forward"), precision="bfloat16")
+    hint = {layer.compute_dtype for layer in profiled(product(build), precision="bfloat16").layers if layer.macs}
+    expected = {"float32"} if hint == {"float32"} else {""}
+    assert {layer.compute_dtype for layer in run.layers if layer.op == "TensorIterator"} == expected
+
+
+def product(build: Build) -> onnx.ModelProto:
+    return build.model([node("MatMul", "x w", "y")], {"x": (64, 64)}, ["y"], {"w": (64, 64)})
+
+
+def test_a_product_of_integers_belongs_to_the_kernel_that_multiplies(build: Build) -> None:
+    """Changes of type and zero points taken off have kernels of their own."""
+    nodes = [node("DynamicQuantizeLinear", "x", "q s z"), node("MatMulInteger", "q w z", "m")]
+    nodes.append(node("Cast", "m", "y", to=TensorProto.FLOAT))
+    weight = np.arange(64 * 48, dtype=np.int64).reshape(64, 48) % 251
+    run = profiled(build.model(nodes, {"x": (100, 64)}, ["y"], {"w": weight.astype(np.uint8)}))
+    run.check()
+    assert len(run.owners["n_m"]) > 1, "this OpenVINO needs one kernel here: take another model"
+    assert {layer.op: layer.macs for layer in run.layers if layer.macs} == {"FullyConnected": 100 * 64 * 48}
+
+
+def test_an_operand_that_is_prepared_for_an_einsum_is_no_part_of_its_work(build: Build) -> None:
+    """The diagonal of the first operand is taken by kernels of their own."""
+    run = profiled(
+        build.model([node("Einsum", "x v", "e", equation="bii,bj->bij")], {"x": (8, 16, 16)}, ["e"], {"v": (8, 12)})
+    )
+    run.check()
+    working = [layer for layer in run.layers if layer.macs]
+    assert sum(layer.macs or 0 for layer in working) == 8 * 16 * 12
+    assert {layer.op for layer in working} == {"Subgraph"}
+    assert {layer.bound for layer in run.layers if layer.op in ("Pad", "Gather", "Transpose")} == {"overhead"}

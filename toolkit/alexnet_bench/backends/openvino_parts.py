@@ -1,0 +1,114 @@
+"""Several kernels that make one node together: which of them do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from alexnet_bench.backends.openvino_asked import MOVERS
+from alexnet_bench.backends.openvino_moved import fixed_tensors
+from alexnet_bench.backends.openvino_record import MARK, Kernel, SourceOp
+from alexnet_bench.backends.openvino_tensors import operators_of
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.counting import count
+
+_MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
+_MOVES_BESIDE_ARITHMETIC = frozenset({*_MOVES, *MOVERS, "ReverseSequence"})
+"""What else moves data, and is the work itself of a node without multiply-adds."""
+_PRODUCTS = (
+    *("MatMul", "FullyConnected", "Convolution", "Deconvolution", "DeformableConvolution", "BinaryConvolution"),
+    *("RNNSeq", "RNNCell", "TensorIterator", "ScaledDotProductAttention", "PagedAttention", "MHA", "Interaction"),
+    *("QKVProjection", "LLMMLP", "GatherMatmul"),
+)
+"""Kernels that multiply matrices. A recurrent layer with lengths of its own runs as a TensorIterator."""
+_ARITHMETIC = ("Subgraph", "Eltwise")
+"""Kernels of arithmetic by elements, which attention and products with a vector are among."""
+_SOURCE_PRODUCTS = (
+    *("MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"),
+    *("LSTMSequence", "GRUSequence", "RNNSequence", "ScaledDotProductAttention"),
+)
+"""The same among the operators of the model."""
+
+
+def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
+    """Whether a kernel multiplies matrices, by its kind or by the operators that it was fused of.
+
+    Args:
+        kernel: as compiled.
+        source: the operators of the model.
+    """
+    if kernel.kind not in _ARITHMETIC:
+        return kernel.kind in _PRODUCTS
+    kinds = {source[number].kind for number, _ in operators_of(kernel)}
+    kinds |= {name.rpartition("_")[0] for name in kernel.stands_for}
+    return not kinds.isdisjoint(_SOURCE_PRODUCTS)
+
+
+def is_recurrent(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
+    """Whether a kernel with a graph inside is what OpenVINO made of a recurrent layer, and not of a loop.
+
+    Args:
+        kernel: as compiled; named after the layer, with something behind it perhaps.
+        source: the operators of the model.
+    """
+    names = [name.partition("/")[0] for name in kernel.stands_for]
+    numbers = [int(name.removeprefix(MARK)) for name in names if name.startswith(MARK)]
+    kinds = [source[number].kind for number in numbers] + [name.partition("_")[0] for name in names]
+    return any(kind.endswith("Sequence") for kind in kinds)
+
+
+def as_parts(layers: Sequence[EngineLayer], products: Mapping[str, Collection[str]], graph: Graph) -> list[EngineLayer]:
+    """The kernels, each with the part that it has in a node which it makes together with others.
+
+    The work of a node with multiply-adds is that of the kernels that multiply matrices, where there are some: the
+    others have no share of it. Else all work that do more than move data. What does no more is overhead.
+    One of the workers, a product if there is one, also has what is computed for that node from what the kernels read,
+    and that no kernel names. What no input can change, such as an initial state, is not computed.
+
+    Args:
+        layers: in execution order.
+        products: by name, those that multiply matrices, with the user's tensors that their operators make.
+        graph: the user's.
+    """
+    nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
+    made = {name for node in graph.live_nodes for name in node.writes}
+    costs, result = count(graph).by_name, list(layers)
+    for name, numbers in _together(layers, products, graph).items():
+        read = {tensor for number in numbers for tensor in layers[number].reads}
+        has_macs = costs[name].macs != 0
+        moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
+        multiplying = [number for number in numbers if has_macs and layers[number].name in products]
+        workers = multiplying or [number for number in numbers if layers[number].op not in moving] or numbers
+        folded = [tensor for tensor in nodes[name].reads if tensor in made and tensor not in read]
+        first = next((number for number in workers if layers[number].name in products), workers[0])
+        layer = result[first]
+        own = [tensor for tensor in nodes[name].writes if tensor not in (*layer.makes, *layer.inner)]
+        own = own if set(own) <= set(products.get(layer.name, ())) else []
+        result[first] = replace(
+            layer,
+            inner=(*layer.inner, *own, *(tensor for tensor in folded if tensor not in fixed)),
+            equals=(*layer.equals, *(tensor for tensor in folded if tensor in fixed)),
+        )
+        for number in set(numbers).difference(workers):
+            moves = layers[number].op in moving
+            result[number] = replace(result[number], is_overhead=moves, is_view=not moves)
+    return result
+
+
+def _together(
+    layers: Sequence[EngineLayer], products: Mapping[str, Collection[str]], graph: Graph
+) -> dict[str, list[int]]:
+    """The nodes that several kernels make and that are all they make: by name, the numbers of these kernels.
+
+    Among them is a product that goes on with what it makes of such a node.
+    """
+    node_of = {name: node.name for node in graph.live_nodes for name in node.writes}
+    makers: dict[str, list[int]] = {}
+    for number, layer in enumerate(layers):
+        made = {node_of[name] for name in layer.makes if name in node_of}
+        if not layer.is_overhead:
+            inside = {node_of[name] for name in products.get(layer.name, ()) if name in node_of}
+            for name in inside | (made if len(made) == 1 else set()):
+                makers.setdefault(name, []).append(number)
+    return {name: numbers for name, numbers in makers.items() if len(numbers) > 1}
