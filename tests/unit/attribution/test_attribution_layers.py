@@ -134,6 +134,21 @@ def test_shares_add_up_to_the_whole(hand: Hand) -> None:
     assert sum(part.bytes or 0 for part in parts[:4]) == costs.by_name["n_g"].bytes
 
 
+def test_shares_of_odd_counts_add_up_to_the_whole(hand: Hand) -> None:
+    """Five elements, computed by two layers, and five more by three: halves and thirds of FLOP."""
+    nodes = [hand.node("Relu", "x", "a"), hand.node("Relu", "a", "b"), hand.node("Relu", "b", "y")]
+    graph = hand.graph(nodes, dict.fromkeys("xaby", (5,)), outputs="y")
+    layers = [*(hand.layer(f"half {index}", "x", "a") for index in range(2)), hand.layer("whole", "a", "b")]
+    layers += [hand.layer(f"third {index}", "b", "y") for index in range(3)]
+    costs = count(graph)
+    times = hand.times({layer.name: [1.0] for layer in layers}, layers)
+    found = [layer.flop for layer in timed_layers(graph, costs, join(graph, layers), times, None)]
+    assert sum(flop or 0 for flop in found) == costs.flop == 15
+    assert found[2] == 5
+    assert {*found[:2]} == {2, 3}
+    assert {*found[3:]} <= {1, 2}
+
+
 def test_what_the_runtime_found_equal_costs_its_layer_nothing(hand: Hand) -> None:
     """The second product has weights of its own, which the runtime found to hold the same values."""
     nodes = [hand.node("MatMul", "x w", "a"), hand.node("MatMul", "x v", "b"), hand.node("Add", "a b", "y")]

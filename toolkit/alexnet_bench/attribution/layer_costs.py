@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from alexnet_bench.attribution.as_run import Stored, as_run, size_as_run
@@ -14,6 +15,9 @@ from alexnet_bench.graph import weights
 if TYPE_CHECKING:
     from alexnet_bench.attribution.join import Owned
     from alexnet_bench.core.engine_layers import EngineLayer
+
+_MOST_LAYERS = 10**6
+"""That share a node: its shares are fractions that were rounded to floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,29 @@ class LayerCost:
     is_assumed: bool
 
 
-def layer_cost(graph: Graph, costs: CostTable, owned: Owned, stored: Stored | None = None) -> LayerCost:
+class Rounding:
+    """Whole counts of layers that share nodes: what one loses the next one gets, so that their sums stay right."""
+
+    def __init__(self) -> None:
+        self._lost: dict[str, Fraction] = {}
+
+    def whole(self, count: str, exact: Fraction | None) -> int | None:
+        """The count of one layer, less than one from what it is exactly.
+
+        Args:
+            count: which of them.
+            exact: with its parts of nodes; None when unknown.
+        """
+        if exact is None or exact.denominator == 1:
+            return None if exact is None else int(exact)
+        exact += self._lost.get(count, 0)
+        self._lost[count] = exact - round(exact)
+        return round(exact)
+
+
+def layer_cost(
+    graph: Graph, costs: CostTable, owned: Owned, stored: Stored | None = None, rounding: Rounding | None = None
+) -> LayerCost:
     """The cost of what a layer computes. A fused layer reads its inputs and weights and writes its outputs, no more.
 
     Parameters are those of all nodes that it owns, computed or equal to others. Bytes are at the types that the layer
@@ -42,9 +68,11 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned, stored: Stored | No
         costs: of that graph.
         owned: the layer and its nodes.
         stored: `weights.stored` of the graph, for callers that ask for many layers.
+        rounding: of the layers before, for callers that ask for all layers.
     """
     stored = weights.stored(graph) if stored is None else stored
-    params = _total(*_counts(costs, owned, "params"))
+    rounding = rounding or Rounding()
+    params = rounding.whole("params", _total(*_counts(costs, owned, "params")))
     owned = _computed(owned)
     live_bytes = _most([costs.by_name[name].live_bytes for name in (*owned.nodes, *dict(owned.shared))])
     seen = as_run(graph, costs, owned, stored)
@@ -52,8 +80,8 @@ def layer_cost(graph: Graph, costs: CostTable, owned: Owned, stored: Stored | No
     rows = [costs.by_name[name] for name in (*owned.nodes, *dict(owned.shared))]
     layer = owned.layer
     return LayerCost(
-        macs=None if layer.is_unmatched else _total(*_counts(costs, owned, "macs")),
-        flop=None if layer.is_unmatched else _total(*_counts(costs, owned, "flop")),
+        macs=None if layer.is_unmatched else rounding.whole("macs", _total(*_counts(costs, owned, "macs"))),
+        flop=None if layer.is_unmatched else rounding.whole("flop", _total(*_counts(costs, owned, "flop"))),
         bytes=_moved_bytes(graph, costs, owned, stored),
         params=params or 0,
         weight_bytes=_size(graph, weights.as_stored(stored, _weights(graph, owned))) or 0,
@@ -178,8 +206,9 @@ def _sum(left: int | None, right: int | None) -> int | None:
     return None if left is None or right is None else left + right
 
 
-def _total(whole: Sequence[int | None], shared: Sequence[tuple[int | None, float]]) -> int | None:
+def _total(whole: Sequence[int | None], shared: Sequence[tuple[int | None, float]]) -> Fraction | None:
     """The sum, None when any part is unknown."""
     if any(value is None for value in whole) or any(value is None for value, _ in shared):
         return None
-    return sum(value or 0 for value in whole) + round(sum((value or 0) * share for value, share in shared))
+    parts = ((value or 0) * Fraction(share).limit_denominator(_MOST_LAYERS) for value, share in shared)
+    return sum(parts, Fraction(sum(value or 0 for value in whole)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from alexnet_bench.attribution.layer_costs import LayerCost, layer_cost
+from alexnet_bench.attribution.layer_costs import LayerCost, Rounding, layer_cost
 from alexnet_bench.attribution.roofline import place, work_of
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
@@ -33,11 +33,12 @@ def timed_layers(
     samples = (times.samples_s[owned.layer.name] for owned in attribution.owned)
     typical = [median(of_layer) if of_layer else None for of_layer in samples]
     total, stored = sum(time_s or 0.0 for time_s in typical), weights.stored(graph)
+    rounding = Rounding()
     return tuple(
         _timed(
             name,
             owned,
-            layer_cost(graph, costs, owned, stored),
+            layer_cost(graph, costs, owned, stored, rounding),
             times,
             _Time(time_s, total),
             ceilings,
