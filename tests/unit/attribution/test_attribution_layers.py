@@ -284,6 +284,19 @@ def test_coverage_by_hand(hand: Hand) -> None:
     assert found.outside_kernels_fraction == pytest.approx(2.5 / 12.5)
 
 
+def test_what_is_in_no_row_has_no_owner(hand: Hand) -> None:
+    """A layer of two products, of which the second has a size that is not known: no count is that of the layer."""
+    nodes = [hand.node("MatMul", "x w", "a"), hand.node("Strange", "a", "b"), hand.node("MatMul", "x w", "y")]
+    shapes = {"x": (2, 3), "w": (3, 4), "a": (2, 4), "b": None, "y": (2, 4)}
+    graph = hand.graph(nodes, shapes, outputs="b y", constants="w")
+    layers = [hand.layer("both", "x", "b"), hand.layer("rest", "x", "y")]
+    times = hand.times({"both": [1.0], "rest": [1.0]}, layers)
+    costs, attribution = count(graph), join(graph, layers)
+    found = timed_layers(graph, costs, attribution, times, None)
+    assert [layer.macs for layer in found] == [None, 24]
+    assert coverage.measured(costs, attribution, found, times).macs_attributed_fraction == 0.5
+
+
 def test_what_cannot_be_counted_is_listed_by_operator_and_reason(hand: Hand) -> None:
     nodes = [hand.node("Strange", "x", "a"), hand.node("Strange", "a", "b"), hand.node("MatMul", "b x", "y")]
     graph = hand.graph(nodes, {"x": (2, 2), "a": (2, 2), "b": None, "y": (2, 2)}, outputs="y")

@@ -1,4 +1,4 @@
-"""Shapes that depend on data are those of the run, on the real ONNX Runtime."""
+"""Shapes that depend on data, or that no rule gives, are those of the run, on the real runtimes."""
 
 from __future__ import annotations
 
@@ -68,3 +68,46 @@ def test_without_a_run_they_stay_uncounted(routed: Path) -> None:
     found = profile(routed, options=Options(static=True))
     assert found.totals.macs == 0
     assert [item.code for item in found.warnings if item.code in ("run-shapes", "unknown-shape")] == ["unknown-shape"]
+
+
+def test_openvino_knows_the_shapes_behind_a_sequence(tmp_path: Path) -> None:
+    """A loop turns each step of x by w and puts the results in a row; a product of the row follows."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    info = helper.make_tensor_value_info
+    row = helper.make_tensor_sequence_value_info("before", TensorProto.FLOAT, None)
+    after = helper.make_tensor_sequence_value_info("after", TensorProto.FLOAT, None)
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["on"]),
+            helper.make_node("Gather", ["x", "i"], ["step"], axis=0),
+            helper.make_node("MatMul", ["step", "w"], ["turned"]),
+            helper.make_node("SequenceInsert", ["before", "turned"], ["after"]),
+        ],
+        "body",
+        [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), row],
+        [info("on", TensorProto.BOOL, []), after],
+    )
+    nodes = [
+        helper.make_node("SequenceEmpty", [], ["empty"], "empty"),
+        helper.make_node("Loop", ["times", "true", "empty"], ["steps"], "loop", body=body),
+        helper.make_node("ConcatFromSequence", ["steps"], ["row"], "row", axis=0, new_axis=1),
+        helper.make_node("MatMul", ["row", "v"], ["y"], "product"),
+    ]
+    constants = {
+        "times": np.array(9),
+        "true": np.array(True),
+        "w": np.ones((8, 8), np.float32),
+        "v": np.ones((8, 4), np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "sequence",
+        [info("x", TensorProto.FLOAT, [9, 6, 8])],
+        [info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    path = tmp_path / "sequence.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    found = profile(path, options=replace(QUICK, backend="openvino"))
+    assert found.totals.macs == sum(layer.macs or 0 for layer in found.layers) == 9 * 6 * 8 * (8 + 4)
+    assert found.coverage.macs_attributed_fraction == 1.0

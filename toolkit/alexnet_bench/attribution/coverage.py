@@ -37,7 +37,8 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     overhead_s = sum(layer.time_s or 0.0 for owned, layer in of_engine if owned.layer.is_overhead)
     mine = (layer for layer in layers if layer.onnx_nodes or layer.shared_nodes or layer.constant_nodes)
     owned_s = sum(layer.time_s or 0.0 for layer in mine)
-    lost_macs = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
+    without_owner = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
+    lost_macs = without_owner + sum(_uncounted(costs, layer) for layer in layers if layer.macs is None)
     return replace(
         counts,
         macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,
@@ -46,6 +47,13 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
         outside_kernels_fraction=outside_kernels(times),
         unattributed_nodes=attribution.unattributed,
     )
+
+
+def _uncounted(costs: CostTable, layer: LayerProfile) -> float:
+    """The multiply-adds of a layer's nodes, where the layer has no count because another node of it has none."""
+    shares = dict.fromkeys(layer.onnx_nodes, 1.0) | {part.name: part.share for part in layer.shared_nodes}
+    computed = shares.keys() - set(layer.merged_nodes)
+    return sum(shares[name] * (costs.by_name[name].macs or 0) for name in computed)
 
 
 def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> tuple[UnknownOp, ...]:

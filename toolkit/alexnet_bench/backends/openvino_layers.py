@@ -14,10 +14,10 @@ from statistics import fmean
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino_bytes import moved_bytes
 from alexnet_bench.backends.openvino_parts import as_parts, is_recurrent, multiplies
-from alexnet_bench.backends.openvino_record import Kernel, Record
+from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
 from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Tensor
 
 _STRETCHES = 4
 _DTYPES = {
@@ -58,7 +58,20 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         samples_s={layer.name: samples[layer.name] for layer in layers},
         run_s=tuple(fmean(record.run_s[start:end]) for start, end in pairwise(ends)),
         wall_s=tuple(record.run_s[len(record.run_s) - timed_runs :]) if wall_s else (),
+        seen=_seen(record.source, graph),
     )
+
+
+def _seen(source: Sequence[SourceOp], graph: Graph) -> dict[str, Tensor]:
+    """The user's tensors of which OpenVINO knew the sizes before the run."""
+    made = {name for node in graph.nodes for name in node.writes}
+    return {
+        name: Tensor(name, _dtype(said), tuple(sizes))
+        for operator in source
+        for names, said, sizes in zip(operator.outputs, operator.types, operator.sizes, strict=False)
+        for name in made.intersection(names)
+        if sizes is not None and _dtype(said)
+    }
 
 
 def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:

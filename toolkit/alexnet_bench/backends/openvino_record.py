@@ -27,11 +27,15 @@ class SourceOp(msgspec.Struct, array_like=True):
         kind: OpenVINO's operator.
         inputs: (number of an operator, its output) for each input.
         outputs: the user's names of each output; none where the reader made it up.
+        types: of each output, in OpenVINO's words.
+        sizes: of each output, None where one is open.
     """
 
     kind: str
     inputs: list[tuple[int, int]]
     outputs: list[list[str]]
+    types: list[str] = []
+    sizes: list[list[int] | None] = []
 
 
 class Kernel(msgspec.Struct, array_like=True):

@@ -39,6 +39,8 @@ class Recorder:
                 operator.get_type_name(),
                 [(numbers[_identity(value.get_node())], value.get_index()) for value in operator.input_values()],
                 [sorted(output.names) for output in operator.outputs()],
+                [output.get_element_type().get_type_name() for output in operator.outputs()],
+                [_sizes(output.get_partial_shape()) for output in operator.outputs()],
             )
             for operator in operators
         ]
