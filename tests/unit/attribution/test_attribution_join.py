@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alexnet_bench.attribution.join import join, value_numbers
-from alexnet_bench.core.graph import Attribute
+from alexnet_bench.core.graph import Attribute, Graph
 
 if TYPE_CHECKING:
     from tests.unit.attribution.conftest import Hand
@@ -152,3 +153,47 @@ def test_a_layer_for_nothing_that_is_live_is_unmatched(hand: Hand) -> None:
     found = join(graph, [hand.layer("relu", "x", "y"), hand.layer("dead", "x", "dead")])
     assert found.unattributed == ()
     assert [owned.layer.is_unmatched for owned in found.owned] == [False, True]
+
+
+def branch(hand: Hand) -> Graph:
+    """x, and what a product makes of it, times zero, added to it; then the larger of that and zero."""
+    nodes = [hand.node("Abs", "x", "a"), hand.node("MatMul", "a w", "m"), hand.node("Mul", "m nothing", "s")]
+    nodes += [hand.node("Add", "x s", "t"), hand.node("Relu", "t", "y")]
+    shapes = {
+        "x": (2, 3),
+        "a": (2, 3),
+        "w": (3, 3),
+        "m": (2, 3),
+        "nothing": (3,),
+        "s": (2, 3),
+        "t": (2, 3),
+        "y": (2, 3),
+    }
+    return hand.graph(nodes, shapes, outputs="y", constants="w nothing")
+
+
+def test_a_layer_that_cannot_multiply_leaves_a_product_out_and_what_hangs_on_it(hand: Hand) -> None:
+    graph = branch(hand)
+    sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",))
+    (owned,) = join(graph, [sums]).owned
+    assert owned.nodes == ("n_a", "n_m", "n_s", "n_t", "n_y")
+    assert owned.merged == {"n_a", "n_m", "n_s"}
+    assert join(graph, [replace(sums, named=())]).owned[0].merged == {"n_a", "n_m", "n_s", "n_t"}
+    for may in (True, None):
+        assert join(graph, [replace(sums, multiplies=may)]).owned[0].merged == frozenset()
+
+
+def test_a_product_that_another_layer_computes_is_not_left_out(hand: Hand) -> None:
+    graph = branch(hand)
+    sums = replace(hand.layer("sum", "x", "y"), multiplies=False)
+    product = replace(hand.layer("product", "x", "s"), multiplies=True)
+    first, second = join(graph, [product, sums]).owned
+    assert (first.nodes, second.nodes) == (("n_a", "n_m", "n_s"), ("n_t", "n_y"))
+    assert not first.merged | second.merged
+
+
+def test_a_product_of_one_factor_each_can_be_computed_by_elements(hand: Hand) -> None:
+    nodes = [hand.node("MatMul", "x w", "m"), hand.node("Relu", "m", "y")]
+    graph = hand.graph(nodes, {"x": (4, 1), "w": (1, 5), "m": (4, 5), "y": (4, 5)}, outputs="y", constants="w")
+    (owned,) = join(graph, [replace(hand.layer("all", "x", "y"), multiplies=False)]).owned
+    assert (owned.nodes, owned.merged) == (("n_m", "n_y"), frozenset())

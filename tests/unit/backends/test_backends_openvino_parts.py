@@ -82,3 +82,24 @@ def test_an_operand_that_is_prepared_for_an_einsum_is_no_part_of_its_work(build:
     assert sum(layer.macs or 0 for layer in working) == 8 * 16 * 12
     assert {layer.op for layer in working} == {"Subgraph"}
     assert {layer.bound for layer in run.layers if layer.op in ("Pad", "Gather", "Transpose")} == {"overhead"}
+
+
+def test_a_product_that_no_kernel_computes_is_counted_nowhere(build: Build) -> None:
+    """What is multiplied by zero between quantised tensors is left out, and the sum behind it is still computed."""
+    branch = [node("MatMul", "a_d w", "m"), *requantised("m"), node("Mul", "m_d nothing", "s"), *requantised("s")]
+    nodes = [node("Sigmoid", "x", "a"), *requantised("a"), *branch, node("Add", "a_d s_d", "t"), *requantised("t")]
+    weights: dict[str, Any] = {"w": (64, 64), "nothing": np.zeros(64, np.float32)}
+    weights |= {"scale": np.array(0.01, np.float32), "zero": np.array(0, np.uint8)}
+    gone = {"n_m", "n_m_q", "n_m_d", "n_s", "n_s_q", "n_s_d"}
+    run = profiled(build.model(nodes, {"x": (100, 64)}, ["t_d"], weights), left_out=gone)
+    run.check()
+    assert not any(layer.multiplies for layer in run.times.layers), "this OpenVINO computes it: take another model"
+    assert set().union(*(layer.merged_nodes for layer in run.layers)) == gone
+    assert sum(layer.macs or 0 for layer in run.layers) == 0
+    owner = next(layer for layer in run.layers if layer.merged_nodes)
+    assert {"n_t", "n_t_q"} <= set(owner.onnx_nodes) - set(owner.merged_nodes)
+
+
+def requantised(name: str) -> list[onnx.NodeProto]:
+    quantised = node("QuantizeLinear", f"{name} scale zero", f"{name}_q")
+    return [quantised, node("DequantizeLinear", f"{name}_q scale zero", f"{name}_d")]

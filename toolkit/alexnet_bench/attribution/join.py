@@ -7,10 +7,11 @@ unattributed; what several layers need (a shape computed for two of them) is sha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from alexnet_bench.attribution.not_computed import not_computed
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.liveness import RANDOM_OPS
@@ -24,7 +25,7 @@ class Owned:
         layer: of the engine.
         nodes: the user's nodes that it owns alone, in graph order.
         shared: nodes that it owns in part, with its share; the shares of a node sum to 1.
-        merged: those of them that the runtime found equal to others, and does not compute again.
+        merged: those of them that the runtime does not compute: it found them equal to others, or left them out.
         constants: nodes that no input can change, and that the runtime computes in each run nevertheless, in graph
             order; they are not live, so they are among neither of these.
     """
@@ -56,16 +57,19 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     values = value_numbers(graph)
     together = Counter((layer.reads, layer.makes) for layer in layers if not layer.is_overhead)
     workers = [(index, layer) for index, layer in enumerate(layers) if not layer.is_unmatched and not layer.is_overhead]
-    owners: dict[str, list[int]] = {}
+    regions: dict[int, list[str]] = {}
     for index, layer in workers:
         region = _region(layer, layer.makes, producer, materialised, values)
         if together[layer.reads, layer.makes] > 1 and len(region) > 1:
             continue  # several layers for several nodes: which computes which cannot be told
-        for name in dict.fromkeys((*region, *_region(layer, layer.inner, producer, materialised, values))):
-            owners.setdefault(name, []).append(index)
+        inner = _region(layer, layer.inner, producer, materialised, values)
+        regions[index] = list(dict.fromkeys((*region, *inner)))
+    left_out = not_computed(graph, dict(workers), regions)
+    owners = _owners({index: set(names) - left_out.get(index, frozenset()) for index, names in regions.items()})
     computed = frozenset(owners)
     for index, layer in workers:
-        for name in _region(layer, layer.equals, producer, materialised, values):
+        equal = _region(layer, layer.equals, producer, materialised, values)
+        for name in dict.fromkeys((*left_out.get(index, ()), *equal)):
             if name not in computed:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
@@ -79,6 +83,15 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     owned = [_owned(index, layer, mine, shares, merged) for index, (layer, mine) in enumerate(pairs)]
     owned = _with_constants(graph, owned)
     return Attribution(tuple(owned), tuple(node.name for node in graph.live_nodes if node.name not in owners))
+
+
+def _owners(regions: Mapping[int, Iterable[str]]) -> dict[str, list[int]]:
+    """The layers, by number, that have each node in their region."""
+    owners: dict[str, list[int]] = {}
+    for index, names in regions.items():
+        for name in names:
+            owners.setdefault(name, []).append(index)
+    return owners
 
 
 def value_numbers(graph: Graph) -> dict[str, str]:

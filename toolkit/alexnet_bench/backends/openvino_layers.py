@@ -94,11 +94,12 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             tells_types=True,
             moved_bytes=moved[number].total,
             moved_constant_bytes=moved[number].constant,
+            named=tuple(sorted(claims.named[number])),
+            multiplies=multiplies(kernel, record.source),
         )
         for number, kernel in executed
     ]
-    products = {kernel.name: claims.named[number] for number, kernel in executed if multiplies(kernel, record.source)}
-    return as_parts(layers, products, graph)
+    return as_parts(layers, graph)
 
 
 def _compute_dtype(kernel: Kernel, record: Record) -> str:

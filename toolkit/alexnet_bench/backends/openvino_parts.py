@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from alexnet_bench.backends.openvino_asked import MOVERS
@@ -24,6 +24,8 @@ _PRODUCTS = (
 """Kernels that multiply matrices. A recurrent layer with lengths of its own runs as a TensorIterator."""
 _ARITHMETIC = ("Subgraph", "Eltwise")
 """Kernels of arithmetic by elements, which attention and products with a vector are among."""
+_OTHERS = ("FakeQuantize", "MVN", "Softmax", "Pooling", "Reduce", "Math", "RMS", "Interpolate", "CumSum", "TopK")
+"""Kernels that compute, and no products."""
 _SOURCE_PRODUCTS = (
     *("MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"),
     *("LSTMSequence", "GRUSequence", "RNNSequence", "ScaledDotProductAttention"),
@@ -31,18 +33,19 @@ _SOURCE_PRODUCTS = (
 """The same among the operators of the model."""
 
 
-def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
-    """Whether a kernel multiplies matrices, by its kind or by the operators that it was fused of.
+def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool | None:
+    """Whether a kernel multiplies matrices, by its kind or by the operators that it was fused of; None if unknown.
 
     Args:
         kernel: as compiled.
         source: the operators of the model.
     """
-    if kernel.kind not in _ARITHMETIC:
-        return kernel.kind in _PRODUCTS
-    kinds = {source[number].kind for number, _ in operators_of(kernel)}
-    kinds |= {name.rpartition("_")[0] for name in kernel.stands_for}
-    return not kinds.isdisjoint(_SOURCE_PRODUCTS)
+    if kernel.kind in _ARITHMETIC:
+        kinds = {source[number].kind for number, _ in operators_of(kernel)}
+        kinds |= {name.rpartition("_")[0] for name in kernel.stands_for}
+        return not kinds.isdisjoint(_SOURCE_PRODUCTS)
+    is_other = kernel.kind in _OTHERS or kernel.kind in _MOVES_BESIDE_ARITHMETIC
+    return True if kernel.kind in _PRODUCTS else False if is_other else None
 
 
 def is_recurrent(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
@@ -58,7 +61,7 @@ def is_recurrent(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
     return any(kind.endswith("Sequence") for kind in kinds)
 
 
-def as_parts(layers: Sequence[EngineLayer], products: Mapping[str, Collection[str]], graph: Graph) -> list[EngineLayer]:
+def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     """The kernels, each with the part that it has in a node which it makes together with others.
 
     The work of a node with multiply-adds is that of the kernels that multiply matrices, where there are some: the
@@ -68,23 +71,22 @@ def as_parts(layers: Sequence[EngineLayer], products: Mapping[str, Collection[st
 
     Args:
         layers: in execution order.
-        products: by name, those that multiply matrices, with the user's tensors that their operators make.
         graph: the user's.
     """
     nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
     made = {name for node in graph.live_nodes for name in node.writes}
     costs, result = count(graph).by_name, list(layers)
-    for name, numbers in _together(layers, products, graph).items():
+    for name, numbers in _together(layers, graph).items():
         read = {tensor for number in numbers for tensor in layers[number].reads}
         has_macs = costs[name].macs != 0
         moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
-        multiplying = [number for number in numbers if has_macs and layers[number].name in products]
+        multiplying = [number for number in numbers if has_macs and layers[number].multiplies]
         workers = multiplying or [number for number in numbers if layers[number].op not in moving] or numbers
         folded = [tensor for tensor in nodes[name].reads if tensor in made and tensor not in read]
-        first = next((number for number in workers if layers[number].name in products), workers[0])
+        first = next((number for number in workers if layers[number].multiplies), workers[0])
         layer = result[first]
         own = [tensor for tensor in nodes[name].writes if tensor not in (*layer.makes, *layer.inner)]
-        own = own if set(own) <= set(products.get(layer.name, ())) else []
+        own = own if layer.multiplies and set(own) <= set(layer.named) else []
         result[first] = replace(
             layer,
             inner=(*layer.inner, *own, *(tensor for tensor in folded if tensor not in fixed)),
@@ -96,9 +98,7 @@ def as_parts(layers: Sequence[EngineLayer], products: Mapping[str, Collection[st
     return result
 
 
-def _together(
-    layers: Sequence[EngineLayer], products: Mapping[str, Collection[str]], graph: Graph
-) -> dict[str, list[int]]:
+def _together(layers: Sequence[EngineLayer], graph: Graph) -> dict[str, list[int]]:
     """The nodes that several kernels make and that are all they make: by name, the numbers of these kernels.
 
     Among them is a product that goes on with what it makes of such a node.
@@ -108,7 +108,7 @@ def _together(
     for number, layer in enumerate(layers):
         made = {node_of[name] for name in layer.makes if name in node_of}
         if not layer.is_overhead:
-            inside = {node_of[name] for name in products.get(layer.name, ()) if name in node_of}
+            inside = {node_of[name] for name in layer.named if name in node_of and layer.multiplies}
             for name in inside | (made if len(made) == 1 else set()):
                 makers.setdefault(name, []).append(number)
     return {name: numbers for name, numbers in makers.items() if len(numbers) > 1}

@@ -22,6 +22,8 @@ class EngineLayer:
         makes: the user's tensors that its outputs stand for.
         equals: further ones that the runtime found equal to those, and so does not compute.
         inner: further ones that it computes, on the way to those or in their place: it writes no more than those.
+        named: further ones that it is known to compute if they lie on the way to those.
+        multiplies: whether it computes products of matrices, or what else sums over products; None when not known.
         tactic: the kernel, where the runtime chooses among several and says which; else "".
         is_overhead: it only changes how a tensor lies in memory; no node of the user asked for it.
         is_unmatched: an input or output stands for no tensor of the user that could be found.
@@ -50,6 +52,8 @@ class EngineLayer:
     output_dtypes: tuple[str, ...] = ()
     equals: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    multiplies: bool | None = None
     tactic: str = ""
     output_shapes: tuple[tuple[int, ...], ...] = ()
     is_constant: bool = False

@@ -1,0 +1,73 @@
+"""Products of the user that no layer computes: a runtime that finds a branch multiplied by zero leaves it out.
+
+What is between two tensors of a layer would belong to it, a product in it that it cannot compute included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph.counting import count
+
+
+def not_computed(
+    graph: Graph, layers: Mapping[int, EngineLayer], regions: Mapping[int, Sequence[str]]
+) -> dict[int, frozenset[str]]:
+    """For layers that multiply no matrices, the nodes between their tensors that they do not compute.
+
+    These are the products, what is made of one that no layer computes, unless the layer is known to compute it, and
+    what only those need.
+
+    Args:
+        graph: of the user.
+        layers: by number.
+        regions: the names of the nodes between the tensors of each.
+    """
+    if all(layer.multiplies is not False for layer in layers.values()):
+        return {}
+    products = _products(graph)
+    computed = {name for number, names in regions.items() if layers[number].multiplies is not False for name in names}
+    found: dict[int, frozenset[str]] = {}
+    for number, names in regions.items():
+        layer = layers[number]
+        if layer.multiplies is False and not products.isdisjoint(names):
+            claimed = {*layer.makes, *layer.inner, *layer.named}
+            nodes = graph.in_order(names)
+            cannot = {node.name for node in nodes if node.name in products and claimed.isdisjoint(node.writes)}
+            lost = _with_followers(nodes, cannot - computed, claimed)
+            kept = _needed(nodes, cannot | lost, claimed)
+            found[number] = frozenset(names) - kept
+    return found
+
+
+def _products(graph: Graph) -> set[str]:
+    """The nodes that sum over products: with one factor each, an elementwise multiplication does the same."""
+    rows = count(graph).by_name
+    return {node.name for node in graph.live_nodes if (rows[node.name].macs or 0) > _elements(graph, node)}
+
+
+def _elements(graph: Graph, node: Node) -> int:
+    return sum(tensor.elements or 0 for tensor in map(graph.tensor, node.writes))
+
+
+def _with_followers(nodes: Sequence[Node], lost: Collection[str], claimed: Collection[str]) -> set[str]:
+    """Nodes that are not computed, with those in the region that read them and are not known to be computed."""
+    found, made = set(lost), set[str]()
+    for node in nodes:
+        if node.name in found or (not made.isdisjoint(node.reads) and set(claimed).isdisjoint(node.writes)):
+            found.add(node.name)
+            made.update(node.writes)
+    return found
+
+
+def _needed(nodes: Sequence[Node], without: Collection[str], claimed: Collection[str]) -> set[str]:
+    """The nodes that tensors are computed by, some left out."""
+    found: set[str] = set()
+    wanted = set(claimed)
+    for node in reversed(nodes):
+        if node.name not in without and not wanted.isdisjoint(node.writes):
+            found.add(node.name)
+            wanted.update(node.reads)
+    return found
