@@ -192,6 +192,17 @@ def test_a_product_that_another_layer_computes_is_not_left_out(hand: Hand) -> No
     assert not first.merged | second.merged
 
 
+def test_a_layer_that_adds_to_a_product_of_another_has_no_part_of_the_product(hand: Hand) -> None:
+    """The bias of the Gemm is added by the layer behind, which reads what the product makes inside of that node."""
+    nodes = [hand.node("Gemm", "x w b", "g"), hand.node("Relu", "g", "y")]
+    shapes = {"x": (2, 3), "w": (3, 4), "b": (4,), "g": (2, 4), "y": (2, 4)}
+    graph = hand.graph(nodes, shapes, outputs="y", constants="w b")
+    product = replace(hand.layer("product", "x", "g"), multiplies=True)
+    behind = replace(hand.layer("behind", "x", "y"), multiplies=False, inner=("g",))
+    first, second = join(graph, [product, behind]).owned
+    assert (first.nodes, second.nodes) == (("n_g",), ("n_y",))
+
+
 def test_a_product_of_one_factor_each_can_be_computed_by_elements(hand: Hand) -> None:
     nodes = [hand.node("MatMul", "x w", "m"), hand.node("Relu", "m", "y")]
     graph = hand.graph(nodes, {"x": (4, 1), "w": (1, 5), "m": (4, 5), "y": (4, 5)}, outputs="y", constants="w")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,20 @@ from onnx import TensorProto, helper
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
+from alexnet_bench.attribution.join import join
+from alexnet_bench.backends.openvino_parts import as_parts
+from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.openvino_runs import profiled
 from tests.unit.backends.test_backends_openvino_layers import node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.backends.conftest import Build
 
 GATES = {"LSTM": 4, "GRU": 3}
+WEIGHTS = {"w": (4, 6), "v": (4, 5)}
 STEPS, BATCH, INPUTS, HIDDEN = 6, 2, 16, 8
 
 
@@ -70,6 +78,26 @@ def test_a_product_of_integers_belongs_to_the_kernel_that_multiplies(build: Buil
     run.check()
     assert len(run.owners["n_m"]) > 1, "this OpenVINO needs one kernel here: take another model"
     assert {layer.op: layer.macs for layer in run.layers if layer.macs} == {"FullyConnected": 100 * 64 * 48}
+
+
+def test_an_operand_that_is_prepared_for_two_products_is_no_part_of_either(build: Build, tmp_path: Path) -> None:
+    """By hand: what changes the type and takes the zero point off stands in front of both."""
+    model = build.model([node("MatMul", "x w", "m"), node("MatMul", "x v", "n")], {"x": (8, 4)}, ["m", "n"], WEIGHTS)
+    onnx.save(model, tmp_path / "model.onnx")
+    graph = build_graph(open_model(tmp_path / "model.onnx"), name="two")
+    both = EngineLayer("type", "Convert", ("x",), ("m", "n"), multiplies=False)
+    products = [EngineLayer(name, "FullyConnected", ("x",), (name,), multiplies=True) for name in ("m", "n")]
+    layers = as_parts([both, replace(both, name="zero", op="Eltwise"), *products], graph)
+    assert [(layer.is_overhead, layer.is_view) for layer in layers] == [
+        (True, False),
+        (False, True),
+        *[(False, False)] * 2,
+    ]
+    assert [dict(owned.shared) for owned in join(graph, layers).owned][1:] == [
+        {"n_m": 0.0, "n_n": 0.0},
+        {"n_m": 1.0},
+        {"n_n": 1.0},
+    ]
 
 
 def test_an_operand_that_is_prepared_for_an_einsum_is_no_part_of_its_work(build: Build) -> None:

@@ -17,8 +17,8 @@ def not_computed(
 ) -> dict[int, frozenset[str]]:
     """For layers that multiply no matrices, the nodes between their tensors that they do not compute.
 
-    These are the products, what is made of one that no layer computes, unless the layer is known to compute it, and
-    what only those need.
+    These are the products, unless a layer has to do with one that no other computes, what is made of one that none
+    computes and that the layer is not known to compute, and what only those need.
 
     Args:
         graph: of the user.
@@ -33,9 +33,14 @@ def not_computed(
     for number, names in regions.items():
         layer = layers[number]
         if layer.multiplies is False and not products.isdisjoint(names):
-            claimed = {*layer.makes, *layer.inner, *layer.named}
+            made = set(layer.makes)
+            claimed = made.union(layer.inner, layer.named)
             nodes = graph.in_order(names)
-            cannot = {node.name for node in nodes if node.name in products and claimed.isdisjoint(node.writes)}
+            cannot = {
+                node.name
+                for node in nodes
+                if node.name in products and (made if node.name in computed else claimed).isdisjoint(node.writes)
+            }
             lost = _with_followers(nodes, cannot - computed, claimed)
             kept = _needed(nodes, cannot | lost, claimed)
             found[number] = frozenset(names) - kept

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alexnet_bench.backends.openvino_asked import MOVERS
 from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import MARK, Kernel, SourceOp
 from alexnet_bench.backends.openvino_tensors import operators_of
+from alexnet_bench.core.cost import NodeCost
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.counting import count
@@ -76,7 +77,7 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
     made = {name for node in graph.live_nodes for name in node.writes}
     costs, result = count(graph).by_name, list(layers)
-    for name, numbers in _together(layers, graph).items():
+    for name, numbers in _together(layers, graph, costs).items():
         read = {tensor for number in numbers for tensor in layers[number].reads}
         has_macs = costs[name].macs != 0
         moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
@@ -98,17 +99,27 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     return result
 
 
-def _together(layers: Sequence[EngineLayer], graph: Graph) -> dict[str, list[int]]:
+def _together(layers: Sequence[EngineLayer], graph: Graph, costs: Mapping[str, NodeCost]) -> dict[str, list[int]]:
     """The nodes that several kernels make and that are all they make: by name, the numbers of these kernels.
 
-    Among them is a product that goes on with what it makes of such a node.
+    Among them is a product that goes on with what it makes of such a node, and what prepares an operand for several.
     """
     node_of = {name: node.name for node in graph.live_nodes for name in node.writes}
-    makers: dict[str, list[int]] = {}
+    made: dict[int, set[str]] = {}
+    multiplied: set[str] = set()
     for number, layer in enumerate(layers):
-        made = {node_of[name] for name in layer.makes if name in node_of}
         if not layer.is_overhead:
-            inside = {node_of[name] for name in layer.named if name in node_of and layer.multiplies}
-            for name in inside | (made if len(made) == 1 else set()):
+            nodes = {node_of[name] for name in layer.makes if name in node_of}
+            if layer.multiplies:
+                nodes = {
+                    *(nodes if len(nodes) == 1 else ()),
+                    *(node_of[name] for name in layer.named if name in node_of),
+                }
+                multiplied |= {name for name in nodes if costs[name].macs != 0}
+            made[number] = nodes
+    makers: dict[str, list[int]] = {}
+    for number, nodes in made.items():
+        if len(nodes) == 1 or layers[number].multiplies or (layers[number].multiplies is False and nodes <= multiplied):
+            for name in nodes:
                 makers.setdefault(name, []).append(number)
     return {name: numbers for name, numbers in makers.items() if len(numbers) > 1}
