@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.graph.passes import PASSES, apply
-from tests.unit.graph.passes.conftest import EXACT, check, error, random_feeds
+from tests.unit.graph.passes.conftest import EXACT, check, drawn, error, random_feeds, small
 
 PORTABLE = [name for name in PASSES if name not in ("fp16", "bf16")]
 
@@ -52,6 +52,33 @@ def test_no_pass_is_a_copy_and_an_unknown_one_an_error(network: Callable[[str], 
     assert result.changes == ()
     with pytest.raises(UsageError, match="polish"):
         apply(model, ["fold-constants", "polish"])
+
+
+@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("given", ["", "same"])
+def test_nodes_without_a_name_of_their_own_are_named(name: str, given: str) -> None:
+    """Names are optional in ONNX, and nothing keeps two nodes from having one."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], name="first"),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("LRN", ["b"], ["c"], size=3),
+        helper.make_node("Identity", ["c"], ["d"]),
+        helper.make_node("Conv", ["d", "v"], ["e"]),
+        helper.make_node("Relu", ["e"], ["y"]),
+    ]
+    named = small(nodes, {"x": [2, 4, 5, 5]}, ["y"], {"w": drawn(6, 4, 3, 3), "v": drawn(8, 6, 3, 3)})
+    model = ModelProto()
+    model.CopyFrom(named)
+    for node in model.graph.node[1:]:
+        node.name = given
+    result = apply(model, [name])
+    assert {node.name for node in model.graph.node} == {"first", given}
+    assert list(result.origins) == [node.name for node in result.model.graph.node]
+    spoken_of = {origin for origins in result.origins.values() for origin in origins}
+    spoken_of.update(word.strip(":,") for change in result.changes for word in change.split())
+    assert {"first", "Relu:b", "LRN:c", "Identity:d", "Conv:e", "Relu:y"} <= spoken_of
+    if name != "bf16":  # ONNX Runtime has no kernels for it
+        assert error(named, result.model, random_feeds(named)) < (EXACT if name in PORTABLE else 2e-2)
 
 
 def test_summaries_are_one_line() -> None:

@@ -1,6 +1,7 @@
 """Passes over ONNX models: each gives a new model, what changed, and what every new node stands for.
 
-A pass changes the main graph alone. Weights must be loaded; nodes must have unique names (`graph.naming`).
+A pass changes the main graph alone. Weights must be loaded. A node without a name of its own gets the one that the
+command line knows it by (`graph.naming`), and origins speak of it so.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_bench.graph.naming import identities
 from alexnet_bench.graph.passes.inferred import Types, inferred_types, without_data
 from alexnet_bench.graph.passes.reads import copy_fields, reads
 from alexnet_bench.graph.passes.result import PassResult
@@ -24,7 +25,7 @@ class Draft:
     """The main graph of a model; functions and the graphs inside nodes stay as they are.
 
     Attributes:
-        model: a copy of the given one without its weights, which `finished` puts in.
+        model: a copy of the given one, every node named, without its weights, which `finished` puts in.
         constants: initialisers by name that no caller can override.
         outputs: names of the graph's outputs.
         wiring: who makes and reads each tensor.
@@ -37,6 +38,8 @@ class Draft:
         self.model = ModelProto()
         copy_fields(model, self.model, without="graph")
         copy_fields(model.graph, self.model.graph, without="initializer")
+        for node, name in zip(self.model.graph.node, identities(self.model.graph), strict=True):
+            node.name = name
         self._inputs_are_constants = model.ir_version < _FIRST_IR_WITH_CONSTANTS
         self._overridable = set() if self._inputs_are_constants else {info.name for info in model.graph.input}
         self._initialisers: dict[str, TensorProto] = {item.name: item for item in model.graph.initializer}

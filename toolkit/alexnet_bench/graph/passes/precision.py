@@ -64,6 +64,7 @@ class _Work:
 
 def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None) -> PassResult:
     draft = Draft(model)
+    given = {node.name for node in draft.nodes}
     if low is low_types.BFLOAT16:
         widen.raise_opset(draft)
     types = draft.types()
@@ -83,7 +84,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
     changed = [node for node in lowered if node.name not in kept]
     for node in changed:
         _change(work, node)
-    removed = _sweep(draft, {node.name for node in model.graph.node})
+    removed = _sweep(draft, given)
     if changed:
         remember(draft.model, {**before, **found.kept})
         draft.changes.append(f"{len(changed)} of {len(nodes)} nodes in {low.name}; the others stay in float32")

@@ -24,8 +24,8 @@ class PassResult:
     Attributes:
         model: a new model; the given one is never changed.
         changes: one readable line for each change.
-        origins: every node name of the new model, with the names of the nodes that it stands for in the model before;
-            a node that was kept stands for itself.
+        origins: every node name of the new model, with the names of the nodes that it stands for in the model before
+            (by `graph.naming`, as they may have none of their own); a node that was kept stands for itself.
         kept_fp32: of passes that change types, the nodes that stay in float32, as "name: reason".
         unable: the names of those among them that only stay because no form of their operator takes the type.
         unchecked: of passes that look at activations, why they did not, though inputs were given; "" where they did.
@@ -43,7 +43,7 @@ class Run(Protocol):
     """The function of a pass.
 
     Args:
-        model: with its weights loaded, nodes in topological order with unique names; it stays as it is.
+        model: with its weights loaded, nodes in topological order; it stays as it is.
         feeds: real inputs, for passes that look at activations.
         folder: for files of models that are too large for one message; a temporary one by default.
     """
