@@ -355,7 +355,11 @@ def test_a_backend_that_no_pass_makes_faster_says_so() -> None:
 @pytest.mark.parametrize(
     ("options", "passes", "kept"),
     [
-        (BuildOptions(recipe="bf16", passes=["lower-lrn", "recompose"]), "fold-constants recompose fold-batchnorm", ""),
+        (
+            BuildOptions(recipe="bf16", passes=["lower-lrn", "recompose"]),
+            "fold-constants recompose fold-batchnorm portable-lrn",
+            "",
+        ),
         (BuildOptions(recipe="bf16", passes=["lower-lrn"], optimize=False, keep_fp32=["a", "a"]), "", "a"),
     ],
 )

@@ -207,7 +207,7 @@ def test_what_is_built_is_found_again(lenet: Passport) -> None:
 def test_optimising_takes_the_passes_of_the_recipe_for_half() -> None:
     """The one for fp32 has none."""
     recipe, _ = choose_recipe(BuildOptions(backend=_RTX, optimize=True))
-    assert recipe.passes == ("fold-constants", "recompose", "fold-batchnorm")
+    assert recipe.passes == ("fold-constants", "recompose", "fold-batchnorm", "portable-lrn")
 
 
 def test_a_silent_fp32_engine_is_an_error_that_names_its_layers(tmp_path: Path) -> None:

@@ -77,6 +77,39 @@ def test_every_setting(channels: int, size: int, alpha: float, beta: float, bias
     assert "LRN" not in operators(result.model)
 
 
+@pytest.mark.parametrize(
+    ("size", "bias", "stays"),
+    [
+        (5, 1.0, True),
+        (3, 2.0, True),
+        (5, 0.0, True),
+        (4, 1.0, False),
+        (5, 0.5, False),
+        (5, 1.9, False),
+        (5, 1e10, False),
+    ],
+)
+def test_what_every_runtime_computes_right_keeps_its_kernel(size: int, bias: float, stays: bool) -> None:
+    model = lrn(8, size=size, alpha=0.5, bias=bias)
+    result = check(model, "portable-lrn", [])
+    assert ("LRN" in operators(result.model)) is stays
+    x = drawn(2, 8, 4, 3)
+    found = outputs_of(result.model, [{"x": x}])[0][0]
+    np.testing.assert_allclose(found, defined(x, size, 0.5, 0.75, bias), rtol=2e-5)
+
+
+def test_each_lrn_of_a_model_is_judged_by_itself() -> None:
+    nodes = [
+        helper.make_node("LRN", ["x"], ["a"], "whole", size=5, bias=2.0),
+        helper.make_node("LRN", ["a"], ["y"], "half", size=5, bias=0.5),
+    ]
+    model = small(nodes, {"x": [2, 8, 4, 3]}, ["y"], {})
+    result = check(model, "portable-lrn", [])
+    assert operators(result.model).count("LRN") == 1
+    assert result.origins["whole"] == ("whole",)
+    assert result.changes == ("half: LRN over 8 channels as Mul, banded 1x1 Conv, Sqrt, Sqrt, Mul, Div",)
+
+
 def test_the_operators_own_defaults() -> None:
     model = lrn(8)
     result = check(model, "lower-lrn", [])

@@ -17,7 +17,7 @@ from alexnet_bench.graph.passes.batchnorm import fold_batchnorm
 from alexnet_bench.graph.passes.constants import fold_constants
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.forms import gemm_forms
-from alexnet_bench.graph.passes.lrn import lower_lrn
+from alexnet_bench.graph.passes.lrn import lower_lrn, lower_lrn_that_is_not_portable
 from alexnet_bench.graph.passes.precision import to_bfloat16, to_float16
 from alexnet_bench.graph.passes.recompose import recompose, recompose_for_onnxruntime
 from alexnet_bench.graph.passes.result import Feeds, Pass, PassResult, composed
@@ -30,6 +30,7 @@ _ALL = (
     Pass("recompose", "put LRN, LayerNormalization and Gelu together where exporters wrote them out", recompose),
     Pass("recompose-ort", "the same, with ONNX Runtime's own Gelu below opset 20", recompose_for_onnxruntime),
     Pass("fold-batchnorm", "fold BatchNormalization into the weights before it", fold_batchnorm),
+    Pass("portable-lrn", "lower-lrn for LRN that runtimes compute differently", lower_lrn_that_is_not_portable),
     Pass("lower-lrn", "LRN as squares, a banded 1x1 convolution and square roots", lower_lrn),
     Pass("gemm-forms", "products of matrices in the form that CPUs run faster", gemm_forms),
     Pass("fp16", "float16, with what overflows or loses too much kept in float32", to_float16),

@@ -8,12 +8,14 @@ that move towers of channels into the batch and back go too: a matrix of blocks 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from alexnet_bench.graph.lrn_settings import not_portable
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
 from alexnet_bench.graph.passes.result import Feeds, PassResult
@@ -34,6 +36,15 @@ _ROOTS: dict[float, tuple[str, ...]] = {
 
 _FIRST_OPSET = 7
 """Before it, Mul and Div broadcast by an attribute, and ONNX Runtime has no kernels for them."""
+
+
+class _Settings(NamedTuple):
+    """The attributes of an LRN, as ONNX calls them."""
+
+    size: int
+    alpha: float
+    beta: float
+    bias: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +78,22 @@ def lower_lrn(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = Non
     LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`, and in models below opset 7.
     """
     del feeds, folder
+    return _lowered_where(model, _is_lrn)
+
+
+def lower_lrn_that_is_not_portable(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    """The same for an LRN that some runtime refuses or computes wrongly; any other stays, as it has a kernel."""
+    del feeds, folder
+    return _lowered_where(model, lambda node: _is_lrn(node) and not _is_portable(node))
+
+
+def _lowered_where(model: ModelProto, is_wanted: Callable[[NodeProto], bool]) -> PassResult:
     draft = Draft(model)
-    if draft.opset < _FIRST_OPSET or not any(_is_lrn(node) for node in draft.nodes):
+    wanted = [node for node in draft.nodes if is_wanted(node)]
+    if draft.opset < _FIRST_OPSET or not wanted:
         return draft.finished()
     types = draft.types()
-    for found in [found for node in draft.nodes if (found := _find(draft, types, node)) is not None]:
+    for found in [found for node in wanted if (found := _find(draft, types, node)) is not None]:
         lowered = _lowered(draft, found)
         draft.replace(found.nodes, lowered)
         towers = f" within {found.towers} towers, without their Reshape nodes," if found.towers > 1 else ""
@@ -87,8 +109,23 @@ def _is_lrn(node: NodeProto) -> bool:
     return node.op_type == "LRN" and node.domain in ("", "ai.onnx")
 
 
+def _is_portable(node: NodeProto) -> bool:
+    settings = _settings(node)
+    return not not_portable(settings.size, settings.bias)
+
+
+def _settings(node: NodeProto) -> _Settings:
+    """The attributes, with the operator's defaults for those left out."""
+    from onnx import helper
+
+    given = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+    return _Settings(
+        int(given["size"]), float(given.get("alpha", 1e-4)), float(given.get("beta", 0.75)), float(given.get("bias", 1))
+    )
+
+
 def _find(draft: Draft, types: Types, node: NodeProto) -> _Lrn | None:
-    if not _is_lrn(node) or types.dtype(node.input[0]) != "float32":
+    if types.dtype(node.input[0]) != "float32":
         return None
     found = _in_towers(draft, types, node) or _alone(types, node)
     return found if found is not None and found.channels <= MAX_CHANNELS else None
@@ -121,11 +158,10 @@ def _lowered(draft: Draft, found: _Lrn) -> list[NodeProto]:
     from onnx import helper
 
     name = found.node.name
-    settings = {item.name: helper.get_attribute_value(item) for item in found.node.attribute}
-    beta, bias = float(settings.get("beta", 0.75)), float(settings.get("bias", 1.0))
-    band = banded(found.channels, found.towers, int(settings["size"]), float(settings.get("alpha", 1e-4)))
+    settings = _settings(found.node)
+    band = banded(found.channels, found.towers, settings.size, settings.alpha)
     kernel = draft.add_constant(f"{name}/band", band.reshape(*band.shape, *[1] * (found.rank - 2)))
-    offset = draft.add_constant(f"{name}/bias", np.full(found.channels, bias, np.float32))
+    offset = draft.add_constant(f"{name}/bias", np.full(found.channels, settings.bias, np.float32))
     made: list[NodeProto] = []
 
     def make(op_type: str, inputs: list[str], part: str, **attributes: Any) -> str:
@@ -136,9 +172,10 @@ def _lowered(draft: Draft, found: _Lrn) -> list[NodeProto]:
     square = make("Mul", [found.x, found.x], "square")
     total = make("Conv", [square, kernel, offset], "sum", group=found.towers)
     powers = [total]
-    roots = _ROOTS.get(round(beta, 6))
+    roots = _ROOTS.get(round(settings.beta, 6))
     if roots is None:
-        powers.append(make("Pow", [total, draft.add_constant(f"{name}/beta", np.array(beta, np.float32))], "power"))
+        beta = draft.add_constant(f"{name}/beta", np.array(settings.beta, np.float32))
+        powers.append(make("Pow", [total, beta], "power"))
     for operator in roots or ():
         root = make("Sqrt", powers[-1:], "root") if operator == "Sqrt" else make("Mul", powers[-2:], "product")
         powers.append(root)
