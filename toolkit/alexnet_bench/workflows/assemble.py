@@ -31,7 +31,7 @@ from alexnet_bench.core.profile import (
 )
 from alexnet_bench.core.statistics import summarise
 from alexnet_bench.measure.latency import LatencyRun
-from alexnet_bench.workflows import cautions, count_cautions, memory
+from alexnet_bench.workflows import cautions, count_cautions, memory, miscomputed
 from alexnet_bench.workflows.counted import (
     Counted,
     EngineGraph,
@@ -89,6 +89,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         environment=environment,
         warnings=(
             *_of_run(latency, run),
+            *miscomputed.of_graph(run.backend, case.run_graph),
             *case.cautions,
             *count_cautions.of_counts(coverage),
             *cautions.of_attribution(coverage),

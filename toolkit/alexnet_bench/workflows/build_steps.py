@@ -39,7 +39,7 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import why_emulated
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.workflows import count_cautions, limits
+from alexnet_bench.workflows import count_cautions, limits, miscomputed
 from alexnet_bench.workflows.resolve import ResolvedModel
 from alexnet_bench.workflows.stripped import weights_of
 
@@ -112,7 +112,7 @@ def make(
         found = read_back(request, Path(scratch), engine_graph, deadlines)
     mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
     notes = judge_types(recipe, graph, costs, written, [layer for layer in mapped.layers if layer.macs])
-    notes += _emulated(request)
+    notes += (*_emulated(request), *miscomputed.in_words(recipe.backend, engine_graph))
     for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
         _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
