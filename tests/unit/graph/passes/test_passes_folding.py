@@ -168,6 +168,25 @@ def test_shapes_that_depend_on_the_batch_stay() -> None:
     assert check(small(nodes, {"x": ["N", 4]}, ["y"], {}), "fold-constants", []).changes == ()
 
 
+def test_sizes_that_follow_from_what_was_folded_are_constants_too() -> None:
+    """As torch's tracing exporter computes the sizes of a view; `check` runs the pass a second time."""
+    nodes = [
+        helper.make_node("Max", ["low", "high"], ["sizes"]),
+        helper.make_node("Reshape", ["x", "sizes"], ["view"]),
+        helper.make_node("Shape", ["view"], ["found"]),
+        helper.make_node("Max", ["found", "low"], ["again"]),
+        helper.make_node("Reshape", ["view", "again"], ["other"]),
+        helper.make_node("Size", ["other"], ["count"]),
+        helper.make_node("Cast", ["count"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["other", "number"], ["y"]),
+    ]
+    weights = {"low": np.array([1, 4]), "high": np.array([6, 1])}
+    model = small(nodes, {"x": [2, 12]}, ["y"], weights, shapes={"y": [6, 4]})
+    result = check(model, "fold-constants", [])
+    assert operators(result.model) == ["Reshape", "Reshape", "Div"]
+    assert error(model, result.model, random_feeds(model)) < EXACT
+
+
 def test_what_would_grow_the_file_or_lose_the_quantised_type_stays() -> None:
     nodes = [
         helper.make_node("ConstantOfShape", ["shape"], ["w"]),

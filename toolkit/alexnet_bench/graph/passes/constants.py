@@ -42,24 +42,38 @@ def fold_constants(model: ModelProto, *, feeds: Feeds = (), folder: Path | None 
     """
     del feeds, folder
     draft = Draft(model)
-    candidates = [
-        node for node in draft.nodes if not node.domain and node.op_type in _EVALUATED and not subgraphs(node)
-    ]
-    types = draft.types() if candidates else Types({})
-    for node in candidates:
-        if node.op_type == "Identity" and _bypass(draft, node):
-            continue
-        if draft.is_live(node) and _is_foldable(draft, node, types):
-            _fold(draft, node, types)
+    while _fold_once(draft):
+        pass  # sizes that follow from what was folded make more of them constants
     return draft.finished()
 
 
-def _is_foldable(draft: Draft, node: NodeProto, types: Types) -> bool:
+def _fold_once(draft: Draft) -> bool:
+    """Folds what can be seen to be constant by types that are inferred once, if at all; whether anything was."""
+    before = len(draft.changes)
+    types: Types | None = None
+    for node in draft.nodes:
+        if node.op_type == "Identity" and not node.domain and _bypass(draft, node):
+            continue
+        if draft.is_live(node) and _is_candidate(draft, node):
+            types = types or draft.types()
+            if _is_foldable(draft, node, types):
+                _fold(draft, node, types)
+    return len(draft.changes) > before
+
+
+def _is_candidate(draft: Draft, node: NodeProto) -> bool:
+    """Whether a node makes the same each time, its sizes permitting."""
+    if node.domain or node.op_type not in _EVALUATED or subgraphs(node):
+        return False
     if any(name in draft.outputs for name in node.output):
         return False
+    return node.op_type in _OF_SHAPES or all(name in draft.constants for name in node.input if name)
+
+
+def _is_foldable(draft: Draft, node: NodeProto, types: Types) -> bool:
     if node.op_type in _OF_SHAPES:
         return types.sizes(node.input[0]) is not None
-    return all(name in draft.constants for name in node.input if name) and _is_small(draft, types, node)
+    return _is_small(draft, types, node)
 
 
 def _is_small(draft: Draft, types: Types, node: NodeProto) -> bool:
