@@ -187,6 +187,29 @@ def test_sizes_that_follow_from_what_was_folded_are_constants_too() -> None:
     assert error(model, result.model, random_feeds(model)) < EXACT
 
 
+@pytest.mark.parametrize(("reader", "folds"), [("Add", False), ("Transpose", False), ("Shape", True), ("none", True)])
+def test_a_weight_that_others_read_too_is_not_stored_a_second_time(reader: str, folds: bool) -> None:
+    """As an embedding that is the weight of the last product too; one that nothing else reads goes for it."""
+    others = {
+        "Add": [helper.make_node("Add", ["x", "w"], ["z"])],
+        "Transpose": [helper.make_node("Transpose", ["w"], ["u"], perm=[1, 0]), helper.make_node("Neg", ["x"], ["z"])],
+        "Shape": [helper.make_node("Shape", ["w"], ["s"]), helper.make_node("Reshape", ["x", "s"], ["z"])],
+        "none": [helper.make_node("Neg", ["x"], ["z"])],
+    }[reader]
+    product = helper.make_node("MatMul", ["x", "u" if reader == "Transpose" else "x"], ["p"])
+    nodes = [
+        helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
+        *others,
+        product,
+        helper.make_node("MatMul", ["p", "t"], ["y"]),
+    ]
+    model = small(nodes, {"x": [64, 64]}, ["y", "z"], {"w": drawn(64, 64)}, shapes={"y": [64, 64], "z": [64, 64]})
+    result = check(model, "fold-constants", [])
+    assert ("Transpose" not in operators(result.model)) is folds
+    assert result.model.ByteSize() < model.ByteSize() + 100
+    assert error(model, result.model, random_feeds(model)) < EXACT
+
+
 def test_what_would_grow_the_file_or_lose_the_quantised_type_stays() -> None:
     nodes = [
         helper.make_node("ConstantOfShape", ["shape"], ["w"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,9 @@ _GROWING = ("ConstantOfShape", "Expand", "Range", "Tile", "Where")
 def fold_constants(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """Nodes that depend on constants alone become initialisers, and Identity nodes go.
 
-    Shape and Size count as constants where every dimension is a number. Results larger than their inputs are folded up
-    to a thousand elements, so that a file does not grow. Values come from onnx.reference. Nodes with graphs
-    inside, and nodes in them, are left alone.
+    Shape and Size count as constants where every dimension is a number. Results of more elements than what goes with
+    their nodes are folded up to a thousand, so that a file does not grow. Values come from onnx.reference. Nodes with
+    graphs inside, and nodes in them, are left alone.
     """
     del feeds, folder
     draft = Draft(model)
@@ -77,12 +78,14 @@ def _is_foldable(draft: Draft, node: NodeProto, types: Types) -> bool:
 
 
 def _is_small(draft: Draft, types: Types, node: NodeProto) -> bool:
-    """Whether what a node makes is no larger than what it reads, or than a thousand elements."""
-    read = sum(elements(draft.constants[name]) for name in node.input if name)
+    """Whether what a node makes is no larger than what goes with it, or than a thousand elements."""
+    names = Counter(name for name in node.input if name)
+    read = sum(elements(draft.constants[name]) for name in names)
+    freed = sum(elements(draft.constants[name]) for name, times in names.items() if draft.wiring.uses(name) == times)
     sizes = [types.sizes(name) for name in node.output if name]
     known = [prod(size) for size in sizes if size is not None]
     if len(known) == len(sizes):
-        return sum(known) <= max(SMALL, read) or node.op_type == "Constant"
+        return sum(known) <= max(SMALL, freed) or node.op_type == "Constant"
     return read <= SMALL and node.op_type not in _GROWING
 
 
