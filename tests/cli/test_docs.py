@@ -16,10 +16,10 @@ import typer.main
 
 from alexnet_bench.cli.main import application
 from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.workflows import cautions, count_cautions, plan_cautions, trtexec_cautions, uncounted
+from alexnet_bench.workflows import cautions, count_cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_CAUTIONS = (count_cautions, cautions, plan_cautions, trtexec_cautions, uncounted)
+_CAUTIONS = (count_cautions, cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted)
 _CODE = re.compile(r"Caution\(\s*\"([a-z-]+)\"")
 
 

@@ -215,7 +215,7 @@ def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, i
     name, shape = printable(info.name), tensor_from_info(info).shape
     if shape is None and info.type.tensor_type.HasField("shape"):
         return ShapeError(
-            f"input {name} has absurd sizes: more than {MAX_ELEMENTS:,} elements, or {MAX_RANK} dimensions",
+            f"input {name} has absurd sizes: more than {MAX_ELEMENTS:,} elements, or more than {MAX_RANK} dimensions",
             "export the model again with sizes that it can be run at",
         )
     if shape is None:
