@@ -16,7 +16,10 @@ from benchmarks.settings import Settings
 
 _TIMEOUT_S = 180.0
 _PEER = "import sys, onnx_tool; onnx_tool.model_profile(sys.argv[1])"
-_PEER_NOTE = "peer: onnx_tool.model_profile(file); times are above `python -c pass`, measured in the same rounds"
+_PEER_NOTE = (
+    "peer: onnx_tool.model_profile(file); times are above `python -c pass`, measured in the same rounds; the goal is "
+    "0.6 s where the peer takes 5 s for 9,000 nodes, and 1.5 s where it takes 6 s for 671 MB"
+)
 _MEMORY_NOTE = "peak resident memory of the whole process, pages of the page cache that it mapped included"
 
 
@@ -27,7 +30,8 @@ class _Case:
     Attributes:
         title: for people.
         chain: the graph.
-        most_s: goal for the time.
+        most_s: goal for the time, on a machine where the peer takes `peer_s`.
+        peer_s: that time; the goal against the peer is the ratio of the two, which holds on any machine.
         most_extra_bytes: goal for the peak memory, beyond the size of the file; None where it only informs.
         absent: whether the weights are said to be in a second file, which is not there.
     """
@@ -35,14 +39,15 @@ class _Case:
     title: str
     chain: synthetic.Chain
     most_s: float
+    peer_s: float
     most_extra_bytes: int | None = None
     absent: bool = False
 
 
 _CASES = (
-    _Case("9,000 nodes", synthetic.MANY_NODES, 0.6),
-    _Case("671 MB of weights", synthetic.MANY_BYTES, 1.5, most_extra_bytes=100_000_000),
-    _Case("671 MB of weights that are absent", synthetic.MANY_BYTES, 1.5, absent=True),
+    _Case("9,000 nodes", synthetic.MANY_NODES, 0.6, 5.0),
+    _Case("671 MB of weights", synthetic.MANY_BYTES, 1.5, 6.0, most_extra_bytes=100_000_000),
+    _Case("671 MB of weights that are absent", synthetic.MANY_BYTES, 1.5, 6.0, absent=True),
 )
 
 
@@ -103,8 +108,8 @@ def _time_row(case: _Case, measured: dict[str, list[commands.Run]], notes: tuple
         ours=middle(above["ours"], "s"),
         peer=middle(above["peer"], "s") if "peer" in above else None,
         ratio=paired_ratio(above["ours"], above["peer"]) if "peer" in above else None,
-        goal=Goal("ours", high=case.most_s),
-        binding=False,
+        goal=Goal("ratio", high=case.most_s / case.peer_s) if "peer" in above else Goal("ours", high=case.most_s),
+        binding="peer" in above,
         notes=notes,
         samples={f"{name}_s": values for name, values in above.items()} | {"start_s": starts},
     )

@@ -15,7 +15,7 @@ from alexnet_bench.measure.latency import LatencyCase, Sampler
 MAX_EVENTS = 60_000
 """Kernels in one trace: enough for steady medians, and read in well under a second."""
 _TURNS = 4
-_MIN_RUNS, _MAX_RUNS = 3, 400
+_MIN_RUNS, _MAX_RUNS = 3, 1000
 _WARMUP_RUNS = 3
 
 
