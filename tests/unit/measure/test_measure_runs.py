@@ -127,7 +127,7 @@ def test_runs_with_and_without_the_profiler_take_turns() -> None:
     assert sorted(set(with_profiler)) == [2, 4, 6, 8]
 
 
-@pytest.mark.parametrize(("nodes", "most"), [(1, 100), (150, 100), (6_000, 2), (15_001, 1), (10**7, 1)])
+@pytest.mark.parametrize(("nodes", "most"), [(1, 250), (60, 250), (150, 100), (6_000, 2), (15_001, 1), (10**7, 1)])
 def test_the_size_of_a_trace_is_limited_and_there_is_always_a_run(nodes: int, most: int) -> None:
     class Sized:
         live_nodes = range(nodes)
