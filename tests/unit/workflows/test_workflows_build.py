@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.errors import (
     BackendRefusal,
@@ -414,6 +415,17 @@ def test_openvino_is_told_the_type_and_held_to_it() -> None:
         said, emulated = error.message, []
     assert "'bfloat16': " in said or "bf16 was asked for" in said
     assert len(emulated) == bool(why_emulated("openvino", 1, "bfloat16", {}))
+
+
+def test_a_product_that_cannot_be_timed_costs_a_note_and_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise BackendRefusal("no such product")
+
+    request = LoadRequest("openvino", "m.onnx", 1, precision="bfloat16")
+    monkeypatch.setattr(build_steps, "why_emulated", lambda *_: "slow")
+    assert build_steps._emulated(request) == ("bfloat16 is slow",)
+    monkeypatch.setattr(build_steps, "why_emulated", refuse)
+    assert build_steps._emulated(request) == ()
 
 
 def test_a_recipe_with_sizes_of_an_input_that_is_not_there_is_said_to_be_wrong(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import EngineLayerInfo, count_types
@@ -229,7 +230,10 @@ def _emulated(request: LoadRequest) -> tuple[str, ...]:
     """A note where the type that the backend is told to compute in is emulated here, and so slower than float32."""
     if not request.precision:
         return ()
-    why = why_emulated(request.backend, request.threads, request.precision, request.settings)
+    try:
+        why = why_emulated(request.backend, request.threads, request.precision, request.settings)
+    except (BackendRefusal, BackendCrash):  # of a product alone; the engine itself was built, and runs
+        return ()
     return (f"{request.precision} is {why}",) if why else ()
 
 
