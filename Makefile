@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # About half of the time of all tests: commands, examples, and the runtimes.
 OUTSIDE := tests/cli tests/contract tests/examples tests/gpu tests/unit/attribution tests/unit/backends
 
-.PHONY: help profile test test-outside test-inside lint bench gpu-check contract-check clean
+.PHONY: help profile test test-outside test-inside lint bench gpu-check contract-check pycuda-check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes 
 
 contract-check: $(VENV)/.test  ## fetch TensorRT's bindings, 10.16 and 11.4, and hold the code against their API
 	$(BIN)/python -m tests.contract $(VENV)/contract
+
+pycuda-check: $(VENV)/.test  ## build PyCUDA with CUDA's headers alone, and run it on a driver that is made up; needs g++
+	$(BIN)/python -m tests.pycuda $(VENV)/pycuda
 
 clean:  ## remove the environment and the caches of this folder
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

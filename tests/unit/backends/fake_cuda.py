@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alexnet_bench.backends.device import pycuda_device
 from alexnet_bench.backends.device.cuda_python import FUNCTIONS
 from alexnet_bench.core.errors import BackendRefusal
 from tests.unit.backends.fake_device import FakeDevice, Memory
+
+CONTEXT = 0xC0
+"""The primary context, whoever retains it."""
 
 
 class Code(enum.IntEnum):
@@ -191,13 +195,17 @@ def put_cuda_python(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Runt
 class Driver:
     """pycuda.driver: what nothing refers to is destroyed, and a call needs a context that is current.
 
+    `tests.pycuda` holds it against the package itself.
+
     Attributes:
         stack: contexts, the last of which is current; each is held by it, and by what was made in it.
+        pushed: how many the driver below has, which are more where a context was detached that is not PyCUDA's own.
     """
 
     def __init__(self, device: FakeDevice) -> None:
         self.device = device
         self.stack: list[_Context] = []
+        self.pushed = 0
 
     class Error(Exception):
         """The package's own."""
@@ -220,19 +228,19 @@ class Driver:
     def pagelocked_empty(self, size: int, dtype: str) -> np.ndarray:
         memory = self._do(lambda: self.device.allocate_pinned(size))
         owner = SimpleNamespace(
-            free=lambda: self._do(memory.close), memory=memory, __array_interface__=memory.array.__array_interface__
+            free=lambda: self._free(memory), memory=memory, __array_interface__=memory.array.__array_interface__
         )
         array = np.asarray(owner)
         assert array.dtype == dtype
         return array
 
-    def memcpy_htod_async(self, target: int, source: np.ndarray, stream: Any) -> None:
-        base: Any = source.base
-        self._do(lambda: self.device.copy_to_device(self.device.memory(target), base.memory, stream.own))
+    def memcpy_htod_async(self, target: int, source: Any, stream: Any) -> None:
+        base, stream = source.base, stream.own
+        self._do(lambda: self.device.copy_to_device(self.device.memory(target), base.memory, stream))
 
-    def memcpy_dtoh_async(self, target: np.ndarray, source: int, stream: Any) -> None:
-        base: Any = target.base
-        self._do(lambda: self.device.copy_to_host(base.memory, self.device.memory(source), stream.own))
+    def memcpy_dtoh_async(self, target: Any, source: int, stream: Any) -> None:
+        base, stream = target.base, stream.own
+        self._do(lambda: self.device.copy_to_host(base.memory, self.device.memory(source), stream))
 
     def Stream(self, flags: int) -> Any:
         assert flags == 1
@@ -245,6 +253,15 @@ class Driver:
         found = self._do(self.device.free_memory)
         return found.free_bytes, found.total_bytes
 
+    def leave(self, context: int) -> None:
+        """What is asked of the driver itself."""
+        try:
+            if self.pushed and context == CONTEXT:
+                self.pushed -= 1
+                self.device.enter("pop", closing=True)
+        except BackendRefusal as error:
+            raise BackendRefusal(f"leaving the context fails: {error.message}") from None
+
     def _count(self, name: str) -> None:
         """A call that needs no context."""
         self._refuse(lambda: self.device.enter(name))
@@ -253,6 +270,11 @@ class Driver:
         if not self.stack:
             self.device.wrongs.append("called pycuda without a context")
         return self._refuse(call)
+
+    def _free(self, memory: Memory) -> None:
+        """Tells nobody where that fails, but the reader of stderr."""
+        with suppress(self.Error):
+            self._do(memory.close)
 
     def _refuse(self, call: Callable[[], Any]) -> Any:
         try:
@@ -297,21 +319,36 @@ class _Retained:
         self._device.give_up(self, "context")
 
 
-class _Context(_Counted):
-    """The primary one, retained."""
+class _Context:
+    """The primary one, retained. PyCUDA calls what the driver refuses when nothing refers to it any more."""
+
+    handle = CONTEXT
 
     def __init__(self, driver: Driver) -> None:
         self.own = _Retained(driver.device)
+        self.is_valid = True
         self._driver = driver
         driver.device.add("context", self.own)
 
     def push(self) -> None:
         self._driver._count("push")
         self._driver.stack.append(self)
+        self._driver.pushed += 1
 
-    def pop(self) -> None:
-        assert self._driver.stack.pop() is self
-        self._driver._count("pop")
+    def detach(self) -> None:
+        if self._driver.stack[-1:] != [self]:
+            with suppress(BackendRefusal):
+                self._driver.device.enter("push")
+                self._driver.pushed += 1
+        with suppress(BackendRefusal):
+            self.own.close()
+        self.is_valid = False
+        while self._driver.stack and not self._driver.stack[-1].is_valid:
+            self._driver.stack.pop()
+
+    def __del__(self) -> None:
+        if self.is_valid:
+            self._driver.device.wrongs.append("lost a primary context, which is not given back that way")
 
 
 class _Allocation:
@@ -322,18 +359,25 @@ class _Allocation:
 
     def free(self) -> None:
         self._ward = []
-        self._driver._do(self._memory.close)
+        self._driver._free(self._memory)
 
     def __int__(self) -> int:
         return self._memory.address
 
 
 class _Made(_Counted):
-    """What belongs to the context that was current, and holds it."""
+    """What belongs to the context that was current, and holds it; it is not destroyed after that.
+
+    The package has no frames, in which an error would keep it alive: methods let go of `self` before anything fails.
+    """
 
     def __init__(self, driver: Driver, own: Any) -> None:
         self.own = own
         self._driver, self._ward = driver, driver.stack[-1:]
+
+    def __del__(self) -> None:
+        if all(context.is_valid for context in self._ward):
+            super().__del__()
 
 
 class _Stream(_Made):
@@ -342,21 +386,28 @@ class _Stream(_Made):
         return int(self.own.handle)
 
     def synchronize(self) -> None:
-        self._driver._do(self.own.synchronize)
+        driver, own = self._driver, self.own
+        del self
+        driver._do(own.synchronize)
 
 
 class _Event(_Made):
-    def record(self, stream: _Stream) -> None:
-        self._driver._do(lambda: self.own.record(stream.own))
+    def record(self, stream: Any) -> None:
+        driver, own, stream = self._driver, self.own, stream.own
+        del self
+        driver._do(lambda: own.record(stream))
 
-    def time_till(self, later: _Event) -> float:
-        return 1e3 * float(self._driver._do(lambda: later.own.seconds_since(self.own)))
+    def time_till(self, later: Any) -> float:
+        driver, own, later = self._driver, self.own, later.own
+        del self
+        return 1e3 * float(driver._do(lambda: later.seconds_since(own)))
 
 
 def put_pycuda(monkeypatch: pytest.MonkeyPatch, device: FakeDevice) -> Driver:
     """Has the stand-in imported in place of PyCUDA, whose `autoinit` is not there."""
     driver = Driver(device)
     _put(monkeypatch, "pycuda.driver", driver)
+    monkeypatch.setattr(pycuda_device, "leave", driver.leave)
     return driver
 
 

@@ -65,10 +65,12 @@ def test_the_primary_context_is_current_until_the_device_is_closed(monkeypatch: 
     below = FakeDevice()
     driver: Driver = put_pycuda(monkeypatch, below)
     device = PyCuda()
-    assert (below.open_resources(), len(driver.stack)) == (["context"], 1)
+    assert (below.open_resources(), len(driver.stack), driver.pushed) == (["context"], 1, 1)
     device.close()
     assert not below.open_resources()
-    assert not driver.stack
+    assert (len(driver.stack), driver.pushed) == (0, 0)
+    del device
+    assert below.wrongs == []
 
 
 def test_an_error_has_cudas_name_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

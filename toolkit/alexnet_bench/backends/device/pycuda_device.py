@@ -1,13 +1,15 @@
 """A device by PyCUDA, in the device's primary context, so that it shares memory and streams with other libraries.
 
-`pycuda.autoinit` makes a context of its own, which clashes with them; it is not imported. Not yet run on a GPU: its
-logic is run with a stand-in for the package.
+`pycuda.autoinit` makes a context of its own, which clashes with them; it is not imported. Not yet run on a GPU: the
+package itself is run on a driver that is made up, and this module in every test with a stand-in for the package.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "pycuda"
 MODULE = "pycuda.driver"
+LIBRARY = "libcuda.so.1"
 _NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING of the driver API, which PyCUDA has no name for."""
 
@@ -102,7 +105,12 @@ class PyCuda:
         major, minor = self._ask("compute_capability", card.compute_capability)
         self.capability = 10 * int(major) + int(minor)
         self._context: Any = self._ask("retain_primary_context", card.retain_primary_context)
-        self._ask("push", self._context.push)
+        try:
+            self._ask("push", self._context.push)
+        except BackendRefusal:
+            with suppress(BackendRefusal):
+                self.close()
+            raise
 
     def allocate(self, size_bytes: int) -> _Buffer:
         """As the protocol."""
@@ -140,18 +148,40 @@ class PyCuda:
         return FreeMemory(*map(int, self._ask("mem_get_info", self._cuda.mem_get_info)))
 
     def close(self) -> None:
-        """Gives the primary context back: no longer current here, and no longer retained."""
+        """Gives the primary context back: no longer retained, and no longer current here.
+
+        PyCUDA does neither by itself, as seen in 2026.1: what destroys a context that is merely lost calls
+        `cuCtxDetach`, where the primary one has to be released; and `detach` counts on the driver to take the context
+        off the thread's stack, as it does with those that PyCUDA makes.
+        """
+        context, self._context = self._context, None
         try:
-            self._ask("pop", self._context.pop)
+            self._ask("detach", context.detach)
         finally:
-            self._context = None
+            leave(int(context.handle))
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except self._cuda.Error as error:  # names the call and the reason: "cuMemAlloc failed: out of memory"
             hint = "give a smaller --batch" if isinstance(error, self._cuda.MemoryError) else ""
+            del call  # a stream's own method, perhaps: the stream would live on in this frame
             raise BackendRefusal(f"{what} of pycuda fails: {printable(str(error), 300)}", hint) from None
+
+
+def leave(context: int) -> None:
+    """Takes a context off the stack of this thread, behind PyCUDA's back, where it is the current one.
+
+    Raises:
+        BackendRefusal: the driver fails.
+    """
+    driver = ctypes.CDLL(LIBRARY)
+    current = ctypes.c_void_p()
+    code = driver.cuCtxGetCurrent(ctypes.byref(current))
+    if not code and current.value == context:
+        code = driver.cuCtxPopCurrent_v2(ctypes.byref(current))
+    if code:
+        raise BackendRefusal(f"leaving the context fails: error {code} of the NVIDIA driver")
 
 
 def _own(stream: Stream) -> Any:
