@@ -1,4 +1,4 @@
-"""Everything that the code touches of cuda-python is listed, and is there with so many arguments."""
+"""Everything that the code touches of cuda-python is listed, is there with so many arguments, and takes those given."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from alexnet_bench.backends.device.cuda_python import FUNCTIONS, module_name
+from alexnet_bench.backends.device.cuda_python import FUNCTIONS, CudaPython, module_name
+from alexnet_bench.backends.device.driver import has_driver
+from tests.unit.backends.device_contract import DeviceContract, Open
 from tests.unit.backends.fake_cuda import Runtime
 from tests.unit.backends.fake_device import FakeDevice
 
@@ -109,3 +113,66 @@ def test_the_package_has_every_value(name: str, cuda: ModuleType) -> None:
 def test_handles_are_numbers(cuda: ModuleType) -> None:
     kinds = (cuda.cudaStream_t, cuda.cudaEvent_t, cuda.cudaGraph_t, cuda.cudaGraphExec_t)
     assert [int(kind()) for kind in kinds] == [0] * 4
+
+
+_HANDLES = {
+    "cudaStreamCreateWithFlags": "cudaStream_t",
+    "cudaEventCreateWithFlags": "cudaEvent_t",
+    "cudaStreamEndCapture": "cudaGraph_t",
+    "cudaGraphInstantiate": "cudaGraphExec_t",
+}
+"""What functions give, by the package's names."""
+
+
+class Bound:
+    """The package itself, which takes the arguments of each call as it would with a driver; the stand-in then answers.
+
+    What it is given and gives back are the package's own codes, enumerators and handles.
+
+    Attributes:
+        taken: the functions that were called.
+    """
+
+    def __init__(self, package: ModuleType, stand_in: Runtime) -> None:
+        self._package, self._stand_in = package, stand_in
+        words = (
+            (package.cudaMemcpyKind.cudaMemcpyHostToDevice, "h2d"),
+            (package.cudaMemcpyKind.cudaMemcpyDeviceToHost, "d2h"),
+            (package.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal, "thread"),
+            (package.cudaDeviceAttr.cudaDevAttrComputeCapabilityMajor, "major"),
+            (package.cudaDeviceAttr.cudaDevAttrComputeCapabilityMinor, "minor"),
+        )
+        self._words = {(type(value), int(value)): word for value, word in words}
+        self.taken: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._package, name)
+        if name not in FUNCTIONS or name.startswith("cudaGetError"):
+            self.taken.add(name)
+            return real
+        return lambda *arguments: self._call(name, real, arguments)
+
+    def _call(self, name: str, real: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.taken.add(name)
+        refused, *_ = real(*arguments)  # a TypeError here is what this is for
+        assert name == "cudaGetLastError" or int(refused), f"{name} works without a driver"
+        code, *results = getattr(self._stand_in, name)(*map(self._plain, arguments))
+        if name in _HANDLES:
+            results = [getattr(self._package, _HANDLES[name])(results[0] or 0)]
+        return (self._package.cudaError_t(int(code)), *results)
+
+    def _plain(self, value: Any) -> Any:
+        """An enumerator as the stand-in's word for it, a handle as a number."""
+        return self._words.get((type(value), int(value)), int(value))
+
+
+@pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver here: tests/gpu runs the package itself")
+class TestArguments(DeviceContract):
+    @pytest.fixture
+    def open_device(self, cuda: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+        below = FakeDevice(step_s=2.0**-8)
+        bound = Bound(cuda, Runtime(below))
+        monkeypatch.setitem(sys.modules, cuda.__name__, bound)
+        yield CudaPython
+        assert below.open_resources() == below.wrongs == []
+        assert {"cudaSetDevice", "cudaDeviceGetAttribute"} < bound.taken
