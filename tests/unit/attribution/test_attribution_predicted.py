@@ -10,6 +10,7 @@ from alexnet_bench.attribution.predicted import PEAK_OF, peak_flop_per_s, predic
 from alexnet_bench.attribution.roofline import work_of
 from alexnet_bench.core.devices import Budget, Device, Memory, Peak, get_device
 from alexnet_bench.core.inspection import InspectedLayer, LayerPrediction
+from alexnet_bench.core.profile import ceiling_of
 
 _SOURCE = {"source": "by hand"}
 _CARD = Device(
@@ -74,6 +75,7 @@ def test_overhead_and_what_does_nothing_have_no_time() -> None:
         ("rtx-4090", "float16", 330.3),
         ("rtx-4090", "bfloat16", 165.2),
         ("rtx-4090", "int8", 660.6),
+        ("rtx-4090", "uint8", 660.6),
         ("a100", "tf32", 156.0),
         ("v100", "bfloat16", None),
         ("h100", "float64", 66.9),
@@ -82,7 +84,7 @@ def test_overhead_and_what_does_nothing_have_no_time() -> None:
 def test_each_type_has_its_own_published_peak(device: str, dtype: str, tera: float | None) -> None:
     found = peak_flop_per_s(get_device(device, None), dtype)
     assert found == (None if tera is None else pytest.approx(tera * 1e12))
-    assert dtype in PEAK_OF
+    assert ceiling_of(dtype) in PEAK_OF
 
 
 def _layer(flop: int | None, moved: int | None, dtype: str = "float32", *, is_overhead: bool = False) -> InspectedLayer:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from alexnet_bench.attribution.roofline import Work
 from alexnet_bench.core.devices import Budget, Device
 from alexnet_bench.core.inspection import InspectedLayer, LayerPrediction, Prediction
+from alexnet_bench.core.profile import ceiling_of
 
 PEAK_OF = {
     "float64": "fp64",
@@ -21,7 +22,6 @@ PEAK_OF = {
     "float16": "fp16",
     "bfloat16": "bf16",
     "int8": "int8",
-    "uint8": "int8",
 }
 """The published peak that bounds a type of arithmetic."""
 _NO_COUNT = "no count of what they do"
@@ -79,7 +79,8 @@ def predict_engine(layers: Sequence[InspectedLayer], place: int, budget: Budget,
 
 def peak_flop_per_s(device: Device, dtype: str) -> float | None:
     """The published peak of a device for a type of arithmetic; None where none is published for just that type."""
-    return device.peak_flop_per_s(PEAK_OF[dtype]) if dtype in PEAK_OF else None
+    peak = PEAK_OF.get(ceiling_of(dtype))
+    return device.peak_flop_per_s(peak) if peak else None
 
 
 def _over(amount: int | None, rate: float | None, count: int) -> float | None:
