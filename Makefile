@@ -36,7 +36,7 @@ bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and w
 gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes profiles/runs/gpu-check.json
 	$(BIN)/python -m tests.gpu
 
-contract-check: $(VENV)/.test  ## fetch TensorRT's bindings, 10.16 and 11.4, and hold the code against their API
+contract-check: $(VENV)/.test  ## fetch the bindings of TensorRT and TensorRT-RTX, and hold the code against their API
 	$(BIN)/python -m tests.contract $(VENV)/contract
 
 pycuda-check: $(VENV)/.test  ## build PyCUDA with CUDA's headers alone, and run it on a driver that is made up; needs g++

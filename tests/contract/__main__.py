@@ -17,7 +17,13 @@ import pytest
 
 from tests.contract.test_contract_tensorrt import WHEELS
 
-_PINNED = ("tensorrt-cu13-bindings==10.16.1.11", "tensorrt-cu13-bindings==11.4.0.106")
+_PINNED = (
+    "tensorrt-cu13-bindings==10.16.1.11",
+    "tensorrt-cu13-bindings==11.4.0.106",
+    "tensorrt-rtx-cu13-bindings==1.4.0.76",
+    "tensorrt-rtx-cu13-bindings==1.5.0.114",
+    "tensorrt-rtx-cu13-bindings==1.6.1.120",
+)
 
 
 def main() -> int:

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _DESCRIBE = Path(__file__).with_name("describe.py")
-_MODULE = "tensorrt_bindings"
-_NEEDED = re.compile(r"\[(libnv\w+\.so\.\d+)\]")
+_NEEDED = re.compile(r"\[(lib(?:nv|tensorrt_)\w+\.so\.\d+)\]")
 _TOOLS = ("gcc", "nm", "readelf")
 
 
@@ -36,9 +35,9 @@ def describe_wheel(wheel: Path, folder: Path) -> dict[str, Any]:
     """
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
-    extension = next((folder / _MODULE).glob("*.so"))
+    extension = next(folder.glob("tensorrt*_bindings/*.so"))
     libraries = _stand_ins(extension, folder / "stubs")
-    return describe(_MODULE, str(folder), *map(str, libraries))
+    return describe(extension.parent.name, str(folder), *map(str, libraries))
 
 
 def describe(module: str, *arguments: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Everything that the code touches of TensorRT is there, with that signature: in 10.16, 11.4 and TensorRT-RTX.
+"""Everything that the code touches of TensorRT is there, with that signature: 10.16, 11.4 and TensorRT-RTX 1.4 to 1.7.
 
-The first two need the wheels of the bindings: `make contract-check` fetches them.
+All but the TensorRT-RTX that is installed need the wheels of the bindings: `make contract-check` fetches them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,21 @@ WHEELS = "ALEXNET_BENCH_CONTRACT_WHEELS"
 """Names the folder with the wheels."""
 _CODE = Path(__file__).parents[2] / "toolkit" / "alexnet_bench" / "backends" / "tensorrt"
 _RTX = "tensorrt_rtx"
-_FLAVOURS = ("10", "11", _RTX)
+_FETCHED = {
+    "10": "tensorrt_cu*_bindings-10.*.whl",
+    "11": "tensorrt_cu*_bindings-11.*.whl",
+    "rtx 1.4": "tensorrt_rtx_cu*_bindings-1.4.*.whl",
+    "rtx 1.5": "tensorrt_rtx_cu*_bindings-1.5.*.whl",
+    "rtx 1.6": "tensorrt_rtx_cu*_bindings-1.6.*.whl",
+}
+"""Flavours by their wheels."""
+_FLAVOURS = (*_FETCHED, _RTX)
+_RTX_ONLY = tuple(flavour for flavour in _FLAVOURS if "rtx" in flavour)
 _ONLY_IN = {
     "NetworkDefinitionCreationFlag.STRONGLY_TYPED": ("10",),
-    "DynamicShapesKernelSpecializationStrategy": (_RTX,),
-    "DynamicShapesKernelSpecializationStrategy.EAGER": (_RTX,),
-    "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy": (_RTX,),
+    "DynamicShapesKernelSpecializationStrategy": _RTX_ONLY,
+    "DynamicShapesKernelSpecializationStrategy.EAGER": _RTX_ONLY,
+    "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy": _RTX_ONLY,
 }
 """What `flavour.Flavour` keeps from the others."""
 _GONE_IN_10 = (
@@ -72,8 +81,9 @@ def api(flavour: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         pytest.skip(f"the bindings of TensorRT {flavour} are fetched when asked for: make contract-check")
     if tools := missing_tools():
         pytest.skip(f"libraries to import them against cannot be built here, for want of {tools}")
-    wheel = next(Path(os.environ[WHEELS]).glob(f"tensorrt_cu*_bindings-{flavour}.*.whl"))
-    return _checked(describe_wheel(wheel, tmp_path_factory.mktemp(f"bindings-{flavour}")), flavour)
+    wheel = next(Path(os.environ[WHEELS]).glob(_FETCHED[flavour]))
+    major = wheel.name.split("-")[1].partition(".")[0]
+    return _checked(describe_wheel(wheel, tmp_path_factory.mktemp("bindings")), major)
 
 
 def _checked(found: dict[str, Any], major: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "tensorrt": ("tensorrt>=10.7", "cuda-python>=12.8"),
     "ort-tensorrt": ("onnxruntime-gpu>=1.24", "tensorrt>=10.7,<11"),
     "pycuda": ("pycuda>=2024.1",),
-    "rtx": ("tensorrt-rtx>=1.1", "cuda-python>=12.8"),
+    "rtx": ("tensorrt-rtx>=1.4", "cuda-python>=12.8"),
     "openvino": ("openvino>=2025.0",),
     "train": ("torch>=2.6", "pillow>=10"),
 }

@@ -24,12 +24,17 @@ _DRIVER_HINT = (
 )
 _WORKSPACE_HINT = "give it more scratch memory: raise the setting workspace, or leave it out"
 _ATTENTION_HINT = "it has kernels of attention for 16 bits: build it with --precision fp16 or bf16"
+_NO_PLUGINS_HINT = (
+    "TensorRT-RTX takes operators from libraries of plugins since 1.7 (--plugins FILE): pip install -U tensorrt-rtx; "
+    "or build it for another backend"
+)
 _SHAPE_INPUTS = re.compile("dynamic or shape inputs")
 _HINT_FOR_REASON = (
     (re.compile("input has type Int32"), _BIAS_HINT),
     (re.compile("CUDA_SUCCESS"), _DRIVER_HINT),
     (re.compile("workspace limit", re.IGNORECASE), _WORKSPACE_HINT),
     (re.compile("Attention operation was not supported"), _ATTENTION_HINT),
+    (re.compile(r"Op type \S+ is not supported in TensorRT-RTX"), _NO_PLUGINS_HINT),
 )
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
 _ASSERTED = re.compile(r'^.* && "(.+)"$')
