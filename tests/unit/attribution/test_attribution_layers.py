@@ -195,8 +195,24 @@ def test_a_timed_layer_states_its_rates_and_its_place(hand: Hand) -> None:
     assert slow.fraction_of_ceiling == pytest.approx(1.2 / 2.0)
     assert fast.fraction_of_ceiling == pytest.approx(1.52 / 0.1)
     costs = count(graph)
-    (static, *_) = static_layers(costs, [None] * len(costs.rows))
+    (static, *_) = static_layers(graph, costs, [None] * len(costs.rows))
     assert (static.onnx_nodes, static.time_s, static.bound) == (("n_g",), None, None)
+
+
+def test_a_layer_has_the_tensors_that_flow_into_it_and_out(hand: Hand) -> None:
+    """Of what it reads, no weights."""
+    graph = two_gemms(hand)
+    layers = [replace(hand.layer("a", "x", "r"), reads=("x", "w", "b", "x")), hand.layer("b", "r", "y")]
+    times = hand.times({"a": [1.0], "b": [0.1]}, layers)
+    timed = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    assert [(layer.inputs, layer.outputs) for layer in timed] == [(("x",), ("r",)), (("r",), ("y",))]
+    costs = count(graph)
+    static = static_layers(graph, costs, [None] * len(costs.rows))
+    assert [(layer.inputs, layer.outputs) for layer in static] == [
+        (("x",), ("g",)),
+        (("g",), ("r",)),
+        (("r",), ("y",)),
+    ]
 
 
 def test_work_that_was_assumed_has_no_rates_and_no_place(hand: Hand) -> None:

@@ -78,13 +78,23 @@ def test_layer_info_has_what_readers_need(profile: Profile) -> None:
     for layer in info["Layers"]:
         assert isinstance(layer["Name"], str)
         assert layer["LayerType"]
-        assert layer["Inputs"] == []
-        for tensor in layer["Outputs"]:
+        assert layer["Inputs"]
+        for tensor in (*layer["Inputs"], *layer["Outputs"]):
             assert set(tensor) == {"Name", "Location", "Dimensions", "Format/Datatype"}
             assert tensor["Format/Datatype"] in _KNOWN_TYPES
     by_name = {layer["Name"]: layer for layer in info["Layers"]}
     assert by_name["conv1 + relu1"]["Metadata"] == "[ONNX Layer: conv1]\x1f[ONNX Layer: relu1]"
     assert by_name["conv1 + relu1"]["Weights"] == {"Type": "Float", "Count": 34_944}
+
+
+def test_tensors_without_names_are_numbered(profile: Profile) -> None:
+    first, second = (msgspec.structs.replace(layer, inputs=(), outputs=()) for layer in profile.layers[:2])
+    layers = _load(trtexec.layer_info_file(replace(profile, layers=(first, second))))["Layers"]
+    assert [[tensor["Name"] for tensor in layer["Outputs"]] for layer in layers] == [
+        [f"{first.name}:0"],
+        [f"{second.name}:0"],
+    ]
+    assert [layer["Inputs"] for layer in layers] == [[], []]
 
 
 def test_inputs_of_unknown_sizes_have_none(profile: Profile) -> None:

@@ -230,6 +230,22 @@ def test_what_is_written_of_another_runtime_keeps_its_name_and_batch(tmp_path: P
     assert by_name["fc5"].bytes == 4 * (8 * 84 + 8 * 10 + 84 * 10 + 10)
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime-cpu", "openvino"])
+def test_layers_hand_each_other_the_models_tensors(backend: str) -> None:
+    """As tools that draw the engine need it: what is read was made before, with the same sizes and type."""
+    found = profile("lenet-5", options=Options(backend=backend, seconds=0.05, processes=2))
+    info = json.loads(written.layer_info_file(found))
+    there = {"input": ([1, 1, 32, 32], "Float")}
+    for layer in info["Layers"]:
+        for tensor in layer["Inputs"]:
+            assert (tensor["Dimensions"], tensor["Format/Datatype"]) == there[tensor["Name"]]
+        assert layer["Inputs"]
+        there |= {item["Name"]: (item["Dimensions"], item["Format/Datatype"]) for item in layer["Outputs"]}
+    assert len(info["Layers"]) > 6
+    assert there.keys() >= {"input", "logits"}
+    assert there["logits"] == ([1, 10], "Float")
+
+
 def test_what_is_written_with_nodes_is_attributed_again(tmp_path: Path, resnet: Profile) -> None:
     (tmp_path / "profile.json").write_bytes(written.profile_file(resnet.layers))
     (tmp_path / "layers.json").write_bytes(written.layer_info_file(resnet))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import LayerProfile
 
 
-def static_layers(costs: CostTable, budget_times_s: Iterable[float | None]) -> tuple[LayerProfile, ...]:
+def static_layers(graph: Graph, costs: CostTable, budget_times_s: Iterable[float | None]) -> tuple[LayerProfile, ...]:
     """One layer for each live node: what can be said without running anything.
 
     Args:
-        costs: of the graph.
+        graph: of the user.
+        costs: of that graph.
         budget_times_s: predicted time of each of its rows.
     """
     return tuple(
@@ -31,6 +33,8 @@ def static_layers(costs: CostTable, budget_times_s: Iterable[float | None]) -> t
             bytes=row.bytes,
             flop_per_byte=row.flop / row.bytes if row.flop is not None and row.bytes else None,
             budget_time_s=budget_time_s,
+            inputs=graph.activations(node.reads),
+            outputs=node.writes,
         )
-        for row, budget_time_s in zip(costs.rows, budget_times_s, strict=True)
+        for node, row, budget_time_s in zip(graph.live_nodes, costs.rows, budget_times_s, strict=True)
     )

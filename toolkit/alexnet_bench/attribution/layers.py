@@ -36,6 +36,7 @@ def timed_layers(
     rounding = Rounding()
     return tuple(
         _timed(
+            graph,
             name,
             owned,
             layer_cost(graph, costs, owned, stored, rounding),
@@ -65,7 +66,13 @@ def layer_names(attribution: Attribution) -> list[str]:
 
 
 def _timed(
-    name: str, owned: Owned, cost: LayerCost, times: LayerTimes, time: _Time, ceilings: Ceilings | None
+    graph: Graph,
+    name: str,
+    owned: Owned,
+    cost: LayerCost,
+    times: LayerTimes,
+    time: _Time,
+    ceilings: Ceilings | None,
 ) -> LayerProfile:
     layer, time_s = owned.layer, time.layer_s
     work = work_of(cost.flop, cost.bytes, is_overhead=layer.is_overhead)
@@ -80,6 +87,8 @@ def _timed(
         shared_nodes=tuple(SharedNode(name, share) for name, share in owned.shared),
         merged_nodes=tuple(name for name in (*owned.nodes, *dict(owned.shared)) if name in owned.merged),
         constant_nodes=owned.constants,
+        inputs=graph.activations(layer.reads),
+        outputs=layer.makes,
         output_shapes=cost.output_shapes or layer.output_shapes,
         params=cost.params,
         weight_bytes=cost.weight_bytes,

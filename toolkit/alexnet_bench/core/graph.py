@@ -172,6 +172,10 @@ class Graph:
         """The live nodes, in order."""
         return tuple(node for node in self.nodes if node.name in self.live)
 
+    def activations(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those tensors that are no constants, each once, in the order given."""
+        return tuple(name for name in dict.fromkeys(names) if name not in self.constants)
+
     def in_order(self, names: Iterable[str]) -> list[Node]:
         """The live nodes of those names, in order."""
         return [self.live_nodes[position] for position in sorted(map(self._positions.__getitem__, names))]

@@ -168,6 +168,8 @@ class LayerProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     arena_requested_bytes: Count | None = None
     merged_nodes: tuple[str, ...] = ()
     constant_nodes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ are those of runs one after the other. docs/tensorrt.md lists every key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -62,12 +62,14 @@ def profile_file(layers: Iterable[LayerProfile]) -> bytes:
 
 
 def layer_info_file(profile: Profile) -> bytes:
-    """`--export-layer-info`: what each layer is, makes and stands for. The tensors that it reads are not known.
+    """`--export-layer-info`: what each layer is, reads, makes and stands for.
 
-    The inputs stand there by name, as of TensorRT up to 10, and with types and sizes, as of 11; and what ran.
+    Tensors have the user's names. What a layer reads is as the layer before made it, or as the model is given it. The
+    inputs stand there by name, as of TensorRT up to 10, and with types and sizes, as of 11; and what ran.
     """
+    made = {item.name: _tensor(item.name, item.shape, item.dtype) for item in profile.model.inputs}
     content: dict[str, object] = {
-        "Layers": [_layer(layer) for layer in profile.layers],
+        "Layers": [_layer(layer, made) for layer in profile.layers],
         "Bindings": [item.name for item in profile.model.inputs],
         "I/O Tensors": [_input(item) for item in profile.model.inputs],
     }
@@ -91,13 +93,17 @@ def _query(start_s: float, parts: tuple[float, float, float], latency_s: float) 
     return row | {"h2dMs": h2d, "computeMs": compute, "d2hMs": d2h, "latencyMs": _ms(latency_s)}
 
 
-def _layer(layer: LayerProfile) -> dict[str, object]:
+def _layer(layer: LayerProfile, made: dict[str, dict[str, object]]) -> dict[str, object]:
+    """One layer; what it makes is added to what was made before it."""
     nodes = (*layer.onnx_nodes, *(shared.name for shared in layer.shared_nodes))
+    read = [made.get(name) or _tensor(name, None, "") for name in layer.inputs]
+    written = _outputs(layer)
+    made.update(written)
     told: dict[str, object] = {
         "Name": layer.name,
         "LayerType": layer.op or "Unknown",
-        "Inputs": [],
-        "Outputs": [_output(layer, index) for index in range(len(layer.output_shapes))],
+        "Inputs": read,
+        "Outputs": list(written.values()),
     }
     kind = _WEIGHTS.get(layer.weight_bytes / layer.params) if layer.params and layer.weight_bytes else None
     if kind is not None:
@@ -108,15 +114,19 @@ def _layer(layer: LayerProfile) -> dict[str, object]:
     return told
 
 
-def _output(layer: LayerProfile, index: int) -> dict[str, object]:
-    dtypes = layer.output_dtypes or (layer.compute_dtype,)
-    dtype = dtypes[index] if len(dtypes) == len(layer.output_shapes) else dtypes[0]
+def _outputs(layer: LayerProfile) -> dict[str, dict[str, object]]:
+    """What a layer makes, by name; a layer whose tensors are not known by name numbers them."""
+    count, dtypes = len(layer.output_shapes), layer.output_dtypes or (layer.compute_dtype,)
+    names = layer.outputs if len(layer.outputs) == count else [f"{layer.name}:{index}" for index in range(count)]
+    of_each = dtypes if len(dtypes) == count else dtypes[:1] * count
     return {
-        "Name": f"{layer.name}:{index}",
-        "Location": "Device",
-        "Dimensions": layer.output_shapes[index] or (),
-        "Format/Datatype": _type(dtype),
+        name: _tensor(name, shape, dtype)
+        for name, shape, dtype in zip(names, layer.output_shapes, of_each, strict=True)
     }
+
+
+def _tensor(name: str, shape: Sequence[int] | None, dtype: str) -> dict[str, object]:
+    return {"Name": name, "Location": "Device", "Dimensions": shape or (), "Format/Datatype": _type(dtype)}
 
 
 def _type(dtype: str) -> str:

@@ -112,7 +112,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         totals=totals(case.costs),
         coverage=coverage,
         latency=None,
-        layers=static_layers(case.costs, budget_times_s),
+        layers=static_layers(case.graph, case.costs, budget_times_s),
         memory=Memory(static_peak_bytes=case.costs.activation_peak_bytes),
         ceilings=None,
         budget=budget_lines(case, budgets, None),

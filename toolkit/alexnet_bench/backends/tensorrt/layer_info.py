@@ -52,7 +52,7 @@ def parse_layer_info(found: object) -> LayerInfo:
     layers = tuple(_layer(item, f"Layers[{index}]") for index, item in enumerate(found["Layers"]))
     runtime, ends = _runtime(found), dict(zip(_tensors(found, _ENDS, ""), found.get(_ENDS, ()), strict=True))
     info = LayerInfo(
-        tuple(replace(layer, tells_inputs=bool(layer.inputs)) for layer in layers) if runtime else layers,
+        tuple(replace(layer, tells_inputs=False) for layer in layers) if runtime else layers,
         tuple(bindings) or tuple(tensor.name for tensor in ends),
         tuple(tensor for tensor, item in ends.items() if item.get("IOMode") == "Input"),
         {tensor.name: usual for tensor, item in ends.items() if (usual := _usual(item, tensor.name)) is not None},

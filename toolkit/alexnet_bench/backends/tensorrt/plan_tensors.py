@@ -60,7 +60,7 @@ class PlanLayer:
         kind: its LayerType, "" when only names are told.
         inputs: that it reads.
         constants: weights that lie in the engine, as far as they are told.
-        tells_inputs: whether `inputs` are all that it reads; what this tool writes of other runtimes has none.
+        tells_inputs: whether `inputs` are all that it reads; in what this tool wrote they are the user's tensors.
         tells_constants: whether they are all told; TensorRT 10.16 tells them of few kinds of layers.
         outputs: that it writes.
         tactic: the kernel, "" when it is chosen where the engine runs, or not told.
