@@ -19,8 +19,9 @@ from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, UsageErro
 from alexnet_bench.core.verification import Verdict
 from alexnet_bench.graph import passes
 from alexnet_bench.graph.passes import PASSES, PassResult
+from alexnet_bench.measure.ceiling_runs import EMULATED
 from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_latency
-from alexnet_bench.workflows import contest_entries, contest_run
+from alexnet_bench.workflows import build_steps, contest_entries, contest_run
 from alexnet_bench.workflows.contest_entries import plan
 from alexnet_bench.workflows.contest_run import conclude_case, is_stock
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for
@@ -225,6 +226,24 @@ def test_one_whose_build_fails_is_refused_and_the_others_go_on(
     assert "--debug" in refused
     assert refused.isprintable()
     assert build_engine(path, options=BuildOptions(backend="onnxruntime-cpu")).compute_dtypes
+
+
+def test_a_type_that_is_emulated_takes_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take a hundred times as long as all others together."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = normalised(tmp_path / "m.onnx")
+
+    def emulated(_backend: str, _threads: int, dtype: str, _settings: object) -> str:
+        return f"{EMULATED}: openvino reaches less" if dtype == "bfloat16" else ""
+
+    monkeypatch.setattr(build_steps, "why_emulated", emulated)
+    (case,) = contest(path, options=replace(ORT, backends=("openvino",), precisions=("fp32", "bf16"))).cases
+    (slow,) = [entry for entry in case.entries if entry.precision == "bf16"]
+    if "was asked for" in slow.refused:
+        pytest.skip(slow.refused)
+    assert (slow.latency, slow.refused) == (None, f"bfloat16 is {EMULATED}: openvino reaches less")
+    (plain,) = [entry for entry in case.entries if entry.precision == "fp32"]
+    assert plain.latency is not None
 
 
 def test_an_interrupt_while_an_engine_is_built_ends_the_contest(

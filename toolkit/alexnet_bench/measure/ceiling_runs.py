@@ -29,7 +29,9 @@ _SECONDS, _WARMUP_S = 0.25, 0.05
 _FLOAT_BYTES = 4
 _TRIAD_ARRAYS = 3
 _PLAIN, _NARROW = "float32", ("bfloat16", "float16")
-_EMULATED = 0.5
+EMULATED = "emulated on this processor"
+"""What is said of a type that the processor has no instructions for."""
+_LEAST_RATE = 0.5
 """Of the rate of float32: what a type has to reach, and exceeds by far where the processor has instructions for it."""
 
 
@@ -190,10 +192,10 @@ def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: 
 
 def _emulated(backend: str, dtype: str, plain: tuple[float, ...], narrow: tuple[float, ...]) -> str:
     """What shows that a narrow type is emulated, by the rates of products of one size; "" where nothing does."""
-    if dtype not in _NARROW or not plain or max(narrow) >= _EMULATED * max(plain):
+    if dtype not in _NARROW or not plain or max(narrow) >= _LEAST_RATE * max(plain):
         return ""
     slow, fast = (quantity(max(found), "FLOP/s") for found in (narrow, plain))
-    return f"emulated on this processor: {backend} reaches {slow}, and in {_PLAIN} {fast}"
+    return f"{EMULATED}: {backend} reaches {slow}, and in {_PLAIN} {fast}"
 
 
 def _described(products: dict[str, _Runs]) -> str:

@@ -38,7 +38,7 @@ from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
-from alexnet_bench.measure.ceiling_runs import why_emulated
+from alexnet_bench.measure.ceiling_runs import EMULATED, why_emulated
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.workflows import count_cautions, limits, miscomputed
 from alexnet_bench.workflows.resolve import ResolvedModel
@@ -235,6 +235,11 @@ def _emulated(request: LoadRequest) -> tuple[str, ...]:
     except (BackendRefusal, BackendCrash):  # of a product alone; the engine itself was built, and runs
         return ()
     return (f"{request.precision} is {why}",) if why else ()
+
+
+def emulated_note(notes: Sequence[str]) -> str:
+    """That note among those of a passport, "" where it is not there."""
+    return next((note for note in notes if EMULATED in note), "")
 
 
 def _lacks(recipe: Recipe) -> str:

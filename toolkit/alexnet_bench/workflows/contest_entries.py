@@ -14,6 +14,7 @@ from alexnet_bench.core.errors import AlexnetBenchError, UsageError
 from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
 from alexnet_bench.workflows.build import BuildOptions
+from alexnet_bench.workflows.build_steps import emulated_note
 from alexnet_bench.workflows.choose_recipe import PRECISIONS, choose_recipe
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, depends_on_sizes
 
@@ -176,6 +177,8 @@ def prepare(
         )
     except Exception as error:  # noqa: BLE001 - whatever a pass comes upon, the other entries go on
         return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(_reason(error)))
+    if why := emulated_note(engine.passport.notes):  # a hundred times slower, at times: no contest, and a long wait
+        return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(why))
     return Contender(planned, engine)
 
 
