@@ -12,6 +12,7 @@ import importlib.util
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -40,7 +41,13 @@ def install_line(extra: str) -> str:
 
 def bringing(module: str) -> list[str]:
     """The installed packages that bring a module, by their own records; its files need not be there."""
-    return sorted({name for name in importlib.metadata.packages_distributions().get(module, []) if name})
+    return sorted({name for name in _by_module(tuple(sys.path)).get(module, []) if name})
+
+
+@lru_cache(maxsize=1)
+def _by_module(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """All installed packages by the modules that they bring; reading their records takes a tenth of a second."""
+    return importlib.metadata.packages_distributions()
 
 
 def version_of(module: str) -> str:
