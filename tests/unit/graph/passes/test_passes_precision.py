@@ -132,6 +132,26 @@ def test_what_overflows_on_real_inputs_stays_in_float32_and_is_remembered() -> N
     assert [line.split(":")[0] for line in unchecked.kept_fp32] == ["node_e"]
 
 
+def test_weights_are_looked_at_to_their_end() -> None:
+    """They are taken in parts, and one number that is none counts wherever it stands."""
+    weight = np.full((300, 300), 0.5, np.float32)
+    weight[0, 0] = weight[-1, -1] = 1e-9
+    model = small([helper.make_node("Gemm", ["x", "w"], ["y"])], {"x": [1, 300]}, ["y"], {"w": weight})
+    assert "w: 2 of 90,000 weights become zero in float16" in PASSES["fp16"].run(model).changes
+    weight[0, 1] = np.nan
+    model = small([helper.make_node("Gemm", ["x", "w"], ["y"])], {"x": [1, 300]}, ["y"], {"w": weight})
+    assert PASSES["fp16"].run(model).kept_fp32 == ("node_y: w reaches nan, float16 ends at 65504",)
+
+
+def test_an_activation_that_is_no_number_counts_whichever_input_it_is_of() -> None:
+    model = two_products()
+    first, second = random_feeds(model, count=2)
+    first["x"][0, 0] = np.nan
+    for feeds in ([first, second], [second, first]):
+        kept = PASSES["fp16"].run(model, feeds=feeds).kept_fp32
+        assert kept[0] == "node_a: x reaches nan, float16 ends at 65504"
+
+
 @EACH
 @pytest.mark.parametrize(
     "stored", ["not JSON", "[1, 2]", '{"node_a": 1}', '"node_a"', "", "[" * 100_000, '{"node_a": "\\ud800"}']

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alexnet_bench.graph.passes.inferred import Types
     from alexnet_bench.graph.passes.low_types import LowType
 
+_PART = 1 << 16
 _NOT_CHECKED = "activations were not checked against the range"
 
 
@@ -97,15 +98,30 @@ def _weights(
         value = draft.value(name)
         if value is None or not value.size:
             continue
-        magnitude = np.abs(value)
-        largest[name] = float(magnitude.max())
-        lost = int(np.count_nonzero((magnitude <= low.smallest / 2) & (magnitude > 0)))
-        coarse = int(np.count_nonzero((magnitude < low.smallest_normal) & (magnitude > low.smallest / 2)))
+        largest[name], lost, coarse = _spread(value.reshape(-1), low)
         if lost:
             notes.append(f"{name}: {lost:,} of {value.size:,} weights become zero in {low.name}")
         if coarse * 100 > value.size:
             notes.append(f"{name}: {coarse:,} of {value.size:,} weights are subnormal in {low.name}, and lose bits")
     return largest, notes
+
+
+def _spread(values: np.ndarray, low: LowType) -> tuple[float, int, int]:
+    """The largest magnitude, and how many become zero and subnormal in the type; a part at a time, as caches are small.
+
+    Args:
+        values: 1-D, at least one.
+        low: the type.
+    """
+    top, lost, coarse = 0.0, 0, 0
+    for begin in range(0, values.size, _PART):
+        magnitude = np.abs(values[begin : begin + _PART])
+        top = _higher(top, float(magnitude.max()))
+        small = magnitude[magnitude < low.smallest_normal]
+        if small.size:
+            lost += int(np.count_nonzero((small <= low.smallest / 2) & (small > 0)))
+            coarse += int(np.count_nonzero(small > low.smallest / 2))
+    return top, lost, coarse
 
 
 def _largest_activations(
@@ -126,8 +142,12 @@ def _largest_activations(
 def _raise_to(largest: dict[str, float], values: Mapping[str, np.ndarray]) -> None:
     for name, value in values.items():
         if value.size:
-            top = float(np.max(np.abs(value)))  # NaN stays NaN, and is beyond every range
-            largest[name] = top if not top <= largest.get(name, 0.0) else largest.get(name, 0.0)
+            largest[name] = _higher(largest.get(name, 0.0), float(np.max(np.abs(value))))
+
+
+def _higher(left: float, right: float) -> float:
+    """NaN stays NaN, and is beyond every range."""
+    return float(np.maximum(left, right))
 
 
 def _spoken(seen: Mapping[str, float], low: LowType, count: int) -> list[str]:
