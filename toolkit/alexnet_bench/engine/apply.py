@@ -67,9 +67,7 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
     seen = [feeds] if availability(get_backend(_RANGES_FROM)).works else []
     faster = apply(model, recipe.passes[:first], feeds=seen)
     kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
-    if kept:
-        _ask_to_keep(faster.model, kept)
-    typed = apply(faster.model, recipe.passes[first:], feeds=seen)
+    typed = apply(_asking_to_keep(faster.model, kept) if kept else faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
     notes += tuple(filter(None, [typed.unchecked]))
@@ -114,11 +112,16 @@ def _check_operator(name: str, known: Collection[str]) -> None:
     )
 
 
-def _ask_to_keep(model: ModelProto, names: Sequence[str]) -> None:
-    """Writes into the model what a pass to a narrower type reads: nodes that an earlier run found it must keep."""
+def _asking_to_keep(model: ModelProto, names: Sequence[str]) -> ModelProto:
+    """The model with what a pass to a narrower type reads: nodes that an earlier run found it must keep."""
+    from onnx import ModelProto
+
     from alexnet_bench.graph.passes.precision import kept_before, remember
 
-    remember(model, kept_before(model) | dict.fromkeys(names, _WHY_KEPT))
+    asking = ModelProto()
+    asking.CopyFrom(model)
+    remember(asking, kept_before(model) | dict.fromkeys(names, _WHY_KEPT))
+    return asking
 
 
 def _named_reason(line: str, known: Container[str]) -> tuple[str, str]:

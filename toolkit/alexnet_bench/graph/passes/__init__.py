@@ -1,4 +1,4 @@
-"""Passes over ONNX models: each gives a new model, what changed, and what every new node stands for.
+"""Passes over ONNX models: each gives a model, what changed, and what every new node stands for.
 
 A pass changes the main graph alone. Weights must be loaded. A node without a name of its own gets the one that the
 command line knows it by (`graph.naming`), and origins speak of it so.
@@ -58,7 +58,8 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
         folder: for files of models that are too large for one message; a temporary one by default.
 
     Returns:
-        the last model, all changes prefixed by the name of their pass, and origins in terms of the given model.
+        the last model (the given one, where no pass finds anything to do), all changes prefixed by the name of their
+        pass, and origins in terms of the given model.
 
     Raises:
         UsageError: there is no pass of that name.

@@ -38,7 +38,9 @@ class Draft:
         self.model = ModelProto()
         copy_fields(model, self.model, without="graph")
         copy_fields(model.graph, self.model.graph, without="initializer")
+        self._given, self._was_named = model, True
         for node, name in zip(self.model.graph.node, identities(self.model.graph), strict=True):
+            self._was_named &= node.name == name
             node.name = name
         self._inputs_are_constants = model.ir_version < _FIRST_IR_WITH_CONSTANTS
         self._overridable = set() if self._inputs_are_constants else {info.name for info in model.graph.input}
@@ -139,13 +141,20 @@ class Draft:
         return list(self._remove([node]))
 
     def finished(self, kept_fp32: Iterable[str] = (), unable: Iterable[str] = ()) -> PassResult:
-        """The model as it is now; if it changed, initialisers that nothing reads are left out."""
+        """The model as it is now: the one that was given, if it had all names and nothing changed.
+
+        If it changed, initialisers that nothing reads are left out.
+        """
+        model = self._given if self._was_named and not self.changes else self._written()
+        origins = {node.name: self._origins[node.name] for node in model.graph.node}
+        return PassResult(model, tuple(self.changes), origins, tuple(kept_fp32), frozenset(unable))
+
+    def _written(self) -> ModelProto:
         items = [item for name, item in self._initialisers.items() if not self.changes or self._is_needed(name)]
         model = self._with_initialisers(items)
         if self.changes:
             self._tidy(model)
-        origins = {node.name: self._origins[node.name] for node in model.graph.node}
-        return PassResult(model, tuple(self.changes), origins, tuple(kept_fp32), frozenset(unable))
+        return model
 
     def _is_needed(self, initialiser: str) -> bool:
         return self.wiring.uses(initialiser) > 0 or initialiser in self._overridable

@@ -22,7 +22,7 @@ class PassResult:
     """A model after a pass.
 
     Attributes:
-        model: a new model; the given one is never changed.
+        model: a new model, or the given one where there is nothing to change; that is never changed itself.
         changes: one readable line for each change.
         origins: every node name of the new model, with the names of the nodes that it stands for in the model before
             (by `graph.naming`, as they may have none of their own); a node that was kept stands for itself.
@@ -49,7 +49,7 @@ class Run(Protocol):
     """
 
     def __call__(self, model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
-        """Gives a new model."""
+        """Gives a new model, or the same where there is nothing to change."""
 
 
 @dataclass(frozen=True, slots=True)
