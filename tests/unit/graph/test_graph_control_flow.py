@@ -25,10 +25,14 @@ def body(name: str, nodes: list[NodeProto], output: str, weights: list[TensorPro
 
 
 def costs(
-    tmp_path: Path, nodes: list[NodeProto], inputs: list[onnx.ValueInfoProto], *constants: TensorProto
+    tmp_path: Path,
+    nodes: list[NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    *constants: TensorProto,
+    opset: int = 17,
 ) -> CostTable:
     graph = helper.make_graph(nodes, "g", inputs, [tensor("y", None)], [WEIGHT, *constants])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.save(model, tmp_path / "m.onnx")
     return count(build_graph(open_model(tmp_path / "m.onnx"), name="m"))
 
@@ -167,6 +171,18 @@ def test_a_scan_counts_the_length_of_what_it_scans(tmp_path: Path) -> None:
     inner = helper.make_graph([product("row", "made")], "turn", [tensor("row", [4, 8])], [tensor("made", [4, 8])])
     node = helper.make_node("Scan", ["x"], ["y"], "the_scan", body=inner, num_scan_inputs=1)
     assert costs(tmp_path, [node], [tensor("x", [5, 4, 8])]).macs == 5 * 256
+
+
+@pytest.mark.parametrize(
+    ("lengths", "assumed"), [("", ""), ("n", "at most 10 turns of the loop")], ids=["whole", "with lengths"]
+)
+def test_a_scan_of_opset_8_has_a_batch(tmp_path: Path, lengths: str, assumed: str) -> None:
+    """Two items of five turns each, of which an input may say that they are shorter."""
+    inner = helper.make_graph([product("row", "made")], "turn", [tensor("row", [4, 8])], [tensor("made", [4, 8])])
+    node = helper.make_node("Scan", [lengths, "x"], ["y"], "the_scan", body=inner, num_scan_inputs=1)
+    inputs = [tensor("x", [2, 5, 4, 8]), *([tensor("n", [2], TensorProto.INT64)] if lengths else [])]
+    (row,) = costs(tmp_path, [node], inputs, opset=8).rows
+    assert (row.macs, row.assumed) == (2 * 5 * 256, assumed)
 
 
 @pytest.mark.parametrize("depth", [1, 5, 30])

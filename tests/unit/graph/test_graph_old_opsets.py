@@ -92,6 +92,25 @@ def test_old_forms_are_counted_as_they_are(case: Case, listed: bool, tmp_path: P
     assert set(graph.nodes[0].inputs) == set(case[2])
 
 
+@pytest.mark.parametrize("opset", [1, 3, 6, 7])
+@pytest.mark.parametrize("said", [None, 0, 1])
+@pytest.mark.parametrize(("op", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_recurrent_layers_have_shapes_whether_or_not_they_give_the_sequence(
+    op: str, gates: int, said: int | None, opset: int, tmp_path: Path
+) -> None:
+    """Up to version 6 an attribute says so, and 0 is its default; ONNX then infers nothing."""
+    weights = {"w": np.ones((1, gates * 4, 3), np.float32), "r": np.ones((1, gates * 4, 4), np.float32)}
+    told: dict[str, Any] = {} if said is None or opset > 6 else {"output_sequence": said}
+    node = helper.make_node(op, ["x", *weights], ["", "y"], hidden_size=4, **told)
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, [5, 2, 3])], [info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph([node], "g", *ends, [from_array(value, name) for name, value in weights.items()])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4)
+    (tmp_path / "old.onnx").write_bytes(made.SerializeToString())
+    (row,) = count(build_graph(open_model(tmp_path / "old.onnx"), name="old")).rows
+    assert (row.macs, row.output_shapes) == (5 * 2 * gates * 4 * (3 + 4), ((1, 2, 4),))
+
+
 @pytest.mark.parametrize("opset", [1, 6, 7, 9, 14])
 def test_statistics_that_a_batch_normalisation_gives_have_shapes(opset: int, tmp_path: Path) -> None:
     """Four of them before version 14, in training: ONNX infers nothing of them then."""

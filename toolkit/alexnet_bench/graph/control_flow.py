@@ -16,6 +16,8 @@ from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownSha
 from alexnet_bench.graph.functions import WHY_LEFT
 
 Count = Callable[[Graph], CostTable]
+_LAST_WITH_BATCHES = 8
+"""The opset in which Scan has a batch, and the lengths of its items as the first input."""
 
 ask_values("", "Loop", (0,))
 
@@ -50,7 +52,7 @@ def work_of(count: Count, op: Operation) -> Work:
     if node.op_type == "If":
         return _larger_branch(op, [_sum(body, count) for _, body in node.bodies])
     body = _sum(node.bodies[0][1], count)
-    turns, sure = _trip_count(op) if node.op_type == "Loop" else (_scan_length(op), True)
+    turns, sure = _trip_count(op) if node.op_type == "Loop" else _scan_length(op)
     if turns is None:
         return replace(body, assumed="one turn of the loop")
     work = _times(body, turns)
@@ -109,11 +111,16 @@ def _trip_count(op: Operation) -> tuple[int | None, bool]:
     return (values[0], values[0] == 0) if len(values) == 1 and 0 <= values[0] <= MAX_TURNS else (None, False)
 
 
-def _scan_length(op: Operation) -> int | None:
-    """The length of the first scanned input along its axis, which is 0 unless `scan_input_axes` says otherwise."""
+def _scan_length(op: Operation) -> tuple[int | None, bool]:
+    """The length of the first scanned input along its axis, which is 0 unless `scan_input_axes` says otherwise.
+
+    In opset 8 it has a batch before the axis that is scanned, and every item its own turns, fewer perhaps than that.
+    """
     scanned = op.integer("num_scan_inputs", 0)
     if not 0 < scanned <= len(op.node.inputs):
-        return None
+        return None, False
     axis = (*op.integers("scan_input_axes", ()), 0)[0]
-    sizes = op.input(len(op.node.inputs) - scanned).sizes
-    return sizes[axis] if sizes and -len(sizes) <= axis < len(sizes) else None
+    sizes = op.input(len(op.node.inputs) - scanned).sizes or ()
+    if op.graph.opset <= _LAST_WITH_BATCHES:
+        return (sizes[0] * sizes[1], not op.has_input(0)) if len(sizes) > 1 else (None, False)
+    return (sizes[axis], True) if -len(sizes) <= axis < len(sizes) else (None, False)

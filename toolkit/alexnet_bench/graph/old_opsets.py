@@ -102,11 +102,22 @@ def _upsample(node: NodeProto, given: Attributes) -> list[int] | None:
     return [1, 1, *(int(factor) for factor in factors)]
 
 
+def _recurrent(node: NodeProto, given: Attributes) -> None:
+    """Up to version 6 an attribute says whether the sequence is an output; without it no shape at all is inferred."""
+    if "output_sequence" in given:
+        given["output_sequence"].i = 1
+    else:
+        node.attribute.add(name="output_sequence", type=2, i=1)
+
+
 _REWRITES: dict[str, tuple[int, Callable[[NodeProto, Attributes], list[int] | None]]] = {
     "Reshape": (4, _reshape),
     "Concat": (3, _concat),
     "Pad": (1, _pad),
     "Cast": (5, _cast),
     "Upsample": (6, _upsample),
+    "RNN": (6, _recurrent),
+    "GRU": (6, _recurrent),
+    "LSTM": (6, _recurrent),
 }
 """By operator the last opset that has its old form, and what turns that into the new one."""
