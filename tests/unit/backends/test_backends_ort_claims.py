@@ -651,6 +651,8 @@ def test_kernels_inside_a_branch_are_not_counted_twice(build: Build, profile_mod
     run.check()
     assert run.wrong_claims() == []
     assert run.owners["n_z"] == ("If",)
+    (branch,) = [layer for layer in run.layers if layer.op == "If"]
+    assert set(branch.inputs) == {"k", "c"}  # what the branches take from around them, too
     for index, whole in enumerate(run.times.run_s):
         assert (
             sum(samples[index] for samples in run.times.samples_s.values()) <= whole + 1e-5

@@ -20,6 +20,7 @@ from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, weights_
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph, Tensor
+from alexnet_bench.graph.passes.reads import reads as everything_read
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -164,8 +165,8 @@ def _reads(nodes: Sequence[NodeProto], meanings: Meanings) -> list[list[str]]:
     found = []
     for node in nodes:
         reads: list[str] = []
-        for name in node.input:
-            if name and name not in meanings.constants:
+        for name in everything_read(node):
+            if name not in meanings.constants:
                 tensor = meanings.of(name)
                 reads += behind.get(name, []) if tensor is None else [tensor]
         found.append(list(dict.fromkeys(reads)))
