@@ -145,7 +145,7 @@ def test_other_models_are_refused_by_name(exported: Callable[[str], Path], tmp_p
     changed.graph.node[1].op_type = "Relu"
     onnx.save(changed, tmp_path / "changed.onnx")
     for name in ("mine.onnx", "changed.onnx"):
-        with pytest.raises(BackendRefusal, match=f"torch runs no ONNX files: {name}"):
+        with pytest.raises(BackendRefusal, match="torch runs no ONNX files but those of the reference"):
             Torch().activate(LoadRequest("torch", str(tmp_path / name), 1))
 
 

@@ -143,6 +143,7 @@ def test_one_that_crashes_leaves_and_the_others_go_on(tmp_path: Path, monkeypatc
     assert stock.latency is not None
     assert len(stock.latency.samples_s) == 2
     assert (fallen.latency, fallen.refused) == (None, "the worker died by signal SIGSEGV (running it)")
+    assert (stock.transient, fallen.transient) == (False, True)
     assert fallen.error is not None
     assert case.fastest == 0
     assert [sorted(calls[:2]), sorted(calls[2:])] == [["onnxruntime-cpu", "openvino"]] * 2  # in turns

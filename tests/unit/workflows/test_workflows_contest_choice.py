@@ -11,7 +11,7 @@ import pytest
 from alexnet_bench import ContestOptions, Options, profile_set
 from alexnet_bench.backends.protocol import Availability
 from alexnet_bench.core.contest import ContestCase
-from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, BackendRefusal, OutputError
 from alexnet_bench.report.contest import to_markdown
 from alexnet_bench.workflows import contest_choice, contest_entries
 from alexnet_bench.workflows.contest_choice import choose, hold, profile_fastest
@@ -85,6 +85,27 @@ def test_a_choice_is_made_once_for_the_same_conditions(tmp_path: Path, monkeypat
     assert choose(path, batch=None, options=longer, progress=said.append).cases == once.cases[1:]
     assert choose(path, batch=1, options=longer, progress=said.append).cases == once.cases[:1]
     assert all("is taken from the cache" in text for text in said)
+
+
+@pytest.mark.parametrize("error", [BackendCrash("no answer in 1 s"), OutputError("the cache cannot be written")])
+def test_what_may_be_different_the_next_time_is_not_kept(
+    error: AlexnetBenchError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path, said, options = normalised(tmp_path / "m.onnx"), list[str](), ORT
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contest_entries, "build_for", fail)
+        held = choose(path, batch=None, options=options, progress=said.append)
+    assert [entry.transient for entry in held.cases[0].entries] == [False, True]
+    assert f"batch 1: onnxruntime-cpu, engine in fp32: left out this time: {error.message}" in said
+    again = choose(path, batch=None, options=options, progress=say_nothing)
+    assert [entry.refused for entry in again.cases[0].entries] == ["", ""]
+    monkeypatch.setattr(contest_choice, "contest", None)
+    assert choose(path, batch=None, options=options, progress=say_nothing) == again
 
 
 @pytest.mark.usefixtures("no_contest")

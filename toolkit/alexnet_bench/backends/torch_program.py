@@ -70,7 +70,7 @@ def read_program(path: Path, *, dtype: Any, device: str) -> Program:
     proto = open_model(path).proto
     if proto.graph.name == _CEILING and any(PRODUCT in node.output for node in proto.graph.node):
         return _ceiling(proto, device)
-    network = _network(proto, path)
+    network = _network(proto)
     from alexnet_bench.network.torch_module import build_module
     from alexnet_bench.network.weights import load_weights
 
@@ -79,7 +79,7 @@ def read_program(path: Path, *, dtype: Any, device: str) -> Program:
     return Program(tuple(_steps(module, source, target)), (source,), target, module)
 
 
-def _network(proto: ModelProto, path: Path) -> Network:
+def _network(proto: ModelProto) -> Network:
     """The reference network that a file holds, node for node."""
     import numpy as np
 
@@ -93,7 +93,7 @@ def _network(proto: ModelProto, path: Path) -> Network:
         if _described(build_model(network, zeros).graph) == _described(proto.graph):
             return network
     raise BackendRefusal(
-        f"torch runs no ONNX files: {printable(path.name)} is not one of the reference networks",
+        "torch runs no ONNX files but those of the reference networks, which this is none of",
         "`alexnet-bench models` lists them; other models run on onnxruntime-cpu or openvino",
     )
 

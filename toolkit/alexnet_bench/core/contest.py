@@ -73,6 +73,7 @@ class Entry:
         error: None when it did not come that far.
         latency: likewise.
         refused: why it did not take part, or not to the end; "" when it did.
+        transient: whether that reason may be gone the next time: a crash, too little time, a full disk.
     """
 
     backend: str
@@ -84,6 +85,7 @@ class Entry:
     error: EntryError | None = None
     latency: EntryLatency | None = None
     refused: str = ""
+    transient: bool = False
 
     @property
     def is_within(self) -> bool:

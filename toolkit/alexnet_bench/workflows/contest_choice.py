@@ -88,24 +88,34 @@ def choose(model: str | Path, *, batch: int | None, options: ContestOptions, pro
 def hold(model: str | Path, *, batches: Sequence[int | None], options: ContestOptions, progress: Progress) -> Contest:
     """A contest that is held in any case; each of its cases takes the place of a choice that was kept.
 
+    One that an entry fell out of for a reason that may be gone the next time is not kept, and progress says so.
+
     Raises:
         AlexnetBenchError: as `contest`.
     """
     found = contest(model, batches=batches, options=options, progress=progress)
     for batch, case in zip(batches, found.cases, strict=True):
-        _keep(replace(found, cases=(case,)), _place(model, batch, options))
+        fell_out = [entry for entry in case.entries if entry.transient]
+        if not fell_out:
+            _keep(replace(found, cases=(case,)), _place(model, batch, options))
+        for entry in fell_out:
+            progress(f"batch {case.batch}: {entry.backend}, {_how(entry)}: left out this time: {entry.refused}")
     return found
 
 
 def describe(case: ContestCase, winner: Entry) -> str:
     """What was chosen and why, on one line."""
-    how = f"engine in {winner.precision}" if winner.precision else "the model as given"
+    how = _how(winner)
     if winner.latency is None or winner.error is None:  # no winner is without
         return f"batch {case.batch}: {winner.backend}, {how}"
     ratio = winner.latency.ratio
     against = "" if ratio is None or ratio == 1.0 else f", {digits(ratio)} of the time of {STOCK} as given"
     error = f"error {winner.error.error or 0.0:.1e} of {winner.error.tolerance:.0e}"
     return f"batch {case.batch}: {winner.backend}, {how}: {quantity(winner.latency.median_s, 's')}{against}, {error}"
+
+
+def _how(entry: Entry) -> str:
+    return f"engine in {entry.precision}" if entry.precision else "the model as given"
 
 
 def _keep(found: Contest, path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
 from alexnet_bench.core.contest import Entry
-from alexnet_bench.core.errors import AlexnetBenchError, UsageError
+from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, OutputError, UsageError
 from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
 from alexnet_bench.workflows.build import BuildOptions
@@ -25,6 +25,8 @@ ALL = "all"
 STOCK = "onnxruntime-cpu"
 """The backend that every other one is set against, with the model as given."""
 _MOST_REASON = 400
+_TRANSIENT = (BackendCrash, OutputError)
+"""Errors that the same model need not meet again with the same runtime."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,16 @@ def prepare(
             shapes=shapes,
         )
     except Exception as error:  # noqa: BLE001 - whatever a pass comes upon, the other entries go on
-        return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(_reason(error)))
+        return left_out(Entry(planned.backend.name, planned.version, planned.precision), error)
     if why := emulated_note(engine.passport.notes):  # a hundred times slower, at times: no contest, and a long wait
         return Entry(planned.backend.name, planned.version, planned.precision, refused=shown(why))
     return Contender(planned, engine)
+
+
+def left_out(entry: Entry, error: Exception) -> Entry:
+    """The entry with the reason why it does not take part, or not to the end."""
+    lasting = isinstance(error, AlexnetBenchError) and not isinstance(error, _TRANSIENT)
+    return replace(entry, refused=shown(_reason(error)), transient=not lasting)
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,7 @@ from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.workflows.build_steps import load_request
-from alexnet_bench.workflows.contest_entries import STOCK, Contender, shown
+from alexnet_bench.workflows.contest_entries import STOCK, Contender, left_out
 from alexnet_bench.workflows.contest_errors import Referee
 
 
@@ -123,7 +123,7 @@ def _judged(shared: Field, contender: Contender, referee: Referee) -> _Racer | E
         precision = _precision(shared, run_file, entry.precision)
         return _Racer(replace(entry, error=referee.judge(request, precision, shared.tolerance)), request)
     except AlexnetBenchError as error:
-        return replace(entry, refused=shown(error.message))
+        return left_out(entry, error)
 
 
 def _request(shared: Field, contender: Contender) -> LoadRequest:
@@ -163,7 +163,7 @@ def _race(shared: Field, racers: Sequence[_Racer], progress: Callable[[str], Non
                 run = measure_latency([case], seconds=shared.seconds / shared.processes, processes=1, progress=_silent)
             except AlexnetBenchError as error:
                 running.remove(racer)
-                fallen.append(replace(racer.entry, refused=shown(error.message)))
+                fallen.append(left_out(racer.entry, error))
             else:
                 racer.samples_s.append(tuple(round(value, 9) for value in run[0].samples_s[0]))
     return running, fallen
