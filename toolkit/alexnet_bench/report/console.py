@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from rich.cells import cell_len
@@ -65,6 +66,57 @@ def plain_table(*headings: str, gap: int = 2) -> Table:
             heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left", no_wrap=True
         )
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A column of a table that is left out where there is no room.
+
+    Attributes:
+        heading: right-aligned with a ">" before it.
+        texts: one for each row.
+        goes: the higher, the sooner it is left out; 0 for what is always shown.
+        is_name: whether a text may lose its middle.
+    """
+
+    heading: str
+    texts: Sequence[str]
+    goes: int = 0
+    is_name: bool = False
+
+    @property
+    def widest(self) -> int:
+        """Columns of text that it takes with nothing cut off."""
+        return max(map(cell_len, (self.heading.removeprefix(">"), *self.texts)))
+
+    @property
+    def least(self) -> int:
+        """The fewest that it takes."""
+        return min(self.widest, _LEAST_NAME) if self.is_name else self.widest
+
+
+def print_fitting(console: Console, columns: Sequence[Cells], styles: Sequence[str] = ()) -> None:
+    """Prints a table without the columns that tell least where it is narrow: a number that is cut off tells nothing.
+
+    Args:
+        console: where to.
+        columns: all of them, at most one of names.
+        styles: of each row; none by default.
+    """
+    shown = list(columns)
+    while _least_width(shown, 1) > console.width and (first := max(shown, key=lambda cells: cells.goes)).goes:
+        shown.remove(first)
+    gap = 2 if _least_width(shown, 2) <= console.width else 1
+    spare = max(0, console.width - _least_width(shown, gap))
+    table = plain_table(*(cells.heading for cells in shown), gap=gap)
+    for row, texts in enumerate(zip(*(cells.texts for cells in shown), strict=True)):
+        fitting = (shorten(text, cells.least + spare) for cells, text in zip(shown, texts, strict=True))
+        table.add_row(*map(safe, fitting), style=styles[row] if styles else "")
+    console.print(table)
+
+
+def _least_width(columns: Sequence[Cells], gap: int) -> int:
+    return sum(cells.least for cells in columns) + gap * (len(columns) - 1)
 
 
 class Name:

@@ -13,7 +13,7 @@ from rich.text import Text
 from alexnet_bench.core.contest import Contest, ContestCase, Entry, EntryError
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import digits, quantity
-from alexnet_bench.report.console import page, plain_table, safe
+from alexnet_bench.report.console import Cells, page, print_fitting, safe
 from alexnet_bench.report.markdown import escape
 
 _STOCK = "onnxruntime-cpu as given"
@@ -60,20 +60,23 @@ def _allowed(entry: Entry) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`goes`: the higher, the sooner it is left out where the table is narrow."""
+
     heading: str
     text: Callable[[Entry], str]
+    goes: int = 0
 
 
 _COLUMNS = (
     _Column("backend", lambda entry: entry.backend),
     _Column("engine", _engine),
-    _Column("computes in", _types),
+    _Column("computes in", _types, 2),
     _Column(">median", lambda entry: quantity(entry.latency.median_s if entry.latency else None, "s")),
-    _Column(">per second", lambda entry: f"{entry.latency.throughput_per_s:,.1f}" if entry.latency else "-"),
-    _Column(">ratio", _ratio),
-    _Column("", _ratio_interval),
+    _Column(">per second", lambda entry: f"{entry.latency.throughput_per_s:,.1f}" if entry.latency else "-", 3),
+    _Column(">ratio", _ratio, 1),
+    _Column("", _ratio_interval, 5),
     _Column(">error", _error),
-    _Column(">allowed", _allowed),
+    _Column(">allowed", _allowed, 4),
     _Column("", lambda entry: entry.error.verdict if entry.error and entry.error.verdict != "passed" else ""),
 )
 
@@ -101,20 +104,19 @@ def to_markdown(found: Contest) -> str:
 def _print_case(console: Console, found: Contest, case: ContestCase) -> None:
     console.print(safe(_title(found, case), "bold"))
     console.print()
-    table = plain_table(*(column.heading for column in _COLUMNS))
-    for place, entry in enumerate(case.entries):
-        if entry.latency is not None:
-            style = (
-                "bold green" if place == case.fastest else _STYLES.get(entry.error.verdict if entry.error else "", "")
-            )
-            table.add_row(*(safe(column.text(entry)) for column in _COLUMNS), style=style)
-    console.print(table)
+    ran = [(place, entry) for place, entry in enumerate(case.entries) if entry.latency is not None]
+    columns = [Cells(item.heading, [item.text(entry) for _, entry in ran], item.goes) for item in _COLUMNS]
+    print_fitting(console, columns, ["bold green" if place == case.fastest else _style(entry) for place, entry in ran])
     console.print()
     grid = Table.grid(padding=(0, 2))
     for label, text in _lines(found, case):
         grid.add_row(Text(label, style="dim", no_wrap=True), safe(text))
     console.print(grid)
     console.print(safe(_conclusion(case), "bold"))
+
+
+def _style(entry: Entry) -> str:
+    return _STYLES.get(entry.error.verdict if entry.error else "", "")
 
 
 def _section(found: Contest, case: ContestCase) -> Iterator[str]:

@@ -16,7 +16,7 @@ from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, percent
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.report.builds import builds_lines, print_builds
-from alexnet_bench.report.console import page, plain_table, safe
+from alexnet_bench.report.console import Cells, page, print_fitting, safe
 from alexnet_bench.report.tuning import print_candidates, tuning_lines
 
 _KEY_DIGITS = 12
@@ -60,7 +60,7 @@ def print_cache(listing: CacheListing, stream: IO[str]) -> None:
     with page(stream, fallback=_WIDTH_OF_FILES) as console:
         shown = listing.removed or listing.entries
         if shown:
-            console.print(_cache_table(shown))
+            print_fitting(console, _cache_columns(shown))
         for entry in shown:
             for reason in entry.reasons_against:
                 console.print(safe(f"{entry.name[:_KEY_DIGITS]}: {reason}", "yellow"))
@@ -76,14 +76,17 @@ def _cache_total(listing: CacheListing) -> str:
     return f"{held}; engines above {binary_bytes(listing.max_bytes)} go, the one used longest ago first"
 
 
-def _cache_table(entries: Sequence[CacheEntry]) -> Table:
-    table = plain_table("what", "name", "model", "recipe", "backend", ">size", "last used")
-    for entry in entries:
-        name = entry.name[:_KEY_DIGITS] if entry.kind == "engine" else "-"
-        cells = (name, entry.model, entry.recipe or "-", entry.backend or "-")
-        used = entry.last_used[:16].replace("T", " ")
-        table.add_row(entry.kind, *(safe(printable(cell)) for cell in cells), binary_bytes(entry.size_bytes), used)
-    return table
+def _cache_columns(entries: Sequence[CacheEntry]) -> list[Cells]:
+    names = [printable(entry.name[:_KEY_DIGITS]) if entry.kind == "engine" else "-" for entry in entries]
+    return [
+        Cells("what", [entry.kind for entry in entries], 2),
+        Cells("name", names),
+        Cells("model", [printable(entry.model) for entry in entries], is_name=True),
+        Cells("recipe", [printable(entry.recipe or "-") for entry in entries], 4),
+        Cells("backend", [printable(entry.backend or "-") for entry in entries], 3),
+        Cells(">size", [binary_bytes(entry.size_bytes) for entry in entries]),
+        Cells("last used", [entry.last_used[:16].replace("T", " ") for entry in entries], 1),
+    ]
 
 
 def _size(entries: Sequence[CacheEntry]) -> str:

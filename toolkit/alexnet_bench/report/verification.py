@@ -22,7 +22,7 @@ from alexnet_bench.core.verification import (
     TensorError,
     Verification,
 )
-from alexnet_bench.report.console import Name, page, plain_table, safe
+from alexnet_bench.report.console import Cells, page, print_fitting, safe
 from alexnet_bench.report.markdown import escape
 
 _STYLES = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow"}
@@ -47,20 +47,23 @@ def _number(value: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`goes`: the higher, the sooner it is left out where the table is narrow."""
+
     heading: str
     text: Callable[[OutputParity], str]
+    goes: int = 0
 
 
 _COLUMNS = (
-    _Column("shape", lambda output: "x".join(map(str, output.shape)) or "scalar"),
-    _Column("type", lambda output: output.dtype),
+    _Column("shape", lambda output: "x".join(map(str, output.shape)) or "scalar", 3),
+    _Column("type", lambda output: output.dtype, 4),
     _Column("error", _error),
     _Column("allowed", lambda output: f"{output.tolerance:.1e}" if output.tolerance else "0"),
-    _Column("max abs", lambda output: _number(output.max_abs)),
-    _Column("mean abs", lambda output: _number(output.mean_abs)),
-    _Column("cosine", lambda output: "-" if output.cosine is None else f"{output.cosine:.6f}"),
+    _Column("max abs", lambda output: _number(output.max_abs), 5),
+    _Column("mean abs", lambda output: _number(output.mean_abs), 6),
+    _Column("cosine", lambda output: "-" if output.cosine is None else f"{output.cosine:.6f}", 2),
 )
-_TOP1 = _Column("top-1", lambda output: percent(output.top1_agreement))
+_TOP1 = _Column("top-1", lambda output: percent(output.top1_agreement), 1)
 
 
 def print_verification(found: Verification, stream: IO[str], *, width: int | None = None) -> None:
@@ -97,12 +100,13 @@ def to_markdown(found: Verification) -> str:
 
 
 def _print_outputs(console: Console, found: Verification) -> None:
-    columns = _columns(found)
-    table = plain_table("output", *(f">{column.heading}" for column in columns))
-    for output in found.outputs:
-        style = {"passed": "", "failed": "red", "inconclusive": "yellow"}[output.verdict]
-        table.add_row(Name(output.name, style), *(safe(column.text(output)) for column in columns))
-    console.print(table)
+    names = Cells("output", [output.name for output in found.outputs], is_name=True)
+    columns = [
+        Cells(f">{column.heading}", [column.text(output) for output in found.outputs], column.goes)
+        for column in _columns(found)
+    ]
+    styles = {"passed": "", "failed": "red", "inconclusive": "yellow"}
+    print_fitting(console, [names, *columns], [styles[output.verdict] for output in found.outputs])
 
 
 def _columns(found: Verification) -> tuple[_Column, ...]:
