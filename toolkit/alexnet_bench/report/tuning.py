@@ -9,10 +9,11 @@ from rich.console import Console
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.tuning import TunedLatency, Tuning, TuningCandidate
 from alexnet_bench.core.units import digits, quantity
-from alexnet_bench.report.console import plain_table, safe
+from alexnet_bench.report.console import Cells, print_fitting, safe
 
 _STAY = "the untuned settings stay"
-_HEADINGS = ("tried", ">median", ">untuned", ">ratio", ">rounds")
+_COLUMNS = ((">median", 0), (">untuned", 2), (">ratio", 0), (">rounds", 1))
+"""Headings behind the settings; the higher the number, the sooner a column is left out."""
 
 
 def tuning_lines(tuning: Tuning | None) -> list[tuple[str, str]]:
@@ -39,11 +40,10 @@ def print_candidates(console: Console, tuning: Tuning | None) -> None:
     """What was tried before the final, the fastest first."""
     if tuning is None or not tuning.candidates:
         return
-    table = plain_table(*_HEADINGS)
-    for candidate in tuning.candidates:
-        table.add_row(*(safe(cell) for cell in _cells(candidate)))
+    settings, *numbers = zip(*map(_cells, tuning.candidates), strict=True)
+    columns = [Cells(heading, texts, goes) for (heading, goes), texts in zip(_COLUMNS, numbers, strict=True)]
     console.print()
-    console.print(table)
+    print_fitting(console, [Cells("tried", settings, is_name=True), *columns])
     for candidate in tuning.candidates:
         if candidate.refused:
             console.print(safe(f"fell out  {named(candidate.settings)}: {printable(candidate.refused, 300)}", "yellow"))
