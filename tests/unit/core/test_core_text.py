@@ -19,6 +19,8 @@ from alexnet_bench.core.text import escape_controls, plural, printable
         ("\u2066isolate\u2069", "\\u2066isolate\\u2069"),
         ("zero\u200bwidth", "zero\\u200bwidth"),
         ("\ud800", "\\ud800"),
+        ("m\udcc3\udcb6del", "mödel"),  # a file's name, where the locale is not UTF-8
+        ("m\udcf6del\x1b", "m\\udcf6del\\x1b"),  # in Latin-1
         ("\U000e0041", "\\U000e0041"),
         ("", ""),
     ],

@@ -25,6 +25,7 @@ def escape_controls(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
+    text = _decoded(text)
     return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
 
 
@@ -37,6 +38,14 @@ def plural(count: int, noun: str) -> str:
     """A count with its noun: "1 layer", "3 layers", "4 processes"."""
     ending = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def _decoded(text: str) -> str:
+    """A file's name as it is spelled, where the locale is not UTF-8 and Python kept its bytes (PEP 383)."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:  # of another encoding, or no such name
+        return text
 
 
 def _escaped(char: str) -> str:
