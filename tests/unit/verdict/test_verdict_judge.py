@@ -31,6 +31,35 @@ def test_the_error_must_not_exceed_the_tolerance(tolerance: float, verdict: str)
     assert judge_output("y", y, off, Criterion(tolerance)).verdict == verdict
 
 
+def off_by(part: float) -> tuple[list[Array], list[Array]]:
+    """Outputs, and such as are off by a part of their spread."""
+    y = [array.astype(np.float64) for array in varied()]
+    mean = np.mean(y, axis=0)
+    return y, [array + part * (array - mean) for array in y]
+
+
+@pytest.mark.parametrize(
+    ("part", "limit", "shown"),
+    [
+        (2.97e-1, 1e-4, "the error is 2.97e-01, above 0.0001"),
+        (1.0003e-4, 1e-4, "the error is 1.0003e-04, above 0.0001"),
+        (1.234568e-3, 1.2345678e-3, "the error is 1.235e-03, above 0.0012345678"),
+    ],
+)
+def test_an_error_is_shown_with_the_digits_that_tell_it_from_the_tolerance(
+    part: float, limit: float, shown: str
+) -> None:
+    assert judge_output("y", *off_by(part), Criterion(limit)).reason.startswith(shown)
+
+
+def test_what_is_near_in_size_alone_says_how_far_the_engine_is_from_the_reference() -> None:
+    y, off = off_by(0.02)
+    shifted, other = [array + 1000 for array in y], [array + 1000 for array in off]
+    reason = judge_output("y", shifted, other, Criterion(1e-4)).reason
+    assert "outputs of different inputs differ by 9.8e-04 of their size" in reason
+    assert "and the engine's from the reference's by 2.0e-05" in reason
+
+
 def test_a_reference_that_is_no_number_fails() -> None:
     y = [np.full((1, 3), np.nan)] * 16
     assert (

@@ -20,6 +20,9 @@ from alexnet_bench.verdict.ranking import Ranking
 _ALL_ALIKE = "no output differs from input to input, so that any of them would do; try --inputs"
 _SAME_NETWORK = "outputs are matched by name: give --against the model that the engine was made from"
 
+_MOST_DIGITS = 16
+"""Behind the point, which tell any two numbers in double precision apart; one less shows them as they were typed."""
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -165,15 +168,21 @@ def _reason(parity: Parity, limit: float) -> str:
         return ""
     if parity.measure == "exact":
         return f"{percent(parity.error)} of the elements differ, and these are compared exactly"
-    text = f"the error is {parity.error:.2e}, above {limit:g}"
+    text = f"the error is {_above(parity.error, limit)}"
     if parity.measure == "score":
         return f"{text}, by the scores that its indices choose"
     if parity.measure == "spread" and (parity.relative_error or 0.0) <= limit:
         text += (
-            f" (outputs of different inputs differ by {parity.spread or 0.0:.1e} of their size, and the engine's by "
+            f" (outputs of different inputs differ by {parity.spread or 0.0:.1e} of their size, "
+            f"and the engine's from the reference's by {parity.relative_error or 0.0:.1e})"
         )
-        text += f"{parity.relative_error or 0.0:.1e})"
     return text
+
+
+def _above(error: float, limit: float) -> str:
+    """Both, the error with as many digits as tell it from the limit."""
+    digits = next((count for count in range(2, _MOST_DIGITS) if float(f"{error:.{count}e}") > limit), _MOST_DIGITS)
+    return f"{error:.{digits}e}, above {limit:.{_MOST_DIGITS - 1}g}"
 
 
 def _lost(criterion: Criterion, name: str, reference: Sequence[Array], engine: Sequence[Array]) -> str:
