@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
+
 from alexnet_bench.core.verification import (
     FirstBad,
     OutputParity,
@@ -61,12 +63,25 @@ def test_what_passed() -> None:
     assert rows[0].split() == ["output", "shape", "type", "error", "allowed", "max", "abs", "mean", "abs", "cosine"]
     assert rows[1].split() == ["logits", "1x10", "float16", "2.50e-03", "1.0e-02", "5.00e-01", "1.25e-01", "0.999990"]
     assert "passed: within 0.01 on 16 inputs" in text
-    assert "openvino 2026.1, computed in float16" in text
+    assert "openvino 2026.1, told to compute in float16" in text
     assert "graph_optimization none" in text
     assert "0.01 (default for fp16; fp16 by its graph)" in text
     assert "would fail, as it must, error 1.4e+00" in text
     assert "does not apply: fc.bias is zero" in text
     assert "first bad node" not in text
+
+
+@pytest.mark.parametrize(
+    ("types", "said"),
+    [
+        ({"float32": 11}, "openvino 2026.1, computed in float32"),
+        ({"uint8": 13, "float32": 11, "int8": 15}, "openvino 2026.1, computed in float32, int8 and uint8"),
+    ],
+)
+def test_the_types_that_were_read_back_stand_in_place_of_what_was_told(types: dict[str, int], said: str) -> None:
+    found = replace(PASSED, engine=replace(PASSED.engine, compute_dtypes=types))
+    assert f"{said}\n" in shown(found).replace(" \n", "\n")
+    assert f"{said} |" in to_markdown(found)
 
 
 def test_what_failed_names_the_node_and_nothing_moves_the_cursor() -> None:

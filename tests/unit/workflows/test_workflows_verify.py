@@ -456,6 +456,42 @@ def test_another_backend_and_a_type_that_it_is_told(right: Path, tmp_path: Path)
     assert found.first_bad.nodes == ("relu1",)
     told = verify(right, options=VerifyOptions(backend="openvino", precision="bf16", search=False))
     assert (told.engine.precision, told.tolerance) == ("bfloat16", 5e-2)
+    assert "bfloat16" in told.engine.compute_dtypes
+    assert found.engine.compute_dtypes == {}  # it was told nothing, so that nothing was read back
+
+
+def test_an_engine_is_said_to_compute_in_what_its_passport_read_back(tmp_path: Path) -> None:
+    built = build_engine(str(write(tmp_path / "q.onnx", quantise_weights(network()))), options=BuildOptions())
+    found = verify(built.path, against=tmp_path / "q.onnx", options=VerifyOptions(search=False))
+    assert found.engine.compute_dtypes == built.compute_dtypes
+    assert found.reference.compute_dtypes == {}
+
+
+def test_outputs_and_inputs_in_another_order_are_matched_by_name_and_noted(tmp_path: Path) -> None:
+    right = write(tmp_path / "right.onnx", network(outputs=("logits", "relu2")))
+    note = "the engine has its outputs in another order (relu2 where the reference has logits)"
+    found = verify(write(tmp_path / "other.onnx", network(outputs=("relu2", "logits"))), against=right)
+    assert found.verdict == "passed"
+    assert [item for item in found.notes if item.startswith(note)]
+    # What stands behind the reference's outputs moves none of them; what stands before them does.
+    behind = write(tmp_path / "behind.onnx", network(outputs=("logits", "relu2", "best")))
+    before = write(tmp_path / "before.onnx", network(outputs=("best", "logits", "relu2")))
+    for engine, noted in ((behind, False), (before, True)):
+        notes = verify(engine, against=right).notes
+        assert any("in another order" in item for item in notes) == noted
+
+
+def test_inputs_in_another_order_are_noted(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info
+    ends = [value(name, TensorProto.FLOAT, [4]) for name in "xz"]
+    nodes = [helper.make_node("Sub", ["x", "z"], ["y"])]
+    right, other = (
+        write(tmp_path / f"{at}.onnx", model(nodes, inputs, [value("y", TensorProto.FLOAT, [4])], {}))
+        for at, inputs in enumerate((ends, ends[::-1]))
+    )
+    assert not verify(right, against=right).notes
+    (note,) = verify(other, against=right).notes
+    assert note.startswith("the engine has its inputs in another order (z where the reference has x)")
 
 
 def test_the_document_is_json_without_nan(right: Path, tmp_path: Path) -> None:

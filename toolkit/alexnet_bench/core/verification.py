@@ -32,6 +32,7 @@ class Side:
         device: likewise.
         precision: that the backend was told to compute in, "" for what the model says.
         settings: of the backend, as far as they were asked for.
+        compute_dtypes: layers by the type of their arithmetic, as read back; none where that was not done.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Side:
     device: str | None = None
     precision: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    compute_dtypes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

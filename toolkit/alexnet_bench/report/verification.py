@@ -146,9 +146,16 @@ def _lines(found: Verification) -> Iterator[tuple[str, str]]:
 
 def _side(side: Side) -> str:
     how = [f"{side.backend} {side.backend_version}"] if side.backend else ["stored outputs"]
-    how += [f"computed in {side.precision}"] if side.precision else []
+    if side.compute_dtypes:
+        how.append(f"computed in {_and(sorted(side.compute_dtypes))}")
+    elif side.precision:
+        how.append(f"told to compute in {side.precision}")
     how += [f"{name} {value}" for name, value in side.settings.items()]
     return f"{printable(side.name, 200)} · {', '.join(how)}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _tried(sizes: SizesTried) -> str:

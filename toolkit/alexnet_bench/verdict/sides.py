@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class ModelSide:
         origins: node of this graph -> nodes of the user's, where passes changed it.
         mark: makes a request for what gives tensors inside it as outputs too, written to a folder; None marks a copy
             of the file.
+        compute_dtypes: its layers by the type of their arithmetic, where that was read back.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ModelSide:
     deadlines: Deadlines = field(default_factory=Deadlines)
     origins: Mapping[str, Sequence[str]] = field(default_factory=dict)
     mark: Callable[[Sequence[str], Path], LoadRequest] | None = None
+    compute_dtypes: Mapping[str, int] = field(default_factory=dict)
 
     def run(self, folder: Path, marked: Sequence[str] = ()) -> Run:
         """Runs it on all inputs.
@@ -106,6 +108,7 @@ class ModelSide:
             loaded.device if loaded else None,
             request.precision,
             dict(request.settings),
+            dict(self.compute_dtypes),
         )
 
 
@@ -113,6 +116,28 @@ _FLOATS = {"float64": "float64", "float32": "float32", "float16": "float16", "bf
 """Types of inputs that floats are converted to, and numpy's for them: it has no bfloat16, to which a runner rounds."""
 
 AnySide = ModelSide | StoredSide
+
+
+def other_orders(reference: AnySide, engine: AnySide) -> list[str]:
+    """A line where the engine has the inputs, or the reference's outputs, of two models in another order."""
+    if not isinstance(reference, ModelSide) or not isinstance(engine, ModelSide):
+        return []
+    ours, theirs = reference.graph, engine.graph
+    found = (
+        ("inputs", "gives", ours.inputs, theirs.inputs),
+        ("outputs", "reads", ours.outputs, theirs.outputs),
+    )
+    others = ((kind, does, next(_differing(names, other), None)) for kind, does, names, other in found)
+    return [
+        f"the engine has its {kind} in another order ({printable(first[1])} where the reference has "
+        f"{printable(first[0])}): they were matched by name, and code that {does} them by position mixes them up"
+        for kind, does, first in others
+        if first is not None
+    ]
+
+
+def _differing(names: Sequence[str], others: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((name, other) for name, other in zip(names, others, strict=False) if name != other)
 
 
 def write_inputs(samples: Sequence[Feeds], graph: Graph, folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.passport import count_types
 from alexnet_bench.engine.computed_types import Asked, check_types
 from alexnet_bench.engine.readback import read_back
 from alexnet_bench.graph.counting import count
@@ -31,13 +32,13 @@ def precision_of(given: str | None, graph: Graph, built: str) -> tuple[str, str]
     return holds, "its passport" if holds == built else "its graph"
 
 
-def check_told(side: ModelSide, precision: str, progress: Callable[[str], None]) -> None:
-    """Runs a model once and compares the types of its layers with the one that its backend was told.
+def check_told(side: ModelSide, precision: str, progress: Callable[[str], None]) -> dict[str, int]:
+    """The layers by type, of a model run once, after they were compared with the type that its backend was told.
 
     Only layers with multiply-adds count. A backend may leave some of them in float32, but not all.
 
     Args:
-        side: a model; where its backend was told nothing, it is in the types of its own graph.
+        side: a model; where its backend was told nothing, it is in the types of its own graph, and nothing is run.
         precision: that was asked for.
         progress: told of the run.
 
@@ -48,7 +49,7 @@ def check_told(side: ModelSide, precision: str, progress: Callable[[str], None])
     """
     told = side.request.precision
     if not told:
-        return
+        return {}
     progress(f"reading back whether it computes in {told}")
     found = read_back(side.request, side.inputs[0], side.graph, side.deadlines, named_model=named_copy(side.file))
     costs = count(side.graph)
@@ -56,3 +57,4 @@ def check_told(side: ModelSide, precision: str, progress: Callable[[str], None])
     working = [layer for layer in mapped.layers if layer.macs and layer.compute_dtype]
     narrow = [layer for layer in working if layer.compute_dtype != _WIDE]
     check_types(Asked(precision, is_quantised=of_graph(side.graph) == "int8"), narrow or working)
+    return count_types(mapped.layers)

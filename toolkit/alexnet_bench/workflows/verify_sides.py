@@ -23,7 +23,7 @@ from alexnet_bench.verdict import precision, samples
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.samples import Feeds
-from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, write_inputs
+from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, other_orders, write_inputs
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.marked_plans import MarkedPlans
@@ -128,11 +128,13 @@ def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable
     fixed = all(array.shape == shapes[name] for sample in feeds for name, array in sample.items())
     reference = _reference(ours, shapes, feeds, options, folder / "inputs-reference")
     made, named, how = _engine(theirs, shapes, feeds, options, folder / "inputs-engine", fixed=fixed)
-    if isinstance(made, ModelSide) and theirs.built is None:  # what is built was read back when it was
-        check_told(made, named, progress)
+    if isinstance(made, ModelSide):  # what is built was read back when it was
+        types = theirs.built.passport.compute_dtypes if theirs.built else check_told(made, named, progress)
+        made = replace(made, compute_dtypes=types)
     if isinstance(made, ModelSide) and theirs.built is not None and is_plan(theirs.built.file):
         made = replace(made, mark=MarkedPlans(theirs, ours.model, made, progress))
     notes = [*samples.never_varied(feeds), *lost_passports((theirs,) if pair.alone else (theirs, ours))]
+    notes += other_orders(reference, made)
     if fixed_sizes := fixed_by_engine(ours, theirs, options):
         names = ", ".join(map(printable, fixed_sizes))
         notes.append(f"the engine fixes sizes that the reference leaves open, of {names}: only these were tried")
