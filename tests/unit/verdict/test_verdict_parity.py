@@ -22,6 +22,17 @@ def spread_out(count: int = 16, *, around: float = 0.0, by: float = 1.0) -> list
     return [(around + by * generator.standard_normal((1, 50))).astype(np.float32) for _ in range(count)]
 
 
+def test_quantised_integers_have_the_error_of_what_they_stand_for() -> None:
+    whole = [np.round(array * 20).astype(np.int8) for array in spread_out()]
+    off = [array + np.int8(1) for array in whole]
+    real = compare(*([array * np.float32(0.05) - 3 for array in side] for side in (whole, off)))
+    found = compare(whole, off, quantised=True)
+    assert found.error == pytest.approx(real.error, rel=1e-5)
+    assert found.error < 0.1
+    assert compare(whole, off).error == 1.0
+    assert compare([array > 0 for array in whole], [array >= 0 for array in whole], quantised=True).measure == "exact"
+
+
 def test_the_error_by_hand() -> None:
     # mean [2, 1]; y - mean: [-1, 1], [1, -1]; y - y': [0, 1], [0, 0]
     parity = compare(arrays([1, 2], [3, 0]), arrays([1, 1], [3, 0]))

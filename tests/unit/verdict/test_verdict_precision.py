@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from alexnet_bench.core.graph import Graph, Node, Tensor
-from alexnet_bench.verdict.precision import of_graph
+from alexnet_bench.verdict.precision import is_quantised, of_graph
 from alexnet_bench.workflows.verify_precision import precision_of
 
 
@@ -56,3 +56,18 @@ def test_a_graph_of_halves_is_not_held_to_more_than_it_has(
     graph = _graph([("Relu", dtype, dtype) for dtype in dtypes])
     assert precision_of(None, graph, built) == holds
     assert precision_of("int8", graph, built) == ("int8", "given")
+
+
+@pytest.mark.parametrize(
+    ("op", "dtype", "quantised"),
+    [
+        ("QuantizeLinear", "uint8", True),
+        ("MaxPool", "int8", True),
+        ("ConvInteger", "int32", True),
+        ("ArgMax", "int64", False),
+        ("Cast", "int32", False),
+        ("Greater", "bool", False),
+    ],
+)
+def test_integers_that_stand_for_other_numbers(op: str, dtype: str, *, quantised: bool) -> None:
+    assert is_quantised(_graph([(op, "float32", dtype)]), "out 0") == quantised

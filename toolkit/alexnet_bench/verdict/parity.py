@@ -57,7 +57,7 @@ Comparison = Callable[[Sequence[Array], Sequence[Array]], Parity]
 """Of one output of both, one array for each input."""
 
 
-def compare(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
+def compare(reference: Sequence[Array], engine: Sequence[Array], *, quantised: bool = False) -> Parity:
     """Compares one output, one array for each input; each array is read a few times and need not stay in memory.
 
     Floats are compared in float64 by the error above, everything else exactly. Where the shape changes from input to
@@ -66,11 +66,13 @@ def compare(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
     Args:
         reference: y, of any shape.
         engine: y', of the same shapes; float types may differ.
+        quantised: whether integers stand for other numbers by a scale and a zero point, of which the error above is
+            independent, so that they are compared by it too.
     """
     problem = _problem(reference, engine)
     if problem:
         return Parity("none", problem=problem)
-    if not is_inexact(reference[0]):
+    if not is_inexact(reference[0]) and not (quantised and _are_whole(reference[0], engine[0])):
         return _exactly(reference, engine)
     problem, nan_in_both = _not_finite(reference, engine)
     if problem:
@@ -81,6 +83,10 @@ def compare(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
 def is_inexact(array: Array) -> bool:
     """Whether elements are floating-point or complex numbers."""
     return bool(np.issubdtype(array.dtype, np.inexact))
+
+
+def _are_whole(*arrays: Array) -> bool:
+    return all(array.dtype.kind in "iu" for array in arrays)
 
 
 def has_nan(arrays: Iterable[Array]) -> bool:
@@ -138,7 +144,7 @@ def _exactly(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
     elements = sum(y.size for y in reference)
     error = sum(wrong) / max(1, elements)
     worst = int(np.argmax(wrong)) if any(wrong) else None
-    if reference[0].dtype.kind not in "iu" or engine[0].dtype.kind not in "iu" or not elements:
+    if not _are_whole(reference[0], engine[0]) or not elements:
         return Parity("exact", error, worst_input=worst)
     distances = [np.abs(y.astype(np.float64) - other) for y, other in zip(reference, engine, strict=True)]
     largest = max(float(distance.max(initial=0.0)) for distance in distances)

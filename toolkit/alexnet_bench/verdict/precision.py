@@ -12,6 +12,7 @@ from alexnet_bench.core.precisions import check_precision
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-1}
 """Largest error by precision, unless one is given."""
 _NUMPY = {"fp16": "float16", "bf16": "bfloat16"}
+_NARROW = ("int2", "uint2", "int4", "uint4", "int8", "uint8", "int16", "uint16")
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulNBits")
 
 
@@ -58,6 +59,13 @@ def asked_of_backend(precision: str, graph: Graph, backend: Backend) -> str:
         f"{backend.name} cannot be told to compute in {precision}, and the model is in {of_graph(graph)}",
         "give a model in that precision, another --backend, or leave --precision out",
     )
+
+
+def is_quantised(graph: Graph, tensor: str) -> bool:
+    """Whether a tensor of integers stands for other numbers: by its width, or as a sum of products of such."""
+    if graph.tensor(tensor).dtype in _NARROW:
+        return True
+    return any(tensor in node.writes and _is_quantised(node.op_type) for node in graph.nodes)
 
 
 def _used(graph: Graph) -> Iterator[Node]:

@@ -160,7 +160,14 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     if verdict == "failed" and options.search:
         numberless = [name for name in names if has_nan(ours.outputs[name])]
         first_bad = find_first_bad(
-            reference, engine, outputs, tolerance, folder / "search", progress, numberless=numberless
+            reference,
+            engine,
+            outputs,
+            tolerance,
+            folder / "search",
+            progress,
+            given=(ours, theirs),
+            numberless=numberless,
         )
     untried = never_taken(deciding, {**prepared.given, **ours.outputs})
     notes = (*prepared.notes, *untried, *(f"output {name} of the engine is not in the reference" for name in beyond))
