@@ -100,6 +100,23 @@ def test_an_operand_that_is_prepared_for_two_products_is_no_part_of_either(build
     ]
 
 
+@pytest.mark.parametrize(("names", "owners"), [((), [("f",), (), ()]), (("f",), [(), (), ("f",)])])
+def test_a_kernel_that_makes_more_than_a_node_is_heard_on_what_belongs_to_it(
+    names: tuple[str, ...], owners: list[tuple[str, ...]], build: Build, tmp_path: Path
+) -> None:
+    """By hand: what it reads is not computed ahead of it, and what it names is computed in it."""
+    nodes = [node("Exp", "x", "e"), node("Sigmoid", "x", "f"), node("Div", "e f", "d"), node("Tanh", "d", "y")]
+    onnx.save(build.model([*nodes, node("Relu", "d", "z")], {"x": (8,)}, ["y", "z"], {}), tmp_path / "model.onnx")
+    graph = build_graph(open_model(tmp_path / "model.onnx"), name="steps")
+    ahead = [EngineLayer(name, "Eltwise", ("x",), ("d",), multiplies=False) for name in ("scale", "power")]
+    both = EngineLayer("both", "Subgraph", ("e", "x"), ("d", "y"), named=("d", "y", *names), multiplies=False)
+    first, *others = as_parts([EngineLayer("exp", "Eltwise", ("x",), ("e",)), *ahead, both], graph)
+    assert first.inner == ()
+    assert [layer.inner for layer in others] == owners
+    (alone,) = as_parts([ahead[0], both], graph)[1:]
+    assert alone.inner == names
+
+
 def test_an_operand_that_is_prepared_for_an_einsum_is_no_part_of_its_work(build: Build) -> None:
     """The diagonal of the first operand is taken by kernels of their own."""
     run = profiled(

@@ -117,6 +117,29 @@ def fixed_tensors(graph: Graph) -> frozenset[str]:
     return frozenset(fixed)
 
 
+def made_from(producer: Mapping[str, Node], read: Collection[str], made: Sequence[str]) -> Sequence[str]:
+    """Of what a kernel makes, what is computed from what another reads, and not only through the rest; all if nothing.
+
+    Args:
+        producer: of the user's tensors.
+        read: by the other kernel.
+        made: by the kernel.
+    """
+    return [name for name in made if _is_behind(producer, name, read, made)] or made
+
+
+def _is_behind(producer: Mapping[str, Node], tensor: str, read: Collection[str], ends: Collection[str]) -> bool:
+    pending, seen = [tensor], {tensor, *ends}
+    while pending:
+        node = producer.get(pending.pop())
+        before = [name for name in node.reads if name not in seen] if node is not None else []
+        if not set(read).isdisjoint(before):
+            return True
+        pending += before
+        seen.update(before)
+    return False
+
+
 def _with_constant(
     graph: Graph, fixed: Collection[str], tensors: Collection[str], operators: Collection[str]
 ) -> list[Node]:

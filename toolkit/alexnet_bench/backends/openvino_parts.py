@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from alexnet_bench.backends.openvino_record import MARK, Kernel, SourceOp
 from alexnet_bench.backends.openvino_tensors import operators_of
 from alexnet_bench.core.cost import NodeCost
 from alexnet_bench.core.engine_layers import EngineLayer
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
 
 _MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
@@ -67,8 +68,8 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
 
     The work of a node with multiply-adds is that of the kernels that multiply matrices, where there are some: the
     others have no share of it. Else all work that do more than move data. What does no more is overhead.
-    One of the workers, a product if there is one, also has what is computed for that node from what the kernels read,
-    and that no kernel names. What no input can change, such as an initial state, is not computed.
+    A kernel that names it, else one of the workers, a product if there is one, also has what is computed for that node
+    from what the kernels read. What no input can change, such as an initial state, is not computed.
 
     Args:
         layers: in execution order.
@@ -78,7 +79,8 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     made = {name for node in graph.live_nodes for name in node.writes}
     costs, result = count(graph).by_name, list(layers)
     for name, numbers in _together(layers, graph, costs).items():
-        read = {tensor for number in numbers for tensor in layers[number].reads}
+        makers = [number for number, layer in enumerate(layers) if _makes(layer, nodes[name])]
+        read = {tensor for number in makers for tensor in layers[number].reads}
         has_macs = costs[name].macs != 0
         moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
         multiplying = [number for number in numbers if has_macs and layers[number].multiplies]
@@ -87,20 +89,32 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
         first = next((number for number in workers if layers[number].multiplies), workers[0])
         layer = result[first]
         own = [tensor for tensor in nodes[name].writes if tensor not in (*layer.makes, *layer.inner)]
-        own = own if layer.multiplies and set(own) <= set(layer.named) else []
-        result[first] = replace(
-            layer,
-            inner=(*layer.inner, *own, *(tensor for tensor in folded if tensor not in fixed)),
-            equals=(*layer.equals, *(tensor for tensor in folded if tensor in fixed)),
-        )
+        own = own if len(numbers) > 1 and layer.multiplies and set(own) <= set(layer.named) else []
+        result[first] = replace(layer, inner=(*layer.inner, *own))
+        able = [number for number in makers if number in workers or number not in numbers]
+        for tensor in folded:
+            named = [number for number in able if tensor in layers[number].named]
+            for number in named[:1] or ([first] if len(numbers) > 1 else []):
+                result[number] = _with_folded(result[number], tensor, is_fixed=tensor in fixed)
         for number in set(numbers).difference(workers):
             moves = layers[number].op in moving
             result[number] = replace(result[number], is_overhead=moves, is_view=not moves)
     return result
 
 
+def _makes(layer: EngineLayer, node: Node) -> bool:
+    return not layer.is_overhead and not set(layer.makes).isdisjoint(node.writes)
+
+
+def _with_folded(layer: EngineLayer, tensor: str, *, is_fixed: bool) -> EngineLayer:
+    """A kernel that also has a tensor which no kernel reads for the node; what no input can change costs nothing."""
+    if is_fixed:
+        return replace(layer, equals=(*layer.equals, tensor))
+    return replace(layer, inner=(*layer.inner, tensor))
+
+
 def _together(layers: Sequence[EngineLayer], graph: Graph, costs: Mapping[str, NodeCost]) -> dict[str, list[int]]:
-    """The nodes that several kernels make and that are all they make: by name, the numbers of these kernels.
+    """The nodes that several kernels make: by name, the numbers of those kernels that make nothing else.
 
     Among them is a product that goes on with what it makes of such a node, and what prepares an operand for several.
     """
@@ -122,4 +136,5 @@ def _together(layers: Sequence[EngineLayer], graph: Graph, costs: Mapping[str, N
         if len(nodes) == 1 or layers[number].multiplies or (layers[number].multiplies is False and nodes <= multiplied):
             for name in nodes:
                 makers.setdefault(name, []).append(number)
-    return {name: numbers for name, numbers in makers.items() if len(numbers) > 1}
+    shared = {name for name, many in Counter(name for nodes in made.values() for name in nodes).items() if many > 1}
+    return {name: numbers for name, numbers in makers.items() if name in shared}

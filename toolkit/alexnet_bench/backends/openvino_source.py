@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from alexnet_bench.backends.openvino_record import SourceOp
 from alexnet_bench.core.graph import Graph
 
+Result = tuple[int, int]
+"""An operator, and which of its outputs; likewise a kernel."""
 _NO_OPERATION = ("Identity", "Dropout")
 """Operators that OpenVINO leaves out as it reads; what they read then has the name of what they make."""
 
@@ -78,6 +80,40 @@ class Source:
                 pending += before
                 seen.update(before)
         return tuple(found)
+
+    def nearest(self, operators: Collection[int], wanted: Collection[Result], ends: Collection[int]) -> set[Result]:
+        """Those of several results that operators read, or that what they read is computed from.
+
+        Args:
+            operators: that read.
+            wanted: the results.
+            ends: operators that the search does not go through.
+        """
+        lowest = min((operator for operator, _ in wanted), default=0)
+        pending = list(self.inputs(operators))
+        seen, found = set(pending), set[Result]()
+        while pending:
+            result = pending.pop()
+            if result in wanted:
+                found.add(result)
+            elif result[0] > lowest and (result[0] in operators or result[0] not in ends):
+                before = [read for read in self._operators[result[0]].inputs if read not in seen]
+                pending += before
+                seen.update(before)
+        return found
+
+    def inputs_in_order(self, operator: int) -> list[Result]:
+        """What an operator reads."""
+        return self._operators[operator].inputs
+
+    def kind(self, operator: int) -> str:
+        """OpenVINO's name for what an operator does."""
+        return self._operators[operator].kind
+
+    def sizes(self, result: Result) -> list[int] | None:
+        """Of a result; None where they are not known."""
+        sizes = self._operators[result[0]].sizes
+        return sizes[result[1]] if result[1] < len(sizes) else None
 
     def outputs(self, operator: int) -> int:
         """How many outputs an operator has."""

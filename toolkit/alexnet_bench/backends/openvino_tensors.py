@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused
-from alexnet_bench.backends.openvino_moved import fixed_tensors, moved_nodes, scaled_products
+from alexnet_bench.backends.openvino_moved import fixed_tensors, made_from, moved_nodes, scaled_products
+from alexnet_bench.backends.openvino_ports import Ports
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
 from alexnet_bench.backends.openvino_source import Source, Value
 from alexnet_bench.core.graph import Graph
@@ -35,6 +37,10 @@ class Claims:
         self._operators = [operators_of(kernel) for kernel in record.kernels]
         self.constant = constant_kernels(record.kernels)
         self._consumers = self._find_consumers()
+        numbers = [[operator for operator, _ in operators] for operators in self._operators]
+        conversions = [self._is_conversion(number) for number in range(len(self._kernels))]
+        self._ports = Ports(self._kernels, numbers, self._source, self._consumers, conversions)
+        self._producer = {name: node for node in graph.live_nodes for name in node.writes}
         self._fixed = fixed_tensors(graph)
         self._values: dict[tuple[int, int], Value] = {}
         self._find_values()
@@ -170,17 +176,17 @@ class Claims:
         return list(wanted)
 
     def _value(self, number: int, output: int) -> Value | None:
-        last = self._source.last(operator for operator, _ in self._operators[number])
-        if len(last) == 1:
-            only = next((port for operator, port in self._operators[number] if operator == last[0]), None)
+        operators = self._operators[number]
+        last = self._source.last(operator for operator, _ in operators)
+        outputs = len(self._kernels[number].outputs)
+        if len(last) == 1 and outputs <= max(1, self._source.outputs(last[0])):
+            only = next((port for operator, port in operators if operator == last[0]), None)
             return self._source.value(last[0], output if only is None else only)
-        # Several results: which output is which can be told by who reads it.
-        made = {(operator, port) for operator in last for port in range(self._source.outputs(operator))}
-        for consumer in self._consumers.get((number, output), ()):
-            read = made & self._source.inputs(operator for operator, _ in self._operators[consumer])
-            if len(read) == 1:
-                return self._source.value(*read.pop())
-        values = [value for place in sorted(made) if (value := self._source.value(*place)) is not None]
+        numbers = last if outputs == 1 else dict.fromkeys(operator for operator, _ in operators)
+        made = [(operator, port) for operator in numbers for port in range(self._source.outputs(operator))]
+        results = self._ports.results(number, made)[output] if made else ()
+        values = [value for result in results if (value := self._source.value(*result)) is not None]
+        values = [value for value in values if value.is_whole] or values
         tensors = dict.fromkeys(tensor for value in values for tensor in value.tensors)
         return Value(tuple(tensors), all(value.is_whole for value in values)) if tensors else None
 
@@ -192,12 +198,16 @@ class Claims:
         ahead: list[dict[str, None]] = [{} for _ in self._kernels]
         makes: list[tuple[str, ...]] = []
         for number in reversed(range(len(self._kernels))):
-            made = dict.fromkeys(tensor for value in own[number] for tensor in value.tensors) or ahead[number]
-            makes.append(tuple(made))
+            made = tuple(dict.fromkeys(tensor for value in own[number] for tensor in value.tensors) or ahead[number])
+            makes.append(made)
             for source, output in self._kernels[number].inputs:
                 if (source, output) not in self._values:
-                    ahead[source] |= made
+                    ahead[source] |= dict.fromkeys(self._served(made, source) if len(made) > 1 else made)
         return makes[::-1]
+
+    def _served(self, made: Sequence[str], number: int) -> Sequence[str]:
+        """Of what a kernel makes, what a kernel before it is part of."""
+        return made if self.constant[number] else made_from(self._producer, self._tensors_before(number), made)
 
     def _find_reads(self) -> list[tuple[str, ...]]:
         reads: list[tuple[str, ...]] = []

@@ -1,0 +1,131 @@
+"""Which of the model's results each output of a kernel is that several operators were fused into.
+
+OpenVINO says which operators such a kernel stands for, and not at which output the result of each comes out. Those that
+read an output know: what they read in the model is it, as far as this kernel makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+
+from alexnet_bench.backends.openvino_record import Kernel
+from alexnet_bench.backends.openvino_source import Result, Source
+
+_COMMUTATIVE = (
+    *("Add", "Multiply", "Maximum", "Minimum", "SquaredDifference", "Equal", "NotEqual"),
+    *("LogicalAnd", "LogicalOr", "LogicalXor"),
+)
+"""Operators of which an optimiser may swap the inputs."""
+
+
+class Ports:
+    """The outputs of the kernels, by number, in terms of the operators of the model.
+
+    Args:
+        kernels: in execution order.
+        operators: the numbers of those that each names.
+        source: the model.
+        consumers: the kernels that read each output.
+        conversions: of each kernel, whether it leaves what it reads as it was.
+    """
+
+    def __init__(
+        self,
+        kernels: Sequence[Kernel],
+        operators: Sequence[Sequence[int]],
+        source: Source,
+        consumers: Mapping[tuple[int, int], Sequence[int]],
+        conversions: Sequence[bool],
+    ) -> None:
+        self._kernels = kernels
+        self._operators = operators
+        self._source = source
+        self._consumers = consumers
+        self._conversions = conversions
+        self._found: dict[int, list[tuple[Result, ...]]] = {}
+        self._named = {operator for named in operators for operator in named}
+
+    def results(self, number: int, made: Sequence[Result]) -> list[tuple[Result, ...]]:
+        """Of each output of a kernel, the results that it can be: one where it can be told, none where nobody reads it.
+
+        Args:
+            number: of the kernel.
+            made: what its operators make.
+        """
+        if number not in self._found:
+            self._found[number] = self._results(number, made)
+        return self._found[number]
+
+    def _results(self, number: int, made: Sequence[Result]) -> list[tuple[Result, ...]]:
+        outputs = range(len(self._kernels[number].outputs))
+        readers = [list(self._readers((number, output))) for output in outputs]
+        told = [self._told(number, output, readers, made) for output in outputs if readers[output]]
+        last = self._source.last({operator for operator, _ in made})
+        found = iter(_told_apart(told, {result for result in made if result[0] in last}))
+        return [tuple(sorted(next(found))) if readers[output] else () for output in outputs]
+
+    def _readers(self, place: Result) -> Iterator[tuple[int, Result]]:
+        """The kernels that read an output, with what they read: it, or what conversions made of it."""
+        for reader in dict.fromkeys(self._consumers.get(place, ())):
+            if self._conversions[reader]:
+                yield from self._readers((reader, 0))
+            else:
+                yield reader, place
+
+    def _told(
+        self, number: int, output: int, readers: Sequence[Sequence[tuple[int, Result]]], made: Sequence[Result]
+    ) -> set[Result]:
+        """What an output can be by its size and by each of its readers; of readers that differ, what any reads.
+
+        They differ where OpenVINO found two results equal.
+        """
+        fitting = {result for result in made if self._fits(number, output, result)} or set(made)
+        said, behind = list[set[Result]](), list[set[Result]]()
+        for reader, place in readers[output]:
+            operators = self._operators[reader]
+            if operators and set(operators).isdisjoint(self._operators[number]):
+                many = sum(any(reader == other for other, _ in group) for group in readers)
+                read = self._read_at(reader, place) & fitting or self._read_by(reader, made, many) & fitting
+                said += [read] if read else []
+                behind += [] if read else [self._source.nearest(operators, made, ()) & fitting]
+        said = said or [read for read in behind if len(read) == 1]
+        return set.intersection(*said) or set.union(*said) if said else fitting
+
+    def _fits(self, number: int, output: int, result: Result) -> bool:
+        kernel, wanted = self._kernels[number], self._source.sizes(result)
+        sizes = kernel.sizes[output] if output < len(kernel.sizes) else None
+        return sizes is None or wanted is None or prod(sizes) == prod(wanted)
+
+    def _read_at(self, reader: int, place: Result) -> set[Result]:
+        """What a kernel of one operator reads at one of its inputs, where these are still those of the operator."""
+        operators, inputs = self._operators[reader], self._kernels[reader].inputs
+        read = self._source.inputs_in_order(operators[0])
+        if len(operators) != 1 or len(read) != len(inputs) or self._source.kind(operators[0]) in _COMMUTATIVE:
+            return set()
+        return {read[index] for index, given in enumerate(inputs) if given == place}
+
+    def _read_by(self, reader: int, made: Sequence[Result], outputs: int) -> set[Result]:
+        """The results that a kernel reads; none where it reads more outputs, so that one of them is another thing."""
+        read = self._source.nearest(self._operators[reader], made, self._named)
+        return read if len(read) >= outputs else set()
+
+
+def _told_apart(possible: Sequence[set[Result]], last: set[Result]) -> list[set[Result]]:
+    """Less for each output: what another one is for certain, and all but a last result that has no other place.
+
+    Args:
+        possible: results that each output can be.
+        last: those that no other operator of the kernel reads, so that they must come out.
+    """
+    found = [set(results) for results in possible]
+    while True:
+        placed = {result for results in found if len(results) == 1 for result in results}
+        fewer = [results if len(results) == 1 else results - placed or results for results in found]
+        for result in last - placed:
+            places = [index for index, results in enumerate(fewer) if result in results]
+            if len(places) == 1:
+                fewer[places[0]] = {result}
+        if fewer == found:
+            return found
+        found = fewer
