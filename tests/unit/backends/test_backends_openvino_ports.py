@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("openvino", reason="openvino is not installed")
@@ -13,7 +14,7 @@ from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
 from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.core.graph import Graph, Node
 from tests.unit.backends.openvino_runs import lost_claims, profiled
-from tests.unit.backends.test_backends_openvino_layers import IMAGE, conv, node
+from tests.unit.backends.test_backends_openvino_layers import IMAGE, conv, dynamic, node
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -88,6 +89,16 @@ def test_outputs_that_one_kernel_reads_are_told_by_their_places(order: str, buil
     assert lost_claims(run) == set()
     reads, makes = ends(run)["y"]
     assert (reads, makes) == (tuple(order.split()), ("y",))
+
+
+def test_of_equal_tensors_a_kernel_reads_the_one_that_its_node_reads(build: Build) -> None:
+    nodes = [node("ReduceSum", "x axes", "r"), node("ReduceSum", "x axes", "s")]
+    nodes += [node("Concat", "x r", "y", axis=1), node("Concat", "s x", "z", axis=1)]
+    run = profiled(dynamic(build.model(nodes, IMAGE, ["y", "z"], {"axes": np.array([1])})))
+    run.check()
+    made = ends(run)
+    assert made["s"][1] == ("r", "s"), "this OpenVINO keeps both: take another model"
+    assert (made["y"][0], made["z"][0]) == (("x", "r"), ("s", "x"))
 
 
 CHAIN = Graph(

@@ -213,6 +213,7 @@ class Claims:
         reads: list[tuple[str, ...]] = []
         for number, kernel in enumerate(self._kernels):
             made = self.named[number].union(self.makes[number])
+            asked = {read for name in made if name in self._producer for read in self._producer[name].reads}
             found: dict[str, None] = {}
             for source in kernel.inputs:
                 value = self._values.get(source)
@@ -222,7 +223,7 @@ class Claims:
                 if value is None or is_own_step:
                     found |= dict.fromkeys(reads[source[0]])
                 else:
-                    found |= dict.fromkeys(value.tensors)
+                    found |= dict.fromkeys([name for name in value.tensors if name in asked] or value.tensors)
             reads.append(tuple(found))
         return reads
 
