@@ -126,11 +126,11 @@ SOURCE = [
 ]
 
 
-def two_outputs(*readers: Kernel) -> Claims:
+def two_outputs(*readers: Kernel, names: tuple[str, ...] = ("#1", "#2")) -> Claims:
     """A kernel of Relu and Exp, and what reads its outputs."""
     kernels = [
         Kernel("#0", "Input", "", "f32", ["#0"], [], ["f32"], [[4]]),
-        Kernel("#2", "Subgraph", "", "f32", ["#1", "#2"], [(0, 0)], ["f32", "f32"], [[4], [4]]),
+        Kernel("#2", "Subgraph", "", "f32", [*names], [(0, 0)], ["f32", "f32"], [[4], [4]]),
     ]
     return Claims(Record(SOURCE, [*kernels, *readers], [], []), CHAIN)
 
@@ -145,6 +145,18 @@ def test_what_is_left_is_the_other_output() -> None:
     product = Kernel("#3", "Eltwise", "", "f32", ["#3"], [(1, 1), (1, 0)], ["f32"], [[4]])
     claims = two_outputs(product, Kernel("#4", "Eltwise", "", "f32", ["#4"], [(2, 0), (1, 1)], ["f32"], [[4]]))
     assert [claims.whole(1, output) for output in range(2)] == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(("names", "other"), [(("#1", "#2"), ("a",)), (("#1", "#2", "Multiply_9"), ("a", "b"))])
+def test_nothing_follows_for_an_output_that_may_be_of_openvinos_own_making(
+    names: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    product = Kernel("#3", "Eltwise", "", "f32", ["#3"], [(1, 0)], ["f32"], [[4]])
+    total = Kernel("#4", "Eltwise", "", "f32", ["#4"], [(2, 0), (1, 0)], ["f32"], [[4]])
+    claims = two_outputs(
+        product, total, Kernel("Exp_7", "Eltwise", "", "f32", [], [(1, 1)], ["f32"], [[4]]), names=names
+    )
+    assert [claims.whole(1, output) for output in range(2)] == [("b",), other]
 
 
 def test_a_kernel_ahead_is_part_of_what_is_computed_from_it() -> None:

@@ -60,10 +60,16 @@ class Ports:
     def _results(self, number: int, made: Sequence[Result]) -> list[tuple[Result, ...]]:
         outputs = range(len(self._kernels[number].outputs))
         readers = [list(self._readers((number, output))) for output in outputs]
-        told = [self._told(number, output, readers, made) for output in outputs if readers[output]]
+        read = [output for output in outputs if readers[output]]
+        told = [self._told(number, output, readers, made) for output in read]
+        fitting = [self._fitting(number, output, made) for output in read]
         last = self._source.last({operator for operator, _ in made})
-        found = iter(_told_apart(told, {result for result in made if result[0] in last}))
-        return [tuple(sorted(next(found))) if readers[output] else () for output in outputs]
+        possible = [results or fits for results, fits in zip(told, fitting, strict=True)]
+        found = _told_apart(possible, {result for result in made if result[0] in last})
+        if len(self._operators[number]) < len(self._kernels[number].stands_for):  # it makes more than they do
+            found = [found[place] if told[place] else fits for place, fits in enumerate(fitting)]
+        results = dict(zip(read, found, strict=True))
+        return [tuple(sorted(results.get(output, ()))) for output in outputs]
 
     def _readers(self, place: Result) -> Iterator[tuple[int, Result]]:
         """The kernels that read an output, with what they read: it, or what conversions made of it."""
@@ -76,11 +82,11 @@ class Ports:
     def _told(
         self, number: int, output: int, readers: Sequence[Sequence[tuple[int, Result]]], made: Sequence[Result]
     ) -> set[Result]:
-        """What an output can be by its size and by each of its readers; of readers that differ, what any reads.
+        """What an output can be by its size and by its readers, none where they do not say; of those that differ, any.
 
         They differ where OpenVINO found two results equal.
         """
-        fitting = {result for result in made if self._fits(number, output, result)} or set(made)
+        fitting = self._fitting(number, output, made)
         said, behind = list[set[Result]](), list[set[Result]]()
         for reader, place in readers[output]:
             operators = self._operators[reader]
@@ -90,12 +96,17 @@ class Ports:
                 said += [read] if read else []
                 behind += [] if read else [self._source.nearest(operators, made, ()) & fitting]
         said = said or [read for read in behind if len(read) == 1]
-        return set.intersection(*said) or set.union(*said) if said else fitting
+        return set.intersection(*said) or set.union(*said) if said else set()
 
-    def _fits(self, number: int, output: int, result: Result) -> bool:
-        kernel, wanted = self._kernels[number], self._source.sizes(result)
+    def _fitting(self, number: int, output: int, made: Sequence[Result]) -> set[Result]:
+        """The results of the size of an output; all where none has it."""
+        kernel = self._kernels[number]
         sizes = kernel.sizes[output] if output < len(kernel.sizes) else None
-        return sizes is None or wanted is None or prod(sizes) == prod(wanted)
+        wanted = {result: self._source.sizes(result) for result in made}
+        found = {
+            result for result, size in wanted.items() if None in (sizes, size) or prod(sizes or ()) == prod(size or ())
+        }
+        return found or set(made)
 
     def _read_at(self, reader: int, place: Result) -> set[Result]:
         """What a kernel of one operator reads at one of its inputs, where these are still those of the operator."""
