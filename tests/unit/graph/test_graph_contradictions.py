@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,68 @@ def test_an_index_beyond_its_axis(shape: Shape, axis: int, indices: list[int], w
     with pytest.raises(ShapeError, match="contradict each other at node it \\(Gather\\): ") as caught:
         read(model)
     assert caught.value.message.endswith(why)
+
+
+POSITIONS = """
+    shape = Shape(x0)  zero = Constant<value_int = 0>()  one = Constant<value_int = 1>()
+    length = Gather(shape, zero)  r = Range(zero, length, one)  whole = Constant<value_ints = [-1]>()
+    row = Constant<value_ints = [0]>()  col = Constant<value_ints = [1]>()
+    two = Constant<value_int = 2>()  five = Constant<value_int = 5>()
+    lengths = Unsqueeze(length, row)  three = Constant<value_ints = [3]>()
+"""
+
+
+@pytest.mark.parametrize("length", [7, 700, 1025, 5000])
+@pytest.mark.parametrize(
+    ("nodes", "largest"),
+    [
+        ("i = Cast<to = 6>(r)", lambda n: n - 1),
+        ("c = Unsqueeze(r, row)  i = Identity(c)", lambda n: n - 1),
+        ("i = Add(r, five)", lambda n: n + 4),
+        ("i = Sub(r, one)", lambda n: n - 2),
+        ("i = Sub(length, r)", lambda n: n),
+        ("d = Mul(two, r)  i = Add(d, one)", lambda n: 2 * n - 1),
+        ("to = Concat<axis = 0>(three, lengths)  i = Expand(r, to)", lambda n: n - 1),
+        ("c = Unsqueeze(r, col)  to = Concat<axis = 0>(lengths, three)  i = Expand(c, to)", lambda n: n - 1),
+        ("c = Unsqueeze(r, row)  t = Transpose(c)  i = Squeeze(t, col)", lambda n: n - 1),
+        ("to = Concat<axis = 0>(lengths, col)  c = Reshape(r, to)  i = Flatten(c)", lambda n: n - 1),
+        ("from = Constant<value_ints = [3]>()  i = Slice(r, from, whole)", lambda n: n - 2),
+        ("i = Slice(r, row, whole, row, three)", lambda n: (n - 2) // 3 * 3),
+        ("i = Slice(r, whole, row, row, whole)", lambda n: n - 1),
+        ("k = Slice(r, whole, lengths)  i = Expand(k, three)", lambda n: n - 1),
+    ],
+)
+def test_positions_beyond_a_table_at_any_length(
+    nodes: str, largest: Callable[[int], int], length: int, read: Read
+) -> None:
+    """As ONNX Runtime has it: a table of as many rows as there are positions does, one with a row less does not."""
+    rows = largest(length) + 1
+    for table in (rows, rows - 1):
+        text = f"g (float[T] x0, float[{table}, 2] x1) => (y) {{ {POSITIONS} {nodes}  y = Gather(x1, i) }}"
+        model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}')
+        assert _runs(model, [(length,), (table, 2)]) is (table == rows)
+        if table == rows:
+            assert len(read(model, shapes={"x0": (length,)}).live) > 1
+            continue
+        with pytest.raises(ShapeError, match="there is no index"):
+            read(model, shapes={"x0": (length,)})
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "f = Cast<to = 1>(r)  f2 = Sqrt(f)  i = Cast<to = 7>(f2)",
+        "s = ReduceSum(xi)  i = Add(r, s)",
+        "z = ConstantOfShape(row)  to = Concat<axis = 0>(row, lengths)  c = Unsqueeze(r, row)  i = Expand(c, to)",
+        "cut = Min(r, five)  i = Identity(cut)",
+        "b = Constant<value_ints = [0, 5]>()  e = Constant<value_ints = [4000, 9]>()  i = Reshape(xi, whole)",
+    ],
+)
+def test_indices_that_are_no_positions_or_none_at_all_contradict_nothing(nodes: str, read: Read) -> None:
+    text = f"""g (float[T] x0) => (y) <float[72, 2] w> {{
+        {POSITIONS}  xi = Cast<to = 7>(x0)  {nodes}  y = Gather(w, i)
+    }}"""
+    assert read(text, shapes={"x0": (5000,)}).live
 
 
 def test_an_index_that_a_caller_may_replace_is_no_contradiction(read: Read) -> None:

@@ -52,15 +52,18 @@ class Values:
     Attributes:
         integers: flattened, by tensor.
         inside: of the bodies of its nodes, by the first output of the node and the name of the attribute.
+        ends: least and largest number of larger tensors, where these are known.
     """
 
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     inside: Mapping[tuple[str, str], Values] = field(default_factory=dict)
+    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def joined(self, more: Values) -> Values:
         """These, and what another walk over the same graph found besides."""
         shared = {key: found.joined(more.inside[key]) for key, found in self.inside.items() if key in more.inside}
-        return Values({**more.integers, **self.integers}, {**self.inside, **more.inside, **shared})
+        inside = {**self.inside, **more.inside, **shared}
+        return Values({**more.integers, **self.integers}, inside, {**more.ends, **self.ends})
 
 
 def attach(

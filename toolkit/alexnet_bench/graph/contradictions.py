@@ -6,7 +6,7 @@ ONNX's shape inference looks at some of this and leaves the output open, looks a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from alexnet_bench.core.errors import ShapeError
@@ -30,10 +30,12 @@ class Known:
     Attributes:
         tensors: by name.
         integers: values of small tensors, flattened.
+        ends: least and largest number of larger ones, where these are known.
     """
 
     tensors: Mapping[str, Tensor]
     integers: Mapping[str, tuple[int, ...]]
+    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def sizes(self, name: str) -> Shape | None:
         """The sizes of a tensor, None where one is not known, and for an input that is left out."""
@@ -93,8 +95,14 @@ def _input_and_output(node: Node, known: Known) -> list[Shape | None]:
 
 
 def _input_and_values(node: Node, known: Known) -> list[Shape | None]:
-    """Of the second input its values, as a target or indices."""
+    """Of the second input its values."""
     return [*map(known.sizes, node.inputs[:1]), *map(known.integers.get, node.inputs[1:2])]
+
+
+def _input_and_indices(node: Node, known: Known) -> list[Shape | None]:
+    """Of many indices the least and the largest will do."""
+    shapes = _input_and_values(node, known)
+    return [*shapes[:1], *(known.ends.get(node.inputs[1]) if shape is None else shape for shape in shapes[1:])]
 
 
 def _input_and_window(node: Node, known: Known) -> list[Shape | None]:
@@ -254,7 +262,7 @@ _SHAPES: dict[str, Shapes] = {
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _input_and_window),
     "Reshape": _input_and_output,
     "Expand": _input_and_values,
-    "Gather": _input_and_values,
+    "Gather": _input_and_indices,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _input_and_states),
 }
 """What their checks look at, where that is not all inputs."""

@@ -66,7 +66,7 @@ class _Walk:
 
     def found(self) -> Values:
         """The values that were followed, here and inside the nodes."""
-        return Values(self.known.integers(), self._bodies)
+        return Values(self.known.integers(), self._bodies, self.known.ends())
 
     def _visit(self, node: NodeProto) -> None:
         """Works out the shapes, then the values, of what a node makes."""

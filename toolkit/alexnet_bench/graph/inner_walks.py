@@ -38,7 +38,8 @@ class Walked:
     def contradiction(self) -> str:
         """Which of its nodes cannot be, and why; "" where all can."""
         nodes = (node_from_proto(node, node.name or node.op_type) for node in self.graph.node)
-        return contradictions.first(nodes, contradictions.Known(self.known.tensors, self.values.integers))
+        known = contradictions.Known(self.known.tensors, self.values.integers, self.values.ends)
+        return contradictions.first(nodes, known)
 
     def ends_as(self, name: str, start: Tensor) -> bool:
         """Whether a tensor has the type and the sizes of another."""

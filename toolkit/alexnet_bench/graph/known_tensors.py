@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph import contrib, small_values
+from alexnet_bench.graph import contrib, lines, small_values
 from alexnet_bench.graph.convert import dtype_code, tensor_from_info
+from alexnet_bench.graph.lines import Line
 from alexnet_bench.graph.small_values import MAX_ELEMENTS
 
 if TYPE_CHECKING:
@@ -39,12 +41,14 @@ class KnownTensors:
         self.tensors = tensors
         self.opsets = opsets
         self._values: dict[str, Array] = {}
+        self._lines: dict[str, Line] = {}
 
     def within(self, captured: Collection[str], own: Mapping[str, Tensor]) -> KnownTensors:
         """The table of a body: of the tensors around it those that it captures, and its own."""
         seen = {name: self.tensors[name] for name in captured if name in self.tensors}
         table = KnownTensors({**seen, **own}, self.opsets)
         table._values = {name: self._values[name] for name in captured if name in self._values}
+        table._lines = {name: self._lines[name] for name in captured if name in self._lines}
         return table
 
     def sizes(self, name: str) -> tuple[int, ...] | None:
@@ -66,6 +70,10 @@ class KnownTensors:
             for name, value in self._values.items()
             if value.dtype in (np.int32, np.int64)
         }
+
+    def ends(self) -> dict[str, tuple[int, int]]:
+        """The least and the largest number of tensors whose values are known, and are too many to keep."""
+        return {name: line.ends for name, line in self._lines.items()}
 
     def type_of(self, name: str) -> TypeProto:
         """Type and sizes, where these are known, as ONNX writes them."""
@@ -93,6 +101,7 @@ class KnownTensors:
     def evaluate(self, node: NodeProto) -> None:
         """Takes the values that a node makes, where those of its inputs are known and it is arithmetic of sizes."""
         if not self._can_evaluate(node):
+            self._follow_line(node)
             return
         feeds = {name: self._values[name] for name in node.input if name in self._values}
         if node.op_type in ("Shape", "Size"):
@@ -133,6 +142,27 @@ class KnownTensors:
             return True
         made = self._inferred(node) if node.op_type in _GROWING else self.tensors
         return all((made.get(name) or Tensor(name)).elements in range(MAX_ELEMENTS + 1) for name in node.output)
+
+    def _follow_line(self, node: NodeProto) -> None:
+        """Takes the positions that a node makes, where they are too many to be kept one by one."""
+        name = node.output[0] if node.output else ""
+        if not lines.is_followed(node) or name in self._values or (after := self.sizes(name)) is None:
+            return
+        read = map(self._line_of, lines.sources(node))
+        source, before = next((item for item in read if item is not None), (None, ()))
+        line = lines.follow(node, lines.Feeds(self._values, source, before, after))
+        dtype = self.tensors[name].dtype
+        if line is None or not line.fills(dtype, after):
+            return
+        if prod(after) <= MAX_ELEMENTS:
+            self._keep_value(name, line.array(dtype, after))
+        else:
+            self._lines[name] = line
+
+    def _line_of(self, name: str) -> tuple[Line, tuple[int, ...]] | None:
+        value, sizes = self._values.get(name), self.sizes(name)
+        line = self._lines.get(name) if value is None else lines.line_of(value)
+        return None if line is None or sizes is None else (line, sizes)
 
     def _keep_value(self, name: str, value: Array | None) -> None:
         if name and value is not None and small_values.is_small(value):

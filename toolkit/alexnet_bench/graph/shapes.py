@@ -91,7 +91,7 @@ def infer(
         _hide_dictionaries(bound)
     inferred = _infer(bound, operators)
     tensors, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
-    followed = Known(tensors, values.integers)
+    followed = Known(tensors, values.integers, values.ends)
     gaps = [
         _substituted(info, sizes)
         for info in (*model.graph.value_info, *model.graph.output)
