@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 import onnx
@@ -207,7 +209,84 @@ def test_a_table_that_ends_is_a_limit(solve: Solve) -> None:
     _check(case)
     table = case[2]
     assert all(row.work and row.moved for row in table.rows)
-    assert table.moved[1].high == 64  # the largest that was tried of those up to 77
+    assert table.moved[1].high == 77
+
+
+POSITIONS = """
+    one = Constant<value_int = 1>()  zero = Constant<value_int = 0>()
+    shape = Shape({of})  length = Gather(shape, one)  r = Range(zero, length, one)  p = Gather(table, r)
+"""
+
+
+@pytest.mark.parametrize("rows", [8, 10, 13, 14, 32, 64, 77, 128, 256, 400, 448, 512, 1500])
+def test_a_table_of_positions_sets_the_largest_length(solve: Solve, rows: int) -> None:
+    """Formulas that need more sizes than the table has rows are looked for among smaller sizes."""
+    case = solve(
+        f"g (float[N, T, 8] x) => (y) <float[{rows}, 8] table>"
+        f"{{ {POSITIONS.format(of='x')}  a = Add(x, p)  b = Transpose<perm = [0, 2, 1]>(a)  y = MatMul(a, b) }}"
+    )
+    _check(case)
+    table = case[2]
+    assert _macs(table) == Polynomial((((1, 2), 8),))
+    assert all(row.work and row.moved for row in table.rows)
+    assert table.work == table.moved == (Range(), Range(high=rows))
+
+
+@pytest.mark.parametrize(("rows", "high"), [(16, 8), (100, 32), (128, 64), (5000, 2048)])
+def test_a_table_for_the_sum_of_two_sizes_sets_limits_that_hold_together(solve: Solve, rows: int, high: int) -> None:
+    case = solve(
+        f"g (float[N, P, 8] past, float[N, T, 8] x) => (y) <float[{rows}, 8] table>"
+        f"{{ both = Concat<axis = 1>(past, x)  {POSITIONS.format(of='both')}  y = Add(both, p) }}"
+    )
+    _check(case)
+    table = case[2]
+    assert all(row.work and row.moved for row in table.rows)
+    assert table.moved == (Range(), Range(high=high), Range(high=high))
+
+
+def test_what_has_too_few_sizes_for_a_formula_says_so(solve: Solve) -> None:
+    """A last axis of 8, or of 1, which is broadcast."""
+    case = solve("g (float[N, T] x) => (y) <float[8] w> { y = Add(x, w) }")
+    assert [(row.work, row.moved, row.why) for row in case[2].rows] == [(None, None, symbolic.FEW_SIZES)]
+
+
+def _strided(strides: Sequence[int], width: int) -> str:
+    """Convolutions one after the other, with windows that are padded to what rounds like the strides alone."""
+    pads = [width // 2, (width - 1) // 2] if width > 1 else [0, 0]
+    names = ["x", *(f"x{index}" for index in range(1, len(strides))), "y"]
+    nodes = (
+        f"{after} = Conv<strides = [{stride}], pads = {pads}>({before}, w)"
+        for before, after, stride in zip(names, names[1:], strides, strict=False)
+    )
+    return f"g (float[N, 3, L] x) => (y) <float[3, 3, {width}] w> {{ {' '.join(nodes)} }}"
+
+
+@pytest.mark.parametrize(
+    ("strides", "width"), [([2] * 7, 3), ([2] * 8, 3), ([11], 1), ([11, 11], 3), ([13, 2], 3), ([5, 2, 2, 2, 2, 2], 3)]
+)
+def test_any_product_of_strides_is_a_step(solve: Solve, strides: list[int], width: int) -> None:
+    case = solve(_strided(strides, width))
+    _check(case)
+    table = case[2]
+    step = prod(strides)
+    assert table.work == table.moved == (Range(), Range(step, step))
+    macs = sum(Fraction(9 * width, prod(strides[: index + 1])) for index in range(len(strides)))
+    assert _macs(table) == Polynomial((((1, 1), macs.numerator),), macs.denominator)
+
+
+def test_what_goes_down_and_up_again_many_times_has_its_formulas(solve: Solve) -> None:
+    """The products of all its strides would be too long."""
+    nodes, last = [], "x"
+    for turn in range(6):
+        nodes += [
+            f"a{turn} = MaxPool<kernel_shape = [8], strides = [8]>({last})",
+            f"b{turn} = ConvTranspose<strides = [8]>(a{turn}, w)",
+        ]
+        last = f"b{turn}"
+    case = solve(f"g (float[N, 3, L] x) => (y) <float[3, 3, 8] w> {{ {' '.join(nodes)} y = Relu({last}) }}")
+    _check(case)
+    assert case[2].work == (Range(), Range(8, 8))
+    assert all(row.work and row.moved for row in case[2].rows)
 
 
 def test_one_half_of_a_minimum_is_no_formula(solve: Solve) -> None:

@@ -24,12 +24,9 @@ from alexnet_bench.graph.symbolic_domain import (
     spread,
 )
 from alexnet_bench.graph.symbolic_fit import Lattice, Polynomial
+from alexnet_bench.graph.symbolic_lattices import SMALLEST, lattices
 from alexnet_bench.graph.symbolic_sizes import OpenInputs
-from alexnet_bench.graph.symbolic_solve import Formulas, holds, solve
-
-LATTICES = (Lattice(128, 64), Lattice(20_160, 20_160), Lattice(8, 1))
-"""Tried in this order. Multiples of 64 suit strides and stay up to 512, where tables of positions often end; 20,160 is
-64 · 9 · 5 · 7, for other strides; small sizes are for what ends at 77 positions or so."""
+from alexnet_bench.graph.symbolic_solve import Formulas, held_out_index, holds, solve
 
 NO_POLYNOMIAL = "its counts are no polynomial of the sizes"
 FEW_SIZES = "it can be counted for some sizes only"
@@ -89,10 +86,14 @@ def count_symbolically(file: ModelFile, inputs: OpenInputs) -> SymbolicTable:
     """
     if len(inputs.variables) > MOST_VARIABLES:
         raise too_many(inputs.variables)
-    search = _Search(Counter(file, inputs))
-    for lattice in LATTICES:
+    counter = Counter(file, inputs)
+    search = _Search(counter)
+    for lattice in lattices(file.proto.graph):
         search.on(lattice)
     search.settle()
+    if counter.first is not None and not search.has_formulas:
+        search.on(SMALLEST)
+        search.settle()
     return search.table()
 
 
@@ -104,10 +105,17 @@ class _Search:
         self._anywhere: Domain = (Range(),) * len(counter.inputs.variables)
         self._found: dict[int, Found] = {}
         self._peak: Formulas | None = None
+        self._tried: list[Lattice] = []
+
+    @property
+    def has_formulas(self) -> bool:
+        """Whether anything has one."""
+        return bool(self._found)
 
     def on(self, lattice: Lattice) -> None:
         """Looks for formulas of what has none yet. The peak is worth one attempt, together with everything else."""
-        base = self._counter.at((lattice.start,) * len(self._anywhere))
+        self._tried.append(lattice)
+        base = self._counter.at(lattice.point((0,) * len(self._anywhere)))
         wanted = [item for item, values in enumerate(base) if values is not None and item not in self._found]
         if wanted == [len(base) - 1] or not wanted:
             return
@@ -120,7 +128,7 @@ class _Search:
 
     def settle(self) -> None:
         """Holds formulas against the corners of every domain, alone and in common, until nothing has to be dropped."""
-        while self._drop({*self._wrong_at_corners(), *filter(self._contradicted, self._found)}):
+        while self._found and self._drop({*self._wrong_at_corners(), *filter(self._contradicted, self._found)}):
             pass
 
     def _wrong_at_corners(self) -> Iterable[int]:
@@ -190,5 +198,10 @@ class _Search:
         if not cost.counted:
             return SymbolicRow(cost, work, moved, cost.why_unknown)
         missing = node if work is None else nodes + node
-        counted = all(items[missing] is not None for _, items in self._counter.counted)
-        return SymbolicRow(cost, work, moved, NO_POLYNOMIAL if counted else FEW_SIZES)
+        enough = any(self._is_counted(missing, lattice) for lattice in self._tried)
+        return SymbolicRow(cost, work, moved, NO_POLYNOMIAL if enough else FEW_SIZES)
+
+    def _is_counted(self, item: int, lattice: Lattice) -> bool:
+        """Whether an item has counts at the smallest and the largest sizes that formulas are made of and tried at."""
+        ends = ((0,) * len(self._anywhere), held_out_index(len(self._anywhere)))
+        return all(self._counter.of(item, lattice.point(index)) is not None for index in ends)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import gcd, lcm
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import gcd, lcm, prod
 
 from alexnet_bench.graph.symbolic_counts import Counter
 from alexnet_bench.graph.symbolic_fit import Lattice, Point
@@ -102,7 +103,24 @@ class Prober:
             return (Range(),) * variables
         lines = [_Line(self, item, position) for position in range(variables)]
         found = tuple(map(self._range, lines))
-        return None if any(map(_is_bent, lines, found)) else found
+        if any(map(_is_bent, lines, found)):
+            return None
+        exact = tuple(map(_up_to_the_end, lines, found))
+        return exact if self._has_top(item, exact) else self._with_top(item, found)
+
+    def _with_top(self, item: int, domain: Domain) -> Domain:
+        """The domain, its limits halved until the model takes all of them together: a table may end a sum of sizes."""
+        lower = domain
+        while not self._has_top(item, lower):
+            lower = tuple(replace(sizes, high=sizes.high and sizes.high // 2) for sizes in lower)
+            if any(sizes.high is not None and sizes.high < sizes.low for sizes in lower):
+                return domain
+        return lower
+
+    def _has_top(self, item: int, domain: Domain) -> bool:
+        """Whether there are counts where every variable is at its limit, those without one at the lattice's start."""
+        top = tuple(sizes.near(sizes.high or self.lattice.start) for sizes in domain)
+        return self.counter.of(item, top) is not None
 
     def holds(self, item: int, point: Point) -> bool:
         """Whether the formulas of the item are right there."""
@@ -121,15 +139,29 @@ class Prober:
         if line(self._without_factors(1)):
             return 1
         step = self.lattice.step
-        for prime in _PRIMES:
+        for prime in self._primes:
             while step % prime == 0 and line(self._without_factors(step // prime)):
                 step //= prime
         return step
 
+    @cached_property
+    def _primes(self) -> tuple[int, ...]:
+        """The small ones, and the others of the lattice's step."""
+        rest, found = self.lattice.step, list(_PRIMES)
+        for prime in _PRIMES:
+            while rest % prime == 0:
+                rest //= prime
+        while rest > 1:
+            prime = next(factor for factor in range(_PRIMES[-1] + 1, rest + 1) if rest % factor == 0)
+            found.append(prime)
+            while rest % prime == 0:
+                rest //= prime
+        return tuple(found)
+
     def _without_factors(self, step: int) -> int:
-        """A size that is a multiple of the step and of no other small prime."""
+        """A size that is a multiple of the step and of no other small prime, nor one of the lattice's."""
         multiple = -(-self.lattice.start // step)
-        while gcd(multiple, 2 * 3 * 5 * 7) > 1:
+        while gcd(multiple, prod(self._primes)) > 1:
             multiple += 1
         return multiple * step
 
@@ -137,11 +169,7 @@ class Prober:
         """The smallest multiple of the step that will do: kernels have to fit into what they slide over."""
         if line(step):
             return step
-        wrong, right = 1, self.lattice.start // step
-        while right - wrong > 1:
-            middle = (wrong + right) // 2
-            wrong, right = (wrong, middle) if line(middle * step) else (middle, right)
-        return right * step
+        return step * _last(lambda multiple: line(multiple * step), self.lattice.start // step, 1)
 
     def _high(self, line: _Line) -> int | None:
         """The largest size that was found right, of powers of 2 times the lattice's start; None for no limit."""
@@ -150,11 +178,8 @@ class Prober:
         sizes = [start << power for power in range(14) if good < start << power <= max(_TOP, 16 * start)]
         if line(sizes[-1]):
             return None
-        least, most = -1, len(sizes) - 1
-        while most - least > 1:
-            middle = (least + most) // 2
-            least, most = (middle, most) if line(sizes[middle]) else (least, middle)
-        return sizes[least] if least >= 0 else good
+        last = _last(lambda power: line(sizes[power]), -1, len(sizes) - 1)
+        return sizes[last] if last >= 0 else good
 
 
 @dataclass(frozen=True)
@@ -180,6 +205,26 @@ class _Line:
 
 def _is_bent(line: _Line, found: Range) -> bool:
     return found.low > max(_MOST_BENT, found.step) and line.has_counts(found.low - found.step)
+
+
+def _up_to_the_end(line: _Line, found: Range) -> Range:
+    """The range up to the last size that the model takes, where that ends it: the length of a table of positions.
+
+    It ends there where the others are at the start of the lattice.
+    """
+    if found.high is None or line.has_counts(2 * found.high):
+        return found
+    step = found.step
+    last = step * _last(lambda multiple: line.has_counts(multiple * step), found.high // step, 2 * found.high // step)
+    return replace(found, high=last) if line(last) else found
+
+
+def _last(is_right: Callable[[int], bool], right: int, wrong: int) -> int:
+    """The last number that is right on the way from one that is to one, above or below, that is not."""
+    while abs(wrong - right) > 1:
+        middle = (wrong + right) // 2
+        right, wrong = (middle, wrong) if is_right(middle) else (right, middle)
+    return right
 
 
 def _anywhere(variables: int) -> Sequence[Point]:

@@ -27,6 +27,10 @@ class Lattice:
         """The size with that index, from 0."""
         return self.start + index * self.step
 
+    def point(self, index: Point) -> Point:
+        """The sizes with these indices."""
+        return tuple(map(self.size, index))
+
 
 @dataclass(frozen=True, slots=True)
 class Polynomial:

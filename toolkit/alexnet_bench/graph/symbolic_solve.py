@@ -27,15 +27,11 @@ def solve(counter: Counter, lattice: Lattice, wanted: Sequence[int]) -> dict[int
         UsageError: too many points are needed.
     """
     variables = len(counter.inputs.variables)
-
-    def at(index: Point) -> Point:
-        return tuple(map(lattice.size, index))
-
-    degrees = _degrees(counter, at, wanted, variables)
+    degrees = _degrees(counter, lattice.point, wanted, variables)
     points = {index for found in set(degrees.values()) for index in box(found)}
     if len(points) > _MOST_GRID_POINTS:
         raise too_many(counter.inputs.variables)
-    held_out = at(held_out_index(variables))
+    held_out = lattice.point(held_out_index(variables))
     solved = {}
     for item, found in degrees.items():
         formulas = _interpolated(counter, item, found, lattice)
@@ -57,7 +53,7 @@ def holds(formulas: Formulas, values: Values | None, point: Point) -> bool:
 
 
 def _interpolated(counter: Counter, item: int, degrees: Powers, lattice: Lattice) -> Formulas | None:
-    found = [counter.of(item, tuple(map(lattice.size, index))) for index in box(degrees)]
+    found = [counter.of(item, lattice.point(index)) for index in box(degrees)]
     known = [values for values in found if values is not None]
     if len(known) < len(found):
         return None
