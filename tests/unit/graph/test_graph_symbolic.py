@@ -173,6 +173,52 @@ def test_a_name_that_is_a_sum_follows_from_the_others(solve: Solve, tmp_path: Pa
     assert add_row.work.formulas[1] == Polynomial((((0, 1), 8), ((1, 0), 8)))
 
 
+def _called(text: str, path: Path, **names: str) -> Path:
+    """A model whose dimensions get names that the syntax of the text does not take."""
+    model = onnx.load(_written(text, path))
+    for info in model.graph.input:
+        for dim in info.type.tensor_type.shape.dim:
+            if dim.dim_param in names:
+                dim.dim_param = names[dim.dim_param]
+    onnx.save(model, path)
+    return path
+
+
+def test_a_dimension_without_a_name_takes_none_that_another_has(solve: Solve, tmp_path: Path) -> None:
+    text = "g (float[?, M] x, float[M, 3] w) => (y) { y = MatMul(x, w) }"
+    case = solve(_called(text, tmp_path / "same.onnx", M="x.0"))
+    _check(case)
+    assert case[1].variables == ("x.0_", "x.0")
+    assert _macs(case[2]) == Polynomial((((1, 1), 3),))
+    inputs = open_inputs(
+        onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["" : 17]> g (float[?, ?] x, float[?] y) => () {}'
+        ).graph,
+        batch=None,
+        given={},
+    )
+    assert inputs.variables == ("x.0", "x.1", "y.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "step"), [("T//2", 3, 2), ("(T + 1) // 2", 4, 2), ("2*T//3", 4, 3), ("T // 2 * 3", 9, 2)]
+)
+def test_a_name_that_is_a_whole_part_follows_from_the_others(
+    solve: Solve, tmp_path: Path, name: str, size: int, step: int
+) -> None:
+    case = solve(_called("g (float[N,T] x, float[N,S] z) => (y, b) { y = Exp(z) b = Exp(x) }", tmp_path / "m", S=name))
+    _check(case)
+    assert (case[1].variables, case[1].unread) == (("N", "T"), ())
+    assert case[1].at((5, 7)) == {"x": (5, 7), "z": (5, size)}
+    assert case[2].work[1].step == step
+
+
+@pytest.mark.parametrize("name", ["T/2", "T//N", "T//0", "floor(T/2)", "T % 2"])
+def test_other_names_that_speak_of_dimensions_are_told(solve: Solve, tmp_path: Path, name: str) -> None:
+    case = solve(_called("g (float[N,T] x, float[N,S] z) => (y, b) { y = Exp(z) b = Exp(x) }", tmp_path / "m", S=name))
+    assert (case[1].variables, case[1].unread) == (("N", "T", name), (name,))
+
+
 def test_strides_are_right_on_multiples(solve: Solve) -> None:
     case = solve(
         "g (float[N, 3, H, W] x) => (y) <float[8, 3, 3, 3] w1, float[8, 8, 3, 3] w2>"

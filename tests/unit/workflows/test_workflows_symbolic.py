@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import alexnet_bench
 from alexnet_bench import symbolic_counts
 from alexnet_bench.core.document import decode, encode
-from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.symbolic import Condition
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
@@ -83,6 +83,22 @@ def test_sizes_that_the_formulas_are_not_right_for(tmp_path: Path, sizes: dict[s
     assert counts.at({"H": 8}).macs == 4 * 4 * 2 * 8 + 2 * 2 * 2 * 8
     with pytest.raises(UsageError, match=message):
         counts.at(sizes)
+
+
+@pytest.mark.parametrize(("name", "said"), [("T/2", "the size of T/2 is not worked out"), ("S", "give sizes")])
+def test_sizes_that_cannot_meet_name_what_was_not_read(tmp_path: Path, name: str, said: str) -> None:
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["a"], name="pool", kernel_shape=[2], strides=[2]),
+        helper.make_node("Add", ["a", "z"], ["y"], name="add"),
+    ]
+    inputs = [value("x", TensorProto.FLOAT, ["N", 3, "T"]), value("z", TensorProto.FLOAT, ["N", 3, name])]
+    graph = helper.make_graph(nodes, "g", inputs, [value("y", TensorProto.FLOAT, None)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    with pytest.raises(ShapeError, match="cannot be broadcast") as error:
+        symbolic_counts(tmp_path / "m.onnx")
+    assert error.value.hint.startswith(said)
+    assert "give sizes by --shape" in error.value.hint
 
 
 def test_the_document(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add, floordiv, mul, sub
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ShapeError
@@ -20,6 +22,14 @@ NamedShape = tuple[int | str, ...]
 """Sizes, and names of those that are open."""
 
 _LONGEST_EXPRESSION = 200
+_SIGN = re.compile(r"[-+*/%(]")
+_WORD = re.compile(r"[^\W\d]\w*")
+_OPERATORS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: add,
+    ast.Sub: sub,
+    ast.Mult: mul,
+    ast.FloorDiv: floordiv,
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,13 @@ class OpenInputs:
         found = {name: _sizes(shape, sizes) for name, shape in self.shapes.items() if shape is not None}
         return found | dict(self.given)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The variables whose names speak of other dimensions, in a way that is not read: `T/2`, `max(T, 8)`."""
+        plain = {*self.variables, *self.fixed}
+        odd = (name for name in self.variables if _SIGN.search(name))
+        return tuple(name for name in odd if not plain.isdisjoint(_WORD.findall(name)))
+
     def named(self) -> dict[str, NamedShape]:
         """The shape of every input, with names where sizes are open."""
         known = {name: shape for name, shape in self.shapes.items() if shape is not None} | dict(self.given)
@@ -57,8 +74,9 @@ class OpenInputs:
 def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> OpenInputs:
     """The variables of a model; none where every size is a number.
 
-    One name in several inputs is one variable. A dimension without a name is called `input.axis`. A name that is a sum
-    or product of others (`past + seq`) follows from them.
+    One name in several inputs is one variable. A dimension without a name is called `input.axis`, with a `_` behind it
+    where something else is called so. A name that is a sum, a product or a whole part of others (`past + seq`, `T//2`)
+    follows from them.
 
     Args:
         graph: as the file has it.
@@ -82,16 +100,24 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
 
 def _named_shapes(graph: GraphProto) -> dict[str, NamedShape | None]:
     required = set(required_inputs(graph))
-    found: dict[str, NamedShape | None] = {}
-    for info in graph.input:
-        if info.name in required and info.type.HasField("tensor_type"):
-            shape = tensor_from_info(info).shape
-            found[info.name] = None if shape is None else tuple(_named(info.name, *item) for item in enumerate(shape))
-    return found
+    inputs = [info for info in graph.input if info.name in required and info.type.HasField("tensor_type")]
+    shapes = {info.name: tensor_from_info(info).shape for info in inputs}
+    taken = {*shapes, *(dim for shape in shapes.values() for dim in shape or () if isinstance(dim, str))}
+    return {
+        name: None if shape is None else tuple(_named(name, axis, dim, taken) for axis, dim in enumerate(shape))
+        for name, shape in shapes.items()
+    }
 
 
-def _named(name: str, axis: int, dim: Dim) -> int | str:
-    return f"{name}.{axis}" if dim is None else dim
+def _named(name: str, axis: int, dim: Dim, taken: set[str]) -> int | str:
+    """A dimension without a name gets one that no other has."""
+    if dim is not None:
+        return dim
+    own = f"{name}.{axis}"
+    while own in taken:
+        own += "_"
+    taken.add(own)
+    return own
 
 
 def _fixed_by_shapes(shapes: Mapping[str, NamedShape | None], whole: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
@@ -154,7 +180,7 @@ def _follows(name: str, plain: set[str]) -> bool:
 
 
 def _parsed(name: str) -> ast.expr | None:
-    """The name as an expression of +, -, * and whole numbers, None when it is none."""
+    """The name as an expression of +, -, *, // by a number from 1, and whole numbers, None when it is none."""
     if len(name) > _LONGEST_EXPRESSION:
         return None
     try:
@@ -168,6 +194,8 @@ def _is_arithmetic(node: ast.expr) -> bool:
     match node:
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
             return _is_arithmetic(left) and _is_arithmetic(right)
+        case ast.BinOp(left=left, op=ast.FloorDiv(), right=ast.Constant(value=int() as divisor)):
+            return divisor > 0 and _is_arithmetic(left)
         case ast.Constant(value=value):
             return type(value) is int
     return isinstance(node, ast.Name)
@@ -177,9 +205,7 @@ def _evaluated(node: ast.expr, sizes: Mapping[str, int]) -> int:
     match node:
         case ast.BinOp(left=left, op=operator, right=right):
             first, second = _evaluated(left, sizes), _evaluated(right, sizes)
-            if isinstance(operator, ast.Mult):
-                return first * second
-            return first + second if isinstance(operator, ast.Add) else first - second
+            return _OPERATORS[type(operator)](first, second)
         case ast.Constant(value=int() as value):
             return value
         case ast.Name(id=name):

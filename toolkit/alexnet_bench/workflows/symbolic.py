@@ -61,7 +61,19 @@ def symbolic_counts(
         raise ShapeError(f"{printable(resolved.name)}: {error.message}", error.hint) from None
     if progress:
         progress(f"counting at many sizes of {', '.join(inputs.variables)}" if inputs.variables else "counting")
-    return _document(resolved.name, file, inputs, count_symbolically(file, inputs))
+    try:
+        table = count_symbolically(file, inputs)
+    except ShapeError as error:
+        raise ShapeError(error.message, "; ".join(filter(None, (_unread(inputs), error.hint)))) from None
+    return _document(resolved.name, file, inputs, table)
+
+
+def _unread(inputs: OpenInputs) -> str:
+    """What to do about sizes that depend on others in a way that is not read, "" for none."""
+    if not inputs.unread:
+        return ""
+    names = ", ".join(map(printable, inputs.unread))
+    return f"the size of {names} is not worked out from other dimensions: only +, -, * and // by a number are read"
 
 
 def _document(name: str, file: ModelFile, inputs: OpenInputs, table: SymbolicTable) -> SymbolicCounts:
