@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_bench.core.errors import BackendRefusal
-from tests.unit.backends.fake_cuda import CONTEXT
+from tests.unit.backends.fake_cuda import CONTEXT, Retained
 from tests.unit.backends.fake_device import FakeDevice, Memory
 
 SONAME = "libcuda.so.1"
@@ -87,7 +87,7 @@ class MadeUpDriver:
         self.device = FakeDevice()
         self.stack: list[int] = []
         self._functions = functions
-        self._retained: list[_Retained] = []
+        self._retained: list[Retained] = []
         self._handles: dict[int, Any] = {}
         self._pinned: dict[int, Memory] = {}
         self._texts = {code: ctypes.create_string_buffer(text) for code, text in _TEXTS.items()}
@@ -143,7 +143,7 @@ class MadeUpDriver:
 
     def cuDevicePrimaryCtxRetain(self, context: int, _device: int) -> None:
         self.device.enter("retain_primary_context")
-        self._retained.append(_Retained(self.device))
+        self._retained.append(Retained(self.device))
         self.device.add("context", self._retained[-1])
         _put(ctypes.c_void_p, context, CONTEXT)
 
@@ -247,15 +247,6 @@ class MadeUpDriver:
     def _current(self) -> None:
         if not self.stack:
             self.device.wrongs.append("called the driver without a context")
-
-
-class _Retained:
-    def __init__(self, device: FakeDevice) -> None:
-        self.is_open = True
-        self._device = device
-
-    def close(self) -> None:
-        self._device.give_up(self, "context")
 
 
 def _put(kind: Any, address: int, value: Any) -> None:

@@ -310,12 +310,15 @@ class _Counted:
             self.own.close()
 
 
-class _Retained:
+class Retained:
+    """The primary context, as often as somebody holds it."""
+
     def __init__(self, device: FakeDevice) -> None:
         self.is_open = True
         self._device = device
 
     def close(self) -> None:
+        """Releases it."""
         self._device.give_up(self, "context")
 
 
@@ -325,7 +328,7 @@ class _Context:
     handle = CONTEXT
 
     def __init__(self, driver: Driver) -> None:
-        self.own = _Retained(driver.device)
+        self.own = Retained(driver.device)
         self.is_valid = True
         self._driver = driver
         driver.device.add("context", self.own)

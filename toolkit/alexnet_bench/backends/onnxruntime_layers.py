@@ -20,7 +20,8 @@ from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, weights_
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph, Tensor
-from alexnet_bench.graph.passes.reads import reads as everything_read
+from alexnet_bench.graph.convert import captured_names
+from alexnet_bench.graph.walk import subgraphs
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -165,8 +166,9 @@ def _reads(nodes: Sequence[NodeProto], meanings: Meanings) -> list[list[str]]:
     found = []
     for node in nodes:
         reads: list[str] = []
-        for name in everything_read(node):
-            if name not in meanings.constants:
+        captured = {name for body in subgraphs(node) for name in captured_names(body)}
+        for name in (*node.input, *sorted(captured)):
+            if name and name not in meanings.constants:
                 tensor = meanings.of(name)
                 reads += behind.get(name, []) if tensor is None else [tensor]
         found.append(list(dict.fromkeys(reads)))
