@@ -18,21 +18,23 @@ from benchmarks.throughput import Case, Subject
 
 REFERENCES = ("alexnet-2012", "alexnet-owt")
 PACKAGE = ("onnx:resnet50", "onnx:densenet121", "onnx:squeezenet")
+NETWORKS = (*REFERENCES, *PACKAGE)
 BATCHES = (1, 8, 32)
 LEAST = 1.0
 BF16_NETWORK = "alexnet-2012"
 LEAST_BF16 = {1: 2.3, 32: 6.0}
 """By batch, with bfloat16 allowed, against stock ONNX Runtime."""
 MOST_ERROR = {FP32: 1e-4, BF16: 5e-2}
-_QUICK = (("alexnet-2012", (1, 32)), ("onnx:squeezenet", (1,)))
+_QUICK = {"alexnet-2012": (1, 32), "onnx:squeezenet": (1,)}
 _ROUNDS = 12
 _STOCK = "onnxruntime"
 
 
 def run(settings: Settings) -> Iterator[Row]:
     """One row for each network and batch, and three for each batch with bfloat16 allowed."""
-    plan = _QUICK if settings.quick else tuple((name, BATCHES) for name in (*REFERENCES, *PACKAGE))
-    for name, batches in plan:
+    usual = tuple(_QUICK) if settings.quick and not settings.networks else NETWORKS
+    for name in settings.networks_of(usual):
+        batches = _QUICK.get(name, (1,)) if settings.quick else BATCHES
         try:
             with throughput.empty_cache(settings.scratch):
                 yield from _network(name, batches, settings)

@@ -45,7 +45,7 @@ class _Subject:
 
 def run(settings: Settings) -> Iterator[Row]:
     """Two rows for each model; a model that fails does not keep the others from being measured."""
-    for name in MODELS:
+    for name in settings.networks_of(MODELS):
         try:
             subject = _prepare(name, settings.scratch)
             yield _against_profiler(subject, settings)
