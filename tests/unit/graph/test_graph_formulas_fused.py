@@ -11,6 +11,8 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import Work, find_formula
 from tests.unit.graph.contrib_cases import ATTENTION
 from tests.unit.graph.formula_case import MICROSOFT, Case, Shape, Shapes, work
+from tests.unit.graph.fused_cases import SELECTION
+from tests.unit.graph.wider_cases import SIGNAL
 
 sizes = st.integers(1, 9)
 batches = st.integers(0, 40)
@@ -300,3 +302,37 @@ def test_a_cache_whose_use_is_data_is_said_to_be_assumed_full(case: Case) -> Non
     function = find_formula(case.domain, case.op)
     assert function is not None
     assert function(case.operation).assumed == ("the cache is full" if is_read and not case.constants else "")
+
+
+@pytest.mark.parametrize(
+    ("op", "assumed"),
+    [
+        ("NonMaxSuppression", "each box is compared with as many as may be kept"),
+        ("TfIdfVectorizer", "every n-gram is in the pool"),
+        ("PackedAttention", "every sequence is as long as the longest may be"),
+        ("PackedMultiHeadAttention", "every sequence is as long as the longest may be"),
+    ],
+)
+def test_an_upper_bound_says_what_it_assumes(op: str, assumed: str) -> None:
+    """Nothing is, where no box is kept."""
+    cases = [case for case in (*SELECTION, *SIGNAL, *ATTENTION) if case.op == op]
+    assert cases
+    for case in cases:
+        function = find_formula(case.domain, op)
+        assert function is not None
+        assert function(case.operation).assumed == (assumed if case.flop else "")
+
+
+def test_tokens_that_repeat_are_compared_to_the_end() -> None:
+    case = Case("NGramRepeatBlock", [(2, 6), (2, 9)], (2, 9), domain=MICROSOFT, attributes={"ngram_size": 3})
+    function = find_formula(MICROSOFT, "NGramRepeatBlock")
+    assert function is not None
+    assert function(case.operation).assumed == "every earlier place is compared to its end"
+
+
+def test_a_single_packed_sequence_is_as_long_as_it_is() -> None:
+    inputs: Shapes = [(3, 8), (8, 24), None, (1, 3)]
+    case = Case("PackedAttention", inputs, (3, 8), domain=MICROSOFT, attributes={"num_heads": 2})
+    function = find_formula(MICROSOFT, "PackedAttention")
+    assert function is not None
+    assert function(case.operation).assumed == ""

@@ -24,7 +24,7 @@ def tf_idf(op: Operation) -> Work:
         max(0, tokens - (length - 1) * (skip + 1)) for length in lengths for skip in range(skips if length > 1 else 1)
     )
     weighted = op.output_elements() if op.attribute("mode", "TF") != "TF" else 0
-    return Work(flop=rows * grams + weighted)
+    return Work(flop=rows * grams + weighted, assumed="every n-gram is in the pool" if grams else "")
 
 
 @formula("MurmurHash3", domain=MICROSOFT)
@@ -53,4 +53,5 @@ def ngram_repeat_block(op: Operation) -> Work:
     if size < 1:
         raise UnknownShape("ngram_size is below 1")
     batch, length = op.input_shape(0)
-    return Work(flop=batch * max(0, length - size + 1) * (size - 1))
+    flop = batch * max(0, length - size + 1) * (size - 1)
+    return Work(flop=flop, assumed="every earlier place is compared to its end" if flop else "")

@@ -11,6 +11,7 @@ from alexnet_bench.graph.formulas.attention import FULL, ROTATE, attend, bytes_w
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 _RMS_NORM = 4
+_LONGEST = "every sequence is as long as the longest may be"
 
 
 @formula("PackedAttention", domain=MICROSOFT)
@@ -31,7 +32,8 @@ def packed_attention(op: Operation) -> Work:
     )
     projection = tokens * inner * columns
     biased = tokens * columns if op.has_input(2) else 0
-    return Work(projection + inside.macs, 2 * projection + biased + inside.flop, inside.transcendentals)
+    flop = 2 * projection + biased + inside.flop
+    return Work(projection + inside.macs, flop, inside.transcendentals, assumed=_of_several(op, 3))
 
 
 @formula("PackedMultiHeadAttention", domain=MICROSOFT)
@@ -50,7 +52,12 @@ def packed_multi_head_attention(op: Operation) -> Work:
         masks=int(op.has_input(6)),
     )
     biased = query[0] * (2 * hidden + values) if op.has_input(3) else 0
-    return Work(work.macs, work.flop + biased, work.transcendentals)
+    return Work(work.macs, work.flop + biased, work.transcendentals, assumed=_of_several(op, 4))
+
+
+def _of_several(op: Operation, offsets: int) -> str:
+    """What is assumed of the lengths of sequences, by the input with their places; of a single one they are known."""
+    return _LONGEST if op.input_shape(offsets)[0] > 1 else ""
 
 
 @formula("PagedAttention", domain=MICROSOFT, values=(16,))

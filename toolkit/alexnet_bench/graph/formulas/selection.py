@@ -9,6 +9,7 @@ from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownS
 
 _IOU = 12
 """FLOP to intersect two boxes: 4 comparisons, 2 clamped differences (4), a product, a union (2), a quotient."""
+_ALL_COMPARED = "each box is compared with as many as may be kept"
 
 
 @formula("TopK")
@@ -50,7 +51,9 @@ def non_max_suppression(op: Operation) -> Work:
         kept = min(boxes, max(limit[0], 0)) if len(limit) == 1 else boxes
     made = op.graph.tensor(op.node.outputs[0]).elements
     written = 8 * (batch * classes * kept * 3 if made is None else made)
-    return Work(flop=_IOU * batch * classes * boxes * kept, bytes_read=op.inputs_bytes(), bytes_written=written)
+    flop = _IOU * batch * classes * boxes * kept
+    assumed = _ALL_COMPARED if flop else ""
+    return Work(flop=flop, bytes_read=op.inputs_bytes(), bytes_written=written, assumed=assumed)
 
 
 @formula("GridSample")
