@@ -21,21 +21,27 @@ Made from `--help` by `python docs/make_cli.py --update`; do not edit it by hand
 
 `MODEL` is a name that `alexnet-bench models` lists (`alexnet-2012`), a model inside the installed onnx package
 (`onnx:resnet50`), or the path of an `.onnx` file. A name comes before a file; write `./alexnet-2012` for a file of that
-name. Where an output is given as `-`, it goes to standard output, and the table to standard error. Outputs replace a
-file in one step; a symbolic link stays, and what it leads to is replaced. What a command reads is never replaced, nor a
-model that neither `export` nor `build-engine` wrote. When the reader of a pipe leaves, or a standard stream is closed,
-only what would have gone there is lost: files are written, and the exit code is that of the work. Tables are as wide as
-the terminal, or as `COLUMNS` says, and plain where standard output is no terminal or `NO_COLOR` is set.
+name. `profile` also takes an engine and `trtexec:` with a folder of files that trtexec wrote. `profile`, `verify` and
+`inspect` take an engine by its file, its folder, or the start of its key, four digits at least.
+
+Where an output is given as `-`, it goes to standard output, and the table to standard error. An output file is put in
+place in one step, once it is complete. Where its name is a symbolic link, the link stays, and the file that it leads to
+is replaced. These are refused: to replace a file that the same command reads; with `--json`, `--markdown` and the like,
+to write a file that is called like a model, an engine or a passport; with `-o`, to replace a file that this tool did
+not write. When the reader of a pipe leaves, or a standard stream is closed, only what would have gone there is lost:
+files are written, and the exit code is that of the work. Tables are as wide as the terminal, or as `COLUMNS` says, and
+plain where standard output is no terminal or `NO_COLOR` is set.
 """
 _FOOT = """## Exit codes
 
 | code | meaning |
 |---|---|
 | 0 | done, or passed |
-| 1 | regressed, or verification failed |
-| 2 | wrong use, bad input, or a model that the backend refuses |
-| 3 | inconclusive |
-| 4 | not comparable |
+| 1 | the verdict of `verify` is `failed`, or an engine computes in another type than was asked for |
+| 2 | wrong use, bad input, a backend that is missing or refuses the model, an engine that may not be used here; \
+`doctor` where no backend works |
+| 3 | the verdict of `verify` is `inconclusive` |
+| 4 | not used: kept for gates in CI, which are not there yet |
 | 5 | internal error, or a backend that crashed |
 | 129, 130, 143 | the terminal was closed, interrupted (Ctrl-C), terminated |
 

@@ -33,7 +33,7 @@ PASSED = Verification(
     tolerance=1e-2,
     tolerance_source="default for fp16",
     inputs=16,
-    inputs_source="made up, seeds from 0",
+    inputs_source="generated, seeds from 0",
     outputs=(_OUTPUT,),
     self_checks=(
         SelfCheck("shuffled-inputs", "logits", "found", 1.41),

@@ -65,13 +65,14 @@ def test_images_of_bytes_are_pictures_in_the_range_asked_for(shape: tuple[int, .
     assert np.std([feeds["photo"].mean() for feeds in found]) > 10, "noise is all of one brightness"
     assert max(feeds["photo"].max() for feeds in found) > 200
     assert (
-        made_up_by(graph, seed=0, pixels=Pixels.asked(None, (0.0, 1.0))) == "made up, seeds from 0, images in 0 to 255"
+        made_up_by(graph, seed=0, pixels=Pixels.asked(None, (0.0, 1.0)))
+        == "generated, seeds from 0, images in 0 to 255"
     )
     asked = Pixels.asked((-5.0, 60.5), (0.0, 1.0))
     found = made_up(graph, count=16, seed=0, pixels=asked)
     assert all(feeds["photo"].dtype == np.uint8 and feeds["photo"].max() <= 60 for feeds in found)
     assert np.std([feeds["photo"].mean() for feeds in found]) > 3
-    assert made_up_by(graph, seed=3, pixels=asked) == "made up, seeds from 3, images in 0 to 60.5"
+    assert made_up_by(graph, seed=3, pixels=asked) == "generated, seeds from 3, images in 0 to 60.5"
     with pytest.raises(UsageError, match="photo is of type uint8"):
         made_up(graph, count=16, seed=0, pixels=Pixels.asked((-5.0, 0.0), (0.0, 1.0)))
 
@@ -79,8 +80,8 @@ def test_images_of_bytes_are_pictures_in_the_range_asked_for(shape: tuple[int, .
 def test_the_range_is_told_by_input_where_it_differs_and_not_without_images() -> None:
     two = graph_of(a=Tensor("a", "float16", (1, 3, 8, 8)), b=Tensor("b", "uint8", (1, 8, 8, 3)))
     told = made_up_by(two, seed=0, pixels=Pixels.asked(None, (-1.0, 1.0)))
-    assert told == "made up, seeds from 0, a in -1 to 1, b in 0 to 255"
-    assert made_up_by(graph_of(**TWO), seed=0, pixels=Pixels((0, 1))) == "made up, seeds from 0"
+    assert told == "generated, seeds from 0, a in -1 to 1, b in 0 to 255"
+    assert made_up_by(graph_of(**TWO), seed=0, pixels=Pixels((0, 1))) == "generated, seeds from 0"
 
 
 def changing(tensor: Tensor, *nodes: Node, table: int | None = None) -> list[Feeds]:

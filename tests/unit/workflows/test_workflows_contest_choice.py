@@ -134,7 +134,7 @@ def contest_entries_only() -> Any:
     from alexnet_bench.core.verification import Side
 
     document = Contest(
-        *("m", "0", "0", Side("m"), 16, "made up", ("fp32",), None, 1, 1.0, 1, 0),
+        *("m", "0", "0", Side("m"), 16, "generated", ("fp32",), None, 1, 1.0, 1, 0),
         cases=(ContestCase(1, {}, (), None),),
         environment=Environment({}, {"date": "then"}),
     )

@@ -87,7 +87,7 @@ def test_texts_are_taken_and_never_made_up(tmp_path: Path, kind: str) -> None:
     graph = onnx.parser.parse_graph('it (string[N] text) => (bool[N] y) { y = RegexFullMatch<pattern = "a.*">(text) }')
     opset = [helper.make_opsetid("", 20)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "model.onnx")
-    with pytest.raises(BackendRefusal, match="type string, which cannot be made up") as caught:
+    with pytest.raises(BackendRefusal, match="type string, which cannot be generated") as caught:
         profile(tmp_path / "model.onnx", options=ORT)
     assert "--inputs" in caught.value.hint
     place = tmp_path / f"inputs{kind}"

@@ -165,7 +165,7 @@ def test_a_quantised_alexnet_passes_at_a_tenth_and_fails_at_a_ten_thousandth(tmp
     int8 = write(tmp_path / "int8.onnx", quantise_weights(onnx.load(path)))
     found = verify(int8, against=path)
     assert (found.verdict, found.precision, found.tolerance) == ("passed", "int8", 0.1)
-    assert found.inputs_source == "made up, seeds from 0, images in -2.1179 to 2.64"
+    assert found.inputs_source == "generated, seeds from 0, images in -2.1179 to 2.64"
     strict = verify(int8, against=path, options=VerifyOptions(tolerance=1e-4, search=False))
     assert (strict.verdict, strict.first_bad) == ("failed", None)
 
@@ -240,9 +240,9 @@ def test_images_of_bytes_take_the_range_asked_for(tmp_path: Path) -> None:
     ]
     content = model(nodes, [value("x", [1, 3, 8, 8], TensorProto.UINT8)], [value("y", [1, 3, 1, 1])], {})
     path, inputs = write(tmp_path / "bytes.onnx", content), tmp_path / "inputs.json"
-    assert verify(path).inputs_source == "made up, seeds from 0, images in 0 to 255"
+    assert verify(path).inputs_source == "generated, seeds from 0, images in 0 to 255"
     found = verify(path, options=VerifyOptions(pixel_range=(10.0, 50.0), save_inputs=inputs))
-    assert found.inputs_source == "made up, seeds from 0, images in 10 to 50"
+    assert found.inputs_source == "generated, seeds from 0, images in 10 to 50"
     arrays = [feeds["x"] for feeds in read_inputs(inputs)]
     assert 10 <= min(array.min() for array in arrays) < 25 < max(array.max() for array in arrays) <= 50
 

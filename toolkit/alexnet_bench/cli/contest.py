@@ -78,7 +78,7 @@ def _check(options: Options) -> None:
         raise UsageError("--static runs nothing that could be compared", "leave --static or --backend out")
     if options.inputs is not None:
         raise UsageError(
-            "entries are compared on inputs that are made up",
+            "entries are compared on inputs that are generated",
             "leave --inputs out, or name one --backend; alexnet-bench verify ENGINE --inputs compares on your own",
         )
     if options.device_api is not None:

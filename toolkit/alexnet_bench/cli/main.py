@@ -79,8 +79,8 @@ def application(command: str = "") -> typer.Typer:
         name="alexnet-bench",
         help="Where every microsecond of an ONNX model goes: FLOPs, bytes, time and roofline per node of your own "
         "graph.",
-        epilog="Exit codes: 0 done, 1 regressed or verification failed, 2 wrong use or bad input, 3 inconclusive, "
-        "4 not comparable, 5 internal error or backend crash.",
+        epilog="Exit codes: 0 done, 1 verification failed or another type than asked for, 2 wrong use, bad input or "
+        "nothing that works here, 3 verification inconclusive, 5 internal error or backend crash.",
         no_args_is_help=True,
         rich_markup_mode=None,  # importing rich's help takes longer than everything else together
         pretty_exceptions_enable=False,

@@ -20,7 +20,9 @@ def profile(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A name from `alexnet-bench models`, an .onnx file, an engine, or trtexec:DIR."
+            metavar="MODEL",
+            help="A name from `alexnet-bench models`, an .onnx file, an engine (file, folder, start of its key), or "
+            "trtexec:DIR.",
         ),
     ] = "alexnet-2012",
     *,
@@ -32,14 +34,18 @@ def profile(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(metavar="TYPE|all", help="Build an engine in fp32, tf32, fp16 or bf16, and profile it."),
+        typer.Option(
+            metavar="TYPE|all",
+            help="Build an engine in fp32, tf32, fp16 or bf16, and profile it. all compares them, on all backends "
+            "unless one is named.",
+        ),
     ] = None,
     optimize: Annotated[
         bool | None,
         typer.Option("--optimize/--no-optimize", help="Build an engine with passes that make it faster, or without."),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Build an engine by a recipe, or its file.")
+        str | None, typer.Option(metavar="NAME|FILE", help="Build an engine by a recipe or its .toml file.")
     ] = None,
     tolerance: Annotated[
         float | None,

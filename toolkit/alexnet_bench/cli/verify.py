@@ -23,7 +23,11 @@ def register(app: typer.Typer) -> None:
 def verify(
     engine: Annotated[
         str,
-        typer.Argument(metavar="ENGINE", help="An engine with its passport, an .onnx file, a name, or stored outputs."),
+        typer.Argument(
+            metavar="ENGINE",
+            help="An engine with its passport (file, folder, start of its key), an .onnx file, a name, or stored "
+            "outputs.",
+        ),
     ],
     *,
     against: Annotated[
@@ -49,12 +53,12 @@ def verify(
         str | None,
         typer.Option(metavar="PATH", help="Real inputs: a folder of .npz or .npy, or a Polygraphy .json file."),
     ] = None,
-    count: Annotated[int, typer.Option(metavar="N", help="Inputs to make up, at least 16.")] = 16,
+    count: Annotated[int, typer.Option(metavar="N", help="Inputs to generate, at least 16.")] = 16,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Batch size.")] = None,
     shape: options.Shape = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first input.")] = 0,
     pixels: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH", help="Range of made-up images; default: the network's, or 0:1.")
+        str | None, typer.Option(metavar="LOW:HIGH", help="Range of generated images; default: the network's, or 0:1.")
     ] = None,
     threads: options.Threads = None,
     timeout: Annotated[

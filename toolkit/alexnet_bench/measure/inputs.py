@@ -33,7 +33,7 @@ def generate(
     values.
 
     Raises:
-        BackendRefusal: an input is of a type that cannot be made up (strings, sequences).
+        BackendRefusal: an input is of a type that cannot be generated (strings, sequences).
         ShapeError: an input's shape is unknown.
     """
     generator = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def _array(
     shape = tensor.sizes
     if shape is None and not tensor.dtype:
         raise BackendRefusal(
-            f"input {printable(tensor.name)} is no tensor, or of unknown type, and cannot be made up",
+            f"input {printable(tensor.name)} is no tensor, or of unknown type, and cannot be generated",
             "count without running: profile --static",
         )
     if shape is not None and prod(size for size in shape if size) > MAX_ELEMENTS:  # beside a 0, others may be absurd
@@ -85,7 +85,7 @@ def _array(
         return _integers(tensor, shape, generator, vocabulary).astype(tensor.dtype)
     ways = "give texts of yours by profile --inputs, or " if tensor.dtype == "string" else ""
     raise BackendRefusal(
-        f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be made up",
+        f"input {printable(tensor.name)} is of type {tensor.dtype or 'unknown'}, which cannot be generated",
         f"{ways}count without running: profile --static",
     )
 
@@ -97,7 +97,7 @@ def _floats(
         return _as_bfloat16(_floats(replace(tensor, dtype="float32"), shape, generator, pixel_range))
     if tensor.dtype not in ("float32", "float64", "float16"):
         raise BackendRefusal(
-            f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be made up",
+            f"input {printable(tensor.name)} is of type {tensor.dtype}, which cannot be generated",
             "count without running: profile --static",
         )
     if is_mask(tensor):

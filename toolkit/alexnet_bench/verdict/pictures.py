@@ -60,7 +60,7 @@ class Pixels:
         low, high = self.bytes
         if np.ceil(low) >= np.floor(high):
             raise UsageError(
-                f"images of bytes cannot be made up in that range: {printable(tensor.name)} is of type uint8",
+                f"images of bytes cannot be generated in that range: {printable(tensor.name)} is of type uint8",
                 "give --pixels within 0:255, or leave it out",
             )
         return self.bytes

@@ -1,4 +1,4 @@
-"""Distinct inputs to verify on: made up from the model's declaration, or read from files."""
+"""Distinct inputs to verify on: generated from the model's declaration, or read from files."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def made_up(graph: Graph, *, count: int, seed: int, pixels: Pixels) -> list[Feed
         pixels: ranges of images.
 
     Raises:
-        UsageError: the inputs that can be made up are too few.
-        BackendRefusal: an input is of a type that cannot be made up.
+        UsageError: the inputs that can be generated are too few.
+        BackendRefusal: an input is of a type that cannot be generated.
     """
     ranges, rows = pixels.ranges(graph), vocabularies(graph)
     found: dict[str, Feeds] = {}
@@ -54,14 +54,14 @@ def made_up(graph: Graph, *, count: int, seed: int, pixels: Pixels) -> list[Feed
         if len(found) == count:
             return list(found.values())
     raise UsageError(
-        f"only {plural(len(found), 'distinct input')} can be made up for this model, and {count} are needed",
+        f"only {plural(len(found), 'distinct input')} can be generated for this model, and {count} are needed",
         f"{_HOW} by --inputs" if graph.inputs else "a model without inputs cannot be verified",
     )
 
 
 def made_up_by(graph: Graph, *, seed: int, pixels: Pixels) -> str:
-    """Where inputs that are made up come from, in words."""
-    return ", ".join(filter(None, ("made up", f"seeds from {seed}", pixels.told(graph))))
+    """Where inputs that are generated come from, in words."""
+    return ", ".join(filter(None, ("generated", f"seeds from {seed}", pixels.told(graph))))
 
 
 def never_varied(found: Sequence[Feeds]) -> list[str]:
@@ -91,7 +91,7 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
         raise UsageError(
             f"{printable(str(path), 200)} holds {plural(len(distinct), 'distinct input')}, "
             f"and {LEAST_INPUTS} are needed",
-            "give more, or leave --inputs out to have them made up",
+            "give more, or leave --inputs out to have them generated",
         )
     return found
 

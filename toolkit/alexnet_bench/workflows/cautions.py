@@ -56,7 +56,7 @@ def of_streams(times: LayerTimes) -> Iterator[Caution]:
 
 
 def of_given(inputs: str) -> Iterator[Caution]:
-    """Nothing that was measured is of inputs made up, where they were read from a path; "" where they were not."""
+    """Nothing that was measured is of generated inputs, where they were read from a path; "" where they were not."""
     if inputs:
         yield Caution("given-inputs", f"ran on the inputs of {inputs}")
 

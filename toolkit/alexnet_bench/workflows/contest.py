@@ -87,8 +87,8 @@ def contest(
 ) -> Contest:
     """Runs a model on every backend, as given and as an engine of each precision, and names the fastest.
 
-    Each entry is compared with the model on ONNX Runtime, each operator computed alone, on 16 made-up inputs; then all
-    are measured in turns, each in a worker of its own. An entry that is refused or crashes is listed with the reason.
+    Each entry is compared with the model on ONNX Runtime, each operator computed alone, on 16 generated inputs; then
+    all are measured in turns, each in a worker of its own. What is refused or crashes is listed with the reason.
 
     Args:
         model: a name that `alexnet-bench models` lists, or the path of an ONNX file.

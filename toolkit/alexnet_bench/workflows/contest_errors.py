@@ -104,14 +104,14 @@ def make_referee(
         name: of the model.
         file: of it.
         graph: of it, with the shapes of the case.
-        pixels: ranges of images that are made up.
+        pixels: ranges of generated images.
         seed: of the first input.
         threads: of the runtime.
         deadlines: how long it may take.
         folder: for inputs and outputs.
 
     Raises:
-        UsageError: too few distinct inputs can be made up.
+        UsageError: too few distinct inputs can be generated.
         BackendRefusal: ONNX Runtime does not take the model.
     """
     samples = made_up(graph, count=LEAST_INPUTS, seed=seed, pixels=pixels)

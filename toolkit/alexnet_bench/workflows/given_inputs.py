@@ -17,7 +17,7 @@ from alexnet_bench.workflows.options import Options
 
 
 def with_given(options: Options) -> tuple[Options, Feeds | None]:
-    """The options with the sizes of the inputs that they name, and those inputs; None where they are to be made up.
+    """The options with the sizes of the inputs that they name, and those inputs; None where they are to be generated.
 
     Raises:
         UsageError: they cannot be read.
@@ -48,12 +48,12 @@ def write_inputs(
         folder: to make.
         graph: with the shapes of the case.
         given: as `with_given` reads them.
-        options: with the seed of those that are made up.
-        pixel_range: of images that are made up.
+        options: with the seed of those that are generated.
+        pixel_range: of generated images.
 
     Raises:
         UsageError: inputs that were given do not fit the model.
-        BackendRefusal: an input is of a type that cannot be made up.
+        BackendRefusal: an input is of a type that cannot be generated.
     """
     if given is None:
         arrays: Mapping[str, np.ndarray] = generate(graph, seed=options.input_seed, pixel_range=pixel_range)

@@ -42,11 +42,11 @@ class VerifyOptions:
         precision: fp32, tf32, fp16, bf16 or int8; None takes what the engine says of itself.
         tolerance: largest error; None takes that of the precision.
         inputs: a file or folder of real inputs, None to make them up.
-        count: of inputs that are made up, at least 16.
+        count: of inputs that are generated, at least 16.
         batch: size of a lone symbolic first dimension.
         shapes: sizes by input name.
-        seed: of the first input that is made up.
-        pixel_range: of images that are made up; None takes the network's own where it is known, else 0 to 1.
+        seed: of the first generated input.
+        pixel_range: of generated images; None takes the network's own where it is known, else 0 to 1.
         threads: None takes the physical cores that this process may use.
         timeout_s: how long a runtime may take to load a model, and for each forward pass.
         top1: whether top-1 agreement is given too; it says nothing of weights that are not trained.

@@ -1,4 +1,4 @@
-"""The inputs of a verification: made up for the sizes that the engine was built for, or read."""
+"""The inputs of a verification: generated for the sizes that the engine was built for, or read."""
 
 from __future__ import annotations
 
