@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe, as_document, from_document
 from alexnet_bench.engine.recipe_file import find_recipe, read_recipe, recipe_files
 
+_PAGE = Path(__file__).parents[3] / "docs" / "engines.md"
 _FULL = """
 name = "mine"
 title = "For a test"
@@ -74,6 +76,13 @@ def test_every_shipped_recipe_is_valid_and_says_what_it_is_for(path: Path) -> No
     assert recipe.precision in ("fp32", "tf32", "fp16", "bf16")
     if recipe.backend:
         assert recipe.name.startswith(recipe.backend)
+
+
+@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL))
+def test_every_recipe_in_the_documentation_is_valid(tmp_path: Path, example: str) -> None:
+    for text in (example, example.replace("# spinning", "spinning")):
+        recipe = read_recipe(_write(tmp_path, text))
+        assert recipe.backend or recipe.profiles
 
 
 def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None:
