@@ -22,7 +22,8 @@ Made from `--help` by `python docs/make_cli.py --update`; do not edit it by hand
 `MODEL` is a name that `alexnet-bench models` lists (`alexnet-2012`), a model inside the installed onnx package
 (`onnx:resnet50`), or the path of an `.onnx` file. A name comes before a file; write `./alexnet-2012` for a file of that
 name. `profile` also takes an engine and `trtexec:` with a folder of files that trtexec wrote. `profile`, `verify` and
-`inspect` take an engine by its file, its folder, or the start of its key, four digits at least.
+`inspect` take an engine by its file, its folder, or the start of its key, four digits at least. In a `--shape` beside
+`--batch`, a leading 1 stands for every batch: `--shape input_ids=1x128 --batch 1,8`.
 
 Where an output is given as `-`, it goes to standard output, and the table to standard error. An output file is put in
 place in one step, once it is complete. Where its name is a symbolic link, the link stays, and the file that it leads to
