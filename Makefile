@@ -39,7 +39,7 @@ gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes 
 contract-check: $(VENV)/.test  ## fetch the bindings of TensorRT and TensorRT-RTX, and hold the code against their API
 	$(BIN)/python -m tests.contract $(VENV)/contract
 
-pycuda-check: $(VENV)/.test  ## build PyCUDA with CUDA's headers alone, and run it on a driver that is made up; needs g++
+pycuda-check: $(VENV)/.test  ## build PyCUDA with CUDA's headers alone, and run it on a simulated driver; needs g++
 	$(BIN)/python -m tests.pycuda $(VENV)/pycuda
 
 clean:  ## remove the environment and the caches of this folder
