@@ -12,7 +12,7 @@ from math import prod
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph.formulas.registry import ask_values
+from alexnet_bench.graph.formulas.inputs import Inputs, say
 
 Shape = tuple[int, ...]
 Check = Callable[[Node, Sequence[Shape]], str]
@@ -255,7 +255,7 @@ _CHECKS: dict[str, Check] = {
     "Gather": _gathered,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
 }
-ask_values("", "Expand", (1,))  # ONNX's inference believes a target that is the shape of another input, too
+say("", "Expand", Inputs(values=(1,)))  # ONNX's inference believes a target that is the shape of another input, too
 # No values are asked for Gather: following them in every transformer costs more than those in the file, which tell.
 
 _SHAPES: dict[str, Shapes] = {

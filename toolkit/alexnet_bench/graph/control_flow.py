@@ -12,14 +12,15 @@ from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
-from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work, ask_values
+from alexnet_bench.graph.formulas.inputs import Inputs, say
+from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
 from alexnet_bench.graph.functions import WHY_LEFT
 
 Count = Callable[[Graph], CostTable]
 _LAST_WITH_BATCHES = 8
 """The opset in which Scan has a batch, and the lengths of its items as the first input."""
 
-ask_values("", "Loop", (0,))
+say("", "Loop", Inputs(values=(0,)))
 
 
 def formula_of(node: Node, count: Count) -> Formula | None:

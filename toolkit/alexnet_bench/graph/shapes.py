@@ -15,7 +15,7 @@ from alexnet_bench.graph.bodies import Values
 from alexnet_bench.graph.contradictions import Known
 from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.einsums import broadcasting, hide
-from alexnet_bench.graph.formulas.registry import values_asked
+from alexnet_bench.graph.formulas.inputs import inputs_of
 from alexnet_bench.graph.functions import calls_explode
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
@@ -113,7 +113,7 @@ def _completed(
 ) -> tuple[dict[str, Tensor], Values]:
     """The tensors and values after a walk over the nodes, where it could fill a gap, or a formula asks for values."""
     has_gaps = any(_unknown(name, tensors) for name in made)
-    if has_gaps or any(values_asked(node.domain, node.op_type) or subgraphs(node) for node in model.graph.node):
+    if has_gaps or any(inputs_of(node.domain, node.op_type).values or subgraphs(node) for node in model.graph.node):
         return folding.complete(model, tensors, sizes)
     return tensors, Values()
 

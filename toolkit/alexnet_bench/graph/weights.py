@@ -6,67 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
 from alexnet_bench.graph import node_weights
+from alexnet_bench.graph.formulas.inputs import Inputs, inputs_of
 from alexnet_bench.graph.formulas.movement import is_view
-from alexnet_bench.graph.formulas.registry import MICROSOFT
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape
 
-# Inputs that are settings even as constants, by operator and index: numbers that steer it, tables that a formula makes
-# (windows, angles), and states before the first step, which exporters write as zeros of the batch's size.
-_SETTINGS: dict[tuple[str, str], tuple[int, ...]] = {
-    ("", "CastLike"): (1,),
-    ("", "Clip"): (1, 2),
-    ("", "Dropout"): (1, 2),
-    ("", "GRU"): (5,),
-    ("", "LSTM"): (5, 6),
-    ("", "MelWeightMatrix"): (3, 4),
-    ("", "NegativeLogLikelihoodLoss"): (2,),
-    ("", "NonMaxSuppression"): (3, 4),
-    ("", "OneHot"): (1, 2),
-    ("", "Pad"): (2,),
-    ("", "Pow"): (1,),
-    ("", "RNN"): (5,),
-    ("", "Range"): (0, 1, 2),
-    ("", "Resize"): (1, 2),
-    ("", "RotaryEmbedding"): (1, 2),
-    ("", "STFT"): (2,),
-    ("", "SoftmaxCrossEntropyLoss"): (2,),
-    ("", "Tile"): (1, 2),
-    ("", "Upsample"): (1,),
-    (MICROSOFT, "GroupQueryAttention"): (7, 8),
-    (MICROSOFT, "RotaryEmbedding"): (2, 3),
-}
-# Inputs that are weights and bias, where weights are integers; the other constants are their scales and zero points.
-_QUANTISED: dict[tuple[str, str], tuple[int, ...]] = {
-    ("", "QuantizeLinear"): (),
-    ("", "DequantizeLinear"): (),
-    (MICROSOFT, "QuantizeLinear"): (),
-    (MICROSOFT, "DequantizeLinear"): (),
-    ("", "QLinearConv"): (3, 8),
-    (MICROSOFT, "QLinearConv"): (3, 8),
-    ("", "QLinearMatMul"): (0, 3),
-    (MICROSOFT, "QGemm"): (0, 3, 6),
-    ("", "ConvInteger"): (1,),
-    ("", "MatMulInteger"): (0, 1),
-    (MICROSOFT, "MatMulInteger16"): (0, 1),
-    (MICROSOFT, "MatMulIntegerToFloat"): (0, 1, 6),
-    (MICROSOFT, "DynamicQuantizeMatMul"): (1, 4),
-    (MICROSOFT, "MatMulNBits"): (1, 5),
-    (MICROSOFT, "QAttention"): (1, 2),
-    (MICROSOFT, "DynamicQuantizeLSTM"): (1, 2, 3),
-    (MICROSOFT, "QLinearAdd"): (0, 3),
-    (MICROSOFT, "QLinearMul"): (0, 3),
-    (MICROSOFT, "QLinearWhere"): (1, 4),
-    (MICROSOFT, "QEmbedLayerNormalization"): (2, 3, 4, 5, 6),
-    (MICROSOFT, "GatherBlockQuantized"): (0,),
-}
 _BYTES = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
 """Types that a table of weights may be kept in: a Gather picks rows, and DequantizeLinear comes behind it."""
-_PACKED = {"MatMulNBits": 1, "GatherBlockQuantized": 0}
-"""Operators of ONNX Runtime whose weight, the input of that index, may hold several elements in each byte."""
-_DEFAULT_BITS = 4
-"""Of a table of GatherBlockQuantized in uint8."""
 _CONVERTERS = frozenset({("", "DequantizeLinear"), (MICROSOFT, "DequantizeLinear"), ("", "Cast")})
-_RUNNING_STATISTICS = (3, 4)
-"""Inputs of BatchNormalization that training does not learn: mean and variance."""
 
 
 def parameters(graph: Graph, node: Node) -> Iterator[str]:
@@ -74,18 +20,22 @@ def parameters(graph: Graph, node: Node) -> Iterator[str]:
 
     Weights that only a body inside the node knows are called `body/weight`.
     """
-    quantised = _QUANTISED.get((node.domain, node.op_type))
-    settings = _SETTINGS.get((node.domain, node.op_type), ())
+    inputs = inputs_of(node.domain, node.op_type)
     for index, name in enumerate(node.inputs):
         tensor = graph.tensors.get(name)
         if tensor is None or not tensor.shape or name not in graph.constants:
             continue
-        is_table = index == 0 and (node.domain, node.op_type) == ("", "Gather") and tensor.dtype in _BYTES
-        is_weight = is_table or (is_float(tensor.dtype) and index not in settings)
-        if index in quantised if quantised is not None else is_weight:
+        if index in inputs.weights if inputs.weights is not None else _is_learned(inputs, index, tensor):
             yield name
     yield from node_weights.learned(graph, node)
     yield from _inside(graph, node, parameters)
+
+
+def _is_learned(inputs: Inputs, index: int, tensor: Tensor) -> bool:
+    """Whether a constant is a weight of an operator on floats."""
+    return (is_float(tensor.dtype) and index not in inputs.settings) or (
+        index in inputs.tables and tensor.dtype in _BYTES
+    )
 
 
 def packed(graph: Graph) -> dict[str, int]:
@@ -97,33 +47,27 @@ def packed(graph: Graph) -> dict[str, int]:
     for node in graph.nodes:
         for _, body in node.bodies:
             found |= {_qualified(graph, body, name): count for name, count in packed(body).items()}
-        count = _unpacked(graph, node)
-        if count:
-            name = node.inputs[_PACKED[node.op_type]]
+        for name, count in _unpacked(graph, node):
             found[name] = found[same.get(name, name)] = count
     return found
 
 
-def _unpacked(graph: Graph, node: Node) -> int:
-    """Elements of the packed weight of a node, 0 where it has none or that is not known."""
-    index = _PACKED.get(node.op_type) if node.domain == MICROSOFT else None
-    if index is None or index >= len(node.inputs):
-        return 0
-    if node.op_type == "MatMulNBits":
-        rows, columns = node.attributes.get("K"), node.attributes.get("N")
-        return max(rows, 0) * max(columns, 0) if isinstance(rows, int) and isinstance(columns, int) else 0
-    table, bits = graph.tensor(node.inputs[index]), node.attributes.get("bits", _DEFAULT_BITS)
-    if table.dtype != "uint8" or not isinstance(bits, int) or not 0 < bits <= 8:
-        return 0
-    return (table.elements or 0) * (8 // bits)
+def _unpacked(graph: Graph, node: Node) -> Iterator[tuple[str, int]]:
+    """The packed weights of a node with their elements, where these are known."""
+    unpacked = inputs_of(node.domain, node.op_type).unpacked
+    operation = Operation(node, graph)
+    try:
+        counts = unpacked(operation) if unpacked else {}
+    except UnknownShape:
+        return
+    yield from ((node.inputs[index], count) for index, count in counts.items() if count and operation.has_input(index))
 
 
 def statistics(graph: Graph, node: Node) -> Iterator[str]:
     """The weights among them that training does not learn."""
-    if (node.domain, node.op_type) == ("", "BatchNormalization"):
-        for index in _RUNNING_STATISTICS:
-            if index < len(node.inputs) and node.inputs[index] in graph.constants:
-                yield node.inputs[index]
+    for index in inputs_of(node.domain, node.op_type).statistics:
+        if index < len(node.inputs) and node.inputs[index] in graph.constants:
+            yield node.inputs[index]
     yield from _inside(graph, node, statistics)
 
 

@@ -107,7 +107,7 @@ def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:
     return keys, heads_of(op, 2, heads)[3] if op.has_input(2) else width
 
 
-@formula("GroupQueryAttention", domain=MICROSOFT, values=(6,))
+@formula("GroupQueryAttention", domain=MICROSOFT, values=(6,), settings=(7, 8))
 def group_query_attention(op: Operation) -> Work:
     """ONNX Runtime's GroupQueryAttention: heads share keys; each query head still does its own products.
 
@@ -167,7 +167,8 @@ def _grown(cache: Tensor, keys: int) -> Tensor:
     return replace(cache, shape=(batch, heads, keys, width))
 
 
-@formula("Attention", "QAttention", "DecoderMaskedSelfAttention", domain=MICROSOFT)
+@formula("Attention", "DecoderMaskedSelfAttention", domain=MICROSOFT)
+@formula("QAttention", domain=MICROSOFT, weights=(1, 2))
 def projected_attention(op: Operation) -> Work:
     """ONNX Runtime's Attention: the projection to Q, K and V, then attention.
 
@@ -203,8 +204,9 @@ def _keys_with_past(op: Operation, length: int, past: int) -> int:
     return cached if op.integer("past_present_share_buffer", 0) else cached + length
 
 
-@formula("RotaryEmbedding")
-@formula("RotaryEmbedding", "MRotaryEmbedding", domain=MICROSOFT)
+@formula("RotaryEmbedding", settings=(1, 2))
+@formula("RotaryEmbedding", domain=MICROSOFT, settings=(2, 3))
+@formula("MRotaryEmbedding", domain=MICROSOFT)
 def rotary_embedding(op: Operation) -> Work:
     """x·cos + rotated(x)·sin: two products and a sum per element (Su et al. 2021, equation 34).
 

@@ -32,13 +32,15 @@ GELU_BY_TANH = (8, 1)
 """0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): eight operations and the tanh (Hendrycks and Gimpel 2016, section 2)."""
 
 
-@formula(*FLOP_PER_ELEMENT)
+@formula(*FLOP_PER_ELEMENT.keys() - {"Clip"})
+@formula("Clip", settings=(1, 2))
 def arithmetic(op: Operation) -> Work:
     """So many FLOP per output element, after broadcasting."""
     return Work(flop=FLOP_PER_ELEMENT[op.node.op_type] * op.output_elements())
 
 
-@formula(*TRANSCENDENTAL_PER_ELEMENT)
+@formula(*TRANSCENDENTAL_PER_ELEMENT.keys() - {"Pow"})
+@formula("Pow", settings=(1,))
 def transcendental(op: Operation) -> Work:
     """So many FLOP and transcendentals per output element; Gelu by erf, or as its attribute `approximate` says."""
     flop, transcendentals = TRANSCENDENTAL_PER_ELEMENT[op.node.op_type]

@@ -79,7 +79,8 @@ def skip_layer_normalization(op: Operation) -> Work:
     return Work(flop=((_RMS_NORM if simplified else _LAYER_NORM) + skips + bias) * op.input_elements(0))
 
 
-@formula("EmbedLayerNormalization", "QEmbedLayerNormalization", domain=MICROSOFT)
+@formula("EmbedLayerNormalization", domain=MICROSOFT)
+@formula("QEmbedLayerNormalization", domain=MICROSOFT, weights=(2, 3, 4, 5, 6))
 def embed_layer_normalization(op: Operation) -> Work:
     """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read.
 

@@ -7,7 +7,7 @@ from alexnet_bench.graph.formulas.registry import Operation, Work, formula
 _LOG_SOFTMAX = 4
 
 
-@formula("NegativeLogLikelihoodLoss")
+@formula("NegativeLogLikelihoodLoss", settings=(2,))
 def negative_log_likelihood(op: Operation) -> Work:
     """One value is picked per target and its sign turned (ONNX, operator NegativeLogLikelihoodLoss).
 
@@ -18,7 +18,7 @@ def negative_log_likelihood(op: Operation) -> Work:
     return Work(flop=targets * _per_target(op))
 
 
-@formula("SoftmaxCrossEntropyLoss")
+@formula("SoftmaxCrossEntropyLoss", settings=(2,))
 def softmax_cross_entropy(op: Operation) -> Work:
     """LogSoftmax over the scores, then as NegativeLogLikelihoodLoss (ONNX, operator SoftmaxCrossEntropyLoss)."""
     scores, targets = op.input_elements(0), op.input_elements(1)

@@ -15,7 +15,8 @@ def is_view(node: Node) -> bool:
     return known and bool(node.inputs and node.inputs[0])
 
 
-@formula(*VIEWS)
+@formula(*VIEWS - {"Dropout"})
+@formula("Dropout", settings=(1, 2))
 @formula("ExpandDims", domain=MICROSOFT)
 def view(op: Operation) -> Work:
     """The same bytes under another shape: nothing is read or written."""
@@ -29,7 +30,8 @@ def metadata(op: Operation) -> Work:
     return Work(bytes_read=0, bytes_written=op.outputs_bytes())
 
 
-@formula("Concat", "Split", "Pad")
+@formula("Concat", "Split")
+@formula("Pad", settings=(2,))
 @formula("ReorderInput", "ReorderOutput", domain=NCHWC)
 @formula("Pad", "UnfoldTensor", "BitmaskDropout", "RestorePadding", domain=MICROSOFT)
 def move_all(op: Operation) -> Work:
@@ -37,7 +39,8 @@ def move_all(op: Operation) -> Work:
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
 
 
-@formula("Transpose", "DepthToSpace", "SpaceToDepth", "Cast", "CastLike", "Trilu", "ReverseSequence")
+@formula("Transpose", "DepthToSpace", "SpaceToDepth", "Cast", "Trilu", "ReverseSequence")
+@formula("CastLike", settings=(1,))
 @formula("Trilu", "SampleOp", domain=MICROSOFT)
 def rearrange(op: Operation) -> Work:
     """As many elements as before, each read and written once."""
@@ -47,7 +50,9 @@ def rearrange(op: Operation) -> Work:
 
 @formula("GatherND", "TorchEmbedding", domain=MICROSOFT)
 @formula("ArrayFeatureExtractor", domain="ai.onnx.ml")
-@formula("Slice", "Expand", "Tile", "Gather", "GatherElements", "GatherND", "Compress", "CenterCropPad")
+@formula("Slice", "Expand", "GatherElements", "GatherND", "Compress", "CenterCropPad")
+@formula("Tile", settings=(1, 2))
+@formula("Gather", tables=(0,))
 def move_selected(op: Operation) -> Work:
     """Only what arrives in the output is read, beside the indices."""
     indices = sum(tensor_bytes(op.graph.tensor(name)) for name in op.node.inputs[1:] if name)
@@ -56,14 +61,23 @@ def move_selected(op: Operation) -> Work:
 
 
 @formula("Range", "RelativePositionBias", domain=MICROSOFT)
-@formula("ConstantOfShape", "EyeLike", "Range", "OneHot")
+@formula("ConstantOfShape", "EyeLike")
+@formula("Range", settings=(0, 1, 2))
+@formula("OneHot", settings=(1, 2))
 def generate(op: Operation) -> Work:
     """Made from a few numbers, which are read; EyeLike looks at its input's shape alone."""
     read = 0 if op.node.op_type == "EyeLike" else op.inputs_bytes()
     return Work(bytes_read=read, bytes_written=op.outputs_bytes())
 
 
-@formula("GatherBlockQuantized", domain=MICROSOFT)
+def _of_table(op: Operation) -> dict[int, int]:
+    """Elements of a table, which in uint8 holds several in each byte."""
+    table, bits = op.input(0), op.integer("bits", 4)
+    packs = table.dtype == "uint8" and 0 < bits <= 8
+    return {0: (table.elements or 0) * (8 // bits) if packs else 0}
+
+
+@formula("GatherBlockQuantized", domain=MICROSOFT, weights=(0,), unpacked=_of_table)
 def gather_quantised(op: Operation) -> Work:
     """As Gather, each element dequantised by 2 operations.
 

@@ -18,7 +18,7 @@ def lrn(op: Operation) -> Work:
     return Work(flop=(2 * size + 3) * elements, transcendentals=elements)
 
 
-@formula("BatchNormalization")
+@formula("BatchNormalization", statistics=(3, 4))
 def batch_normalization(op: Operation) -> Work:
     """At inference a scale and a shift per element: the statistics are constants that fold into the two."""
     return Work(flop=2 * op.output_elements())

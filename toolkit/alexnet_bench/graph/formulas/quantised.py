@@ -11,15 +11,15 @@ _QUANTISE, _DEQUANTISE = 3, 2
 """FLOP per element. Quantise: divide by the scale, round, add the zero point. Dequantise: subtract it, multiply."""
 
 
-@formula("QuantizeLinear")
-@formula("QuantizeLinear", domain=MICROSOFT)
+@formula("QuantizeLinear", weights=())
+@formula("QuantizeLinear", domain=MICROSOFT, weights=())
 def quantize_linear(op: Operation) -> Work:
     """Divide, round, add the zero point (ONNX, operator QuantizeLinear)."""
     return Work(flop=_QUANTISE * op.input_elements(0))
 
 
-@formula("DequantizeLinear")
-@formula("DequantizeLinear", domain=MICROSOFT)
+@formula("DequantizeLinear", weights=())
+@formula("DequantizeLinear", domain=MICROSOFT, weights=())
 def dequantize_linear(op: Operation) -> Work:
     """Subtract the zero point, multiply by the scale (ONNX, operator DequantizeLinear)."""
     return Work(flop=_DEQUANTISE * op.input_elements(0))
@@ -31,8 +31,8 @@ def dynamic_quantize_linear(op: Operation) -> Work:
     return Work(flop=(2 + _QUANTISE) * op.input_elements(0))
 
 
-@formula("QLinearConv")
-@formula("QLinearConv", domain=MICROSOFT)
+@formula("QLinearConv", weights=(3, 8))
+@formula("QLinearConv", domain=MICROSOFT, weights=(3, 8))
 def qlinear_conv(op: Operation) -> Work:
     """As Conv with weights at input 3; each output is rescaled (ONNX, operator QLinearConv). Bias is input 8."""
     outputs = op.output_elements()
@@ -40,15 +40,15 @@ def qlinear_conv(op: Operation) -> Work:
     return Work(macs=macs, flop=2 * macs + outputs * (_QUANTISE + op.has_input(8)))
 
 
-@formula("ConvInteger")
+@formula("ConvInteger", weights=(1,))
 def conv_integer(op: Operation) -> Work:
     """As Conv without a bias; the 32-bit sums are the output (ONNX, operator ConvInteger)."""
     macs = op.output_elements() * prod(op.input_shape(1)[1:])
     return Work(macs=macs, flop=2 * macs)
 
 
-@formula("QLinearMatMul")
-@formula("QGemm", domain=MICROSOFT)
+@formula("QLinearMatMul", weights=(0, 3))
+@formula("QGemm", domain=MICROSOFT, weights=(0, 3, 6))
 def qlinear_matmul(op: Operation) -> Work:
     """As MatMul with A at input 0 and B at input 3; each output is rescaled (ONNX, operator QLinearMatMul).
 
@@ -60,8 +60,10 @@ def qlinear_matmul(op: Operation) -> Work:
     return Work(macs=macs, flop=2 * macs + outputs * (per_output + (is_gemm and op.has_input(6))))
 
 
-@formula("MatMulInteger")
-@formula("MatMulIntegerToFloat", "DynamicQuantizeMatMul", "MatMulInteger16", domain=MICROSOFT)
+@formula("MatMulInteger", weights=(0, 1))
+@formula("MatMulInteger16", domain=MICROSOFT, weights=(0, 1))
+@formula("MatMulIntegerToFloat", domain=MICROSOFT, weights=(0, 1, 6))
+@formula("DynamicQuantizeMatMul", domain=MICROSOFT, weights=(1, 4))
 def matmul_integer(op: Operation) -> Work:
     """As MatMul; the forms with float outputs also rescale each output and, with DynamicQuantizeMatMul, quantise A."""
     outputs, left = op.output_elements(), op.input_elements(0)
@@ -75,7 +77,7 @@ def matmul_integer(op: Operation) -> Work:
     return Work(macs=macs, flop=2 * macs + extra)
 
 
-@formula("QLinearAdd", "QLinearMul", domain=MICROSOFT)
+@formula("QLinearAdd", "QLinearMul", domain=MICROSOFT, weights=(0, 3))
 def qlinear_binary(op: Operation) -> Work:
     """Dequantise both inputs, one operation, quantise the result."""
     operands = op.input_elements(0) + op.input_elements(3)
@@ -104,7 +106,7 @@ def qlinear_concat(op: Operation) -> Work:
     return Work(flop=(_DEQUANTISE + _QUANTISE) * op.output_elements())
 
 
-@formula("QLinearWhere", domain=MICROSOFT)
+@formula("QLinearWhere", domain=MICROSOFT, weights=(1, 4))
 def qlinear_where(op: Operation) -> Work:
     """A choice between elements, each brought from its own scale to that of the output."""
     return Work(flop=(_DEQUANTISE + 1 + _QUANTISE) * op.output_elements())

@@ -34,7 +34,7 @@ _CELLS = {
 _PEEPHOLES = 7
 
 
-@formula(*_CELLS)
+@formula(*_CELLS, settings=(5, 6))
 def recurrent(op: Operation) -> Work:
     """Per step, sequence and direction: gates·hidden·(input + hidden) MACs (ONNX, operators LSTM, GRU and RNN).
 
@@ -56,7 +56,7 @@ def recurrent(op: Operation) -> Work:
     )
 
 
-@formula("DynamicQuantizeLSTM", domain=MICROSOFT)
+@formula("DynamicQuantizeLSTM", domain=MICROSOFT, weights=(1, 2, 3))
 def dynamic_quantize_lstm(op: Operation) -> Work:
     """As LSTM with W [directions, input, 4·hidden] and R [directions, hidden, 4·hidden] in int8 (ContribOperators.md).
 

@@ -10,6 +10,7 @@ import msgspec
 
 from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.inputs import Inputs, Unpacked, inputs_of, say
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +119,7 @@ class Operation(msgspec.Struct, frozen=True):
         Raises:
             RuntimeError: the operator's formula is not registered with that input, so that nobody followed its values.
         """
-        if index not in values_asked(self.node.domain, self.node.op_type):
+        if index not in inputs_of(self.node.domain, self.node.op_type).values:
             raise RuntimeError(f"the formula of {self.node.op_type} is not registered as asking for input {index}")
         return self.graph.integers.get(self.node.inputs[index], ()) if self.has_input(index) else ()
 
@@ -141,38 +142,41 @@ NCHWC = "com.microsoft.nchwc"
 """The domain of those that it writes into models for data in blocks of channels; no document names them."""
 
 _FORMULAS: dict[tuple[str, str], Formula] = {}
-_VALUES_ASKED: dict[tuple[str, str], Collection[int]] = {}
 
 
-def formula(*op_types: str, domain: str = "", values: Collection[int] = ()) -> Callable[[Formula], Formula]:
-    """Registers a formula for operators; a second one for the same operator is refused.
+def formula(
+    *op_types: str,
+    domain: str = "",
+    values: Collection[int] = (),
+    settings: Collection[int] = (),
+    weights: Collection[int] | None = None,
+    tables: Collection[int] = (),
+    statistics: Collection[int] = (),
+    unpacked: Unpacked | None = None,
+) -> Callable[[Formula], Formula]:
+    """Registers a formula for operators, and what their inputs are; a second one for the same operator is refused.
 
     Args:
         op_types: of the operators.
         domain: of the operators.
-        values: indices of the inputs whose values the formula may ask for; it gets those of no others.
+        values: the formula may ask for the values of these inputs, and of no others.
+        settings: see `Inputs`, and so for the others.
+        weights: see there.
+        tables: see there.
+        statistics: see there.
+        unpacked: see there.
     """
+    inputs = Inputs(values, settings, weights, tables, statistics, unpacked)
 
     def register(function: Formula) -> Formula:
         for op_type in op_types:
             if (domain, op_type) in _FORMULAS:
                 raise ValueError(f"{op_type} has a formula already")
             _FORMULAS[domain, op_type] = function
-            ask_values(domain, op_type, values)
+            say(domain, op_type, inputs)
         return function
 
     return register
-
-
-def ask_values(domain: str, op_type: str, inputs: Collection[int]) -> None:
-    """Registers the inputs, by index, whose values the work of an operator follows from, or a check of it."""
-    if inputs:
-        _VALUES_ASKED[domain, op_type] = inputs
-
-
-def values_asked(domain: str, op_type: str) -> Collection[int]:
-    """Indices of the inputs whose values are asked for, so that shape inference has to follow them."""
-    return _VALUES_ASKED.get((domain, op_type), ())
 
 
 def find_formula(domain: str, op_type: str) -> Formula | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from alexnet_bench.graph.formulas.registry import NCHWC, Operation, UnknownShape, Work, formula
 
 
-@formula("Resize", "Upsample")
+@formula("Resize", settings=(1, 2))
+@formula("Upsample", settings=(1,))
 @formula("Upsample", domain=NCHWC)
 def resize(op: Operation) -> Work:
     """Nearest neighbour moves data alone; linear interpolates along each axis that changes its size.

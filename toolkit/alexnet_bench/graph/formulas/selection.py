@@ -36,7 +36,7 @@ def unique(op: Operation) -> Work:
     )
 
 
-@formula("NonMaxSuppression", values=(2,))
+@formula("NonMaxSuppression", values=(2,), settings=(3, 4))
 def non_max_suppression(op: Operation) -> Work:
     """An upper bound: every box against every box that can be kept, for each class (Neubeck and Van Gool 2006).
 

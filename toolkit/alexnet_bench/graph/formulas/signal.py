@@ -43,7 +43,7 @@ def _setting(op: Operation, index: int, default: int) -> int:
     return known[0] if known else default
 
 
-@formula("STFT", values=(3,))
+@formula("STFT", values=(3,), settings=(2,))
 def stft(op: Operation) -> Work:
     """A product with the window (input 2) and a transform for each frame (ONNX, operator STFT).
 
@@ -74,7 +74,7 @@ def complex_product(op: Operation) -> Work:
     return Work(flop=3 * op.output_elements())
 
 
-@formula("MelWeightMatrix")
+@formula("MelWeightMatrix", settings=(3, 4))
 def mel_weights(op: Operation) -> Work:
     """Triangles over the bins, as many as there are bands (ONNX, operator MelWeightMatrix).
 

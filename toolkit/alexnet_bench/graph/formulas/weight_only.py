@@ -22,7 +22,16 @@ def packed_product(op: Operation, inner: int, columns: int, *, per_weight: int, 
     return Work(macs=macs, flop=2 * macs + dequantised + (rows * columns if biased else 0))
 
 
-@formula("MatMulNBits", domain=MICROSOFT)
+def _of_matrix(op: Operation) -> dict[int, int]:
+    """Elements of a weight of K rows and N columns."""
+    return {1: _elements(op, "N")}
+
+
+def _elements(op: Operation, columns: str) -> int:
+    return max(op.integer("K", 0), 0) * max(op.integer(columns, 0), 0)
+
+
+@formula("MatMulNBits", domain=MICROSOFT, weights=(1, 5), unpacked=_of_matrix)
 def matmul_nbits(op: Operation) -> Work:
     """A [..., K] times a weight of N columns packed in few bits, with a scale per block (ContribOperators.md).
 
