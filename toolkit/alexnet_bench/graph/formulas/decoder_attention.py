@@ -43,7 +43,7 @@ def _cached(op: Operation, queries: int) -> int:
     return min(max(past[0], 0), there) if len(past) == 1 else there - queries
 
 
-@formula("QOrderedAttention", domain=MICROSOFT)
+@formula("QOrderedAttention", domain=MICROSOFT, weights=(5, 6, 7, 11, 12, 13))
 def qordered_attention(op: Operation) -> Work:
     """As Attention in int8: Q, K and V rescaled by 1 per element, outputs quantised by 3 (ContribOperators.md).
 

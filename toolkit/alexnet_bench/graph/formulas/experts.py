@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.inputs import elements_in_bytes
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
 
 _ROUTE, _DEQUANTISE = 5, 2
@@ -15,7 +16,23 @@ _ROUTE, _DEQUANTISE = 5, 2
 _ACTIVATIONS = {"relu": (1, 0), "gelu": (4, 1), "silu": (4, 1), "swiglu": (10, 1), "identity": (0, 0)}
 
 
-@formula("MoE", "QMoE", domain=MICROSOFT)
+_FLOAT_BITS = {"fp4": 4, "nvfp4": 4, "wfp4afp8": 4, "fp8": 8}
+"""Of a weight of QMoE, by the attribute `quant_type`; integers have as many as other attributes say."""
+
+
+def _of_experts(op: Operation) -> dict[int, int]:
+    """Elements of the three matrices of QMoE."""
+    bits = op.integer("expert_weight_bits", 4)
+    kind = _FLOAT_BITS.get(str(op.attribute("quant_type", "int")))
+    return {
+        index: elements_in_bytes(op.input(index), kind or op.integer(f"fc{number}_expert_weight_bits", bits))
+        for number, index in enumerate((2, 5, 8), start=1)
+        if op.has_input(index)
+    }
+
+
+@formula("MoE", domain=MICROSOFT)
+@formula("QMoE", domain=MICROSOFT, weights=(2, 4, 5, 7, 8, 10), unpacked=_of_experts)
 def mixture_of_experts(op: Operation) -> Work:
     """Per token and expert picked: hidden to inner, the activation, inner to hidden; then their weighted sum.
 

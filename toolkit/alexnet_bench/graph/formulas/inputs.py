@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from alexnet_bench.core.graph import Tensor
     from alexnet_bench.graph.formulas.registry import Operation
 
 Unpacked = Callable[["Operation"], Mapping[int, int]]
@@ -39,6 +40,13 @@ class Inputs(msgspec.Struct, frozen=True):
 
 _PLAIN = Inputs()
 _INPUTS: dict[tuple[str, str], Inputs] = {}
+
+
+def elements_in_bytes(stored: Tensor, bits: int) -> int:
+    """Elements of so many bits of a tensor of bytes, which hold several each; 0 where that is not known."""
+    if stored.dtype != "uint8" or not 0 < bits <= 8:
+        return 0
+    return (stored.elements or 0) * (8 // bits)
 
 
 def say(domain: str, op_type: str, inputs: Inputs) -> None:

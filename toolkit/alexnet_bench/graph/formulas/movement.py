@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alexnet_bench.core.graph import Node
+from alexnet_bench.graph.formulas.inputs import elements_in_bytes
 from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, tensor_bytes
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
@@ -72,9 +73,7 @@ def generate(op: Operation) -> Work:
 
 def _of_table(op: Operation) -> dict[int, int]:
     """Elements of a table, which in uint8 holds several in each byte."""
-    table, bits = op.input(0), op.integer("bits", 4)
-    packs = table.dtype == "uint8" and 0 < bits <= 8
-    return {0: (table.elements or 0) * (8 // bits) if packs else 0}
+    return {0: elements_in_bytes(op.input(0), op.integer("bits", 4))}
 
 
 @formula("GatherBlockQuantized", domain=MICROSOFT, weights=(0,), unpacked=_of_table)

@@ -84,7 +84,7 @@ def qlinear_binary(op: Operation) -> Work:
     return Work(flop=_DEQUANTISE * operands + (1 + _QUANTISE) * op.output_elements())
 
 
-@formula("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=MICROSOFT)
+@formula("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=MICROSOFT, weights=())
 def qlinear_unary(op: Operation) -> Work:
     """The plain operator between dequantising and quantising."""
     plain = {"QLinearSigmoid": (3, 1), "QLinearLeakyRelu": (2, 0), "QLinearSoftmax": (4, 1)}
@@ -93,14 +93,14 @@ def qlinear_unary(op: Operation) -> Work:
     return Work(flop=(_DEQUANTISE + flop + _QUANTISE) * elements, transcendentals=transcendentals * elements)
 
 
-@formula("QLinearGlobalAveragePool", "QLinearAveragePool", domain=MICROSOFT)
+@formula("QLinearGlobalAveragePool", "QLinearAveragePool", domain=MICROSOFT, weights=())
 def qlinear_pool(op: Operation) -> Work:
     """One addition per element of a window, and the rescaling of each output."""
     window = op.window() * op.output_elements() if op.node.op_type == "QLinearAveragePool" else op.input_elements(0)
     return Work(flop=window + _QUANTISE * op.output_elements())
 
 
-@formula("QLinearConcat", domain=MICROSOFT)
+@formula("QLinearConcat", domain=MICROSOFT, weights=range(2, 2**31, 3))
 def qlinear_concat(op: Operation) -> Work:
     """Every element is brought from its own scale to that of the output."""
     return Work(flop=(_DEQUANTISE + _QUANTISE) * op.output_elements())
@@ -112,13 +112,13 @@ def qlinear_where(op: Operation) -> Work:
     return Work(flop=(_DEQUANTISE + 1 + _QUANTISE) * op.output_elements())
 
 
-@formula("QLinearReduceMean", domain=MICROSOFT)
+@formula("QLinearReduceMean", domain=MICROSOFT, weights=())
 def qlinear_reduce_mean(op: Operation) -> Work:
     """One addition per input, and the rescaling of each output."""
     return Work(flop=op.input_elements(0) + _QUANTISE * op.output_elements())
 
 
-@formula("MulInteger", domain=MICROSOFT)
+@formula("MulInteger", domain=MICROSOFT, weights=(0, 2))
 def mul_integer(op: Operation) -> Work:
     """A product per output, and a difference per element of each input that has a zero point (inputs 1 and 3)."""
     shifted = sum(op.input_elements(index) for index in (0, 2) if op.has_input(index + 1))

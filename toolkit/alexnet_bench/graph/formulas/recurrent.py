@@ -56,7 +56,7 @@ def recurrent(op: Operation) -> Work:
     )
 
 
-@formula("DynamicQuantizeLSTM", domain=MICROSOFT, weights=(1, 2, 3))
+@formula("DynamicQuantizeLSTM", domain=MICROSOFT, weights=(1, 2, 3, 7))
 def dynamic_quantize_lstm(op: Operation) -> Work:
     """As LSTM with W [directions, input, 4·hidden] and R [directions, hidden, 4·hidden] in int8 (ContribOperators.md).
 

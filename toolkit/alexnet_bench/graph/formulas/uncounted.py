@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alexnet_bench.graph.formulas.inputs import Inputs, say
 from alexnet_bench.graph.formulas.registry import MICROSOFT
 
 _TREES = "which nodes of a tree a row visits depends on its values"
@@ -35,3 +36,5 @@ UNCOUNTED: dict[tuple[str, str], str] = {
     (MICROSOFT, "WhisperBeamSearch"): _GENERATION,
 }
 """By domain and operator."""
+
+say(MICROSOFT, "QOrderedLongformerAttention", Inputs(weights=(2, 4, 8, 10)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.inputs import Unpacked, elements_in_bytes
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 _RMS_NORM = 4
@@ -22,16 +23,17 @@ def packed_product(op: Operation, inner: int, columns: int, *, per_weight: int, 
     return Work(macs=macs, flop=2 * macs + dequantised + (rows * columns if biased else 0))
 
 
-def _of_matrix(op: Operation) -> dict[int, int]:
-    """Elements of a weight of K rows and N columns."""
-    return {1: _elements(op, "N")}
+def _of_columns(**columns: tuple[int, ...]) -> Unpacked:
+    """Elements of weights of K rows, by the attributes that say how many columns the weight of which input has."""
+
+    def elements(op: Operation) -> dict[int, int]:
+        rows = max(op.integer("K", 0), 0)
+        return {index: rows * max(op.integer(name, 0), 0) for name, indices in columns.items() for index in indices}
+
+    return elements
 
 
-def _elements(op: Operation, columns: str) -> int:
-    return max(op.integer("K", 0), 0) * max(op.integer(columns, 0), 0)
-
-
-@formula("MatMulNBits", domain=MICROSOFT, weights=(1, 5), unpacked=_of_matrix)
+@formula("MatMulNBits", domain=MICROSOFT, weights=(1, 5), unpacked=_of_columns(N=(1,)))
 def matmul_nbits(op: Operation) -> Work:
     """A [..., K] times a weight of N columns packed in few bits, with a scale per block (ContribOperators.md).
 
@@ -40,7 +42,7 @@ def matmul_nbits(op: Operation) -> Work:
     return packed_product(op, op.integer("K", 0), op.integer("N", 0), per_weight=2, biased=op.has_input(5))
 
 
-@formula("MatMulBnb4", domain=MICROSOFT)
+@formula("MatMulBnb4", domain=MICROSOFT, weights=(1,), unpacked=_of_columns(N=(1,)))
 def matmul_bnb4(op: Operation) -> Work:
     """As MatMulNBits with values from a table times a scale: 1 per weight. Without `transB` from N to K."""
     inner, columns = op.integer("K", 0), op.integer("N", 0)
@@ -49,7 +51,12 @@ def matmul_bnb4(op: Operation) -> Work:
     return packed_product(op, inner, columns, per_weight=1)
 
 
-@formula("MatMulFpQ4", domain=MICROSOFT, values=(2,))
+def _of_shape(op: Operation) -> dict[int, int]:
+    """Elements of a blob, by B_shape."""
+    return {1: max(prod(op.values(2)), 0) if op.values(2) else 0}
+
+
+@formula("MatMulFpQ4", domain=MICROSOFT, values=(2,), weights=(1,), unpacked=_of_shape)
 def matmul_fpq4(op: Operation) -> Work:
     """As MatMulNBits; B is a blob, and K and N are the values of B_shape (input 2)."""
     shape = op.values(2)
@@ -58,7 +65,12 @@ def matmul_fpq4(op: Operation) -> Work:
     return packed_product(op, shape[0], shape[1], per_weight=2)
 
 
-@formula("MatMulBlockQuantizedFp8Weight", "MatMulBlockQuantizedFp4Weight", domain=MICROSOFT)
+def _of_fp4(op: Operation) -> dict[int, int]:
+    return {1: elements_in_bytes(op.input(1), 4)}
+
+
+@formula("MatMulBlockQuantizedFp8Weight", domain=MICROSOFT, weights=(1, 4))
+@formula("MatMulBlockQuantizedFp4Weight", domain=MICROSOFT, weights=(1, 5), unpacked=_of_fp4)
 def matmul_block_quantised(op: Operation) -> Work:
     """A [..., K] times Bᵀ, [N, K] of 8 bits with one scale per block, or two in a byte with a global scale besides.
 
@@ -72,7 +84,7 @@ def matmul_block_quantised(op: Operation) -> Work:
     return Work(work.macs, work.flop + scaled)
 
 
-@formula("MatMulNBitsMlp", domain=MICROSOFT)
+@formula("MatMulNBitsMlp", domain=MICROSOFT, weights=(2, 3, 5, 6, 8), unpacked=_of_columns(N=(3, 6)))
 def matmul_nbits_mlp(op: Operation) -> Work:
     """The product activation(gate)·up, both as MatMulNBits of the same A (ContribOperators.md).
 
@@ -88,7 +100,12 @@ def matmul_nbits_mlp(op: Operation) -> Work:
     return _after_norm(op, products, flop=(flop + 1) * outputs, transcendentals=transcendentals * outputs)
 
 
-@formula("MatMulNBitsQkv", domain=MICROSOFT)
+@formula(
+    "MatMulNBitsQkv",
+    domain=MICROSOFT,
+    weights=(2, 3, 5, 6, 8, 9, 11),
+    unpacked=_of_columns(Nq=(3,), Nkv=(6, 9)),
+)
 def matmul_nbits_qkv(op: Operation) -> Work:
     """Q, K and V, each as MatMulNBits of the normalised A; biases are inputs 5, 8 and 11 (ContribOperators.md)."""
     inner = op.integer("K", 0)
