@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 
 import onnx
@@ -141,6 +142,33 @@ HAVE_NO_WEIGHTS = {
 @pytest.mark.parametrize("name", [name for name in OURS if any(at for at, _ in _inputs(name, "int8", "uint8"))])
 def test_every_operator_on_bytes_says_which_are_its_weights(name: str) -> None:
     assert (inputs_of(MICROSOFT, name).weights is None) == (name in HAVE_NO_WEIGHTS)
+
+
+STEERS = re.compile(r"(cos|sin)_cache|[kv]_scale|scale[ABY]|ratio|temperature|\w+_penalty|initial_\w+|past_state")
+"""Names of inputs that nothing has learned: tables, scales of caches and of data, and states before the first step."""
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "of"),
+    [(op, *found) for op in OURS for found in _inputs(op, "float", "float16") if STEERS.fullmatch(found[1])],
+)
+def test_what_nothing_has_learned_is_a_setting(name: str, index: int, of: str) -> None:
+    inputs = inputs_of(MICROSOFT, name)
+    assert index in inputs.settings if inputs.weights is None else index not in inputs.weights, of
+
+
+def test_tables_and_scales_of_an_attention_are_no_parameters(read: Read) -> None:
+    """Rotations of 64 positions and scales per channel of the cache; the norms' weights of 8 are learned."""
+    model = onnx.parser.parse_model(
+        f'<ir_version: 10, opset_import: ["" : 21, "{MICROSOFT}" : 1]>'
+        " g (float[1,1,64] x, int8[1,2,16,8] p, int8[1,2,16,8] v, int32[1] l, int32 t) => (y)"
+        f" {{ y, k, n = {MICROSOFT}.GroupQueryAttention <num_heads = 4, kv_num_heads = 2, do_rotary = 1>"
+        " (x, , , p, v, l, t, f1, f2, , , , f3, f4, f5, f6) }"
+    )
+    sizes = {"f1": (64, 4), "f2": (64, 4), "f3": (1, 2, 1, 8), "f4": (1, 2, 1, 8), "f5": (8,), "f6": (8,)}
+    for name, dims in sizes.items():
+        model.graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=dims)
+    assert count(read(model)).params == 16
 
 
 def test_what_the_inputs_of_an_operator_are_is_said_once() -> None:

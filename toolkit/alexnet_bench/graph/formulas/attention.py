@@ -107,7 +107,7 @@ def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:
     return keys, heads_of(op, 2, heads)[3] if op.has_input(2) else width
 
 
-@formula("GroupQueryAttention", domain=MICROSOFT, values=(6,), settings=(7, 8))
+@formula("GroupQueryAttention", domain=MICROSOFT, values=(6,), settings=(7, 8, 12, 13))
 def group_query_attention(op: Operation) -> Work:
     """ONNX Runtime's GroupQueryAttention: heads share keys; each query head still does its own products.
 
@@ -205,8 +205,7 @@ def _keys_with_past(op: Operation, length: int, past: int) -> int:
 
 
 @formula("RotaryEmbedding", settings=(1, 2))
-@formula("RotaryEmbedding", domain=MICROSOFT, settings=(2, 3))
-@formula("MRotaryEmbedding", domain=MICROSOFT)
+@formula("RotaryEmbedding", "MRotaryEmbedding", domain=MICROSOFT, settings=(2, 3))
 def rotary_embedding(op: Operation) -> Work:
     """x·cos + rotated(x)·sin: two products and a sum per element (Su et al. 2021, equation 34).
 

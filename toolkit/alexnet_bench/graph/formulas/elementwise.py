@@ -68,7 +68,8 @@ def is_all_finite(op: Operation) -> Work:
     return Work(flop=sum(op.input_elements(index) for index in range(len(op.node.inputs))))
 
 
-@formula("BiasAdd", "BiasDropout", "BitmaskBiasDropout", domain=MICROSOFT)
+@formula("BiasAdd", domain=MICROSOFT)
+@formula("BiasDropout", "BitmaskBiasDropout", domain=MICROSOFT, settings=(3,))
 def bias_add(op: Operation) -> Work:
     """A sum with the bias, and one with the residual (input 2) where it is given; at inference nothing is dropped."""
     return Work(flop=(1 + op.has_input(2)) * op.input_elements(0))

@@ -117,7 +117,7 @@ def gemm_fast_gelu(op: Operation) -> Work:
     return Work(macs, 2 * macs + outputs * (op.has_input(2) + flop), outputs * transcendentals)
 
 
-@formula("GemmFloat8", domain=MICROSOFT)
+@formula("GemmFloat8", domain=MICROSOFT, settings=(3, 4, 5))
 def gemm_float8(op: Operation) -> Work:
     """Gemm; a factor for the scales of A and B (inputs 3 and 4), one for that of Y; then RELU or GELU."""
     activations = {"NONE": (0, 0), "RELU": (1, 0), "GELU": TRANSCENDENTAL_PER_ELEMENT["Gelu"]}

@@ -34,8 +34,8 @@ def recur(*, rule: str, updates: int, reads: int, key_width: int, value_width: i
     return Work(macs=macs, flop=2 * macs + flop, transcendentals=decays if rule in _GATED else 0)
 
 
-@formula("LinearAttention")
-@formula("LinearAttention", domain=MICROSOFT)
+@formula("LinearAttention", settings=(3,))
+@formula("LinearAttention", domain=MICROSOFT, settings=(3,))
 def linear_attention(op: Operation) -> Work:
     """Shapes: query [batch, tokens, q_num_heads·width], key and value likewise with `kv_num_heads` (opset 27).
 
@@ -58,7 +58,7 @@ def linear_attention(op: Operation) -> Work:
     )
 
 
-@formula("GatedDeltaNet", domain=MICROSOFT)
+@formula("GatedDeltaNet", domain=MICROSOFT, settings=(6,))
 def gated_delta_net(op: Operation) -> Work:
     """The same with tokens first: query [..., heads, key width], value [..., value heads, value width].
 
@@ -93,8 +93,9 @@ def gated_delta_net(op: Operation) -> Work:
     return Work(work.macs, flop, transcendentals)
 
 
-@formula("CausalConvWithState")
-@formula("CausalConvWithState", "VarlenCausalConvWithState", domain=MICROSOFT)
+@formula("CausalConvWithState", settings=(3,))
+@formula("CausalConvWithState", domain=MICROSOFT, settings=(3,))
+@formula("VarlenCausalConvWithState", domain=MICROSOFT, settings=(4,))
 def causal_conv(op: Operation) -> Work:
     """A dot product with the channel's own kernel per output (ONNX, operator CausalConvWithState, opset 27).
 

@@ -34,7 +34,9 @@ def metadata(op: Operation) -> Work:
 @formula("Concat", "Split")
 @formula("Pad", settings=(2,))
 @formula("ReorderInput", "ReorderOutput", domain=NCHWC)
-@formula("Pad", "UnfoldTensor", "BitmaskDropout", "RestorePadding", domain=MICROSOFT)
+@formula("UnfoldTensor", "RestorePadding", domain=MICROSOFT)
+@formula("Pad", domain=MICROSOFT, settings=(2,))
+@formula("BitmaskDropout", domain=MICROSOFT, settings=(1,))
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
@@ -61,7 +63,8 @@ def move_selected(op: Operation) -> Work:
     return Work(bytes_read=indices + min(written, tensor_bytes(op.input(0))), bytes_written=written)
 
 
-@formula("Range", "RelativePositionBias", domain=MICROSOFT)
+@formula("RelativePositionBias", domain=MICROSOFT)
+@formula("Range", domain=MICROSOFT, settings=(0, 1, 2))
 @formula("ConstantOfShape", "EyeLike")
 @formula("Range", settings=(0, 1, 2))
 @formula("OneHot", settings=(1, 2))

@@ -60,7 +60,7 @@ def _of_several(op: Operation, offsets: int) -> str:
     return _LONGEST if op.input_shape(offsets)[0] > 1 else ""
 
 
-@formula("PagedAttention", domain=MICROSOFT, values=(16,))
+@formula("PagedAttention", domain=MICROSOFT, values=(16,), settings=(8, 9, 14, 15))
 def paged_attention(op: Operation) -> Work:
     """Query [tokens, heads·width]; the cache (input 3) is in pages [pages, page size, kv heads, width].
 
@@ -72,7 +72,7 @@ def paged_attention(op: Operation) -> Work:
     return replace(_grouped(op, keys=keys, rotary=8, norms=12), assumed="" if len(bound) > 1 else FULL)
 
 
-@formula("SparsePagedAttention", domain=MICROSOFT)
+@formula("SparsePagedAttention", domain=MICROSOFT, settings=(14, 15, 19, 20))
 def sparse_paged_attention(op: Operation) -> Work:
     """As PagedAttention over the selected keys, [tokens, most] (input 9), and those of a local window if asked for."""
     whole = op.input_shape(7)[1] * op.input_shape(3)[1]
@@ -80,7 +80,7 @@ def sparse_paged_attention(op: Operation) -> Work:
     return replace(work, assumed=FULL if _takes_whole(op, whole) else "")
 
 
-@formula("DynamicSparseAttention", domain=MICROSOFT, values=(10,))
+@formula("DynamicSparseAttention", domain=MICROSOFT, values=(10,), settings=(11, 12))
 def dynamic_sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention over the selected keys, [tokens, most] (input 7), and those of a local window if asked."""
     total = op.values(10)
@@ -101,7 +101,7 @@ def _takes_whole(op: Operation, whole: int) -> bool:
     return _selected(op, 0, whole) != _selected(op, 0, 0)
 
 
-@formula("SparseAttention", domain=MICROSOFT, values=(7,))
+@formula("SparseAttention", domain=MICROSOFT, values=(7,), settings=(9, 10))
 def sparse_attention(op: Operation) -> Work:
     """As GroupQueryAttention, but only in blocks of `sparse_block_size` that the mask has (ContribOperators.md).
 

@@ -75,7 +75,7 @@ def dynamic_quantize_lstm(op: Operation) -> Work:
     return Work(macs=macs, flop=flop, transcendentals=steps * hidden * cell.transcendentals)
 
 
-@formula("AttnLSTM", domain=MICROSOFT)
+@formula("AttnLSTM", domain=MICROSOFT, settings=(5, 6))
 def attention_lstm(op: Operation) -> Work:
     """An LSTM that attends to a memory at each step (Bahdanau et al. 2015, section 3.1; ContribOperators.md).
 

@@ -37,4 +37,14 @@ UNCOUNTED: dict[tuple[str, str], str] = {
 }
 """By domain and operator."""
 
+# Their parameters count all the same.
 say(MICROSOFT, "QOrderedLongformerAttention", Inputs(weights=(2, 4, 8, 10)))
+for _op_type, _settings in {
+    "BeamSearch": (5, 6),
+    "GreedySearch": (3,),
+    "PackedSparseAttentionIndexer": (4, 5),
+    "Sampling": (3,),
+    "SparseAttentionIndexer": (4, 5),
+    "WhisperBeamSearch": (5, 6, 14),
+}.items():
+    say(MICROSOFT, _op_type, Inputs(settings=_settings))
