@@ -1,11 +1,9 @@
-"""Attention of one new token, attention over int8 tensors, and what goes before scores: rotations and biases."""
+"""Attention of one new token, and biases of scores."""
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.attention import FULL, ROTATE, attend
+from alexnet_bench.graph.formulas.attention import FULL, attend
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
-
-_QUANTISE = 3
 
 
 @formula("DecoderMaskedMultiHeadAttention", domain=MICROSOFT, values=(7,))
@@ -41,32 +39,6 @@ def _cached(op: Operation, queries: int) -> int:
         return there
     past = op.values(7)
     return min(max(past[0], 0), there) if len(past) == 1 else there - queries
-
-
-@formula("QOrderedAttention", domain=MICROSOFT, weights=(5, 6, 7, 11, 12, 13))
-def qordered_attention(op: Operation) -> Work:
-    """As Attention in int8: Q, K and V rescaled by 1 per element, outputs quantised by 3 (ContribOperators.md).
-
-    input is [batch, length, in], the three weights (inputs 5, 6, 7) [in, hidden] with a bias each (11, 12, 13).
-    """
-    heads = op.integer("num_heads", 0)
-    batch, length, inner = op.input_shape(0)
-    hidden = op.input_shape(5)[1]
-    if heads < 1 or hidden % heads:
-        raise UnknownShape("num_heads is missing, or does not fit the weights")
-    width = hidden // heads
-    masks = int(op.has_input(17)) + int(op.has_input(19))
-    inside = attend(rows=batch * heads * length, keys=length, key_width=width, value_width=width, masks=masks)
-    outputs = batch * length * hidden
-    projection = 3 * outputs * inner
-    rest = outputs * (3 * 2 + _QUANTISE)
-    return Work(projection + inside.macs, 2 * projection + rest + inside.flop, inside.transcendentals)
-
-
-@formula("GemmaRotaryEmbedding", domain=MICROSOFT)
-def gemma_rotary_embedding(op: Operation) -> Work:
-    """A sine and a cosine of each angle (input 0), then x·cos + rotated(x)·sin for queries and keys."""
-    return Work(flop=ROTATE * (op.input_elements(1) + op.input_elements(3)), transcendentals=2 * op.input_elements(0))
 
 
 @formula("GatedRelativePositionBias", domain=MICROSOFT)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from alexnet_bench.core.graph import Node
+from collections.abc import Sequence
+from math import prod
+
+from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.graph.formulas.inputs import elements_in_bytes
 from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, tensor_bytes
 
@@ -111,6 +114,20 @@ def scatter(op: Operation) -> Work:
     """
     reduces = op.attribute("reduction", "none") != "none"
     return Work(flop=op.input_elements(2) if reduces else 0)
+
+
+def bytes_with_rows(op: Operation, *, tables: Sequence[int], rows: int) -> int:
+    """Bytes of all distinct inputs, of the tables (by input index) at most so many rows. Raises UnknownShape."""
+    looked_up = {op.node.inputs[index] for index in tables if op.has_input(index)}
+    whole = (tensor_bytes(op.graph.tensor(name)) for name in set(op.node.reads) - looked_up)
+    return sum(whole) + sum(_rows_bytes(op.graph.tensor(name), rows) for name in looked_up)
+
+
+def _rows_bytes(table: Tensor, rows: int) -> int:
+    """Bytes of so many rows of a table, which are no more than it has."""
+    whole = tensor_bytes(table)
+    here = prod((table.sizes or ())[:-1])
+    return whole if rows >= here else whole * rows // here
 
 
 def _check_elements(op: Operation) -> None:
