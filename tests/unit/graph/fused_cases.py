@@ -138,6 +138,12 @@ ATTENTION = [
         "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (16, 2), (16, 2)], (2, 3, 32), 1152, 2664 + 432, 72,
         {**FOUR_HEADS, "do_rotary": 1}, (4 * 387 + 4 * 2 * 6 * 2, 768), MICROSOFT,
     ),
+    # 4 FLOP for each of 8 elements of 2·3 tokens of 4 + 2 heads, which are normalised before they turn
+    Case(
+        "GroupQueryAttention",
+        [*NEW, None, None, *LENGTHS, (16, 4), (16, 4), None, None, None, None, None, (8,), (8,)], (2, 3, 32), 1152,
+        2664 + 864 + 1152, 72, {**FOUR_HEADS, "do_rotary": 1}, (4 * (387 + 16) + 4 * 2 * 6 * 4, 768), MICROSOFT,
+    ),
     # nothing turns, and no table is looked into; a table of fewer rows than tokens is read once
     Case(
         "GroupQueryAttention", [*NEW, None, None, *LENGTHS, (16, 4), (16, 4)], (2, 3, 32), 1152, 2664, 72,

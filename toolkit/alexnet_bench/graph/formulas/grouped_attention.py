@@ -70,12 +70,12 @@ def group_query_attention(op: Operation) -> Work:
     6) says how many keys there are; where its value is data, they are those of present_key [batch, kv heads, keys,
     width], as if that cache was full; where its size is not known either, the past one is assumed to be full and to
     grow by the new keys. Bytes are those of whole caches of keys and values; of the rotations (inputs 7 and 8),
-    [positions, half of what turns], a row for each token is read.
+    [positions, half of what turns], a row for each token is read. q_norm_weight and k_norm_weight are inputs 14 and 15.
     """
     queries = op.input_shape(0)[1]
     total = _total_keys(op, queries)
     keys = op.input_shape(3)[2] + queries if total is None else total
-    work = attend_in_groups(op, keys=keys, rotary=7, masks=int(op.has_input(10)))
+    work = attend_in_groups(op, keys=keys, rotary=7, norms=14, masks=int(op.has_input(10)))
     assumed = FULL if op.has_input(3) and len(op.values(6)) != 1 else ""
     if total is not None:
         return replace(work, assumed=assumed)
