@@ -166,6 +166,20 @@ ATTENTION = [
         "GroupQueryAttention", [*NEW, (2, 2, 16, 8), (2, 2, 16, 8), *LENGTHS], (2, 3, 32), 6144, 12288 + 1920, 384,
         FOUR_HEADS, None, MICROSOFT, more_outputs=[(2, 2, 16, 8)] * 2,
     ),
+    # a window of 16, of which 40 tokens went by: 24 queries over 16 keys, or over 18 with the 2 that are pushed out
+    Case(
+        "GroupQueryAttention", [(24, 1, 32), *[(24, 1, 16)] * 2, *[(24, 2, 16, 8)] * 2, (24,), ()], (24, 1, 32),
+        24 * 4 * 16 * 16, 24 * 4 * (512 + 80), 24 * 4 * 16, {**FOUR_HEADS, "sliding_window_cache": 1}, None, MICROSOFT,
+        more_outputs=[(24, 2, 16, 8)] * 2, constants={6: 40},
+    ),
+    *(
+        Case(
+            "GroupQueryAttention", [*NEW, (2, 2, 16, 8), (2, 2, 16, 8), *LENGTHS], (2, 3, 32), 24 * 18 * 16,
+            24 * (576 + 90), 24 * 18, {**FOUR_HEADS, "sliding_window_cache": 1}, None, MICROSOFT,
+            more_outputs=[(2, 2, 16, 8)] * 2, constants=total,
+        )
+        for total in ({6: 40}, {})
+    ),
     # 6 tokens of 8 by 24 columns: 1152 MACs and 144 sums with the bias; 36 scores of 4, spread over 4
     Case(
         "Attention", [QUERY, (8, 24), (24,)], (2, 3, 8), 1152 + 288, 2304 + 144 + 576 + 180, 36, TWO_HEADS, None,

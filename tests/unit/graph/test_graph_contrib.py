@@ -177,6 +177,11 @@ ATTENTION = [
         # a cache that grows, one that is there in full, and the same for several tokens at once
         for past, queries, total in ((4, 1, 5), (16, 1, 5), (4, 2, 6), (16, 3, 3))
     ),
+    *(
+        Real("GroupQueryAttention", [*_new_tokens(queries=queries), *[real(1, 2, 16, 8)] * 2, *_lengths(total)], 3,
+             {**GROUPS, "local_window_size": 8, "sliding_window_cache": 1})
+        for queries, total in ((1, 5), (1, 40), (3, 40), (24, 24))
+    ),
     Real("GroupQueryAttention", [*_new_tokens(queries=3), None, None, *_lengths(3)], 3, GROUPS),
     Real(
         "GroupQueryAttention",

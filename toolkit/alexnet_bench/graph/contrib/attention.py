@@ -42,7 +42,8 @@ def group_query_attention(node: Node) -> None:
     """[batch, queries, heads·width], the caches, and the scores (output 3).
 
     The caches grow by the new keys, or are buffers that keep their size: total_sequence_length (input 6) tells which,
-    where its value is known. Without a cache to start from, the new keys are all there are.
+    where its value is known; with `sliding_window_cache` they keep it. Without a cache to start from, the new keys are
+    all there are.
     """
     query, past = node.dims(0), node.dims(3)
     heads, kv_heads = node.integer("num_heads", 0), node.integer("kv_num_heads", 0)
@@ -54,7 +55,8 @@ def group_query_attention(node: Node) -> None:
     cached = total
     if node.has(3):
         old = None if past is None else past[2]
-        cached = None if total is None or old is None else max(total, old)
+        slides = bool(node.integer("sliding_window_cache", 0))
+        cached = old if slides else None if total is None or old is None else max(total, old)
     stored = width if past is None else past[3]  # two 4-bit values lie in one byte
     for index in (1, 2):
         node.make(index, node.dtype(3) if node.has(3) else node.dtype(0), [query[0], kv_heads, cached, stored])

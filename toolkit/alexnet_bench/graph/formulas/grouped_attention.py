@@ -71,6 +71,9 @@ def group_query_attention(op: Operation) -> Work:
     width], as if that cache was full; where its size is not known either, the past one is assumed to be full and to
     grow by the new keys. Bytes are those of whole caches of keys and values; of the rotations (inputs 7 and 8),
     [positions, half of what turns], a row for each token is read. q_norm_weight and k_norm_weight are inputs 14 and 15.
+
+    With `sliding_window_cache` the cache is a window, whose size stays: a query looks at as many keys as it holds, and
+    of several queries the first ones also at those that the last ones push out.
     """
     queries = op.input_shape(0)[1]
     total = _total_keys(op, queries)
@@ -91,8 +94,12 @@ def _total_keys(op: Operation, queries: int) -> int | None:
     if not op.has_input(3):
         return queries
     total = op.values(6)
-    if len(total) == 1:
-        return max(total[0], 0)
+    known = max(total[0], 0) if len(total) == 1 else None
+    if op.integer("sliding_window_cache", 0):
+        held = op.input_shape(3)[2] + queries - 1
+        return held if known is None else min(known, held)
+    if known is not None:
+        return known
     present = op.output(1).sizes if len(op.node.outputs) > 1 else None
     return present[2] if present else None
 
