@@ -117,6 +117,16 @@ ATTENTION = [
         "MultiHeadAttention", [QUERY, KEY, VALUE, None, None, None, (2, 2, 7, 4), (2, 2, 7, 6)], (2, 3, 12), 1440,
         2880 + 720, 144, TWO_HEADS, None, MICROSOFT, more_outputs=[(2, 2, 12, 4), (2, 2, 12, 6)],
     ),
+    # a buffer of 16 in which 7 are in use: the same; or 16 keys and 192 scores where that is data
+    *(
+        Case(
+            "MultiHeadAttention",
+            [QUERY, KEY, VALUE, None, None, None, (2, 2, 16, 4), (2, 2, 16, 6), (1,)], (2, 3, 12), 10 * scores,
+            25 * scores, scores, TWO_HEADS, None, MICROSOFT, more_outputs=[(2, 2, 16, 4), (2, 2, 16, 6)],
+            constants=past,
+        )
+        for scores, past in ((144, {8: 7}), (192, {}))
+    ),
     # packed: 3 keys and 36 scores of 4; keys and values packed: 60 scores
     Case("MultiHeadAttention", [(2, 3, 2, 3, 4)], (2, 3, 8), 288, 576 + 180, 36, TWO_HEADS, None, MICROSOFT),
     Case("MultiHeadAttention", [QUERY, (2, 5, 2, 2, 4)], (2, 3, 8), 480, 960 + 300, 60, TWO_HEADS, None, MICROSOFT),
@@ -179,6 +189,15 @@ ATTENTION = [
             more_outputs=[(2, 2, 16, 8)] * 2, constants=total,
         )
         for total in ({6: 40}, {})
+    ),
+    # 6 tokens of 8 by 24 columns, 12 queries over 10 or all 16 places of a buffer
+    *(
+        Case(
+            "Attention", [QUERY, (8, 24), None, None, (2, 2, 2, 16, 4), None, (1,)], (2, 3, 8), 1152 + 8 * scores,
+            2304 + 21 * scores, scores, {**TWO_HEADS, "past_present_share_buffer": 1}, None, MICROSOFT,
+            more_outputs=[(2, 2, 2, 16, 4)], constants=past,
+        )
+        for scores, past in ((120, {6: 7}), (192, {}))
     ),
     # 6 tokens of 8 by 24 columns: 1152 MACs and 144 sums with the bias; 36 scores of 4, spread over 4
     Case(

@@ -217,6 +217,21 @@ def test_shapes_and_types_are_those_of_a_run(read: Read, node: Real) -> None:
     assert (row.counted, row.why_unknown) == (True, "")
 
 
+@pytest.mark.parametrize("queries", [1, 3])
+def test_scores_are_those_of_the_part_of_a_buffer_that_is_in_use(read: Read, queries: int) -> None:
+    """5 of 16 places, and the new ones. ONNX Runtime wants the type of the scores declared."""
+    tokens = [real(2, queries, 8)] * 3
+    node = Real(
+        "MultiHeadAttention", [*tokens, None, None, None, *[real(2, 2, 16, 4)] * 2, whole(5, dtype="int32")], 4,
+        {**HEADS, "unidirectional": 1},
+    )  # fmt: skip
+    shapes = [(2, queries, 8), *[(2, 2, 16, 4)] * 2, (2, 2, queries, 5 + queries)]
+    graph = read(node.model)
+    assert [graph.tensor(f"y{index}").shape for index in range(4)] == shapes
+    session = node.session([(1, shape) for shape in shapes])
+    assert [made.shape for made in session.run(None, {"x0": tokens[0]})] == shapes
+
+
 @pytest.mark.parametrize("op", contrib.operators())
 def test_every_rule_is_compared_with_onnx_runtime(op: str) -> None:
     """By a run, or where the CPU provider has no kernel by its own inference of shapes."""

@@ -11,6 +11,7 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import Work, find_formula
 from tests.unit.graph.contrib_cases import ATTENTION
 from tests.unit.graph.formula_case import MICROSOFT, Case, Shape, Shapes, work
+from tests.unit.graph.fused_cases import ATTENTION as FUSED_ATTENTION
 from tests.unit.graph.fused_cases import SELECTION
 from tests.unit.graph.wider_cases import SIGNAL
 
@@ -282,20 +283,24 @@ def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
 
 
 _OF_A_CACHE = (
-    "DecoderMaskedMultiHeadAttention", "DynamicSparseAttention", "PagedAttention", "SparseAttention",
-    "SparsePagedAttention",
+    "Attention", "DecoderMaskedMultiHeadAttention", "DynamicSparseAttention", "GroupQueryAttention",
+    "MultiHeadAttention", "PagedAttention", "SparseAttention", "SparsePagedAttention",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "case",
-    [case for case in ATTENTION if case.op in _OF_A_CACHE],
+    [case for case in (*ATTENTION, *FUSED_ATTENTION) if case.op in _OF_A_CACHE],
     ids=str,
 )
 def test_a_cache_whose_use_is_data_is_said_to_be_assumed_full(case: Case) -> None:
     """Where its use is known, or only selected keys are read, nothing is assumed."""
+    shared = bool(case.attributes.get("past_present_share_buffer"))
     is_read = {
-        "DecoderMaskedMultiHeadAttention": bool(case.attributes.get("past_present_share_buffer")),
+        "Attention": shared,
+        "GroupQueryAttention": len(case.inputs) > 3 and case.inputs[3] is not None,
+        "MultiHeadAttention": len(case.inputs) > 8,
+        "DecoderMaskedMultiHeadAttention": shared,
         "DynamicSparseAttention": case.attributes.get("attention_mode") == "local_plus_selected",
         "SparsePagedAttention": case.attributes.get("attention_mode") == "local_plus_selected",
     }.get(case.op, True)

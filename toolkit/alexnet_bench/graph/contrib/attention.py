@@ -10,7 +10,8 @@ from alexnet_bench.graph.contrib.sizes import over, plus, times
 def multi_head_attention(node: Node) -> None:
     """[batch, queries, hidden of the values], the caches [batch, heads, keys, width], and the scores (output 3).
 
-    With input 8, past_sequence_length, the caches are buffers that keep their size.
+    With input 8, past_sequence_length, the caches are buffers that keep their size, and its value tells how much of
+    them is in use.
     """
     query, past = node.dims(0), node.dims(6)
     if query is None or len(query) not in (3, 5):
@@ -20,7 +21,9 @@ def multi_head_attention(node: Node) -> None:
     keys, value_width = _keys_and_values(node, query, heads, width)
     node.make(0, node.dtype(0), [query[0], query[1], times(value_width, heads)])
     total = keys if not node.has(6) else None if past is None else plus(past[2], keys)
-    cached = past[2] if node.has(8) and past is not None else total
+    cached = total
+    if node.has(8) and past is not None:
+        cached, total = past[2], plus(node.value(8), keys)
     node.make(1, node.dtype(0), [query[0], heads, cached, width])
     node.make(2, node.dtype(0), [query[0], heads, cached, value_width])
     node.make(3, node.dtype(0), [query[0], heads, query[1], total])

@@ -58,6 +58,30 @@ def of_several(op: Operation, offsets: int) -> str:
     return LONGEST if op.input_shape(offsets)[0] > 1 else ""
 
 
+def keys_with_cache(
+    op: Operation, new: int, *, cache: int, axis: int = 2, shared: bool = False, past: int | None = None
+) -> tuple[int, str]:
+    """Keys that a query looks at, the new ones included, and what is assumed of them.
+
+    Args:
+        op: the operator.
+        new: keys that come with the queries.
+        cache: input index of the cache, which need not be given.
+        axis: of the cache, along which keys lie.
+        shared: the cache is a buffer with room for the new keys, which keeps its size; else it holds the past ones.
+        past: input index of how many keys of that buffer were in use before; where that is data, it counts as full.
+    """
+    if not op.has_input(cache):
+        return new, ""
+    there = op.input_shape(cache)[axis]
+    if not shared:
+        return there + new, ""
+    used = op.values(past) if past is not None else ()
+    if len(used) != 1:
+        return max(there, new), FULL
+    return new + max(0, min(used[0], there - new)), ""
+
+
 def is_capped(op: Operation) -> bool:
     """Whether the attribute softcap is set."""
     return op.attribute("softcap", 0.0) not in (0.0, None)
@@ -74,17 +98,17 @@ def heads_of(op: Operation, index: int, heads: int) -> tuple[int, int, int, int]
     return shape[0], heads, shape[1], shape[2] // heads
 
 
-@formula("MultiHeadAttention", domain=MICROSOFT)
+@formula("MultiHeadAttention", domain=MICROSOFT, values=(8,))
 def multi_head_attention(op: Operation) -> Work:
     """ONNX Runtime's MultiHeadAttention (ContribOperators.md): Q, K and V apart, or packed in five dimensions.
 
     query is [batch, queries, hidden], or [batch, queries, heads, 3, width] packed; key [batch, keys, hidden], or
-    [batch, heads, keys, width], or [batch, keys, heads, 2, width] packed with the values. past_key is input 6. The
-    bias of the projections (input 3) is one per element of Q, K and V; keys in four dimensions have it already.
+    [batch, heads, keys, width], or [batch, keys, heads, 2, width] packed with the values. past_key is input 6,
+    a buffer that is partly in use where past_sequence_length (input 8) is given. The bias of the projections (input 3)
+    is one per element of Q, K and V; keys in four dimensions have it already.
     """
     heads = op.integer("num_heads", 0)
     query = op.input_shape(0)
-    past = op.input_shape(6)[2] if op.has_input(6) else 0
     if len(query) == 5:
         batch, queries, heads, _, width = query
         keys, value_width, biased_keys = queries, width, queries
@@ -93,9 +117,10 @@ def multi_head_attention(op: Operation) -> Work:
         keys, value_width = _keys_and_width(op, heads, width)
         biased_keys = 0 if len(op.input_shape(1)) == 4 else keys
     masks = int(op.has_input(4)) + int(op.has_input(5))
-    work = attend(rows=batch * heads * queries, keys=keys + past, key_width=width, value_width=value_width, masks=masks)
+    keys, assumed = keys_with_cache(op, keys, cache=6, shared=op.has_input(8), past=8)
+    work = attend(rows=batch * heads * queries, keys=keys, key_width=width, value_width=value_width, masks=masks)
     biased = batch * heads * (queries * width + biased_keys * (width + value_width)) if op.has_input(3) else 0
-    return Work(work.macs, work.flop + biased, work.transcendentals)
+    return Work(work.macs, work.flop + biased, work.transcendentals, assumed=assumed)
 
 
 def _keys_and_width(op: Operation, heads: int, width: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.formulas.attention import FULL, attend
+from alexnet_bench.graph.formulas.attention import attend, keys_with_cache
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 
@@ -21,24 +21,15 @@ def decoder_masked_multi_head_attention(op: Operation) -> Work:
         raise UnknownShape("num_heads is missing, or does not fit the output")
     crossed = op.has_input(1) and len(op.input_shape(1)) == 4
     hidden = columns if op.has_input(1) else (columns - values) // 2
-    keys = op.input_shape(1)[2] if crossed else queries + _cached(op, queries)
+    shared = bool(op.integer("past_present_share_buffer", 0))
+    keys, assumed = (
+        (op.input_shape(1)[2], "") if crossed else keys_with_cache(op, queries, cache=5, shared=shared, past=7)
+    )
     masks = int(op.has_input(3)) + int(op.has_input(4))
     rows = batch * heads * queries
     work = attend(rows=rows, keys=keys, key_width=hidden // heads, value_width=values // heads, masks=masks)
     biased = batch * queries * (hidden if crossed else 2 * hidden + values) if op.has_input(10) else 0
-    shared = op.has_input(5) and not crossed and bool(op.integer("past_present_share_buffer", 0))
-    assumed = FULL if shared and len(op.values(7)) != 1 else ""
     return Work(work.macs, work.flop + biased, work.transcendentals, assumed=assumed)
-
-
-def _cached(op: Operation, queries: int) -> int:
-    if not op.has_input(5):
-        return 0
-    there = op.input_shape(5)[2]
-    if not op.integer("past_present_share_buffer", 0):
-        return there
-    past = op.values(7)
-    return min(max(past[0], 0), there) if len(past) == 1 else there - queries
 
 
 @formula("GatedRelativePositionBias", domain=MICROSOFT)

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from alexnet_bench.graph.formulas.attention import attend, of_several
+from alexnet_bench.graph.formulas.attention import attend, keys_with_cache, of_several
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 from alexnet_bench.graph.formulas.rotary import ROTATE
 
 _QUANTISE = 3
 
 
-@formula("Attention", "DecoderMaskedSelfAttention", domain=MICROSOFT)
+@formula("Attention", "DecoderMaskedSelfAttention", domain=MICROSOFT, values=(6,))
 @formula("QAttention", domain=MICROSOFT, weights=(1, 2))
 def projected_attention(op: Operation) -> Work:
     """The projection to Q, K and V, then attention (ContribOperators.md).
 
     input is [batch, length, in], weights [in, 3·hidden], bias [3·hidden]. QAttention has the same with int8 tensors;
-    rescaling the product costs one per element. A cache (past) is [2, batch, heads, past, width].
+    rescaling the product costs one per element. A cache (past) is [2, batch, heads, past, width];
+    with `past_present_share_buffer` it is full unless past_sequence_length (input 6, none of QAttention) is known.
     """
     quantised = op.node.op_type == "QAttention"
     batch, length, inner = op.input_shape(0)
     heads, sizes = _merged(op, inner)
+    shared = bool(op.integer("past_present_share_buffer", 0))
+    past = None if quantised else 6
+    keys, assumed = keys_with_cache(op, length, cache=8 if quantised else 4, axis=3, shared=shared, past=past)
     turned = ROTATE * batch * length * (sizes[0] + sizes[1]) if op.integer("do_rotary", 0) else 0
-    return _project_and_attend(
+    work = _project_and_attend(
         batch * length,
         inner,
         sizes,
         heads=heads,
-        keys=_keys_with_past(op, length, 8 if quantised else 4),
+        keys=keys,
         masks=int(op.has_input(5)) + int(op.has_input(3) and not quantised),
         per_element=op.has_input(2) + quantised,
         rest=turned,
     )
+    return replace(work, assumed=assumed)
 
 
 @formula("PackedAttention", domain=MICROSOFT)
@@ -120,11 +125,3 @@ def _heads(op: Operation, sizes: tuple[int, ...]) -> int:
     if any(size % heads for size in sizes):
         raise ValueError(f"{sizes} columns do not fit {heads} heads")
     return heads
-
-
-def _keys_with_past(op: Operation, length: int, past: int) -> int:
-    """The keys that a query looks at; a cache that keeps its size counts as full."""
-    if not op.has_input(past):
-        return length
-    cached = op.input_shape(past)[3]
-    return cached if op.integer("past_present_share_buffer", 0) else cached + length
