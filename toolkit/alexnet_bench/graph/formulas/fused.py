@@ -7,7 +7,8 @@ from math import prod
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.elementwise import FLOP_PER_ELEMENT, GELU_BY_TANH, TRANSCENDENTAL_PER_ELEMENT
 from alexnet_bench.graph.formulas.matmul import dot_length, gemm, transposed
-from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.movement import bytes_with_rows
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, UnknownShape, Work, formula
 
 UNFILLED = "channels before filling"
 """What is known of a Conv in blocks: an attribute, the channels that a filter reads and those of the output."""
@@ -82,18 +83,16 @@ def skip_layer_normalization(op: Operation) -> Work:
 @formula("EmbedLayerNormalization", domain=MICROSOFT)
 @formula("QEmbedLayerNormalization", domain=MICROSOFT, weights=(2, 3, 4, 5, 6))
 def embed_layer_normalization(op: Operation) -> Work:
-    """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read.
+    """Word, position and segment embeddings looked up, added and normalised; only the rows looked up are read, or all.
 
     Those of QEmbedLayerNormalization are dequantised, 2 per element.
     """
     elements = op.output_elements()
     tables = [index for index in (2, 3, 4) if op.has_input(index)]
-    others = [index for index in range(len(op.node.inputs)) if index not in (2, 3, 4) and op.has_input(index)]
-    rows = sum(elements * tensor_bytes(op.input(index)) // max(op.input_elements(index), 1) for index in tables)
     dequantised = _DEQUANTISE * len(tables) if op.node.op_type.startswith("Q") else 0
     return Work(
         flop=(len(tables) - 1 + _LAYER_NORM + dequantised) * elements,
-        bytes_read=rows + sum(tensor_bytes(op.input(index)) for index in others),
+        bytes_read=bytes_with_rows(op, tables=tables, rows=op.input_elements(0)),
         bytes_written=op.outputs_bytes(),
     )
 
