@@ -205,6 +205,32 @@ def test_nothing_in_nothing_to_do(case: Case) -> None:
 sizes = st.integers(1, 12)
 
 
+@given(tokens=st.integers(0, 12), least=st.integers(-2, 4), most=st.integers(-2, 15), skips=st.integers(-2, 15))
+def test_grams_are_those_of_every_length_and_number_of_skips(tokens: int, least: int, most: int, skips: int) -> None:
+    spans = [
+        {(length - 1) * (skip + 1) for skip in range(max(skips, 0) + 1)} for length in range(max(least, 1), most + 1)
+    ]
+    grams = sum(max(0, tokens - span) for of_length in spans for span in of_length)
+    found = work(
+        "TfIdfVectorizer", [(tokens,)], (7,), min_gram_length=least, max_gram_length=most, max_skip_count=skips,
+        mode="TF",
+    )  # fmt: skip
+    assert found.flop == grams
+
+
+@pytest.mark.parametrize("attribute", ["max_gram_length", "max_skip_count"])
+def test_grams_without_bound_end_with_the_tokens(attribute: str) -> None:
+    """Of 6 tokens 6 single ones, and 5 to 1 longer ones, or pairs with 0 to 4 between."""
+    case = Case("TfIdfVectorizer", [(6,)], (7,), attributes={"mode": "TF", "max_gram_length": 2, attribute: 2**62})
+    expected = sum(range(7)) if attribute == "max_gram_length" else 6 + sum(range(6))
+    assert count(case.operation.graph).rows[0].flop == expected
+
+
+def test_grams_of_more_lengths_than_anybody_means_are_not_counted() -> None:
+    case = Case("TfIdfVectorizer", [(2**62,)], (7,), attributes={"mode": "TF", "max_gram_length": 2**62})
+    assert "too many" in count(case.operation.graph).rows[0].why_unknown
+
+
 @given(batch=st.integers(1, 64), channels=sizes, out=sizes, size=sizes, kernel=st.integers(1, 3), bias=st.booleans())
 def test_convolution_is_linear_in_the_batch(
     batch: int, channels: int, out: int, size: int, kernel: int, bias: bool

@@ -7,6 +7,8 @@ from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownS
 _PER_WORD, _FINISH = 7, 9
 """MurmurHash3_x86_32: 2 products, a rotation, xor, rotation, product, sum per 32 bits; at the end 4 xors of which three
 shift first, and 2 products (Appleby, MurmurHash3.cpp)."""
+_MOST_LENGTHS = 2**16
+"""More of them are the mistake of an exporter: each is looked at on its own."""
 
 
 @formula("TfIdfVectorizer")
@@ -18,13 +20,21 @@ def tf_idf(op: Operation) -> Work:
     """
     shape = op.input_shape(0)
     rows, tokens = (shape[0] if len(shape) > 1 else 1), shape[-1]
-    lengths = range(op.integer("min_gram_length", 1), op.integer("max_gram_length", 1) + 1)
-    skips = op.integer("max_skip_count", 0) + 1
-    grams = sum(
-        max(0, tokens - (length - 1) * (skip + 1)) for length in lengths for skip in range(skips if length > 1 else 1)
-    )
+    shortest, longest = max(op.integer("min_gram_length", 1), 1), min(op.integer("max_gram_length", 1), tokens)
+    if longest - shortest >= _MOST_LENGTHS:
+        raise UnknownShape(f"n-grams of {longest - shortest + 1:,} lengths are too many")
+    skips = max(op.integer("max_skip_count", 0), 0)
+    grams = sum(_grams(tokens, length, skips) for length in range(shortest, longest + 1))
     weighted = op.output_elements() if op.attribute("mode", "TF") != "TF" else 0
     return Work(flop=rows * grams + weighted, assumed="every n-gram is in the pool" if grams else "")
+
+
+def _grams(tokens: int, length: int, skips: int) -> int:
+    """N-grams of one length for each number of skips: a series that ends where a row has no room for more of them."""
+    if length == 1:
+        return tokens
+    terms = min(skips + 1, (tokens - 1) // (length - 1))
+    return terms * tokens - (length - 1) * terms * (terms + 1) // 2
 
 
 @formula("MurmurHash3", domain=MICROSOFT)
