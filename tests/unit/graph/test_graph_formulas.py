@@ -43,6 +43,10 @@ CASES = [
     Case("MatMul", [(2, 3, 5), (5,)], (2, 3), macs=30, flop=60),
     Case("LRN", [IMAGE], IMAGE, flop=13 * PIXELS, transcendentals=PIXELS, attributes={"size": 5}),
     Case("BatchNormalization", [IMAGE, (4,), (4,), (4,), (4,)], IMAGE, flop=2 * PIXELS),
+    Case(
+        "BatchNormalization", [IMAGE, (4,), (4,), (4,), (4,)], IMAGE, flop=7 * PIXELS,
+        attributes={"training_mode": 1}, more_outputs=[(4,), (4,)],
+    ),
     Case("InstanceNormalization", [IMAGE, (4,), (4,)], IMAGE, flop=7 * PIXELS),
     Case("LayerNormalization", [ROW, (5,), (5,)], ROW, flop=105),
     Case("GroupNormalization", [IMAGE, (4,), (4,)], IMAGE, flop=7 * PIXELS),
@@ -127,6 +131,8 @@ CASES = [
         Case(op, [ROW], ROW, moved=(0, 0))
         for op in ("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
     ),
+    Case("Dropout", [ROW, (), ()], ROW, moved=(0, 0), constants={2: 0}),
+    *(Case("Dropout", [ROW, (), ()], ROW, flop=30, more_outputs=[ROW], constants=trains) for trains in ({}, {2: 1})),
     *(Case(op, [ROW], (2,), moved=(0, 8)) for op in ("Shape", "Size")),
     Case("Constant", [], ROW, moved=(0, 60)),
     Case("Concat", [ROW, ROW], (6, 5), moved=(120, 120)),
@@ -313,14 +319,14 @@ def test_a_malformed_node_is_listed_with_a_reason(case: Case) -> None:
 
 
 _WHATEVER_ITS_SHAPE = (
-    "Dropout", "ExpandDims", "Flatten", "Identity", "Optional", "OptionalGetElement", "Reshape", "SequenceEmpty",
+    "ExpandDims", "Flatten", "Identity", "Optional", "OptionalGetElement", "Reshape", "SequenceEmpty",
     "SequenceErase", "Squeeze", "Unsqueeze",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("key", registered(), ids=".".join)
 def test_without_any_shape_a_node_is_not_counted(key: tuple[str, str]) -> None:
-    """Only what stays where it is costs nothing whatever its shape."""
+    """Only what stays where it is costs nothing whatever its shape. A Dropout with a third input may be training."""
     node = Node("node", key[1], key[0], ("x", "y", "z"), ("out",), {"kernel_shape": (2, 2), "size": 3})
     row = count(Graph("g", (node,), (), ("out",), {}, frozenset(), {}, frozenset({"node"}), 17, 8, "")).rows[0]
     assert row.counted is (key[1] in _WHATEVER_ITS_SHAPE)

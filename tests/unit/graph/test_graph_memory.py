@@ -167,6 +167,19 @@ def test_a_captured_tensor_that_a_branch_returns_is_not_taken_off(read: Read) ->
     assert alive(graph)["if"] == 1 + 16 + 32 + 16
 
 
+@pytest.mark.parametrize(
+    ("mode", "held"), [("", 32), (", ratio", 32), (", ratio, off", 32), (", ratio, on", 64), (", ratio, maybe", 65)]
+)
+def test_a_dropout_that_trains_is_no_view(read: Read, mode: str, held: int) -> None:
+    """Then its output of 32 bytes stands beside the input; a mode that is an input has a byte of its own."""
+    graph = read(
+        f"""g (float[8] x, bool maybe) => (float[8] y) <float ratio = {{0.5}}, bool on = {{1}}, bool off = {{0}}> {{
+        [a] a = Relu(x)  [d] d = Dropout(a{mode})  [m] y = Mul(d, d)
+        }}"""
+    )
+    assert alive(graph)["d"] == held
+
+
 def test_a_node_without_inputs_views_nothing() -> None:
     """A Reshape that only reads through a graph inside it is malformed, and no reason to stop."""
-    assert not is_view(Node("n", "Reshape", "", (), ("y",), {}, has_subgraph=True, captured=("x",)))
+    assert not is_view(Node("n", "Reshape", "", (), ("y",), {}, has_subgraph=True, captured=("x",)), {})

@@ -155,7 +155,7 @@ def graph_outputs(graph: GraphProto) -> tuple[str, ...]:
 
 
 def integer_values(graph: GraphProto) -> dict[str, tuple[int, ...]]:
-    """Values of small integer constants, flattened, by tensor name: initialisers and Constant nodes."""
+    """Values of small constants of integers or truths (as 0 and 1), flattened: initialisers and Constant nodes."""
     values = {item.name: _integers(item) for item in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.output:
@@ -189,7 +189,7 @@ def _constant_integers(attribute: AttributeProto) -> tuple[int, ...] | None:
 
 
 def _integers(proto: TensorProto) -> tuple[int, ...] | None:
-    if proto.data_type not in (proto.INT64, proto.INT32) or proto.data_location == proto.EXTERNAL:
+    if proto.data_type not in (proto.INT64, proto.INT32, proto.BOOL) or proto.data_location == proto.EXTERNAL:
         return None
     elements = tensor_from_initialiser(proto).elements
     if elements is None or elements > MAX_INTEGERS:

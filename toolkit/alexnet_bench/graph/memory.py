@@ -86,7 +86,7 @@ def _storage(graph: Graph, nodes: Sequence[Node]) -> dict[str, str]:
     """The tensor that owns the memory of each activation."""
     owner = {name: name for name in graph.inputs}
     for node in nodes:
-        shares = is_view(node) and node.inputs[0] in owner
+        shares = is_view(node, graph.integers) and node.inputs[0] in owner
         for index, name in enumerate(node.writes):
             owner[name] = owner[node.inputs[0]] if shares and index == 0 else name
     return owner

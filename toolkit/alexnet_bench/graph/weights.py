@@ -111,7 +111,7 @@ def origins(graph: Graph, *, of_any_type: bool = False) -> dict[str, str]:
     for node in graph.nodes:
         if not (node.inputs and node.writes and node.writes[0] in graph.constants):
             continue
-        if is_view(node) or _transposes(node) or (of_any_type and _converts(node)):
+        if is_view(node, graph.integers) or _transposes(node) or (of_any_type and _converts(node)):
             source = node.inputs[0]
             first[node.writes[0]] = first.get(source, source)
     return first

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.graph.formulas.inputs import elements_in_bytes
 from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, tensor_bytes
 
-VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
-"""The output is the same bytes as the first input (Dropout: at inference); runtimes share the memory."""
+VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+"""The output is the same bytes as the first input; runtimes share the memory. So it is with Dropout at inference."""
 
 
-def is_view(node: Node) -> bool:
-    """Whether the node's first output is the memory of its first input."""
-    known = node.op_type in VIEWS if not node.domain else (node.domain, node.op_type) == (MICROSOFT, "ExpandDims")
-    return known and bool(node.inputs and node.inputs[0])
+def is_view(node: Node, integers: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the node's first output is the memory of its first input.
+
+    Args:
+        node: of a graph.
+        integers: the values that are known there.
+    """
+    if not (node.inputs and node.inputs[0]):
+        return False
+    if node.domain:
+        return (node.domain, node.op_type) == (MICROSOFT, "ExpandDims")
+    return node.op_type in VIEWS or (node.op_type == "Dropout" and not _trains(node, integers))
 
 
-@formula(*VIEWS - {"Dropout"})
+def _trains(dropout: Node, integers: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether training_mode (input 2) is given, and not known to be false."""
+    given = dropout.inputs[2] if len(dropout.inputs) > 2 else ""
+    return bool(given) and any(integers.get(given, (1,)))
+
+
 @formula("Dropout", settings=(1, 2))
+def dropout(op: Operation) -> Work:
+    """Nothing at inference; in training a product with the scale and one with the mask, which is written, too."""
+    return Work(flop=2 * op.input_elements(0)) if _trains(op.node, op.graph.integers) else view(op)
+
+
+@formula(*VIEWS)
 @formula("ExpandDims", domain=MICROSOFT)
 def view(op: Operation) -> Work:
     """The same bytes under another shape: nothing is read or written."""

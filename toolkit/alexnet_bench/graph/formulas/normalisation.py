@@ -20,8 +20,12 @@ def lrn(op: Operation) -> Work:
 
 @formula("BatchNormalization", statistics=(3, 4))
 def batch_normalization(op: Operation) -> Work:
-    """At inference a scale and a shift per element: the statistics are constants that fold into the two."""
-    return Work(flop=2 * op.output_elements())
+    """At inference a scale and a shift per element: the statistics are constants that fold into the two.
+
+    With `training_mode` they are those of the batch, which are found as in LayerNormalization; what the running ones
+    take up of them, a few FLOP per channel, is left out.
+    """
+    return Work(flop=(7 if op.integer("training_mode", 0) else 2) * op.output_elements())
 
 
 @formula("InstanceNormalization", "LayerNormalization", "GroupNormalization")
