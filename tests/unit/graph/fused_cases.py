@@ -209,6 +209,13 @@ ATTENTION = [
         "Attention", [QUERY, (8, 24), (24,), (2, 3), None, (1, 2, 3, 3)], (2, 3, 8), 1440, 3204 + 72, 36, TWO_HEADS,
         None, MICROSOFT,
     ),
+    # 3 FLOP for 2·3 tokens and each of the 8 elements of Q and of K, or half of each head of them
+    *(
+        Case(
+            "Attention", [QUERY, (8, 24)], (2, 3, 8), 1440, 3060 + turned, 36, {**TWO_HEADS, **rotary}, None, MICROSOFT
+        )
+        for turned, rotary in ((288, {"do_rotary": 1}), (144, {"do_rotary": 1, "rotary_embedding_dim": 2}))
+    ),
     # values of 6: 28 columns, 36 scores spread over 6
     Case(
         "Attention", [QUERY, (8, 28), (28,)], (2, 3, 12), 1344 + 360, 3408 + 168 + 180, 36,

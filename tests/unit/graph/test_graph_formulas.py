@@ -85,6 +85,11 @@ CASES = [
     Case("Mean", [ROW, ROW, ROW], ROW, flop=45),
     Case("Resize", [IMAGE], (2, 4, 12, 12), moved=(4 * PIXELS, 16 * PIXELS)),
     Case("Resize", [IMAGE], (2, 4, 12, 12), flop=9 * 4 * PIXELS, attributes={"mode": "linear"}),
+    # antialias widens nothing where nothing shrinks; 16 neighbours, or 4 along one axis
+    Case("Resize", [IMAGE], (2, 4, 12, 12), flop=36 * PIXELS, attributes={"mode": "linear", "antialias": 1}),
+    Case("Resize", [IMAGE], (2, 4, 12, 12), flop=31 * 4 * PIXELS, attributes={"mode": "cubic"}),
+    Case("Resize", [IMAGE], (2, 4, 6, 3), flop=7 * PIXELS // 2, attributes={"mode": "cubic"}),
+    Case("Resize", [IMAGE], IMAGE, attributes={"mode": "cubic"}),
     Case("Upsample", [(2, 4, 6)], (2, 4, 12), flop=3 * 96, attributes={"mode": "linear"}),
     # one FLOP per output, after broadcasting
     *(
@@ -303,8 +308,8 @@ MALFORMED = [
     Case("Reshape", [], ROW),
     Case("Reshape", [ROW], (4, 4)),
     Case("Transpose", [ROW], ()),
-    Case("Resize", [IMAGE], IMAGE, attributes={"mode": "cubic"}),
-    Case("Resize", [IMAGE], IMAGE, attributes={"mode": "linear", "antialias": 1}),
+    Case("Resize", [IMAGE], IMAGE, attributes={"mode": "x"}),
+    Case("Resize", [IMAGE], (2, 4, 5, 12), attributes={"mode": "linear", "antialias": 1}),
     Case("Resize", [IMAGE], ROW, attributes={"mode": "linear"}),
     Case("", [IMAGE], IMAGE),
 ]

@@ -17,8 +17,9 @@ def projected_attention(op: Operation) -> Work:
     """The projection to Q, K and V, then attention (ContribOperators.md).
 
     input is [batch, length, in], weights [in, 3·hidden], bias [3·hidden]. QAttention has the same with int8 tensors;
-    rescaling the product costs one per element. A cache (past) is [2, batch, heads, past, width];
-    with `past_present_share_buffer` it is full unless past_sequence_length (input 6, none of QAttention) is known.
+    rescaling the product costs one per element. With `do_rotary` Q and K turn, or `rotary_embedding_dim` of each head.
+    A cache (past) is [2, batch, heads, past, width]; with `past_present_share_buffer` it is full unless
+    past_sequence_length (input 6, none of QAttention) is known.
     """
     quantised = op.node.op_type == "QAttention"
     batch, length, inner = op.input_shape(0)
@@ -26,7 +27,7 @@ def projected_attention(op: Operation) -> Work:
     shared = bool(op.integer("past_present_share_buffer", 0))
     past = None if quantised else 6
     keys, assumed = keys_with_cache(op, length, cache=8 if quantised else 4, axis=3, shared=shared, past=past)
-    turned = ROTATE * batch * length * (sizes[0] + sizes[1]) if op.integer("do_rotary", 0) else 0
+    turned = min(op.integer("rotary_embedding_dim", 0) or sizes[0] // heads, sizes[0] // heads)
     work = _project_and_attend(
         batch * length,
         inner,
@@ -35,7 +36,7 @@ def projected_attention(op: Operation) -> Work:
         keys=keys,
         masks=int(op.has_input(5)) + int(op.has_input(3) and not quantised),
         per_element=op.has_input(2) + quantised,
-        rest=turned,
+        rest=ROTATE * batch * length * 2 * heads * turned if op.integer("do_rotary", 0) else 0,
     )
     return replace(work, assumed=assumed)
 
