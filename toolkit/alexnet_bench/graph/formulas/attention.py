@@ -5,10 +5,11 @@ All count densely: a causal or padding mask, or a local window, does not reduce 
 
 from __future__ import annotations
 
+from alexnet_bench.graph.formulas.prices import SOFTMAX
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
-_SCALE, _SOFTMAX = 1, 4
-"""FLOP per score: the scale, and the softmax as the operator of that name counts it (1 transcendental apart)."""
+_SCALE = 1
+"""FLOP per score, beside the softmax as the operator of that name counts it."""
 FULL = "the cache is full"
 """What is assumed where how much of it is used is data."""
 LONGEST = "every sequence is as long as the longest may be"
@@ -28,8 +29,8 @@ def attend(*, rows: int, keys: int, key_width: int, value_width: int, masks: int
     """
     scores = rows * keys
     macs = scores * (key_width + value_width)
-    per_score = _SCALE + _SOFTMAX + masks + 2 * capped
-    return Work(macs=macs, flop=2 * macs + scores * per_score, transcendentals=scores * (1 + capped))
+    per_score = _SCALE + SOFTMAX[0] + masks + 2 * capped
+    return Work(macs=macs, flop=2 * macs + scores * per_score, transcendentals=scores * (SOFTMAX[1] + capped))
 
 
 @formula("Attention")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from math import prod
 
-from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.inputs import elements_in_bytes
-from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.prices import DEQUANTISE, activation_price
+from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula, tensor_bytes
 
-_ROUTE, _DEQUANTISE = 5, 2
+_ROUTE = 5
 """FLOP per token and expert to route: the softmax (and 1 transcendental), and a comparison to find the best."""
 
-# FLOP and transcendentals per element inside an expert. SwiGLU: two clamps of 1 and 2, G·sigmoid(alpha·G) (5), a sum
-# and a product; with a third matrix, silu and its product.
-_ACTIVATIONS = {"relu": (1, 0), "gelu": (4, 1), "silu": (4, 1), "swiglu": (10, 1), "identity": (0, 0)}
+_SWIGLU = (10, 1)
+"""Two clamps of 1 and 2, G·sigmoid(alpha·G) (5), a sum and a product; with a third matrix, silu and its product."""
 
 
 _FLOAT_BITS = {"fp4": 4, "nvfp4": 4, "wfp4afp8": 4, "fp8": 8}
@@ -47,8 +46,7 @@ def mixture_of_experts(op: Operation) -> Work:
     if op.input_shape(second)[:2] != (experts, hidden):
         raise ValueError("the weights of the experts do not fit the tokens")
     name = str(op.attribute("activation_type", "relu"))
-    if name not in _ACTIVATIONS:
-        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    flop, transcendentals = _SWIGLU if name == "swiglu" else activation_price(name)
     gated = op.has_input(third)
     inner = columns // 2 if name == "swiglu" and not gated else columns
     per_token = hidden * columns + inner * hidden + (hidden * inner if gated else 0)
@@ -56,12 +54,11 @@ def mixture_of_experts(op: Operation) -> Work:
     busy = min(experts, picks)
     biases = _bias(op, first + 1 + quantised, columns) + _bias(op, second + 1 + quantised, hidden)
     biases += _bias(op, third + 1 + quantised, inner) if gated else 0
-    flop, transcendentals = _ACTIVATIONS[name]
     elementwise = biases + inner * (flop + (gated and name != "swiglu")) + 2 * hidden
     macs = picks * per_token
     return Work(
         macs=macs,
-        flop=2 * macs + picks * elementwise + tokens * experts * _ROUTE + busy * per_token * _DEQUANTISE * quantised,
+        flop=2 * macs + picks * elementwise + tokens * experts * _ROUTE + busy * per_token * DEQUANTISE * quantised,
         transcendentals=picks * inner * transcendentals + tokens * experts,
         bytes_read=_read(op, experts, busy),
     )

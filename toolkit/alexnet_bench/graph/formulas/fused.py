@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from math import prod
 
-from alexnet_bench.core.text import printable
-from alexnet_bench.graph.formulas.elementwise import FLOP_PER_ELEMENT, GELU_BY_TANH, TRANSCENDENTAL_PER_ELEMENT
 from alexnet_bench.graph.formulas.matmul import dot_length, gemm, transposed
 from alexnet_bench.graph.formulas.movement import bytes_with_rows
-from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, UnknownShape, Work, formula
+from alexnet_bench.graph.formulas.prices import (
+    DEQUANTISE,
+    GELU,
+    GELU_BY_TANH,
+    LAYER_NORM,
+    RMS_NORM,
+    SIGMOID,
+    SOFTMAX,
+    activation_price,
+)
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula
 
 UNFILLED = "channels before filling"
 """What is known of a Conv in blocks: an attribute, the channels that a filter reads and those of the output."""
-
-_LAYER_NORM, _RMS_NORM, _DEQUANTISE = 7, 4, 2
 
 
 @formula("FusedConv", "NhwcFusedConv", "NhwcConv", domain=MICROSOFT)
@@ -77,7 +83,7 @@ def skip_layer_normalization(op: Operation) -> Work:
     """The sum of input, skip and bias, then the normalisation; the simplified form divides by the root mean square."""
     simplified, skips = "Simplified" in op.node.op_type, op.node.op_type.startswith("Skip")
     bias = skips and op.has_input(3 if simplified else 4)
-    return Work(flop=((_RMS_NORM if simplified else _LAYER_NORM) + skips + bias) * op.input_elements(0))
+    return Work(flop=((RMS_NORM if simplified else LAYER_NORM) + skips + bias) * op.input_elements(0))
 
 
 @formula("EmbedLayerNormalization", domain=MICROSOFT)
@@ -89,9 +95,9 @@ def embed_layer_normalization(op: Operation) -> Work:
     """
     elements = op.output_elements()
     tables = [index for index in (2, 3, 4) if op.has_input(index)]
-    dequantised = _DEQUANTISE * len(tables) if op.node.op_type.startswith("Q") else 0
+    dequantised = DEQUANTISE * len(tables) if op.node.op_type.startswith("Q") else 0
     return Work(
-        flop=(len(tables) - 1 + _LAYER_NORM + dequantised) * elements,
+        flop=(len(tables) - 1 + LAYER_NORM + dequantised) * elements,
         bytes_read=bytes_with_rows(op, tables=tables, rows=op.input_elements(0)),
         bytes_written=op.outputs_bytes(),
     )
@@ -100,8 +106,8 @@ def embed_layer_normalization(op: Operation) -> Work:
 @formula("Gelu", "BiasGelu", "FastGelu", "QuickGelu", domain=MICROSOFT)
 def gelu(op: Operation) -> Work:
     """x·Φ(x) by erf, by tanh (FastGelu), or as x·sigmoid(alpha·x) (QuickGelu); one more per element with a bias."""
-    flop, transcendentals = {"FastGelu": GELU_BY_TANH, "QuickGelu": (5, 1)}.get(
-        op.node.op_type, TRANSCENDENTAL_PER_ELEMENT["Gelu"]
+    flop, transcendentals = {"FastGelu": GELU_BY_TANH, "QuickGelu": (2 + SIGMOID[0], SIGMOID[1])}.get(
+        op.node.op_type, GELU
     )
     elements = op.input_elements(0)
     return Work(flop=(flop + op.has_input(1)) * elements, transcendentals=transcendentals * elements)
@@ -119,12 +125,8 @@ def gemm_fast_gelu(op: Operation) -> Work:
 @formula("GemmFloat8", domain=MICROSOFT, settings=(3, 4, 5))
 def gemm_float8(op: Operation) -> Work:
     """Gemm; a factor for the scales of A and B (inputs 3 and 4), one for that of Y; then RELU or GELU."""
-    activations = {"NONE": (0, 0), "RELU": (1, 0), "GELU": TRANSCENDENTAL_PER_ELEMENT["Gelu"]}
-    name = str(op.attribute("activation", "NONE"))
-    if name not in activations:
-        raise UnknownShape(f"no formula for the activation {printable(name)}")
     plain, outputs = gemm(op), op.output_elements()
-    flop, transcendentals = activations[name]
+    flop, transcendentals = _activation(op)
     scales = int(op.has_input(3) or op.has_input(4)) + op.has_input(5)
     return Work(plain.macs, plain.flop + outputs * (scales + flop), outputs * transcendentals)
 
@@ -133,14 +135,9 @@ def gemm_float8(op: Operation) -> Work:
 def bias_softmax(op: Operation) -> Work:
     """A sum, then softmax."""
     elements = op.output_elements()
-    return Work(flop=5 * elements, transcendentals=elements)
+    return Work(flop=(1 + SOFTMAX[0]) * elements, transcendentals=SOFTMAX[1] * elements)
 
 
 def _activation(op: Operation) -> tuple[int, int]:
     """(FLOP, transcendentals) per output of the attribute `activation`. Raises UnknownShape for one without formula."""
-    name = str(op.attribute("activation", "") or "")
-    if not name:
-        return 0, 0
-    if name not in TRANSCENDENTAL_PER_ELEMENT and name not in FLOP_PER_ELEMENT:
-        raise UnknownShape(f"no formula for the activation {printable(name)}")
-    return TRANSCENDENTAL_PER_ELEMENT.get(name) or (FLOP_PER_ELEMENT[name], 0)
+    return activation_price(str(op.attribute("activation", "") or ""))

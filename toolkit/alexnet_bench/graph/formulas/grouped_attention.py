@@ -9,10 +9,9 @@ from msgspec.structs import replace
 from alexnet_bench.core.graph import Tensor
 from alexnet_bench.graph.formulas.attention import FULL, attend, is_capped
 from alexnet_bench.graph.formulas.movement import bytes_with_rows
+from alexnet_bench.graph.formulas.prices import RMS_NORM
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula, tensor_bytes
 from alexnet_bench.graph.formulas.rotary import ROTATE
-
-_RMS_NORM = 4
 
 
 def attend_in_groups(
@@ -55,7 +54,7 @@ def attend_in_groups(
     )
     has_tables, rotates = op.has_input(rotary), bool(op.integer("do_rotary", 0))
     turned = min(width, 2 * op.input_shape(rotary)[-1]) if has_tables else width
-    per_head = _RMS_NORM * width if norms is not None and op.has_input(norms) else 0
+    per_head = RMS_NORM * width if norms is not None and op.has_input(norms) else 0
     per_head += ROTATE * turned if rotates else 0
     before = rows * (heads + kv_heads) * per_head
     read = bytes_with_rows(op, tables=(rotary, rotary + 1), rows=rows if rotates else 0) if has_tables else None

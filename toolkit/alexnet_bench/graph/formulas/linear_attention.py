@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+from alexnet_bench.graph.formulas.prices import RMS_NORM, SIGMOID, SOFTPLUS, activation_price
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
-_SILU, _SIGMOID, _SOFTPLUS, _RMS_NORM = (4, 1), (3, 1), (1, 2), 4
 _GATED, _DELTA = ("gated", "gated_delta"), ("delta", "gated_delta")
 
 
@@ -89,7 +89,7 @@ def gated_delta_net(op: Operation) -> Work:
     if op.attribute("gate_activation", "none") == "qwen":
         flop, transcendentals = flop + 4 * decays, transcendentals + 3 * decays
     if op.attribute("beta_activation", "none") == "sigmoid":
-        flop, transcendentals = flop + _SIGMOID[0] * rates, transcendentals + _SIGMOID[1] * rates
+        flop, transcendentals = flop + SIGMOID[0] * rates, transcendentals + SIGMOID[1] * rates
     return Work(work.macs, flop, transcendentals)
 
 
@@ -104,7 +104,7 @@ def causal_conv(op: Operation) -> Work:
     outputs = op.output_elements()
     macs = outputs * prod(op.input_shape(1)[1:])
     bias = op.has_input(3 if op.node.op_type.startswith("Varlen") else 2)
-    flop, transcendentals = (0, 0) if op.attribute("activation", "none") in ("none", "") else _SILU
+    flop, transcendentals = activation_price(str(op.attribute("activation", "none")))
     return Work(macs, 2 * macs + outputs * (bias + flop), outputs * transcendentals)
 
 
@@ -113,8 +113,8 @@ def linear_attention_gate(op: Operation) -> Work:
     """scale·softplus(a + bias), and the sigmoid of b (input 3) where it is given (ContribOperators.md)."""
     decays, rates = op.input_elements(0), op.input_elements(3) if op.has_input(3) else 0
     return Work(
-        flop=(2 + _SOFTPLUS[0]) * decays + _SIGMOID[0] * rates,
-        transcendentals=_SOFTPLUS[1] * decays + _SIGMOID[1] * rates,
+        flop=(2 + SOFTPLUS[0]) * decays + SIGMOID[0] * rates,
+        transcendentals=SOFTPLUS[1] * decays + SIGMOID[1] * rates,
     )
 
 
@@ -125,4 +125,4 @@ def engram_gate(op: Operation) -> Work:
     Per element of the keys 2 · 4, 2 and 1; with output 1 another norm. The gate itself, one per row, is left out.
     """
     normed = len(op.node.outputs) > 1 and bool(op.node.outputs[1])
-    return Work(flop=((3 if normed else 2) * _RMS_NORM + 3) * op.input_elements(0))
+    return Work(flop=((3 if normed else 2) * RMS_NORM + 3) * op.input_elements(0))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from alexnet_bench.graph.formulas.prices import SOFTMAX
 from alexnet_bench.graph.formulas.registry import Operation, Work, formula
-
-_LOG_SOFTMAX = 4
 
 
 @formula("NegativeLogLikelihoodLoss", settings=(2,))
@@ -22,7 +21,7 @@ def negative_log_likelihood(op: Operation) -> Work:
 def softmax_cross_entropy(op: Operation) -> Work:
     """LogSoftmax over the scores, then as NegativeLogLikelihoodLoss (ONNX, operator SoftmaxCrossEntropyLoss)."""
     scores, targets = op.input_elements(0), op.input_elements(1)
-    return Work(flop=_LOG_SOFTMAX * scores + targets * _per_target(op), transcendentals=scores)
+    return Work(flop=SOFTMAX[0] * scores + targets * _per_target(op), transcendentals=SOFTMAX[1] * scores)
 
 
 def _per_target(op: Operation) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alexnet_bench.graph.formulas.prices import LAYER_NORM, RMS_NORM, SIGMOID, SILU, SOFTMAX
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
 
@@ -25,32 +26,25 @@ def batch_normalization(op: Operation) -> Work:
     With `training_mode` they are those of the batch, which are found as in LayerNormalization; what the running ones
     take up of them, a few FLOP per channel, is left out.
     """
-    return Work(flop=(7 if op.integer("training_mode", 0) else 2) * op.output_elements())
+    return Work(flop=(LAYER_NORM if op.integer("training_mode", 0) else 2) * op.output_elements())
 
 
 @formula("InstanceNormalization", "LayerNormalization", "GroupNormalization")
 def normalise_over_elements(op: Operation) -> Work:
-    """Mean, variance and affine transform over groups of elements.
-
-    Per element: 1 to sum, 1 to centre, 2 to square and sum, 1 to scale by the inverse deviation, 2 for scale and shift.
-    The square root per group is left out: it is one among thousands of elements.
-    """
-    return Work(flop=7 * op.input_elements(0))
+    """Mean, variance and affine transform over groups of elements."""
+    return Work(flop=LAYER_NORM * op.input_elements(0))
 
 
 @formula("RMSNormalization")
 def rms_normalization(op: Operation) -> Work:
-    """Y = x / sqrt(mean of squares + epsilon) · scale (ONNX, operator RMSNormalization).
-
-    Per element: 2 to square and sum, 1 to scale by the inverse root, 1 for scale; the root per group is left out.
-    """
-    return Work(flop=4 * op.input_elements(0))
+    """Y = x / sqrt(mean of squares + epsilon) · scale (ONNX, operator RMSNormalization)."""
+    return Work(flop=RMS_NORM * op.input_elements(0))
 
 
 @formula("MeanVarianceNormalization")
 def mean_variance_normalization(op: Operation) -> Work:
     """As LayerNormalization without its scale and shift: 5 per element."""
-    return Work(flop=5 * op.input_elements(0))
+    return Work(flop=(LAYER_NORM - 2) * op.input_elements(0))
 
 
 @formula("LpNormalization")
@@ -61,9 +55,9 @@ def lp_normalization(op: Operation) -> Work:
 
 @formula("Softmax", "LogSoftmax")
 def softmax(op: Operation) -> Work:
-    """Per element: 1 to find the maximum, 1 to subtract it, 1 exp, 1 to sum, 1 to divide (or subtract the log)."""
+    """Over each row of elements."""
     elements = op.output_elements()
-    return Work(flop=4 * elements, transcendentals=elements)
+    return Work(flop=SOFTMAX[0] * elements, transcendentals=SOFTMAX[1] * elements)
 
 
 @formula("Hardmax")
@@ -78,18 +72,19 @@ def group_norm(op: Operation) -> Work:
     sums = op.has_input(3) + op.has_input(4)
     activated = op.integer("activation", 0) == 1
     elements = op.input_elements(0)
-    return Work(flop=(7 + sums + 4 * activated) * elements, transcendentals=elements * activated)
+    flop, transcendentals = SILU if activated else (0, 0)
+    return Work(flop=(LAYER_NORM + sums + flop) * elements, transcendentals=transcendentals * elements)
 
 
 @formula("BranchwiseRMSNorm", domain=MICROSOFT)
 def branchwise_rms_norm(op: Operation) -> Work:
     """As RMSNormalization; the scale (input 1) may be left out."""
-    return Work(flop=(3 + op.has_input(1)) * op.input_elements(0))
+    return Work(flop=(RMS_NORM - 1 + op.has_input(1)) * op.input_elements(0))
 
 
 @formula("GatedRMSNorm", domain=MICROSOFT)
 def gated_rms_norm(op: Operation) -> Work:
     """As RMSNormalization, times silu (4) or sigmoid (3) of the gate."""
-    gate = 3 if op.attribute("activation", "silu") == "sigmoid" else 4
+    flop, transcendentals = SIGMOID if op.attribute("activation", "silu") == "sigmoid" else SILU
     elements = op.input_elements(0)
-    return Work(flop=(4 + 1 + gate) * elements, transcendentals=elements)
+    return Work(flop=(RMS_NORM + 1 + flop) * elements, transcendentals=transcendentals * elements)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from alexnet_bench.graph.formulas.attention import attend, keys_with_cache, of_several
+from alexnet_bench.graph.formulas.prices import QUANTISE
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 from alexnet_bench.graph.formulas.rotary import ROTATE
-
-_QUANTISE = 3
 
 
 @formula("Attention", "DecoderMaskedSelfAttention", domain=MICROSOFT, values=(6,))
@@ -74,7 +73,7 @@ def qordered_attention(op: Operation) -> Work:
         keys=length,
         masks=int(op.has_input(17)) + int(op.has_input(19)),
         per_element=2,
-        rest=_QUANTISE * batch * length * sizes[2],
+        rest=QUANTISE * batch * length * sizes[2],
     )
 
 

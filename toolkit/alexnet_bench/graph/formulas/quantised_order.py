@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from alexnet_bench.graph.formulas.matmul import dot_length
+from alexnet_bench.graph.formulas.prices import GELU, LAYER_NORM
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, Work, formula
 
 _QUANTISE, _DEQUANTISE = 2, 1
-_GELU, _LAYER_NORM = (4, 1), 7
 
 
 @formula("QuantizeWithOrder", "DequantizeWithOrder", domain=MICROSOFT, weights=())
@@ -27,10 +27,10 @@ def qordered_matmul(op: Operation) -> Work:
 def qordered_gelu(op: Operation) -> Work:
     """Gelu between dequantising and quantising."""
     elements = op.input_elements(0)
-    return Work(flop=(_DEQUANTISE + _GELU[0] + _QUANTISE) * elements, transcendentals=_GELU[1] * elements)
+    return Work(flop=(_DEQUANTISE + GELU[0] + _QUANTISE) * elements, transcendentals=GELU[1] * elements)
 
 
 @formula("QOrderedLayerNormalization", domain=MICROSOFT, weights=(2, 3))
 def qordered_layer_normalization(op: Operation) -> Work:
     """LayerNormalization between dequantising and quantising."""
-    return Work(flop=(_DEQUANTISE + _LAYER_NORM + _QUANTISE) * op.input_elements(0))
+    return Work(flop=(_DEQUANTISE + LAYER_NORM + _QUANTISE) * op.input_elements(0))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from math import prod
 
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.formulas.prices import SIGMOID, SOFTMAX
 from alexnet_bench.graph.formulas.registry import Operation, UnknownShape, Work, formula
 
 _ML = "ai.onnx.ml"
 
 # FLOP and transcendentals per score.
-_POST_TRANSFORMS = {"NONE": (0, 0), "SOFTMAX": (4, 1), "SOFTMAX_ZERO": (4, 1), "LOGISTIC": (3, 1), "PROBIT": (3, 1)}
+_POST_TRANSFORMS = {"NONE": (0, 0), "SOFTMAX": SOFTMAX, "SOFTMAX_ZERO": SOFTMAX, "LOGISTIC": SIGMOID, "PROBIT": (3, 1)}
 
 # Per support vector beside the F MACs of a dot product; RBF has F differences more instead of it.
 _KERNELS = {"LINEAR": (0, 0), "POLY": (2, 1), "RBF": (1, 1), "SIGMOID": (2, 1)}

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.inputs import Unpacked, elements_in_bytes
+from alexnet_bench.graph.formulas.prices import RMS_NORM, activation_price
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
-
-_RMS_NORM = 4
-_GATES = {"silu": (4, 1), "swish": (4, 1), "sigmoid": (3, 1), "gelu": (4, 1), "relu": (1, 0)}
 
 
 def packed_product(op: Operation, inner: int, columns: int, *, per_weight: int, biased: bool = False) -> Work:
@@ -90,11 +87,8 @@ def matmul_nbits_mlp(op: Operation) -> Work:
 
     A is normalised first where norm_scale (input 2) is given, after the sum with skip (1). Biases are inputs 5 and 8.
     """
-    name = str(op.attribute("activation", ""))
-    if name not in _GATES:
-        raise UnknownShape(f"no formula for the activation {printable(name)}")
+    flop, transcendentals = activation_price(str(op.attribute("activation", "")))
     inner, columns = op.integer("K", 0), op.integer("N", 0)
-    flop, transcendentals = _GATES[name]
     products = [packed_product(op, inner, columns, per_weight=2, biased=op.has_input(index)) for index in (5, 8)]
     outputs = prod(op.input_shape(0)[:-1]) * columns
     return _after_norm(op, products, flop=(flop + 1) * outputs, transcendentals=transcendentals * outputs)
@@ -118,7 +112,7 @@ def matmul_nbits_qkv(op: Operation) -> Work:
 
 
 def _after_norm(op: Operation, products: list[Work], *, flop: int, transcendentals: int) -> Work:
-    before = (op.has_input(1) + _RMS_NORM * op.has_input(2)) * op.input_elements(0)
+    before = (op.has_input(1) + RMS_NORM * op.has_input(2)) * op.input_elements(0)
     return Work(
         macs=sum(work.macs for work in products),
         flop=sum(work.flop for work in products) + before + flop,
