@@ -55,9 +55,11 @@ def packed(graph: Graph) -> dict[str, int]:
 def _unpacked(graph: Graph, node: Node) -> Iterator[tuple[str, int]]:
     """The packed weights of a node with their elements, where these are known."""
     unpacked = inputs_of(node.domain, node.op_type).unpacked
+    if unpacked is None:
+        return
     operation = Operation(node, graph)
     try:
-        counts = unpacked(operation) if unpacked else {}
+        counts = unpacked(operation)
     except UnknownShape:
         return
     yield from ((node.inputs[index], count) for index, count in counts.items() if count and operation.has_input(index))
