@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet_bench.graph.contrib import DOMAIN as MICROSOFT
+from alexnet_bench.graph.reference import run_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,17 +52,15 @@ def is_small(value: Array) -> bool:
 
 def evaluate(node: NodeProto, feeds: Mapping[str, Array], opsets: Mapping[str, int]) -> dict[str, Array]:
     """What a node makes of the values of its inputs, by output; empty where it cannot be."""
-    from onnx.reference import ReferenceEvaluator
-
     versions = dict(opsets)
     if node.domain:
         node, versions = _of_onnx(node), {"": _LIKE_OPSET}
     try:
         with np.errstate(divide="raise", invalid="raise", over="raise"):
-            made = ReferenceEvaluator(node, opsets=versions).run(None, dict(feeds))
+            made = run_node(node, feeds, versions)
     except Exception:  # noqa: BLE001 - the reference raises whatever numpy raises on contradictory models
         return {}
-    return {name: np.asarray(value) for name, value in zip(node.output, made, strict=False) if name}
+    return {name: value for name, value in zip(node.output, made, strict=False) if name}
 
 
 def _of_onnx(node: NodeProto) -> NodeProto:

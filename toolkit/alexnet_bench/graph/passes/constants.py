@@ -14,6 +14,7 @@ from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
 from alexnet_bench.graph.passes.reads import SMALL, captured, elements
 from alexnet_bench.graph.passes.result import Feeds, PassResult
+from alexnet_bench.graph.reference import run_node
 from alexnet_bench.graph.walk import subgraphs
 
 if TYPE_CHECKING:
@@ -111,8 +112,6 @@ def _become_constant(draft: Draft, node: NodeProto, position: int, value: Array)
 
 
 def _evaluated(draft: Draft, node: NodeProto, types: Types) -> list[Array] | None:
-    from onnx.reference import ReferenceEvaluator
-
     feeds = {name: value for name in node.input if name and (value := draft.value(name)) is not None}
     if node.op_type in _OF_SHAPES:
         # Only the sizes are looked at: an array that takes no memory, however large it claims to be.
@@ -121,10 +120,9 @@ def _evaluated(draft: Draft, node: NodeProto, types: Types) -> list[Array] | Non
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            made = ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
+            return run_node(node, feeds, opsets)
     except Exception:  # noqa: BLE001 - the reference raises whatever numpy raises; the node then stays
         return None
-    return [np.asarray(value) for value in made]
 
 
 def _bypass(draft: Draft, node: NodeProto) -> bool:

@@ -1,0 +1,31 @@
+"""One node run by ONNX's reference implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import NodeProto
+
+    Array = NDArray[np.generic]
+
+
+def run_node(node: NodeProto, feeds: Mapping[str, Array], opsets: Mapping[str, int]) -> list[Array]:
+    """What a node makes of the values of its inputs, at the opset of its model.
+
+    The reference takes the newest form of an operator for a node alone, and of a function the one of its opset: axes
+    that are an attribute are those of Unsqueeze up to opset 12 only.
+
+    Raises:
+        Exception: any of numpy's or of ONNX's, on a contradictory node or one that the reference does not know.
+    """
+    from onnx import FunctionProto, helper
+    from onnx.reference import ReferenceEvaluator
+
+    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    alone = FunctionProto(name="alone", input=node.input, output=node.output, node=[node], opset_import=imports)
+    return [np.asarray(value) for value in ReferenceEvaluator(alone).run(None, dict(feeds), attributes={})]
