@@ -31,6 +31,7 @@ class Real:
     fed: int = 0
     version: int = 1
     """Of its domain, where that is neither ONNX's nor com.microsoft."""
+    opset: int = 17
 
     def __str__(self) -> str:
         shapes = [None if value is None else value.shape for value in self.inputs]
@@ -55,7 +56,7 @@ class Real:
             infos or [onnx.ValueInfoProto(name=output) for output in outputs],
             [numpy_helper.from_array(value, key) for key, value in given.items() if key != name],
         )
-        versions = {self.domain: self.version, "": 17, MICROSOFT: 1}
+        versions = {self.domain: self.version, "": self.opset, MICROSOFT: 1}
         imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
         return helper.make_model(graph, opset_imports=imports, ir_version=8)
 

@@ -112,6 +112,7 @@ PRODUCTS = [
 
 ELEMENTWISE = [
     *(Real(op, [real(2, 3, 4)]) for op in ("Gelu", "FastGelu", "QuickGelu")),
+    *(Real("ThresholdedRelu", [real(2, 3, 4)], domain="", opset=opset) for opset in (7, 9, 10)),
     Real("FastGelu", [real(2, 3, 4), real(4)]),
     Real("BiasGelu", [real(2, 3, 4), real(4)]),
     Real("QuantizeLinear", [ROW, *QUANTISED_BY]),
@@ -142,6 +143,11 @@ NORMALISATIONS = [
     Real("SkipSimplifiedLayerNormalization", [real(6, 4), real(6, 4), real(4), real(4)], outputs=4),
     Real("SimplifiedLayerNormalization", [real(2, 3, 4), real(4)], 2, {"axis": -1}, domain=""),
     Real("SimplifiedLayerNormalization", [real(2, 3, 4), real(3, 4)], 2, {"axis": 1}, domain=""),
+    *(
+        Real("LayerNormalization", [real(2, 3, 4), *[real(*scaled)] * 2], 3, {"axis": axis}, domain="", opset=opset)
+        for scaled, axis in (((4,), -1), ((3, 4), 1))
+        for opset in (11, 16, 17)
+    ),
     Real(
         "EmbedLayerNormalization",
         [small(2, 3, dtype="int32"), small(2, 3, dtype="int32"), real(9, 4), real(5, 4), real(2, 4), real(4), real(4)],

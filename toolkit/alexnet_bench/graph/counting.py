@@ -9,7 +9,7 @@ from functools import partial
 from alexnet_bench.core.cost import IS_UNKNOWN, CostTable, NodeCost
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph import control_flow, memory, weights
+from alexnet_bench.graph import contrib, control_flow, memory, weights
 from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, UnknownTensor, Work, find_formula
 
 
@@ -65,8 +65,6 @@ class _Constants:
     frozen: frozenset[str]
 
 
-_LATEST = 2**31 - 1
-"""ONNX asks for versions in 32 bits."""
 _NO_CONSTANTS = _Constants(frozenset(), frozenset(), frozenset())
 
 
@@ -159,8 +157,9 @@ def _not_defined(node: Node, graph: Graph) -> str:
     """Why nothing is known of what a node makes, where its operator came later than the opset of the model; else ""."""
     from onnx import defs
 
-    opset = max(1, min(graph.opset, _LATEST))
-    if node.domain or not defs.has(node.op_type) or defs.has(node.op_type, opset, ""):
+    if node.domain or not defs.has(node.op_type) or contrib.is_of_onnx("", node.op_type, graph.opset):
+        return ""
+    if contrib.covers("", node.op_type):  # ONNX Runtime has it at this opset
         return ""
     return f"opset {graph.opset} of the model does not have this operator, which came later"
 

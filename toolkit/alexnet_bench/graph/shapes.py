@@ -184,7 +184,8 @@ def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
     """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
     # The values of small tensors are followed afterwards; in bodies, where ONNX alone does that, it has to.
     follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
-    if any(contrib.adds(domain, op_type) for domain, op_type in operators):
+    versions = {item.domain: item.version for item in model.opset_import}
+    if any(contrib.adds(domain, op_type, versions.get(domain, 1)) for domain, op_type in operators):
         with contrib.registered_schemas():
             return _infer_right(model, operators, follow_values)
     return _infer_right(model, operators, follow_values)

@@ -22,7 +22,15 @@ from alexnet_bench.graph.contrib import (
     tabular,
 )
 from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC
-from alexnet_bench.graph.contrib.schemas import adds, by_rule, covers, find_schema, operators, registered_schemas
+from alexnet_bench.graph.contrib.schemas import (
+    adds,
+    by_rule,
+    covers,
+    find_schema,
+    is_of_onnx,
+    operators,
+    registered_schemas,
+)
 
 __all__ = [
     "DOMAIN",
@@ -36,6 +44,7 @@ __all__ = [
     "covers",
     "elementwise",
     "find_schema",
+    "is_of_onnx",
     "linear_attention",
     "movement",
     "normalisation",

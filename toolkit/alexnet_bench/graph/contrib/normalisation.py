@@ -6,14 +6,18 @@ from alexnet_bench.graph.contrib.node import FLOAT, INT32, RULED, Node, rule
 
 
 @rule("SimplifiedLayerNormalization")
-@rule("SimplifiedLayerNormalization", domain="")  # where ONNX Runtime keeps it, and ONNX does not know it
-def simplified_layer_normalization(node: Node) -> None:
-    """As the input; output 1 is the inverse root of each group, with the axes from `axis` on reduced to 1."""
+@rule("LayerNormalization", "SimplifiedLayerNormalization", domain="")
+def layer_normalization(node: Node) -> None:
+    """As the input; outputs 1 and 2 are statistics of each group, with the axes from `axis` on reduced to 1.
+
+    ONNX Runtime has both at every opset of ONNX, which has the first since 17 and not the second.
+    """
+    node.make_like(0, 0)
     dims = node.dims(0)
-    node.make(0, node.dtype(0), dims)
     if dims:
         axis = node.integer("axis", -1) % len(dims)
-        node.make(1, FLOAT, [*dims[:axis], *[1] * (len(dims) - axis)])
+        for index in (1, 2):
+            node.make(index, node.integer("stash_type", FLOAT), [*dims[:axis], *[1] * (len(dims) - axis)])
 
 
 @rule("SkipLayerNormalization", "SkipSimplifiedLayerNormalization")

@@ -38,6 +38,10 @@ _TYPES = (
 )
 
 _REGISTRY_LOCK = RLock()
+_SINCE = 1
+"""The version of its domain that each rule holds from, until ONNX has the operator itself."""
+_LATEST = 2**31 - 1
+"""ONNX asks for versions in 32 bits."""
 
 
 def operators(domain: str = DOMAIN) -> tuple[str, ...]:
@@ -51,7 +55,7 @@ def registered_schemas() -> Iterator[None]:
     from onnx import defs
 
     with _REGISTRY_LOCK, signals.held():  # the rules are called from C++
-        added = [schema for schema in _schemas().values() if not defs.has(schema.name, schema.domain)]
+        added = [schema for schema in _schemas().values() if not is_of_onnx(schema.domain, schema.name, _SINCE)]
         for schema in added:
             defs.register_schema(schema)
         try:
@@ -66,11 +70,16 @@ def covers(domain: str, op_type: str) -> bool:
     return (domain, op_type) in RULES
 
 
-def adds(domain: str, op_type: str) -> bool:
-    """Whether an operator has a rule, and ONNX does not know it."""
+def adds(domain: str, op_type: str, version: int) -> bool:
+    """Whether an operator has a rule, and ONNX does not know it at this version of its domain."""
+    return covers(domain, op_type) and not is_of_onnx(domain, op_type, version)
+
+
+def is_of_onnx(domain: str, op_type: str, version: int) -> bool:
+    """Whether ONNX has an operator at this version of its domain, which may be any number."""
     from onnx import defs
 
-    return covers(domain, op_type) and not defs.has(op_type, domain)
+    return defs.has(op_type, max(_SINCE, min(version, _LATEST)), domain)
 
 
 def by_rule(model: ModelProto) -> ModelProto:
@@ -127,7 +136,7 @@ def _schema(domain: str, name: str, attributes: Sequence[OpSchema.Attribute] = (
     schema = OpSchema(
         name,
         domain,
-        1,
+        _SINCE,
         inputs=ends[:1],
         outputs=ends[1:],
         type_constraints=[("X", every, "any tensor"), ("Y", every, "any tensor")],
