@@ -4,7 +4,9 @@ import dataclasses
 import re
 import typing
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from alexnet_bench.core.errors import UsageError
@@ -37,6 +39,19 @@ def test_a_formula_has_a_value() -> None:
     with pytest.raises(UsageError, match="does not hold for") as error:
         half.at({"N": 3, "H": 5})
     assert "where" in error.value.hint
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.int64, np.uint64])
+def test_sizes_of_numpy_do_not_wrap_around(kind: type[np.integer[Any]]) -> None:
+    area = formula([Term(100_000, {"H": 4, "W": 4})])
+    sizes: dict[str, Any] = {"H": kind(96), "W": kind(64)}
+    assert area.at(sizes) == 100_000 * 96**4 * 64**4
+
+
+@pytest.mark.parametrize("size", [2.0, "2", None, True, 0, -1])
+def test_what_is_no_size_has_no_value(size: Any) -> None:
+    with pytest.raises(UsageError, match="is no size of H"):
+        formula([Term(1, {"H": 1})]).at({"H": size})
 
 
 def test_a_condition_tells_which_sizes_fit() -> None:

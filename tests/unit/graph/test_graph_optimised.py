@@ -65,7 +65,8 @@ class Encoder(nn.Module):
         x = self.second(x + self.attention(x))
         x = x + self.narrow(nn.functional.gelu(self.wide(x)))
         x = self.last(x)
-        return x * torch.sigmoid(1.702 * x) + nn.functional.gelu(x, approximate="tanh")
+        quick: Tensor = x * torch.sigmoid(1.702 * x)
+        return quick + nn.functional.gelu(x, approximate="tanh")
 
 
 def exported(folder: Path, opset: int) -> Path:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -81,6 +82,8 @@ def test_sizes_that_the_formulas_are_not_right_for(tmp_path: Path, sizes: dict[s
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
     counts = symbolic_counts(tmp_path / "m.onnx")
     assert counts.at({"H": 8}).macs == 4 * 4 * 2 * 8 + 2 * 2 * 2 * 8
+    byte: Any = np.uint8(200)
+    assert counts.at({"H": byte}) == counts.at({"H": 200})
     with pytest.raises(UsageError, match=message):
         counts.at(sizes)
 

@@ -29,6 +29,12 @@ class Term:
     powers: dict[str, int]
     divisor: int = 1
 
+    def at(self, sizes: Mapping[str, int]) -> Fraction:
+        """The exact value; sizes are Python's own numbers, for others wrap around."""
+        return Fraction(
+            self.coefficient * prod(sizes[name] ** power for name, power in self.powers.items()), self.divisor
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Formula:
@@ -46,19 +52,14 @@ class Formula:
         """The exact value for these sizes, other names aside; whether the conditions hold `SymbolicCounts.at` looks.
 
         Raises:
-            UsageError: a size is missing, or the value is no whole number: the sizes do not fit the condition.
+            UsageError: a size is missing or no whole number, or the value is none: the sizes do not fit the condition.
         """
-        missing = {name for term in self.terms for name in term.powers if name not in sizes}
-        if missing:
-            raise UsageError(f"the formula also depends on {', '.join(map(printable, sorted(missing)))}", "give a size")
-        value = sum(
-            (
-                Fraction(term.coefficient * prod(sizes[name] ** power for name, power in term.powers.items()))
-                / term.divisor
-                for term in self.terms
-            ),
-            Fraction(),
-        )
+        names = {name for term in self.terms for name in term.powers}
+        if not names <= sizes.keys():
+            missing = ", ".join(map(printable, sorted(names - sizes.keys())))
+            raise UsageError(f"the formula also depends on {missing}", "give a size")
+        whole = {name: _whole(name, sizes[name]) for name in names}
+        value = sum((term.at(whole) for term in self.terms), Fraction())
         if value.denominator != 1:
             raise UsageError(f"the formula does not hold for {dict(sizes)}", "look at its conditions: `where`")
         return int(value)
@@ -222,17 +223,18 @@ class SymbolicCounts:
             UsageError: a size is missing, of no dimension of the model, or not one that the formulas are right for.
         """
         work, moved, peak = self.totals.work, self.totals.moved, self.totals.activation_peak_bytes
-        self._check(sizes, (*work.where, *moved.where))
+        whole = self._checked(sizes, (*work.where, *moved.where))
         return CountsAt(
-            macs=work.macs.at(sizes),
-            flop=work.flop.at(sizes),
-            transcendentals=work.transcendentals.at(sizes),
-            bytes_read=moved.bytes_read.at(sizes),
-            bytes_written=moved.bytes_written.at(sizes),
-            activation_peak_bytes=None if peak is None else peak.at(sizes),
+            macs=work.macs.at(whole),
+            flop=work.flop.at(whole),
+            transcendentals=work.transcendentals.at(whole),
+            bytes_read=moved.bytes_read.at(whole),
+            bytes_written=moved.bytes_written.at(whole),
+            activation_peak_bytes=None if peak is None else peak.at(whole),
         )
 
-    def _check(self, sizes: Mapping[str, int], conditions: Iterable[Condition]) -> None:
+    def _checked(self, sizes: Mapping[str, int], conditions: Iterable[Condition]) -> dict[str, int]:
+        """The sizes as Python's own numbers. Raises UsageError as `at` does."""
         if not isinstance(sizes, Mapping):
             raise UsageError(
                 f"sizes are given by the names of dimensions, not as {type(sizes).__name__}", 'for example {"N": 8}'
@@ -244,20 +246,21 @@ class SymbolicCounts:
         missing = [shown_name(name) for name in self.dimensions if name not in sizes]
         if missing:
             raise UsageError(f"no size is given for {', '.join(missing)}", has)
-        for name, size in sizes.items():
-            if not _is_size(size):
-                raise UsageError(f"{size!r} is no size of {shown_name(name)}", "give whole numbers from 1")
-        broken = next((item for item in conditions if item.name in sizes and not item.holds(sizes[item.name])), None)
+        whole = {name: _whole(name, size) for name, size in sizes.items()}
+        broken = next((item for item in conditions if item.name in whole and not item.holds(whole[item.name])), None)
         if broken is not None:
             raise UsageError(
-                f"the formulas are not right for {shown_name(broken.name)} = {sizes[broken.name]:,}",
+                f"the formulas are not right for {shown_name(broken.name)} = {whole[broken.name]:,}",
                 f"they are for {broken} of it; count such sizes by profile MODEL --static --shape",
             )
+        return whole
 
 
-def _is_size(size: object) -> bool:
-    """Whether it is a whole number from 1, numpy's too."""
-    return type(size) is not bool and isinstance(size, Integral) and int(size) >= 1
+def _whole(name: str, size: object) -> int:
+    """A size as Python's own number: numpy's wrap around. Raises UsageError for what is no whole number from 1."""
+    if type(size) is bool or not isinstance(size, Integral) or int(size) < 1:
+        raise UsageError(f"{size!r} is no size of {shown_name(name)}", "give whole numbers from 1")
+    return int(size)
 
 
 def formula(terms: list[Term]) -> Formula:
