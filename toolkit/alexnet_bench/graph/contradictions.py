@@ -13,6 +13,7 @@ from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.formulas.inputs import Inputs, say
+from alexnet_bench.graph.formulas.matmul import dot_length
 
 Shape = tuple[int, ...]
 Check = Callable[[Node, Sequence[Shape]], str]
@@ -132,11 +133,10 @@ def _can_broadcast(shapes: Sequence[Shape]) -> bool:
 
 def _matmul(_: Node, shapes: Sequence[Shape]) -> str:
     left, right = shapes[:2]
-    if not left or not right:
-        return "a scalar has no product of matrices"
-    inner = right[-2] if len(right) > 1 else right[0]
-    if left[-1] != inner:
-        return f"rows of {left[-1]:,} meet columns of {inner:,}"
+    try:
+        dot_length(left, right)
+    except ValueError as error:
+        return str(error)
     batches = [left[:-2], right[:-2]]
     return "" if _can_broadcast(batches) else f"{_written(batches)} cannot be broadcast"
 

@@ -42,7 +42,7 @@ def dot_length(left: tuple[int, ...], right: tuple[int, ...]) -> int:
         raise ValueError("a scalar has no product of matrices")
     inner = right[-2] if len(right) > 1 else right[0]
     if left[-1] != inner:
-        raise ValueError(f"rows of {left[-1]} meet columns of {inner}")
+        raise ValueError(f"rows of {left[-1]:,} meet columns of {inner:,}")
     return inner
 
 
