@@ -17,7 +17,7 @@ from alexnet_bench.graph.symbolic_domain import (
     MOST_VARIABLES,
     Domain,
     Prober,
-    Range,
+    anywhere,
     corners,
     inside,
     intersection,
@@ -102,7 +102,7 @@ class _Search:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._anywhere: Domain = (Range(),) * len(counter.inputs.variables)
+        self._anywhere = anywhere(counter.inputs.variables)
         self._found: dict[int, Found] = {}
         self._peak: Formulas | None = None
         self._tried: list[Lattice] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, lcm, prod
 
+from alexnet_bench.core.symbolic import Condition
 from alexnet_bench.graph.symbolic_counts import Counter
 from alexnet_bench.graph.symbolic_fit import Lattice, Point
 from alexnet_bench.graph.symbolic_solve import Formulas, held_out_index, holds
@@ -25,37 +26,25 @@ is one half of a minimum (a table that was read whole): it would take the usual 
 _SCALES = (3, 22, 91, 403, 1709)
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Sizes of one variable: the multiples of `step` from `low`, up to `high` where there is such a limit."""
-
-    step: int = 1
-    low: int = 1
-    high: int | None = None
-
-    def __contains__(self, size: int) -> bool:
-        return size % self.step == 0 and size >= self.low and (self.high is None or size <= self.high)
-
-    def near(self, size: int) -> int:
-        """The smallest size of the range that is at least this one, or the largest of the range."""
-        wanted = -(-max(size, self.low) // self.step) * self.step
-        return wanted if self.high is None or wanted <= self.high else self.high // self.step * self.step
+Domain = tuple[Condition, ...]
+"""One for each variable."""
 
 
-Domain = tuple[Range, ...]
-"""One range for each variable."""
+def anywhere(variables: Sequence[str]) -> Domain:
+    """Every size of every variable."""
+    return tuple(map(Condition, variables))
 
 
 def inside(domain: Domain, point: Point) -> bool:
-    """Whether each size of the point is in its range."""
-    return all(size in sizes for size, sizes in zip(point, domain, strict=True))
+    """Whether each size of the point fits."""
+    return all(sizes.holds(size) for size, sizes in zip(point, domain, strict=True))
 
 
 def intersection(first: Domain, second: Domain) -> Domain | None:
     """The sizes that are in both, None where there are none."""
-    ranges = tuple(map(_common, first, second))
-    known = tuple(item for item in ranges if item is not None)
-    return known if len(known) == len(ranges) else None
+    common = tuple(map(_common, first, second))
+    known = tuple(item for item in common if item is not None)
+    return known if len(known) == len(common) else None
 
 
 def corners(domain: Domain) -> tuple[Point, ...]:
@@ -75,7 +64,14 @@ def spread(domain: Domain) -> tuple[Point, ...]:
 
 
 def _near(domain: Domain, sizes: Sequence[int]) -> Point:
-    return tuple(item.near(size) for item, size in zip(domain, sizes, strict=False))
+    return tuple(map(_nearest, domain, sizes))
+
+
+def _nearest(sizes: Condition, size: int) -> int:
+    """The smallest size of the range that is at least this one, or the largest of the range."""
+    step, high = sizes.multiple_of, sizes.at_most
+    wanted = -(-max(size, sizes.at_least) // step) * step
+    return wanted if high is None or wanted <= high else high // step * step
 
 
 @dataclass(frozen=True)
@@ -98,10 +94,10 @@ class Prober:
         Returns:
             None when it has other counts at the usual sizes.
         """
-        variables = len(self.counter.inputs.variables)
-        if all(self.holds(item, point) for point in _anywhere(variables)):
-            return (Range(),) * variables
-        lines = [_Line(self, item, position) for position in range(variables)]
+        variables = self.counter.inputs.variables
+        if all(self.holds(item, point) for point in _all_over(len(variables))):
+            return anywhere(variables)
+        lines = [_Line(self, item, position) for position in range(len(variables))]
         found = tuple(map(self._range, lines))
         if any(map(_is_bent, lines, found)):
             return None
@@ -112,23 +108,24 @@ class Prober:
         """The domain, its limits halved until the model takes all of them together: a table may end a sum of sizes."""
         lower = domain
         while not self._has_top(item, lower):
-            lower = tuple(replace(sizes, high=sizes.high and sizes.high // 2) for sizes in lower)
-            if any(sizes.high is not None and sizes.high < sizes.low for sizes in lower):
+            lower = tuple(replace(sizes, at_most=sizes.at_most and sizes.at_most // 2) for sizes in lower)
+            if any(sizes.at_most is not None and sizes.at_most < sizes.at_least for sizes in lower):
                 return domain
         return lower
 
     def _has_top(self, item: int, domain: Domain) -> bool:
         """Whether there are counts where every variable is at its limit, those without one at the lattice's start."""
-        top = tuple(sizes.near(sizes.high or self.lattice.start) for sizes in domain)
-        return self.counter.of(item, top) is not None
+        top = [sizes.at_most or self.lattice.start for sizes in domain]
+        return self.counter.of(item, _near(domain, top)) is not None
 
     def holds(self, item: int, point: Point) -> bool:
         """Whether the formulas of the item are right there."""
         return holds(self.formulas[item], self.counter.of(item, point), point)
 
-    def _range(self, line: _Line) -> Range:
+    def _range(self, line: _Line) -> Condition:
         step = self._step(line)
-        return Range(step, self._low(line, step), self._high(line))
+        name = self.counter.inputs.variables[line.position]
+        return Condition(name, step, self._low(line, step), self._high(line))
 
     def _step(self, line: _Line) -> int:
         """The smallest divisor of the lattice's step that will do; its primes are taken away one after the other.
@@ -147,16 +144,9 @@ class Prober:
     @cached_property
     def _primes(self) -> tuple[int, ...]:
         """The small ones, and the others of the lattice's step."""
-        rest, found = self.lattice.step, list(_PRIMES)
-        for prime in _PRIMES:
-            while rest % prime == 0:
-                rest //= prime
-        while rest > 1:
-            prime = next(factor for factor in range(_PRIMES[-1] + 1, rest + 1) if rest % factor == 0)
-            found.append(prime)
-            while rest % prime == 0:
-                rest //= prime
-        return tuple(found)
+        divisors = [number for number in range(2, self.lattice.step + 1) if self.lattice.step % number == 0]
+        primes = [number for number in divisors if all(number % other for other in divisors if other < number)]
+        return tuple(dict.fromkeys((*_PRIMES, *primes)))
 
     def _without_factors(self, step: int) -> int:
         """A size that is a multiple of the step and of no other small prime, nor one of the lattice's."""
@@ -203,20 +193,21 @@ class _Line:
         return tuple(size if axis == self.position else start for axis in axes)
 
 
-def _is_bent(line: _Line, found: Range) -> bool:
-    return found.low > max(_MOST_BENT, found.step) and line.has_counts(found.low - found.step)
+def _is_bent(line: _Line, found: Condition) -> bool:
+    step = found.multiple_of
+    return found.at_least > max(_MOST_BENT, step) and line.has_counts(found.at_least - step)
 
 
-def _up_to_the_end(line: _Line, found: Range) -> Range:
-    """The range up to the last size that the model takes, where that ends it: the length of a table of positions.
+def _up_to_the_end(line: _Line, found: Condition) -> Condition:
+    """The sizes up to the last one that the model takes, where that ends them: the length of a table of positions.
 
     It ends there where the others are at the start of the lattice.
     """
-    if found.high is None or line.has_counts(2 * found.high):
+    high, step = found.at_most, found.multiple_of
+    if high is None or line.has_counts(2 * high):
         return found
-    step = found.step
-    last = step * _last(lambda multiple: line.has_counts(multiple * step), found.high // step, 2 * found.high // step)
-    return replace(found, high=last) if line(last) else found
+    last = step * _last(lambda multiple: line.has_counts(multiple * step), high // step, 2 * high // step)
+    return replace(found, at_most=last) if line(last) else found
 
 
 def _last(is_right: Callable[[int], bool], right: int, wrong: int) -> int:
@@ -227,7 +218,7 @@ def _last(is_right: Callable[[int], bool], right: int, wrong: int) -> int:
     return right
 
 
-def _anywhere(variables: int) -> Sequence[Point]:
+def _all_over(variables: int) -> Sequence[Point]:
     large = _LARGEST.get(variables, 4001)
     return (
         _IRREGULAR[:variables],
@@ -237,8 +228,8 @@ def _anywhere(variables: int) -> Sequence[Point]:
     )
 
 
-def _common(first: Range, second: Range) -> Range | None:
-    step = lcm(first.step, second.step)
-    highs = [item.high for item in (first, second) if item.high is not None]
-    low, high = -(-max(first.low, second.low) // step) * step, min(highs, default=None)
-    return Range(step, low, high) if high is None or low <= high else None
+def _common(first: Condition, second: Condition) -> Condition | None:
+    step = lcm(first.multiple_of, second.multiple_of)
+    highs = [item.at_most for item in (first, second) if item.at_most is not None]
+    low, high = -(-max(first.at_least, second.at_least) // step) * step, min(highs, default=None)
+    return Condition(first.name, step, low, high) if high is None or low <= high else None

@@ -125,12 +125,12 @@ def _sums(found: Sequence[Found], counts: int) -> list[Polynomial]:
 
 def _work(formulas: Sequence[Polynomial], domain: Domain, names: Sequence[str]) -> SymbolicWork:
     macs, flop, transcendentals = (_formula(item, names) for item in formulas)
-    return SymbolicWork(macs, flop, transcendentals, _where(domain, names))
+    return SymbolicWork(macs, flop, transcendentals, _where(domain))
 
 
 def _moved(formulas: Sequence[Polynomial], domain: Domain, names: Sequence[str]) -> SymbolicBytes:
     read, written, both = (_formula(item, names) for item in (*formulas, add(formulas)))
-    return SymbolicBytes(read, written, both, _where(domain, names))
+    return SymbolicBytes(read, written, both, _where(domain))
 
 
 def _formula(polynomial: Polynomial, names: Sequence[str]) -> Formula:
@@ -144,9 +144,8 @@ def _term(coefficient: Fraction, powers: Sequence[int], names: Sequence[str]) ->
     return Term(coefficient.numerator, used, coefficient.denominator)
 
 
-def _where(domain: Domain, names: Sequence[str]) -> tuple[Condition, ...]:
-    found = (Condition(name, item.step, item.low, item.high) for name, item in zip(names, domain, strict=True))
-    return tuple(item for item in found if item != Condition(item.name))
+def _where(domain: Domain) -> tuple[Condition, ...]:
+    return tuple(item for item in domain if item != Condition(item.name))
 
 
 def _warnings(rows: Sequence[SymbolicRow], names: Sequence[str]) -> Iterator[Caution]:
