@@ -60,6 +60,13 @@ def test_a_condition_tells_which_sizes_fit() -> None:
     assert Condition("N").holds(10**9)
 
 
+def test_a_condition_is_said_in_words() -> None:
+    assert str(Condition("H", 32, 64, 512)) == "multiples of 32 from 64 up to 512"
+    assert str(Condition("H", excluding=(224, 1024))) == "sizes other than 224 and 1,024"
+    assert str(Condition("H", 32, 32, excluding=(224,))) == "multiples of 32 other than 224"
+    assert not Condition("H", excluding=(224,)).holds(224)
+
+
 def _fields(kind: typing.Any) -> set[str]:
     found = {field.name for field in dataclasses.fields(kind)}
     for hint in typing.get_type_hints(kind).values():

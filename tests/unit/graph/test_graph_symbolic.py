@@ -19,8 +19,10 @@ from alexnet_bench.graph import symbolic
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.graph.symbolic import Found, SymbolicTable, count_symbolically
-from alexnet_bench.graph.symbolic_domain import anywhere, inside
+from alexnet_bench.graph.symbolic_counts import Counter
+from alexnet_bench.graph.symbolic_domain import Domain, anywhere, corners, inside, intersection
 from alexnet_bench.graph.symbolic_fit import Lattice, Polynomial, add, box, degree, interpolate
+from alexnet_bench.graph.symbolic_named import named_sizes
 from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
 
 Case = tuple[ModelFile, OpenInputs, SymbolicTable]
@@ -57,7 +59,8 @@ def _written(text: str, path: Path) -> Path:
 def _size(sizes: Condition, rng: random.Random) -> int:
     step, low = sizes.multiple_of, sizes.at_least
     most = min(sizes.at_most or 10**9, max(4 * step, low + 20 * step, 600))
-    return step * rng.randint(-(-low // step), most // step)
+    size = step * rng.randint(-(-low // step), most // step)
+    return size if sizes.holds(size) else size + step
 
 
 def _value(polynomial: Polynomial, point: Sequence[int]) -> int:
@@ -119,6 +122,27 @@ def test_a_step_gives_fractions() -> None:
     assert halves == Polynomial((((1,), 1),), 2)
     assert halves.fits((6,), 3)
     assert not halves.fits((7,), 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        (Condition("N", excluding=(7,)), Condition("N", 2, 2, 9), Condition("N", 2, 2, 9)),
+        (Condition("N", excluding=(4, 7)), Condition("N", 1, 3, excluding=(3, 9)), Condition("N", 1, 5, None, (7, 9))),
+        (Condition("N", 2, 4, 6), Condition("N", excluding=(4, 6)), None),
+        (Condition("N", 2, 4, 6), Condition("N", 3, 6, excluding=(12,)), Condition("N", 6, 6, 6)),
+    ],
+)
+def test_what_is_left_out_of_one_is_left_out_of_both(
+    first: Condition, second: Condition, both: Condition | None
+) -> None:
+    assert intersection((first,), (second,)) == (None if both is None else (both,))
+
+
+@pytest.mark.parametrize("sizes", [Condition("N", 1, 1, None, (137, 138)), Condition("N", 4, 4, 12, (8, 12))])
+def test_formulas_are_held_against_sizes_that_are_not_left_out(sizes: Condition) -> None:
+    domain: Domain = (sizes,)
+    assert all(inside(domain, point) for point in corners(domain))
 
 
 TRANSFORMER = """
@@ -428,6 +452,74 @@ def test_caches_that_grow_have_a_formula_where_the_total_is_called_so(
     assert (row.moved is not None) == has_formula
     assert row.moved is None or 64 in {sizes.at_most for sizes in row.moved.domain}
     _check(case, times=20)
+
+
+RESIZED = """g (float[N,3,H,W] x) => (y)
+    <int64[2] wanted = {224, 192}, int64[1] nought = {0}, int64[1] two = {2}, float[0] none = {}> {
+        s = Shape(x)  images = Slice(s, nought, two)  sizes = Concat<axis = 0>(images, wanted)
+        y = Resize<mode = "linear">(x, none, none, sizes)
+    }"""
+BRANCH = """g (float[N,3,H] x) => (y) <int64 axis = {{2}}, int64 size = {{224}}, int64 two = {{2}}> {{
+        s = Shape(x)  h = Gather(s, axis)  {is_size}
+        y = If(c) <then_branch = t () => (u) {{ u = Relu(x) }}, else_branch = e () => (v) {{ v = Elu(x) }}>
+    }}"""
+
+
+def test_a_size_that_a_picture_is_resized_to_is_left_out(solve: Solve) -> None:
+    """There is nothing to interpolate along that axis: 3 FLOP in place of 9."""
+    case = solve(RESIZED)
+    _check(case, times=20)
+    table = case[2]
+    assert table.work == (Condition("N"), Condition("H", excluding=(224,)), Condition("W", excluding=(192,)))
+    assert table.moved == anywhere("NHW")
+    assert add([row.work.formulas[1] for row in table.rows if row.work]) == Polynomial(
+        (((1, 0, 0), 9 * 3 * 224 * 192),)
+    )
+
+
+def test_a_size_that_has_a_branch_of_its_own_is_left_out(solve: Solve) -> None:
+    case = solve(BRANCH.format(is_size="c = Equal(h, size)"))
+    _check(case, times=20)
+    assert case[2].work == (Condition("N"), Condition("H", excluding=(224,)))
+    assert all(row.work for row in case[2].rows)
+
+
+def test_sizes_that_are_wrong_beside_one_that_is_named_leave_no_formula(solve: Solve) -> None:
+    """224 and 225, of which the model names the first."""
+    case = solve(BRANCH.format(is_size="half = Div(h, two)  even = Mul(half, two)  c = Equal(even, size)"))
+    _check(case, times=20)
+    (branch,) = (row for row in case[2].rows if row.cost.op == "If")
+    assert (branch.work, branch.why) == (None, symbolic.NO_POLYNOMIAL)
+
+
+def test_sizes_to_leave_out_are_those_that_decide_something(tmp_path: Path) -> None:
+    """The others come behind them, and small ones last, of which most are axes."""
+    text = """g (float[N,H] x, int64 k) => (y, z, c)
+        <int64[2] shape = {-1, 640}, int64 one = {1}, int64[1] large = {70000}> {
+        s = Shape(x)  h = Gather(s, one)  less = Constant<value_int = 100>()  rest = Sub(h, less)
+        most = Constant<value_ints = [300]>()  c = Equal(rest, most)  y = Reshape(x, shape)  z = Add(k, large)
+    }"""
+    model = open_model(_written(text, tmp_path / "m.onnx")).proto
+    assert named_sizes(model, 2) == (300, 100, 640, 1)
+    assert named_sizes(model, 8) == (300, 100, 640)
+
+
+def test_sizes_that_are_named_cost_so_many_counts_at_most(solve: Solve, monkeypatch: pytest.MonkeyPatch) -> None:
+    points: set[object] = set()
+    count_at = Counter.at
+
+    def noted(counter: Counter, point: tuple[int, ...]) -> object:
+        points.add(point)
+        return count_at(counter, point)
+
+    monkeypatch.setattr(Counter, "at", noted)
+    many = ", ".join(str(size) for size in range(1000, 1030))
+    counts = []
+    for numbers in ("0", many):
+        points.clear()
+        solve(f"g (float[N,T,8] x) => (y, z) {{ y = Relu(x)  z = Constant<value_ints = [{numbers}]>() }}")
+        counts.append(len(points))
+    assert counts[1] == counts[0] + 2 * 8
 
 
 def test_a_batch_and_sizes_by_the_name_of_a_dimension(solve: Solve) -> None:

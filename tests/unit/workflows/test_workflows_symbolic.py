@@ -118,7 +118,7 @@ def test_the_document(tmp_path: Path) -> None:
     relu = fields["nodes"][1]
     assert relu["work"]["flop"]["terms"] == [{"coefficient": 3, "powers": {"N": 1, "H": 1, "W": 1}, "divisor": 4}]
     assert relu["work"]["where"] == [
-        {"name": name, "multiple_of": 2, "at_least": 2, "at_most": None} for name in ("H", "W")
+        {"name": name, "multiple_of": 2, "at_least": 2, "at_most": None, "excluding": []} for name in ("H", "W")
     ]
 
 

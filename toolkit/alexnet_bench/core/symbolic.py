@@ -74,17 +74,19 @@ class Condition:
         multiple_of: sizes are multiples of this.
         at_least: the smallest size.
         at_most: the largest size that was found right; None where no limit was met.
+        excluding: sizes between these that were found wrong, each alone: numbers that the model itself names.
     """
 
     name: str
     multiple_of: int = 1
     at_least: int = 1
     at_most: int | None = None
+    excluding: tuple[int, ...] = ()
 
     def holds(self, size: int) -> bool:
         """Whether the size fits."""
         within = size >= self.at_least and (self.at_most is None or size <= self.at_most)
-        return within and size % self.multiple_of == 0
+        return within and size % self.multiple_of == 0 and size not in self.excluding
 
     def __str__(self) -> str:
         parts = [f"multiples of {self.multiple_of:,}"] if self.multiple_of > 1 else []
@@ -92,6 +94,8 @@ class Condition:
             parts.append(f"from {self.at_least:,}")
         if self.at_most is not None:
             parts.append(f"up to {self.at_most:,}")
+        if self.excluding:
+            parts = [*(parts or ["sizes"]), f"other than {' and '.join(f'{size:,}' for size in self.excluding)}"]
         return " ".join(parts)
 
 

@@ -13,18 +13,11 @@ from dataclasses import dataclass
 from alexnet_bench.core.cost import CostTable, NodeCost
 from alexnet_bench.graph.onnx_io import ModelFile
 from alexnet_bench.graph.symbolic_counts import Counter, too_many
-from alexnet_bench.graph.symbolic_domain import (
-    MOST_VARIABLES,
-    Domain,
-    Prober,
-    anywhere,
-    corners,
-    inside,
-    intersection,
-    spread,
-)
+from alexnet_bench.graph.symbolic_domain import Domain, anywhere, corners, inside, intersection, spread
 from alexnet_bench.graph.symbolic_fit import Lattice, Polynomial
 from alexnet_bench.graph.symbolic_lattices import SMALLEST, lattices
+from alexnet_bench.graph.symbolic_named import named_sizes
+from alexnet_bench.graph.symbolic_prober import MOST_VARIABLES, Prober
 from alexnet_bench.graph.symbolic_sizes import OpenInputs
 from alexnet_bench.graph.symbolic_solve import Formulas, held_out_index, holds, solve
 
@@ -103,6 +96,7 @@ class _Search:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._anywhere = anywhere(counter.inputs.variables)
+        self._named = named_sizes(counter.file.proto, len(self._anywhere))
         self._found: dict[int, Found] = {}
         self._peak: Formulas | None = None
         self._tried: list[Lattice] = []
@@ -122,7 +116,7 @@ class _Search:
         solved = solve(self._counter, lattice, wanted)
         peak = solved.pop(len(base) - 1, None)
         self._peak = self._peak or (None if self._found else peak)
-        prober = Prober(self._counter, lattice, solved)
+        prober = Prober(self._counter, lattice, solved, self._named)
         domains = {item: prober.domain(item) for item in solved}
         self._found |= {item: Found(solved[item], domain) for item, domain in domains.items() if domain is not None}
 

@@ -1,30 +1,17 @@
-"""For which sizes a formula is right: multiples of what, from where, and up to where."""
+"""For which sizes a formula is right: multiples of what, from where, up to where, and but for which."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from math import gcd, lcm, prod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from math import lcm
 
 from alexnet_bench.core.symbolic import Condition
-from alexnet_bench.graph.symbolic_counts import Counter
-from alexnet_bench.graph.symbolic_fit import Lattice, Point
-from alexnet_bench.graph.symbolic_solve import Formulas, held_out_index, holds
+from alexnet_bench.graph.symbolic_fit import Point
 
-MOST_VARIABLES = 8
-_SMALL = (2, 3, 5, 7, 3, 2, 7, 5)
-_IRREGULAR = (137, 211, 307, 173, 269, 331, 149, 233)
+IRREGULAR = (137, 211, 307, 173, 269, 331, 149, 233)
 _LARGE = (1009, 2003, 1511, 1201, 1301, 1601, 1709, 1801)
-_LARGEST = {1: 50_021, 2: 50_021, 3: 20_011}
-"""By the number of variables; tensors of more than 2^63 elements have no shape, so many cannot be large at once."""
-_TOP = 65_536
-_PRIMES = (2, 3, 5, 7)
-_MOST_BENT = 16
-"""Another count below this size is taken as a limit. A formula of larger sizes alone, where smaller ones are counted,
-is one half of a minimum (a table that was read whole): it would take the usual sizes away from every total."""
 _SCALES = (3, 22, 91, 403, 1709)
-
 
 Domain = tuple[Condition, ...]
 """One for each variable."""
@@ -42,14 +29,12 @@ def inside(domain: Domain, point: Point) -> bool:
 
 def intersection(first: Domain, second: Domain) -> Domain | None:
     """The sizes that are in both, None where there are none."""
-    common = tuple(map(_common, first, second))
-    known = tuple(item for item in common if item is not None)
-    return known if len(known) == len(common) else None
+    return complete(map(_common, first, second))
 
 
 def corners(domain: Domain) -> tuple[Point, ...]:
     """Points to hold formulas against: the lowest one, an irregular one and a larger one."""
-    return tuple(_near(domain, sizes) for sizes in ((0,) * len(domain), _IRREGULAR, _LARGE))
+    return tuple(near(domain, sizes) for sizes in ((0,) * len(domain), IRREGULAR, _LARGE))
 
 
 def spread(domain: Domain) -> tuple[Point, ...]:
@@ -60,176 +45,50 @@ def spread(domain: Domain) -> tuple[Point, ...]:
     long = [(*low[:axis], high[axis], *low[axis + 1 :]) for axis in axes]
     count = len(_SCALES)
     mixed = [tuple(_SCALES[(turn * (axis + 1) + axis) % count] for axis in axes) for turn in range(count)]
-    return tuple(dict.fromkeys(_near(domain, sizes) for sizes in (*flat, *long, *mixed)))
+    return tuple(dict.fromkeys(near(domain, sizes) for sizes in (*flat, *long, *mixed)))
 
 
-def _near(domain: Domain, sizes: Sequence[int]) -> Point:
+def near(domain: Domain, sizes: Sequence[int]) -> Point:
+    """The point of the domain next to these sizes."""
     return tuple(map(_nearest, domain, sizes))
 
 
 def _nearest(sizes: Condition, size: int) -> int:
-    """The smallest size of the range that is at least this one, or the largest of the range."""
+    """The smallest size that fits and is at least this one, or the largest that fits."""
     step, high = sizes.multiple_of, sizes.at_most
     wanted = -(-max(size, sizes.at_least) // step) * step
-    return wanted if high is None or wanted <= high else high // step * step
-
-
-@dataclass(frozen=True)
-class Prober:
-    """Tries formulas at sizes that they were not made of.
-
-    Attributes:
-        counter: counts the model.
-        lattice: what the formulas were made on.
-        formulas: by item.
-    """
-
-    counter: Counter
-    lattice: Lattice
-    formulas: Mapping[int, Formulas]
-
-    def domain(self, item: int) -> Domain | None:
-        """Where the formulas of an item are right, as far as trying one variable at a time can tell.
-
-        Returns:
-            None when it has other counts at the usual sizes.
-        """
-        variables = self.counter.inputs.variables
-        if all(self.holds(item, point) for point in _all_over(len(variables))):
-            return anywhere(variables)
-        lines = [_Line(self, item, position) for position in range(len(variables))]
-        found = tuple(map(self._range, lines))
-        if any(map(_is_bent, lines, found)):
-            return None
-        exact = tuple(map(_up_to_the_end, lines, found))
-        return exact if self._has_top(item, exact) else self._with_top(item, found)
-
-    def _with_top(self, item: int, domain: Domain) -> Domain:
-        """The domain, its limits halved until the model takes all of them together: a table may end a sum of sizes."""
-        lower = domain
-        while not self._has_top(item, lower):
-            lower = tuple(replace(sizes, at_most=sizes.at_most and sizes.at_most // 2) for sizes in lower)
-            if any(sizes.at_most is not None and sizes.at_most < sizes.at_least for sizes in lower):
-                return domain
-        return lower
-
-    def _has_top(self, item: int, domain: Domain) -> bool:
-        """Whether there are counts where every variable is at its limit, those without one at the lattice's start."""
-        top = [sizes.at_most or self.lattice.start for sizes in domain]
-        return self.counter.of(item, _near(domain, top)) is not None
-
-    def holds(self, item: int, point: Point) -> bool:
-        """Whether the formulas of the item are right there."""
-        return holds(self.formulas[item], self.counter.of(item, point), point)
-
-    def _range(self, line: _Line) -> Condition:
-        step = self._step(line)
-        name = self.counter.inputs.variables[line.position]
-        return Condition(name, step, self._low(line, step), self._high(line))
-
-    def _step(self, line: _Line) -> int:
-        """The smallest divisor of the lattice's step that will do; its primes are taken away one after the other.
-
-        One size is enough for each: n / s is no whole number, and what is rounded differs from it, wherever n is no
-        multiple of s.
-        """
-        if line(self._without_factors(1)):
-            return 1
-        step = self.lattice.step
-        for prime in self._primes:
-            while step % prime == 0 and line(self._without_factors(step // prime)):
-                step //= prime
-        return step
-
-    @cached_property
-    def _primes(self) -> tuple[int, ...]:
-        """The small ones, and the others of the lattice's step."""
-        divisors = [number for number in range(2, self.lattice.step + 1) if self.lattice.step % number == 0]
-        primes = [number for number in divisors if all(number % other for other in divisors if other < number)]
-        return tuple(dict.fromkeys((*_PRIMES, *primes)))
-
-    def _without_factors(self, step: int) -> int:
-        """A size that is a multiple of the step and of no other small prime, nor one of the lattice's."""
-        multiple = -(-self.lattice.start // step)
-        while gcd(multiple, prod(self._primes)) > 1:
-            multiple += 1
-        return multiple * step
-
-    def _low(self, line: _Line, step: int) -> int:
-        """The smallest multiple of the step that will do: kernels have to fit into what they slide over."""
-        if line(step):
-            return step
-        return step * _last(lambda multiple: line(multiple * step), self.lattice.start // step, 1)
-
-    def _high(self, line: _Line) -> int | None:
-        """The largest size that was found right, of powers of 2 times the lattice's start; None for no limit."""
-        good = self.lattice.size(min(held_out_index(2)))
-        start = self.lattice.start
-        sizes = [start << power for power in range(14) if good < start << power <= max(_TOP, 16 * start)]
-        if line(sizes[-1]):
-            return None
-        last = _last(lambda power: line(sizes[power]), -1, len(sizes) - 1)
-        return sizes[last] if last >= 0 else good
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One variable of one item, the others at the start of the lattice."""
-
-    prober: Prober
-    item: int
-    position: int
-
-    def __call__(self, size: int) -> bool:
-        return self.prober.holds(self.item, self._point(size))
-
-    def has_counts(self, size: int) -> bool:
-        """Whether the item can be counted there."""
-        return self.prober.counter.of(self.item, self._point(size)) is not None
-
-    def _point(self, size: int) -> Point:
-        start = self.prober.lattice.start
-        axes = range(len(self.prober.counter.inputs.variables))
-        return tuple(size if axis == self.position else start for axis in axes)
-
-
-def _is_bent(line: _Line, found: Condition) -> bool:
-    step = found.multiple_of
-    return found.at_least > max(_MOST_BENT, step) and line.has_counts(found.at_least - step)
-
-
-def _up_to_the_end(line: _Line, found: Condition) -> Condition:
-    """The sizes up to the last one that the model takes, where that ends them: the length of a table of positions.
-
-    It ends there where the others are at the start of the lattice.
-    """
-    high, step = found.at_most, found.multiple_of
-    if high is None or line.has_counts(2 * high):
-        return found
-    last = step * _last(lambda multiple: line.has_counts(multiple * step), high // step, 2 * high // step)
-    return replace(found, at_most=last) if line(last) else found
-
-
-def _last(is_right: Callable[[int], bool], right: int, wrong: int) -> int:
-    """The last number that is right on the way from one that is to one, above or below, that is not."""
-    while abs(wrong - right) > 1:
-        middle = (wrong + right) // 2
-        right, wrong = (middle, wrong) if is_right(middle) else (right, middle)
-    return right
-
-
-def _all_over(variables: int) -> Sequence[Point]:
-    large = _LARGEST.get(variables, 4001)
-    return (
-        _IRREGULAR[:variables],
-        (1,) * variables,
-        _SMALL[:variables],
-        tuple(large - 2 * position for position in range(variables)),
-    )
+    while wanted in sizes.excluding:
+        wanted += step
+    if high is None or wanted <= high:
+        return wanted
+    wanted = high // step * step
+    while wanted in sizes.excluding:
+        wanted -= step
+    return wanted
 
 
 def _common(first: Condition, second: Condition) -> Condition | None:
     step = lcm(first.multiple_of, second.multiple_of)
     highs = [item.at_most for item in (first, second) if item.at_most is not None]
     low, high = -(-max(first.at_least, second.at_least) // step) * step, min(highs, default=None)
-    return Condition(first.name, step, low, high) if high is None or low <= high else None
+    if high is not None and low > high:
+        return None
+    return excluding(Condition(first.name, step, low, high), {*first.excluding, *second.excluding})
+
+
+def excluding(sizes: Condition, wrong: Collection[int]) -> Condition | None:
+    """The sizes without these; None where none is left."""
+    low, high = sizes.at_least, sizes.at_most
+    while low in wrong:
+        low += sizes.multiple_of
+    if high is not None and low > high:
+        return None
+    within = replace(sizes, at_least=low, excluding=())
+    return replace(within, excluding=tuple(filter(within.holds, sorted(wrong))))
+
+
+def complete(found: Iterable[Condition | None]) -> Domain | None:
+    """The domain, None where one of its variables has no sizes."""
+    each = list(found)
+    known = tuple(item for item in each if item is not None)
+    return known if len(known) == len(each) else None
