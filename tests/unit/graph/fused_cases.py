@@ -337,6 +337,7 @@ FUSED = [
     Case("SkipSimplifiedLayerNormalization", [ROW, ROW, (5,)], ROW, flop=75, domain=MICROSOFT),
     Case("SkipSimplifiedLayerNormalization", [ROW, ROW, (5,), (5,)], ROW, flop=90, domain=MICROSOFT),
     *(Case("SimplifiedLayerNormalization", [ROW, (5,)], ROW, flop=60, domain=domain) for domain in ("", MICROSOFT)),
+    *(Case(copy, [ROW], ROW) for copy in ("MemcpyFromHost", "MemcpyToHost")),
     # 24 elements from three tables: two sums and 7; 96 bytes of two tables, the 32 that
     # the third has, 24 of ids twice, 16 of scale and of shift
     Case("EmbedLayerNormalization", [(2, 3), (2, 3), (100, 4), (50, 4), (2, 4), (4,), (4,)], (2, 3, 4), flop=216,

@@ -16,6 +16,7 @@ from alexnet_bench import symbolic_counts
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from tests.unit.graph.conftest import Read
 
 LENGTH, WIDTH, HEADS = 6, 16, 2
 LEVELS = {
@@ -115,3 +116,19 @@ def test_files_that_onnx_runtime_wrote_are_counted_fully(tmp_path: Path, opset: 
     formulas = symbolic_counts(written)
     assert [node.name for node in formulas.nodes if node.work is None or node.moved is None] == []
     assert formulas.totals.work.macs.at({"N": 3}) == after.macs
+
+
+def test_copies_to_a_device_and_back_move_their_bytes(read: Read) -> None:
+    """As files have them that ONNX Runtime saved for CUDA, at each opset."""
+    table = count(
+        read(
+            """<ir_version: 8, opset_import: ["" : 14]> g (float[2,3] x) => (y) {
+                a = MemcpyFromHost(x)  b = Relu(a)  y = MemcpyToHost(b)
+            }"""
+        )
+    )
+    assert [(row.flop, row.bytes_read, row.bytes_written) for row in table.rows] == [
+        (0, 24, 24),
+        (6, 24, 24),
+        (0, 24, 24),
+    ]

@@ -13,6 +13,7 @@ from alexnet_bench.graph.contrib.sizes import broadcast, over
     "QuickGelu", "RotaryEmbedding", "SampleOp", "ScaledSiLU", "Trilu",
 )  # fmt: skip
 @rule("ThresholdedRelu", domain="")  # of ONNX since opset 10, of ONNX Runtime before
+@rule("MemcpyFromHost", "MemcpyToHost", domain="")  # what ONNX Runtime saves for a device has
 def same(node: Node) -> None:
     """As the first input."""
     node.make(0, node.dtype(0), node.dims(0))
