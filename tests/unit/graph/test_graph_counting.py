@@ -112,6 +112,12 @@ def test_an_operator_of_a_later_opset_is_told_from_one_without_shapes(read: Read
     assert count(read(f'<ir_version: 9, opset_import: ["" : 20]> {text}')).rows[0].why_unknown == ""
 
 
+def test_an_operator_that_onnx_runtime_has_at_every_opset_is_not_said_to_come_later(read: Read) -> None:
+    text = "g (float[2,4] x, float[4] scale) => (y) { h = com.example.Magic(x)  y = LayerNormalization(h, scale) }"
+    table = count(read(f'<ir_version: 8, opset_import: ["" : 14, "com.example" : 1]> {text}'))
+    assert table.by_name["LayerNormalization:y"].why_unknown == "shape of input 0 is unknown"
+
+
 @pytest.mark.parametrize("opset", [2**31, 2**62, -(2**62), 0])
 def test_opsets_that_are_none_are_no_crash(read: Read, opset: int) -> None:
     model = onnx.parser.parse_model(
