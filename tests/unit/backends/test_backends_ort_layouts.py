@@ -136,3 +136,13 @@ def test_a_transpose_belongs_to_the_change_of_layout_that_does_it(build: Build, 
     assert run.owners["n_c_u"] == ("ReorderInput",)
     overhead = {layer.op: layer.makes for layer in run.times.layers if layer.is_overhead}
     assert overhead == {"ReorderInput": ("x",), "ReorderOutput": ("y",)}
+
+
+def test_a_sum_far_behind_a_convolution_is_found(build: Build, profile_model: Profile) -> None:
+    far = 1500
+    nodes = [node("Conv", "x w", "i0"), *(node("Identity", f"i{at}", f"i{at + 1}") for at in range(far))]
+    nodes += [node("Conv", "x v", "c"), node("Add", f"i{far} c", "a"), node("Relu", "a", "r"), pool("r", "y")]
+    run = profile_model(build.model(nodes, {"x": IMAGE}, ["y"], WEIGHTS, opset=18))
+    run.check()
+    (owned,) = [nodes for nodes in run.nodes_of("Conv") if "n_a" in nodes]
+    assert owned & {"n_i0", "n_c", "n_r"} in ({"n_i0", "n_r"}, {"n_c", "n_r"})

@@ -45,14 +45,13 @@ class UserNames:
 
     def after(self, tensor: str, op_types: frozenset[str], also_reading: str | None = None) -> str | None:
         """What the reader of `tensor` with one of those operators makes, looking across operators that vanish."""
-        for reader in self.readers(tensor):
-            if reader.op_type in op_types and (also_reading is None or self._reads(reader, also_reading)):
-                return reader.writes[0]
-        for reader in self.readers(tensor):
-            if reader.op_type in _SKIPPED:
-                found = self.after(reader.writes[0], op_types, also_reading)
-                if found is not None:
-                    return found
+        pending = [tensor]
+        while pending:
+            readers = self.readers(pending.pop())
+            for reader in readers:
+                if reader.op_type in op_types and (also_reading is None or self._reads(reader, also_reading)):
+                    return reader.writes[0]
+            pending += [reader.writes[0] for reader in reversed(readers) if reader.op_type in _SKIPPED]
         return None
 
     def only_reader(self, tensor: str) -> Node | None:
