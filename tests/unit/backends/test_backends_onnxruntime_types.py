@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from alexnet_bench.backends.onnxruntime_trace import Args
 from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, with_types
@@ -96,6 +96,45 @@ def test_weights_of_4_bits_behind_a_dequantisation_are_multiplied_as_bytes(profi
     run = profile_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
     run.check()
     assert [(layer.op, layer.compute_dtype) for layer in run.layers] == [("MatMulNBits", "int8")]
+
+
+def dequantised(_: int) -> tuple[NodeProto, str, list[int], list[TensorProto]]:
+    """A DequantizeLinear of an input of bytes, with the input's name and sizes, and its constants."""
+    node = helper.make_node("DequantizeLinear", ["q", "s"], ["d"], "dequantise")
+    return node, "q", [4, 32], [numpy_helper.from_array(np.array(0.5, np.float32), "s")]
+
+
+def picked(dtype: int) -> tuple[NodeProto, str, list[int], list[TensorProto]]:
+    """A GatherBlockQuantized of quantised weights, likewise."""
+    settings: dict[str, Any] = {"bits": 4 if dtype == TensorProto.INT4 else 8, "block_size": 16}
+    node = helper.make_node("GatherBlockQuantized", ["q", "i", "s"], ["d"], "pick", domain="com.microsoft", **settings)
+    scales = numpy_helper.from_array(np.linspace(0.5, 1, 8, dtype=np.float32).reshape(4, 2), "s")
+    return node, "i", [3], [helper.make_tensor("q", dtype, [4, 32], np.arange(128) % 7), scales]
+
+
+@pytest.mark.parametrize(
+    ("made", "given_type", "stored"),
+    [
+        (dequantised, TensorProto.INT8, "int8"),
+        (dequantised, TensorProto.UINT8, "uint8"),
+        (picked, TensorProto.INT64, "int4"),
+        (picked, TensorProto.INT64, "uint8"),
+    ],
+)
+def test_what_dequantises_computes_in_floats(made: Any, given_type: int, stored: str, profile_model: Profile) -> None:
+    node, given, sizes, constants = made(getattr(TensorProto, stored.upper()))
+    graph = helper.make_graph(
+        [node, helper.make_node("Softmax", ["d"], ["y"], "softmax")],
+        "g",
+        [helper.make_tensor_value_info(given, given_type, sizes)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        constants,
+    )
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    run = profile_model(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+    run.check()
+    assert [layer.compute_dtype for layer in run.layers] == ["float32", "float32"]
+    assert stored in run.layers[0].input_dtypes
 
 
 def test_other_providers_choose_for_themselves() -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PRODUCTS_OF_BYTES = frozenset({"DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention"})
 """Operators that read or make floats and multiply bytes; others compute in the type of their first input."""
+_DEQUANTISATIONS = frozenset({"DequantizeLinear", "GatherBlockQuantized"})
+"""Operators that read what is quantised and compute in the floats that they make of it."""
 _CPU = "CPUExecutionProvider"
 _INT8_LEVEL = 4
 """The accuracy_level of MatMulNBits from which on its A may be rounded to 8 bits; 0, unset, is A's own type, and so in
@@ -36,7 +38,8 @@ def with_types(
         weights: types of the weights that it reads, of which the trace lacks those that were packed while loading.
     """
     inputs, outputs = shown.input_dtypes, shown.output_dtypes
-    types = [name for name in (*inputs[:1], *outputs[:1]) if name.startswith(("float", "bfloat", "int8", "uint8"))]
+    first = (*outputs[:1], *inputs[:1]) if layer.op in _DEQUANTISATIONS else (*inputs[:1], *outputs[:1])
+    types = [name for name in first if name.startswith(("float", "bfloat", "int8", "uint8"))]
     of_bytes = layer.op in _PRODUCTS_OF_BYTES or (shown.provider == _CPU and layer.name in multiplying_bytes)
     return replace(
         layer,
