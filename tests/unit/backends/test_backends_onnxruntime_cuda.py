@@ -109,12 +109,12 @@ def test_kernels_that_fell_back_are_named_and_shapes_are_not(path: Path, tmp_pat
         read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
 
 
-def event(name: str, provider: str, dtype: str) -> dict[str, object]:
-    return {
-        "name": f"{name}_kernel_time",
-        **NOW,
-        "args": {"op_name": name[0].upper(), "provider": provider, "output_type_shape": [{dtype: [1]}]},
-    }
+def event(
+    name: str, provider: str, dtype: str, made: tuple[int, ...] = (5, 13), read: tuple[int, ...] = ()
+) -> dict[str, object]:
+    args = {"op_name": name[0].upper(), "provider": provider}
+    sizes = {"input_type_shape": [{dtype: read}], "output_type_shape": [{dtype: made}]}
+    return {"name": f"{name}_kernel_time", **NOW, "args": {**args, **sizes}}
 
 
 def test_only_floats_on_the_cpu_count(tmp_path: Path) -> None:
@@ -133,6 +133,21 @@ def test_only_floats_on_the_cpu_count(tmp_path: Path) -> None:
     (tmp_path / "trace_1.json").write_text("[{")
     with pytest.raises(BackendCrash, match="cannot be read"):
         floats_on(CPU, tmp_path)
+
+
+def test_a_few_floats_belong_on_the_cpu_when_they_are_made_of_a_few(tmp_path: Path) -> None:
+    """The square root of a size, by which attention divides, and not a classifier's ten numbers of many."""
+    events = [
+        *(event("root", CPU, "float", ()), event("scale", CPU, "float", (1,)), event("range", CPU, "float", (64,))),
+        *(
+            event("sizes", CPU, "int64"),
+            event("sum", CPU, "float", (), read=(8, 9)),
+            event("mask", CPU, "float", (65,)),
+        ),
+        *(event("classes", CPU, "float", (1, 10), read=(1, 84)), {"name": "model_run", **NOW, "args": {}}),
+    ]
+    (tmp_path / "trace_1.json").write_text(json.dumps(events))
+    assert [fallen.node for fallen in floats_on(CPU, tmp_path)] == ["sum", "mask", "classes"]
 
 
 def test_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

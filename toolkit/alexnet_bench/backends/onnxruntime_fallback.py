@@ -1,13 +1,15 @@
 """Nodes that ONNX Runtime gave to another provider than the one asked for: never in silence.
 
 A session says at once which provider has which node (from onnxruntime 1.24 on). What a trace says comes later and tells
-more: the types, so that shapes, which belong on the CPU, can be told from arithmetic.
+more: types and sizes, so that shapes and what is computed from them, which belong on the CPU, can be told from
+arithmetic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
 """The entry of a session's configuration without which it does not say who has which node."""
 _PROVIDER_SUFFIX = "ExecutionProvider"
 _SHOWN = 5
+_FEW = 64
+"""Elements. ONNX Runtime keeps on the CPU what it computes from sizes, floats among it (the square root of a size that
+attention divides by), as a launch would take longer (GetCpuPreferredNodes in fallback_cpu_capability.cc)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def left_by(session: Any, provider: str) -> list[Fallen]:
 
 
 def floats_on(provider: str, folder: Path) -> list[Fallen]:
-    """The kernels in a trace that ran on a provider and made floating-point numbers.
+    """The kernels in a trace that ran on a provider and made floating-point numbers, from more than a few or more.
 
     Args:
         provider: as onnxruntime calls it.
@@ -100,4 +105,6 @@ def _the(provider: str) -> str:
 
 
 def _makes_floats(event: Event) -> bool:
-    return any(map(is_float, event.args.output_dtypes))
+    """Whether it makes floating-point numbers, and does not read and write a few elements alone."""
+    tensors = (*event.args.inputs, *event.args.outputs)
+    return any(map(is_float, event.args.output_dtypes)) and any(prod(sizes) > _FEW for _, sizes in tensors)
