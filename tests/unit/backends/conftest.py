@@ -16,9 +16,10 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from alexnet_bench.attribution import coverage
 from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layers import timed_layers
-from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL, OnnxRuntimeCpu
+from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
 from alexnet_bench.backends.onnxruntime_layers import read_layers
 from alexnet_bench.backends.onnxruntime_names import UserNames
+from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
 from alexnet_bench.core.engine_layers import LayerTimes

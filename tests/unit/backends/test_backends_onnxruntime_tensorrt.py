@@ -14,8 +14,8 @@ from onnx import helper
 
 from alexnet_bench.backends import onnxruntime_tensorrt
 from alexnet_bench.backends.client import _with_engines
-from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_fallback import Fallen, left_by
+from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_tensorrt import (
     NAME,
     PROVIDER,

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.counting import count

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alexnet_bench.backends.onnxruntime_session import (
-    OPTIMISED_MODEL,
-    SETTINGS,
-    TRACE_PREFIX,
-    open_session,
-    run_session,
-    session_options,
-)
+from alexnet_bench.backends.onnxruntime_session import SETTINGS, open_session, run_session, session_options
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.settings import check_precision, chosen
 
 if TYPE_CHECKING:
     import numpy as np
-
-__all__ = ["OPTIMISED_MODEL", "TRACE_PREFIX", "OnnxRuntimeCpu"]
 
 NAME = "onnxruntime-cpu"
 _PROVIDER = "CPUExecutionProvider"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_bytes import moved_bytes
-from alexnet_bench.backends.onnxruntime_cpu import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_names import UserNames
 from alexnet_bench.backends.onnxruntime_readers import COPIES, NCHWC
+from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
 from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, weights_read, with_types

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from alexnet_bench.backends.onnxruntime_cpu import TRACE_PREFIX
+from alexnet_bench.backends.onnxruntime_session import TRACE_PREFIX
 from alexnet_bench.core.engine_layers import ArenaUse
 from alexnet_bench.core.errors import BackendCrash
 
