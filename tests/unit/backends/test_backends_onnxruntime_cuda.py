@@ -109,6 +109,24 @@ def test_kernels_that_fell_back_are_named_and_shapes_are_not(path: Path, tmp_pat
         read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
 
 
+@pytest.mark.parametrize(("tf32", "expected"), [("off", "float32"), ("on", "tf32")])
+def test_products_that_may_round_to_tf32_are_told(tf32: str, expected: str, path: Path, tmp_path: Path) -> None:
+    layers = tmp_path / "layers"
+    layers.mkdir()
+    settings = {"graph_optimization": "basic", "tf32": tf32}
+    runner = active(path, layers_dir=str(layers), settings=settings)
+    runner.infer(image(0))
+    runner.deactivate()
+    (trace,) = layers.glob("trace_*")
+    trace.write_text(trace.read_text().replace(CPU, "CUDAExecutionProvider"))
+    graph = build_graph(open_model(path), name="model")
+    times = read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
+    assert {layer.op: layer.compute_dtype for layer in times.layers if layer.op != "Shape"} == {
+        "Conv": expected,
+        "Relu": "float32",
+    }
+
+
 def event(
     name: str, provider: str, dtype: str, made: tuple[int, ...] = (5, 13), read: tuple[int, ...] = ()
 ) -> dict[str, object]:

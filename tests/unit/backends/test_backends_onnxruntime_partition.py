@@ -71,7 +71,7 @@ def read(tmp_path: Path, graph: Graph) -> Read:
     ) -> LayerTimes:
         folder = tmp_path / "layers"
         folder.mkdir(exist_ok=True)
-        (folder / "tensorrt.json").write_text(json.dumps({"tf32": tf32}))
+        (folder / "provider.json").write_text(json.dumps({"tf32": tf32}))
         (folder / "trace_1.json").write_text(json.dumps(trace(kernels)))
         cut = Extractor(onnx.shape_inference.infer_shapes(onnx.load(of)))
         for kernel in kernels:
@@ -195,3 +195,10 @@ def test_a_part_computes_in_the_type_that_its_products_read(
     typed = build_graph(open_model(tmp_path / "typed.onnx"), name="typed")
     (layer,) = read(compiled(0, ["x"], [end]), of=tmp_path / "typed.onnx", graph=typed).layers
     assert layer.compute_dtype == {"float16": "float16", "cast": "float16", "mixed": "", "quantised": ""}[case]
+
+
+def test_what_is_left_to_cuda_rounds_its_products_to_tf32_too(read: Read) -> None:
+    times = read(Kernel("conv", "Conv", CUDA), Kernel("relu", "Relu", CUDA), compiled(0, ["r"], ["y"]), tf32=True)
+    assert [layer.compute_dtype for layer in times.layers[:2]] == ["tf32", "float32"]
+    times = read(Kernel("conv", "Conv", "CPUExecutionProvider"), compiled(0, ["c"], ["y"]), tf32=True)
+    assert times.layers[0].compute_dtype == "float32"

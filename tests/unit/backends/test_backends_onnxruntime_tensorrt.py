@@ -107,7 +107,7 @@ def test_a_layer_run_leaves_a_trace_and_asks_for_no_model_that_cannot_be_written
     runner, _ = active(Path(path.name), layers_dir=str(layers))  # the folder changes, and the model is found
     runner.infer(image(1))
     runner.deactivate()
-    assert {item.name.partition("_")[0] for item in layers.iterdir()} == {"trace", "tensorrt.json"}
+    assert {item.name.partition("_")[0] for item in layers.iterdir()} == {"trace", "provider.json"}
     assert not (layers / OPTIMISED_MODEL).exists()
     assert runner.asked["trt_dump_subgraphs"] == "1"
     assert Path.cwd() == layers

@@ -56,6 +56,13 @@ def test_what_multiplies_float64_in_the_model_may_go_on_to_where_float32_is_aske
             _check(asked, _layer("a", "float64"), wide=wide)
 
 
+def test_tf32_where_float32_was_asked_for_is_an_error_that_says_how_to_ask_for_it() -> None:
+    with pytest.raises(PrecisionError, match=r"a \(tf32\)") as caught:
+        _check("fp32", _layer("a", "tf32"))
+    assert caught.value.hint == "leave tf32 out of the recipe's settings, or ask for it: --precision tf32"
+    _check("tf32", _layer("a", "tf32"))
+
+
 def test_products_that_do_not_stay_in_float32_are_an_error_where_that_was_asked_for() -> None:
     layers = [
         _layer("a", "bfloat16"),

@@ -31,6 +31,7 @@ from alexnet_bench.engine import cache
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import data_file, find_engine
+from alexnet_bench.engine.recipe import Precision, Recipe
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import why_emulated
@@ -434,3 +435,21 @@ def test_a_recipe_with_sizes_of_an_input_that_is_not_there_is_said_to_be_wrong(t
     with pytest.raises(UsageError, match=r"sizes.toml does not fit the model: shapes.ids is of no input") as caught:
         build_engine(_model(tmp_path / "m.onnx"), options=BuildOptions(backend=_ORT, recipe=str(recipe)))
     assert caught.value.hint == "there are: x"
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "told"),
+    [
+        ("onnxruntime-cuda", "tf32", {"tf32": "on"}),
+        ("onnxruntime-cuda", "fp32", {}),
+        ("onnxruntime-tensorrt", "tf32", {"tf32": "on"}),
+        ("torch", "tf32", {}),
+    ],
+)
+def test_a_backend_with_a_setting_for_tf32_is_told(
+    backend: str, precision: Precision, told: dict[str, str], tmp_path: Path
+) -> None:
+    file = _model(tmp_path / "product.onnx")
+    recipe = Recipe(name="a", backend=backend, precision=precision)
+    graph = build_graph(open_model(file), name="product", given_shapes={"x": (1, 2, 4)})
+    assert build_steps.load_request(recipe, file, graph).settings == told

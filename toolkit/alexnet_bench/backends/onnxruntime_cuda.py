@@ -8,8 +8,11 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from alexnet_bench.backends import onnxruntime_layers
 from alexnet_bench.backends.elf import needed_libraries
@@ -18,7 +21,9 @@ from alexnet_bench.backends.onnxruntime_session import (
     SETTINGS as SESSION_SETTINGS,
 )
 from alexnet_bench.backends.onnxruntime_session import open_session, session_options
+from alexnet_bench.backends.onnxruntime_types import rounded_to_tf32
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.run_record import read_record
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.errors import BackendRefusal
@@ -36,7 +41,14 @@ SETTINGS: Mapping[str, Setting] = {
 }
 _CPU = "CPUExecutionProvider"
 _LIBRARY = Path("capi", "libonnxruntime_providers_cuda.so")
+_RECORD = "provider.json"
 _NO_KERNEL = "they have no CUDA kernel for their type or attributes; --backend onnxruntime-cpu runs all of them"
+
+
+class _Record(msgspec.Struct):
+    """What a layer run leaves beside its trace."""
+
+    tf32: bool
 
 
 class OnnxRuntimeCuda:
@@ -68,6 +80,7 @@ class OnnxRuntimeCuda:
         if self._profiling:
             # Launches return at once otherwise, and a kernel's time in the trace would be that of its launch.
             os.environ["CUDA_LAUNCH_BLOCKING"] = "1"
+            Path(request.layers_dir, _RECORD).write_bytes(msgspec.json.encode(_Record(settings["tf32"] == "on")))
         import onnxruntime as ort
 
         ort.disable_telemetry_events()
@@ -169,7 +182,7 @@ def check_linked(library: Path) -> None:
 
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
-    """As `onnxruntime_layers.read_layers`; that a kernel was left to the CPU is an error.
+    """As `onnxruntime_layers.read_layers`, products in TF32 told; that a kernel was left to the CPU is an error.
 
     Raises:
         BackendRefusal: kernels that compute floating-point numbers ran on the CPU.
@@ -177,7 +190,17 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     """
     if fallen := floats_on(_CPU, folder):
         raise refusal(fallen, "the GPU", _NO_KERNEL)
-    return onnxruntime_layers.read_layers(folder, graph, timed_runs=timed_runs, wall_s=wall_s)
+    times = onnxruntime_layers.read_layers(folder, graph, timed_runs=timed_runs, wall_s=wall_s)
+    return replace(times, layers=tuple(map(rounded_to_tf32, times.layers))) if may_round(folder) else times
+
+
+def may_round(folder: Path) -> bool:
+    """Whether products of float32 could be rounded to TF32 in the layer run of a folder.
+
+    Raises:
+        BackendCrash: the run left no word on that.
+    """
+    return read_record(folder / _RECORD, _Record, "onnxruntime").tf32
 
 
 def missing(package: Path) -> str:

@@ -12,11 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from alexnet_bench.backends import nvinfer
 from alexnet_bench.backends.onnxruntime_cuda import SETTINGS as CUDA_SETTINGS
-from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, cuda_provider, no_driver
+from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, cuda_provider, may_round, no_driver
 from alexnet_bench.backends.onnxruntime_engines import engine_folder, fix_sizes
 from alexnet_bench.backends.onnxruntime_fallback import RECORD_ASSIGNMENT, left_by, refusal
 from alexnet_bench.backends.onnxruntime_layers import layer_times
@@ -24,8 +22,8 @@ from alexnet_bench.backends.onnxruntime_partition import executed_nodes, parts
 from alexnet_bench.backends.onnxruntime_session import SETTINGS as SESSION_SETTINGS
 from alexnet_bench.backends.onnxruntime_session import open_session, session_options
 from alexnet_bench.backends.onnxruntime_trace import read_trace
+from alexnet_bench.backends.onnxruntime_types import rounded_to_tf32
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
-from alexnet_bench.backends.run_record import read_record
 from alexnet_bench.backends.settings import Setting
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph
@@ -43,7 +41,6 @@ _TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 process, and read it once (onnxruntime issue 26029)."""
 _PROVIDER_VARIABLES = "ORT_TENSORRT_"
 """How variables begin by which the user's shell could change what the provider builds."""
-_RECORD = "tensorrt.json"
 _ALLOW = 'or allow it in a recipe: [settings] fallback = "allowed"; or choose --backend onnxruntime-cuda'
 
 
@@ -125,12 +122,6 @@ def provider_options(*, captures: bool, dumps: bool, engines: Path | None) -> di
     return options
 
 
-class _Record(msgspec.Struct):
-    """What the layer run leaves beside its trace."""
-
-    tf32: bool
-
-
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
     """The parts that TensorRT took, each one layer that owns all of its nodes, and the nodes that ran elsewhere.
 
@@ -138,14 +129,18 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         BackendCrash: the files are not there, or not what ONNX Runtime writes.
     """
     trace = read_trace(folder, timed_runs=timed_runs, nested=())
-    tf32 = read_record(folder / _RECORD, _Record, "onnxruntime").tf32
+    tf32 = may_round(folder)
     compiled = parts(folder, trace, PROVIDER)
     times = layer_times(executed_nodes(trace, graph, compiled), trace, graph, wall_s)
     computed = {
         name: "tf32" if tf32 and part.compute_dtype == "float32" else part.compute_dtype
         for name, part in compiled.items()
     }
-    return replace(times, layers=tuple(_computed(layer, computed) for layer in times.layers))
+    layers = tuple(_computed(layer, computed) for layer in times.layers)
+    if tf32:
+        on_cuda = {name for name, shown in trace.shown.items() if shown.provider == OnnxRuntimeCuda.provider}
+        layers = tuple(rounded_to_tf32(layer) if layer.name in on_cuda else layer for layer in layers)
+    return replace(times, layers=layers)
 
 
 def _computed(layer: EngineLayer, dtypes: Mapping[str, str]) -> EngineLayer:
@@ -161,7 +156,6 @@ def _settle_process(settings: Mapping[str, str], layers_dir: str) -> None:
         os.environ[_TF32_OVERRIDE] = "0"
     if layers_dir:
         os.chdir(layers_dir)
-        Path(_RECORD).write_bytes(msgspec.json.encode(_Record(settings["tf32"] == "on")))
 
 
 def missing(package: Path) -> str:

@@ -17,6 +17,15 @@ _PRODUCTS_OF_BYTES = frozenset({"DynamicQuantizeLSTM", "DynamicQuantizeMatMul", 
 """Operators that read or make floats and multiply bytes; others compute in the type of their first input."""
 _DEQUANTISATIONS = frozenset({"DequantizeLinear", "GatherBlockQuantized"})
 """Operators that read what is quantised and compute in the floats that they make of it."""
+_PRODUCTS = frozenset(
+    {
+        *("Conv", "FusedConv", "ConvTranspose", "DeformConv", "MatMul", "FusedMatMul", "TransposeMatMul", "Gemm"),
+        *("Einsum", "LSTM", "GRU", "RNN", "Attention", "DecoderAttention", "DecoderMaskedMultiHeadAttention"),
+        *("DecoderMaskedSelfAttention", "GatedRelativePositionBias", "GemmFastGelu", "LongformerAttention"),
+        *("MatMulBnb4", "MatMulNBits", "MultiHeadAttention", "PackedAttention", "PackedMultiHeadAttention"),
+    }
+)
+"""Operators whose kernels of the CUDA provider leave products of float32 to cuBLAS, cuDNN or CUTLASS."""
 _CPU = "CPUExecutionProvider"
 _INT8_LEVEL = 4
 """The accuracy_level of MatMulNBits from which on its A may be rounded to 8 bits; 0, unset, is A's own type, and so in
@@ -48,6 +57,12 @@ def with_types(
         output_dtypes=tuple(dict.fromkeys(outputs)),
         tells_types=bool(inputs or outputs),
     )
+
+
+def rounded_to_tf32(layer: EngineLayer) -> EngineLayer:
+    """A layer of the CUDA provider, where that may round the factors of float32 products."""
+    rounds = layer.op in _PRODUCTS and layer.compute_dtype == "float32"
+    return replace(layer, compute_dtype="tf32") if rounds else layer
 
 
 def weights_read(executed: ModelProto) -> dict[str, list[str]]:

@@ -194,6 +194,8 @@ def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]
         return f'the recipe has no pass that changes types: give it passes = ["{asked.lacks}"] behind those that it has'
     if asked.precision in ("fp32", "tf32") and own in ("fp16", "bf16"):
         return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
+    if asked.precision == "fp32" and own == "tf32":
+        return "leave tf32 out of the recipe's settings, or ask for it: --precision tf32"
     return "give the --precision that this backend has kernels for, or another --backend"
 
 

@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LOOKS_EVERY_S = 0.2
-_UNROUNDED = "float32"
 
 
 @dataclass(frozen=True)
@@ -159,8 +158,6 @@ def _request(task: Task, network: Path, worker: Worker) -> PlanRequest:
 
 def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
     """The types of the layers that multiply; those that no node of the user was found for, too."""
-    if task.recipe.precision == TF32:  # leave to round, which small products that are written out make no use of
-        products = [layer for layer in products if layer.compute_dtype != _UNROUNDED]
     return judge_types(task.recipe, task.graph, task.costs, written, products)
 
 

@@ -11,7 +11,7 @@ from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.backends.registry import get_backend, settings_of
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal
 from alexnet_bench.core.graph import Graph
@@ -158,7 +158,8 @@ def judge_types(
         can_keep=recipe.narrows_types,
         lacks=_lacks(recipe),
     )
-    check_types(asked, layers)
+    # TF32 is leave to round, which products that are written out, or have kernels of their own, make no use of.
+    check_types(asked, [layer for layer in layers if recipe.precision != TF32 or layer.compute_dtype != "float32"])
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
     lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
     uncounted = count_cautions.in_words(counted_only(costs))
@@ -193,11 +194,17 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
         str(file.resolve()),
         threads or recipe.threads or usable_cores(),
         precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
-        settings={**recipe.backend_settings, **({TF32: "on"} if is_plan(file) and recipe.precision == TF32 else {})},
+        settings={**recipe.backend_settings, **_allowing_tf32(recipe, file)},
         shapes=shapes,
         plugins=plugin_paths(recipe.plugins),
         weights_path=str(weights_of(file).resolve()) if is_plan(file) and is_stripped(recipe) else "",
     )
+
+
+def _allowing_tf32(recipe: Recipe, file: Path) -> dict[str, str]:
+    """What a backend is told where products of float32 may round to TF32; one that has no such setting never does."""
+    knows = is_plan(file) or TF32 in settings_of(get_backend(recipe.backend))
+    return {TF32: "on"} if recipe.precision == TF32 and knows else {}
 
 
 def ends(ranges: SizeRanges) -> Iterator[tuple[End, Mapping[str, Sequence[int]], int | None]]:
