@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.graph.convert import integer_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.unit.backends.conftest import Profile
 
 N = 64
@@ -100,6 +103,31 @@ def test_a_split_and_its_squeezes_belong_to_the_gathers(profile_model: Profile) 
     assert found.coverage.overhead_fraction == 0.0
     assert split.bytes == 4 * 2 * 3 * N * 2 + 3 * 8
     found.check()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(itertools.product((0, 1), repeat=2))))
+def test_blocks_of_a_focus_belong_to_what_moves_them_in_any_order(
+    order: Sequence[tuple[int, int]], profile_model: Profile
+) -> None:
+    """A detector's first step: every second pixel of every second row, four times. (A Gather puts them in order.)"""
+    inputs = [["x", f"start{row}{column}", "end", "axes", "steps"] for row, column in order]
+    nodes = [helper.make_node("Slice", read, [f"s{at}"], f"slice{at}") for at, read in enumerate(inputs)]
+    nodes.append(helper.make_node("Concat", [f"s{at}" for at in range(4)], ["c"], "concat", axis=1))
+    nodes.append(helper.make_node("Identity", ["c"], ["i"], "vanishes"))
+    nodes.append(helper.make_node("Conv", ["i", "w"], ["y"], "conv"))
+    starts = {f"start{row}{column}": np.array([row, column]) for row, column in order}
+    others = {"end": np.array([2**62] * 2), "axes": np.array([2, 3]), "steps": np.array([2, 2])}
+    weights = np.ones((4, 12, 1, 1), np.float32)
+    found = profile_model(model(nodes, TensorProto.FLOAT, [1, 3, 8, 12], ["y"], **starts, **others, w=weights))
+    found.check()
+    (moves,) = (layer for layer in found.times.layers if layer.op == "SpaceToDepth")
+    (moved,) = found.nodes_of("SpaceToDepth")
+    assert moved == {"slice0", "slice1", "slice2", "slice3", "concat"}
+    ordering = [layer for layer in found.layers if layer.op == "Gather"]
+    assert len(ordering) == (list(order) != sorted(order))
+    assert all(part.share == 0 for layer in ordering for part in layer.shared_nodes)
+    assert found.nodes_of("Conv") == [{"conv", "vanishes"}]
+    assert moves.reads == ("x",)
 
 
 @pytest.mark.parametrize("source", ["float", "cast", "dequantised"])

@@ -55,7 +55,7 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     producer = {name: node for node in graph.live_nodes for name in node.writes}
     materialised = {name for item in layers for name in (*item.reads, *item.makes, *item.inner, *item.equals)}
     values = value_numbers(graph)
-    together = Counter((layer.reads, layer.makes) for layer in layers if not layer.is_overhead)
+    together = Counter((item.reads, item.makes) for item in layers if not item.is_overhead and not item.is_view)
     workers = [(index, layer) for index, layer in enumerate(layers) if not layer.is_unmatched and not layer.is_overhead]
     regions: dict[int, list[str]] = {}
     for index, layer in workers:

@@ -127,17 +127,17 @@ def engine_layers(optimised: ModelProto, graph: Graph) -> list[EngineLayer]:
     layers = [
         _layer(node, meanings, tuple(read), tuple(made)) for node, read, made in zip(nodes, reads, makes, strict=True)
     ]
-    _give_squeezes(nodes, layers, meanings)
+    _give_endings(nodes, layers, meanings)
     return layers
 
 
-def _give_squeezes(nodes: Sequence[NodeProto], layers: list[EngineLayer], meanings: Meanings) -> None:
-    """A Squeeze that ends what stands for a Gather belongs to that, with the Split that moves its data."""
-    splits = {name: number for number, node in enumerate(nodes) if node.op_type == "Split" for name in node.output}
+def _give_endings(nodes: Sequence[NodeProto], layers: list[EngineLayer], meanings: Meanings) -> None:
+    """A kernel that only ends what another one stands for belongs to that, which moves the data."""
+    makers = {name: number for number, node in enumerate(nodes) for name in node.output}
     for number, node in enumerate(nodes):
-        split = splits.get(node.input[0]) if node.op_type == "Squeeze" and node.input else None
-        if split is not None and meanings.ends_gather(node, nodes[split]):
-            layers[number] = replace(layers[number], reads=layers[split].reads, is_overhead=False, is_view=True)
+        mover = makers.get(node.input[0]) if node.input else None
+        if mover is not None and meanings.only_ends(node, nodes[mover]):
+            layers[number] = replace(layers[number], reads=layers[mover].reads, is_overhead=False, is_view=True)
 
 
 def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: tuple[str, ...]) -> EngineLayer:

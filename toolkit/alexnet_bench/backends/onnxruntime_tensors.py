@@ -34,6 +34,9 @@ _COPY = re.compile(r"(/duplicated)?(_token_\d+)?$")
 """Behind the name of a node that ONNX Runtime copies (ensure_unique_dq_for_node_unit.cc), or a name that is taken."""
 _PROPAGATED_NAME = re.compile(r"(?P<tensor>.+)_(q|dq)(_token_\d+)?", re.DOTALL)
 _QUANTISATIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_ENDED = {("Split", "Squeeze"): "Gather", ("SpaceToDepth", "Gather"): "Concat"}
+"""By two operators that follow each other, the user's whose work ONNX Runtime does by them (gather_fusion.cc,
+slice_concat_to_space_to_depth_fusion.cc)."""
 _NHWC = "Nhwc"
 """In front of operators of com.microsoft whose channels come last."""
 _CONV_SUM_INPUT = 3
@@ -77,14 +80,16 @@ class Meanings:
         read, made = self.of(node.input[0]), self.of(node.output[0])
         return read == made or node.input[0] in self.constants or made in self.inside(read or "")
 
-    def ends_gather(self, squeeze: NodeProto, split: NodeProto) -> bool:
-        """Whether ONNX Runtime put a Split and a Squeeze behind it for the user's Gather (gather_fusion.cc).
+    def only_ends(self, node: NodeProto, mover: NodeProto) -> bool:
+        """Whether ONNX Runtime put two nodes in place of the user's, of which the first moves the data.
 
-        The Split moves what the Gather picks; the Squeeze only takes the axis away that it is picked along.
+        Of a Split and a Squeeze, the Squeeze takes the axis away that a Gather picks along; of a SpaceToDepth and a
+        Gather, the Gather puts the blocks in the order in which the user's Concat has them.
         """
-        original = self._names.producer.get(squeeze.output[0])
-        is_added = squeeze.name not in self._names.nodes and split.name not in self._names.nodes
-        return is_added and original is not None and (original.domain, original.op_type) == ("", "Gather")
+        ended = self._names.producer.get(self._names.behind(self.of(node.output[0]) or ""))
+        is_added = node.name not in self._names.nodes and mover.name not in self._names.nodes
+        ends = _ENDED.get((mover.op_type, node.op_type), "")
+        return is_added and ended is not None and (ended.domain, ended.op_type) == ("", ends)
 
     def _follow(self, nodes: Iterable[NodeProto], *, with_products: bool = False) -> None:
         """Finds what nodes make under names of ONNX Runtime's own, from front to back.

@@ -32,8 +32,8 @@ class EngineLayer:
         output_dtypes: types it writes.
         output_shapes: sizes of what it writes, where the backend says; attribution knows those of `makes`.
         is_constant: no input of the model can change what it makes, and it runs in each inference nevertheless.
-        is_view: it only shows what another layer computes of the same nodes under another shape, or scales what that
-            reads: the work is the other's.
+        is_view: it only shows what another layer computes of the same nodes under another shape or in another order, or
+            scales what that reads: the work is the other's.
         tells_types: `input_dtypes` and `output_dtypes` have all that it reads and writes, weights included, so that
             they hold of the user's tensors whatever types these have in the file.
         moved_bytes: that it reads and writes, where the runtime tells its tensors; None takes those of its nodes.
