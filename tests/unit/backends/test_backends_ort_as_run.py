@@ -12,6 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
 from alexnet_bench.graph.convert import integer_values
+from alexnet_bench.graph.counting import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,6 +155,39 @@ def test_a_loop_reads_the_floats_that_its_body_multiplies(profile_model: Profile
     )
     (layer,) = (layer for layer in found.layers if layer.name == "loop")
     assert layer.bytes == 5 * 4 * (N * N + 2 * N)
+
+
+def test_what_follows_from_sizes_alone_was_computed_while_loading(profile_model: Profile) -> None:
+    """Positions, a mask and the root of a size, as exporters write them: ONNX Runtime only reads what they make."""
+    columns = 64
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"], "shape"),
+        helper.make_node("Gather", ["s", "one"], ["n"], "size"),
+        helper.make_node("Range", ["zero", "n", "one"], ["r"], "range"),
+        helper.make_node("Unsqueeze", ["r", "last"], ["down"], "down"),
+        helper.make_node("Less", ["down", "r"], ["later"], "later"),
+        helper.make_node("Where", ["later", "low", "null"], ["mask"], "mask"),
+        helper.make_node("Cast", ["n"], ["f"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("Sqrt", ["f"], ["root"], "root"),
+        helper.make_node("Div", ["x", "root"], ["d"], "scale"),
+        helper.make_node("Add", ["d", "mask"], ["a"], "add"),
+        helper.make_node("Div", ["a", "root"], ["e"], "scale again"),
+        helper.make_node("Softmax", ["e"], ["y"], "softmax"),
+    ]
+    numbers = {"one": np.array(1), "zero": np.array(0), "last": np.array([1])}
+    numbers |= {"low": np.array(-1e9, np.float32), "null": np.array(0, np.float32)}
+    found = profile_model(model(nodes, TensorProto.FLOAT, [columns, columns], ["y"], **numbers))
+    found.check()
+    assert {layer.op: layer.flop for layer in found.layers if layer.op in ("Add", "Div")} == {
+        "Add": columns * columns,
+        "Div": columns * columns,
+    }
+    before = {"shape", "size", "range", "down", "later", "mask", "cast", "root"}
+    assert set().union(*(layer.merged_nodes for layer in found.layers)) == before
+    costs = count(found.graph)
+    idle = sum(row.flop or 0 for row in costs.rows if row.name in before)
+    assert idle > columns * columns
+    assert sum(layer.flop or 0 for layer in found.layers) + idle == sum(row.flop or 0 for row in costs.rows)
 
 
 def test_what_was_folded_while_loading_is_no_part_of_a_run(profile_model: Profile) -> None:

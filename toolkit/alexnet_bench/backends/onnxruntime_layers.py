@@ -147,13 +147,14 @@ def _layer(node: NodeProto, meanings: Meanings, reads: tuple[str, ...], makes: t
     is_overhead = is_constant or serves_conversion or meanings.is_conversion(node)
     if is_constant:  # what it reads was folded while loading, or is a weight
         reads = tuple(tensor for name in node.input if name and (tensor := meanings.of(name)) is not None)
+    equals = [equal for tensor in makes for equal in meanings.merged_into(tensor) if equal not in makes]
     return EngineLayer(
         name=node.name,
         op=node.op_type,
         reads=reads,
         makes=makes,
         inner=tuple(inner for tensor in makes for inner in meanings.inside(tensor)),
-        equals=tuple(equal for tensor in makes for equal in meanings.merged_into(tensor) if equal not in makes),
+        equals=tuple(dict.fromkeys((*equals, *meanings.folded(_read_by(node))))),
         is_overhead=is_overhead,
         is_unmatched=not makes and not is_overhead,
         is_constant=is_constant and not meanings.is_conversion(node),
@@ -166,14 +167,18 @@ def _reads(nodes: Sequence[NodeProto], meanings: Meanings) -> list[list[str]]:
     found = []
     for node in nodes:
         reads: list[str] = []
-        captured = {name for body in subgraphs(node) for name in captured_names(body)}
-        for name in (*node.input, *sorted(captured)):
+        for name in _read_by(node):
             if name and name not in meanings.constants:
                 tensor = meanings.of(name)
                 reads += behind.get(name, []) if tensor is None else [tensor]
         found.append(list(dict.fromkeys(reads)))
         behind |= {name: found[-1] for name in node.output if meanings.of(name) is None}
     return found
+
+
+def _read_by(node: NodeProto) -> tuple[str, ...]:
+    """What a node reads, and graphs inside it from around them; "" for an input that it is not given."""
+    return (*node.input, *sorted({name for body in subgraphs(node) for name in captured_names(body)}))
 
 
 def _makes(nodes: Sequence[NodeProto], meanings: Meanings) -> list[list[str]]:

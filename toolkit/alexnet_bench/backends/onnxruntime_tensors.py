@@ -73,6 +73,11 @@ class Meanings:
         """The user's tensors on the way to this one that are made with it, and that others read in its place."""
         return self._unmade.inside.get(tensor, [])
 
+    def folded(self, reads: Iterable[str]) -> list[str]:
+        """Of what a node reads, the user's tensors that were computed while loading: they follow from sizes alone."""
+        weights = [name for name in reads if name in self._weights]
+        return [tensor for name in weights if (tensor := self._names.tensor(name)) in self._names.variables]
+
     def is_conversion(self, node: NodeProto) -> bool:
         """Whether ONNX Runtime added the node to change how a tensor lies in memory, and not its meaning."""
         if not may_convert(node, self._names):
