@@ -95,6 +95,13 @@ CASES: dict[str, tuple[list[NodeProto], str]] = {
         [node("Sigmoid", "x", "s"), turn("s", "y", TO_FIRST), turn("y", "z", TO_LAST)],
         "y z",
     ),
+    "sigmoid behind which transposes cancel, read in front of them too": (
+        [
+            *(turn("x", "t", TO_FIRST), node("Sigmoid", "t", "s"), turn("s", "u", TO_LAST)),
+            *(node("Softplus", "s", "y"), turn("u", "z", TO_FIRST)),
+        ],
+        "y z",
+    ),
     "softmax that is seen twice": (
         [node("Softmax", "x", "s"), turn("s", "t", TO_FIRST), turn("t", "y", TO_LAST), turn("t", "z", TO_LAST)],
         "y z",
@@ -115,6 +122,58 @@ def test_each_kernel_owns_its_work(name: str, build: Build, profile_model: Profi
     inputs = {"x12": (1, 8, 12, 16)} if "x12" in nodes[0].input[0] else {"x": IMAGE}
     model = build.model(nodes, inputs, outputs.split(), WEIGHTS, opset=18)
     assert_each_kernel_owns_its_work(profile_model(model))
+
+
+# By name: nodes, outputs, and the two nodes that one kernel computes.
+EQUALS: dict[str, tuple[list[NodeProto], str, set[str]]] = {
+    "pools, one read as it is and one with channels last": (
+        [
+            *(pool("x", "p"), node("Tanh", "p", "h"), turn("h", "y", TO_LAST), pool("x", "q")),
+            *(node("ReduceSum", "q last", "z"), turn("q", "u", TO_LAST)),
+        ],
+        "y z u",
+        {"n_p", "n_q"},
+    ),
+    "sums of one transpose, in either order": (
+        [
+            *(turn("x", "t", TO_LAST), turn("x", "u", TO_LAST), node("Add", "t u", "y"), node("Add", "u t", "z")),
+            node("Exp", "u", "e"),
+        ],
+        "y z e",
+        {"n_y", "n_z"},
+    ),
+    "activations of one transpose, one of them turned back": (
+        [
+            *(turn("x", "t", TO_FIRST), node("Softplus", "t", "s"), node("Tanh", "t", "h"), node("Softplus", "t", "r")),
+            *(node("ReduceSum", "t last", "z"), turn("s", "y", TO_LAST), pool("r", "p")),
+        ],
+        "h z y p",
+        {"n_s", "n_r"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EQUALS)
+def test_equal_nodes_in_two_layouts_belong_to_the_kernel_that_computes_them(
+    name: str, build: Build, profile_model: Profile
+) -> None:
+    nodes, outputs, equals = EQUALS[name]
+    run = profile_model(build.model(nodes, {"x": IMAGE}, outputs.split(), WEIGHTS, opset=18))
+    run.check()
+    assert run.wrong_claims() == []
+    operators = {item.name: item.op_type for item in run.graph.nodes}
+    (computes,) = [layer for layer in run.layers if not equals.isdisjoint(layer.onnx_nodes)]
+    assert computes.op == operators[min(equals)]
+    assert {name for name in computes.onnx_nodes if operators[name] not in VIEWS} == equals
+    assert len(equals.intersection(computes.merged_nodes)) == 1
+
+
+def test_a_convolution_that_is_added_to_another_and_turned_is_its_own(build: Build, profile_model: Profile) -> None:
+    nodes = [node("Conv", "x w", "a"), node("Conv", "x v", "c"), node("Add", "a c", "y"), turn("c", "t", TO_LAST)]
+    nodes += [node("Relu", "t", "r"), turn("r", "z", (2, 1, 0, 3))]
+    run = profile_model(build.model(nodes, {"x": IMAGE}, ["y", "z"], WEIGHTS, opset=18))
+    run.check()
+    assert sorted(sorted(found - {"n_t"}) for found in run.nodes_of("Conv")) == [["n_a", "n_y"], ["n_c"]]
 
 
 def test_convolutions_of_blocks_with_channels_last_own_their_arithmetic_each(

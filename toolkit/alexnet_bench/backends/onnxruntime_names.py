@@ -75,6 +75,10 @@ class UserNames:
         """Whether `tensor` holds the values of `of`, in another shape or order perhaps."""
         return of in self.views(tensor)
 
+    def changes_nothing(self, node: Node) -> bool:
+        """Whether a node makes the values of its first input, in another shape or order perhaps."""
+        return node.op_type in _VIEWS
+
     def depends(self, tensor: str, on: str, made: frozenset[str]) -> bool:
         """Whether `tensor` is computed from `on` without one of the tensors `made` in between."""
         pending, seen = [tensor], {tensor}

@@ -11,7 +11,7 @@ layers are timed, so a node of another name is one that ONNX Runtime made.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_fusions import made_by_activation
@@ -83,7 +83,8 @@ class Meanings:
         if not may_convert(node, self._names):
             return False
         read, made = self.of(node.input[0]), self.of(node.output[0])
-        return read == made or node.input[0] in self.constants or made in self.inside(read or "")
+        same = (read, *self.inside(read or ""), *self.merged_into(read or ""))
+        return made in same or node.input[0] in self.constants
 
     def only_ends(self, node: NodeProto, mover: NodeProto) -> bool:
         """Whether ONNX Runtime put two nodes in place of the user's, of which the first moves the data.
@@ -199,12 +200,26 @@ class Meanings:
         tensor = self.of(node.input[0]) if len(node.input) == 1 else None
         return made_by_activation(self._names, tensor, node.op_type) if tensor is not None else None
 
-    def _find_renamed(self, nodes: Iterable[NodeProto]) -> None:
-        """A node that is read as one tensor and named after another stands for both: they were found equal."""
+    def _find_renamed(self, nodes: Sequence[NodeProto]) -> None:
+        """A node that is read as one tensor and named after another makes both.
+
+        Either they were found equal, or what it is read as only shows the other (behind a Transpose that was removed).
+        """
+        made = frozenset(tensor for node in nodes for name in node.output if (tensor := self.of(name)) is not None)
         for node in nodes:
-            named, read_as = self._by_nchwc_name(node), self.of(node.output[0]) if node.output else None
-            if named is not None and read_as not in (None, named) and not self._names.related(named, read_as):
+            named, read_as = self._named(node), self.of(node.output[0]) if node.output else None
+            if named is None or read_as is None or named == read_as:
+                continue
+            if self._names.depends(read_as, named, made):
+                self._unmade.make(named, on_the_way_to=read_as)
+            elif not self._names.related(named, read_as):
                 self._unmade.merge(named, into=read_as)
+
+    def _named(self, node: NodeProto) -> str | None:
+        """The user's tensor that a node makes by its name; a node that changes no value may have been moved."""
+        original = self._original(node)
+        is_view = original is not None and self._names.changes_nothing(original)
+        return self._by_nchwc_name(node) or (None if is_view else self._by_node_name(node))
 
 
 def _constants(optimised: ModelProto, names: UserNames) -> frozenset[str]:

@@ -38,6 +38,10 @@ class Unmade:
         """Takes a tensor for equal to one that a node makes."""
         _add(self.merged, into, tensor)
 
+    def make(self, tensor: str, on_the_way_to: str) -> None:
+        """Takes a tensor for one that is made with another, which is computed from it."""
+        _add(self.inside, on_the_way_to, tensor)
+
 
 def find_unmade(nodes: Sequence[NodeProto], names: UserNames, of: _Of) -> Unmade:
     """The unmade tensors that nodes of the optimised model, in the order of execution, can be seen to read."""
