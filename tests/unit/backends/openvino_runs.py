@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,13 @@ _OUTPUT = "exposed "
 Operators = frozenset[tuple[int, int | None]]
 
 
-def profiled(model: ModelProto | Path, *, precision: str = "", left_out: Collection[str] = ()) -> Profiled:
+def profiled(
+    model: ModelProto | Path,
+    *,
+    precision: str = "",
+    left_out: Collection[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Profiled:
     """Runs a model with layer times, and sees to it that its rows add up.
 
     The files of the run lie in a folder that goes when the result does.
@@ -45,6 +51,7 @@ def profiled(model: ModelProto | Path, *, precision: str = "", left_out: Collect
         model: given as a file or a message.
         precision: to compute in.
         left_out: the nodes that OpenVINO may leave out although their results are not known without them.
+        settings: of the backend.
     """
     folder = Path(tempfile.mkdtemp(prefix="openvino-"))
     path = model if isinstance(model, Path) else folder / "model.onnx"
@@ -56,7 +63,8 @@ def profiled(model: ModelProto | Path, *, precision: str = "", left_out: Collect
     if named is not None:
         (folder / NAMED_MODEL).write_bytes(named)
     runner = OpenVino()
-    runner.activate(LoadRequest("openvino", str(path), 2, str(folder), precision, shapes=sizes_of(graph)))
+    asked = dict(settings or {})
+    runner.activate(LoadRequest("openvino", str(path), 2, str(folder), precision, asked, shapes=sizes_of(graph)))
     feeds = generate(graph, seed=0)
     for _ in range(_RUNS + 1):
         runner.infer(feeds)

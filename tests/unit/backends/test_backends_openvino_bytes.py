@@ -12,8 +12,6 @@ from alexnet_bench.backends.openvino_bytes import Moved, moved_bytes
 from alexnet_bench.backends.openvino_record import Kernel, Record
 from tests.unit.backends.openvino_runs import profiled
 
-_DTYPES = {"f32": "float32", "u8": "uint8"}
-
 
 def _kernel(kind: str, inputs: list[tuple[int, int]], dtype: str, *sizes: list[int] | None) -> Kernel:
     return Kernel(kind, kind, "", "", [], inputs, [dtype] * len(sizes), list(sizes))
@@ -21,7 +19,7 @@ def _kernel(kind: str, inputs: list[tuple[int, int]], dtype: str, *sizes: list[i
 
 def _moved(kernel: Kernel) -> Moved:
     data, weight = _kernel("Input", [], "f32", [2, 8]), _kernel("Const", [], "u8", [8, 4])
-    return moved_bytes(Record([], [data, weight, kernel], [], []), [False, True, False], _DTYPES)[2]
+    return moved_bytes(Record([], [data, weight, kernel], [], []), [False, True, False])[2]
 
 
 def test_each_tensor_is_moved_once_at_its_type() -> None:

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("openvino", reason="openvino is not installed")
 
 from alexnet_bench.backends.openvino_record import read
-from alexnet_bench.backends.openvino_recorder import Recorder
+from alexnet_bench.backends.openvino_recorder import ROUNDED_TOGETHER, Recorder
 from tests.unit.backends.openvino_runs import profiled
 from tests.unit.backends.test_backends_openvino_layers import node
 
@@ -70,7 +70,7 @@ def test_counters_of_one_name_are_told_apart_by_their_order(tmp_path: Path) -> N
     counters = [SimpleNamespace(node_name=name, real_time=timedelta(microseconds=time)) for name, time in told]
     compiled: Any = SimpleNamespace(
         get_runtime_model=lambda: SimpleNamespace(get_ordered_ops=lambda: nodes),
-        get_property=lambda _: SimpleNamespace(get_type_name=lambda: "f32"),
+        get_property=lambda name: 0 if name == ROUNDED_TOGETHER else SimpleNamespace(get_type_name=lambda: "f32"),
     )
     recorder = Recorder(tmp_path)
     recorder.compiled(compiled)

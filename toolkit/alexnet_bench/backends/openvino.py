@@ -1,7 +1,8 @@
 """OpenVINO's CPU plugin, as a runner inside a worker.
 
-OpenVINO runs a float32 model in bfloat16 on processors with matrix units unless it is told not to; here float32 means
-float32. What it computes in is read back for each kernel, and the properties in force are in `Loaded.settings`.
+OpenVINO runs a float32 model in bfloat16 on processors with matrix units unless it is told not to, and rounds to bytes
+what it multiplies by weights in bytes; here float32 means float32. What it computes in is read back for each kernel,
+and the properties in force are in `Loaded.settings`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends.openvino_arrays import bfloat16_tensor, is_bfloat16, widened
-from alexnet_bench.backends.openvino_recorder import Recorder
+from alexnet_bench.backends.openvino_recorder import ROUNDED_TOGETHER, Recorder
 from alexnet_bench.backends.protocol import NAMED_MODEL, Loaded, LoadRequest
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.core.errors import BackendRefusal
@@ -32,11 +33,15 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "pinning": Setting(("YES", "NO"), "whether each thread stays on one core"),
     "hyper_threading": Setting(("NO", "YES"), "whether both threads of a core may work"),
+    "dynamic_quantization": Setting(
+        ("0", "16", "32", "64", "128"),
+        "how many activations are rounded to bytes with one scale, for weights that are bytes; 0 rounds none",
+    ),
     "shapes": Setting(("static", "dynamic"), "whether dynamic inputs get the sizes of the case before compiling"),
 }
 _READ_BACK = (
     *("INFERENCE_PRECISION_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS", "ENABLE_CPU_PINNING"),
-    *("ENABLE_HYPER_THREADING", "EXECUTION_MODE_HINT", "PERF_COUNT"),
+    *("ENABLE_HYPER_THREADING", "EXECUTION_MODE_HINT", "PERF_COUNT", ROUNDED_TOGETHER),
 )
 
 
@@ -158,7 +163,7 @@ def fix_shapes(model: Any, shapes: Mapping[str, Sequence[int]]) -> None:
 def _properties(
     threads: int, precision: str, settings: Mapping[str, str], *, is_timed: bool
 ) -> dict[str, str | int | bool]:
-    """What OpenVINO is told; it would choose the number of streams and the type by itself."""
+    """What OpenVINO is told; it would choose the number of streams and the types by itself."""
     return {
         "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
         "PERFORMANCE_HINT": settings["hint"],
@@ -166,6 +171,7 @@ def _properties(
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": settings["pinning"] == "YES",
         "ENABLE_HYPER_THREADING": settings["hyper_threading"] == "YES",
+        ROUNDED_TOGETHER: int(settings["dynamic_quantization"]),
         "PERF_COUNT": is_timed,
     }
 

@@ -5,10 +5,11 @@ Weights stand there, too, but not a bias or another constant that was fused into
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.backends.openvino_record import Kernel, Record
+from alexnet_bench.backends.openvino_types import dtype
 from alexnet_bench.core.graph import Tensor
 
 _NOTHING = frozenset({"Reshape"})
@@ -42,34 +43,33 @@ class Moved:
     constant: int | None = None
 
 
-def moved_bytes(record: Record, constant: Sequence[bool], dtypes: Mapping[str, str]) -> list[Moved]:
+def moved_bytes(record: Record, constant: Sequence[bool]) -> list[Moved]:
     """What each kernel moves, by its number.
 
     Args:
         record: with the compiled model.
         constant: of each kernel, whether what it makes is the same in every run.
-        dtypes: numpy's names of the types in OpenVINO's words.
     """
-    return [_moved(kernel, record, constant, dtypes) for kernel in record.kernels]
+    return [_moved(kernel, record, constant) for kernel in record.kernels]
 
 
-def _moved(kernel: Kernel, record: Record, constant: Sequence[bool], dtypes: Mapping[str, str]) -> Moved:
+def _moved(kernel: Kernel, record: Record, constant: Sequence[bool]) -> Moved:
     if kernel.kind in _NOTHING:
         return Moved(0)
     if kernel.kind.startswith(_IN_PART) or kernel.kind in _WITH_BODIES:
         return Moved()
     held, reads = list[int | None](), list[int | None]()
     for source, port in dict.fromkeys(kernel.inputs):
-        (held if constant[source] else reads).append(_size(record.kernels[source], port, dtypes))
-    makes = [_size(kernel, port, dtypes) for port in range(len(kernel.outputs))]
+        (held if constant[source] else reads).append(_size(record.kernels[source], port))
+    makes = [_size(kernel, port) for port in range(len(kernel.outputs))]
     return Moved(_sum((*held, *reads, *makes)), _sum(held))
 
 
-def _size(kernel: Kernel, port: int, dtypes: Mapping[str, str]) -> int | None:
+def _size(kernel: Kernel, port: int) -> int | None:
     if port >= min(len(kernel.outputs), len(kernel.sizes)):
         return None
     sizes = kernel.sizes[port]
-    return None if sizes is None else Tensor("", dtypes.get(kernel.outputs[port].lower(), ""), tuple(sizes)).size_bytes
+    return None if sizes is None else Tensor("", dtype(kernel.outputs[port]), tuple(sizes)).size_bytes
 
 
 def _sum(sizes: Sequence[int | None]) -> int | None:

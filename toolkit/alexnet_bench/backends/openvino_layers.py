@@ -13,24 +13,15 @@ from statistics import fmean
 
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino_bytes import moved_bytes
-from alexnet_bench.backends.openvino_parts import as_parts, is_recurrent, multiplies
-from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
+from alexnet_bench.backends.openvino_parts import as_parts, multiplies
+from alexnet_bench.backends.openvino_record import Record, SourceOp
 from alexnet_bench.backends.openvino_tensors import Claims
+from alexnet_bench.backends.openvino_types import compute_dtype, dtype
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph, Tensor
 
 _STRETCHES = 4
-_DTYPES = {
-    "f64": "float64",
-    "f32": "float32",
-    "f16": "float16",
-    "bf16": "bfloat16",
-    "boolean": "bool",
-    **{f"{sign}{bits}": f"{name}{bits}" for sign, name in (("i", "int"), ("u", "uint")) for bits in (4, 8, 16, 32, 64)},
-}
 _NOT_EXECUTED = ("Input", "Output", "Const")
-_CONTROL_FLOW = ("If", "TensorIterator")
-"""What has graphs inside, Loop and Scan included, and recurrent layers with lengths of their own."""
 
 
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
@@ -66,18 +57,18 @@ def _seen(source: Sequence[SourceOp], graph: Graph) -> dict[str, Tensor]:
     """The user's tensors of which OpenVINO knew the sizes before the run."""
     made = {name for node in graph.nodes for name in node.writes}
     return {
-        name: Tensor(name, _dtype(said), tuple(sizes))
+        name: Tensor(name, dtype(said), tuple(sizes))
         for operator in source
         for names, said, sizes in zip(operator.outputs, operator.types, operator.sizes, strict=False)
         for name in made.intersection(names)
-        if sizes is not None and _dtype(said)
+        if sizes is not None and dtype(said)
     }
 
 
 def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
     """The kernels of a compiled model, each with the user's tensors that it reads and makes."""
     claims = Claims(record, graph)
-    moved = moved_bytes(record, claims.constant, _DTYPES)
+    moved = moved_bytes(record, claims.constant)
     executed = [item for item in enumerate(record.kernels) if item[1].kind not in _NOT_EXECUTED]
     layers = [
         EngineLayer(
@@ -88,7 +79,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             inner=claims.inner[number],
             is_overhead=claims.is_overhead(number),
             is_unmatched=not claims.makes[number] and not claims.is_overhead(number),
-            compute_dtype=_compute_dtype(kernel, record),
+            compute_dtype=compute_dtype(kernel, record),
             input_dtypes=_unique(record.kernels[source].outputs[port : port + 1] for source, port in kernel.inputs),
             output_dtypes=_unique([kernel.outputs]),
             tells_types=True,
@@ -100,17 +91,6 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
         for number, kernel in executed
     ]
     return as_parts(layers, graph)
-
-
-def _compute_dtype(kernel: Kernel, record: Record) -> str:
-    """The type that a kernel computes in, "" where that is not known.
-
-    Of what has graphs inside, OpenVINO gives the type of a counter or of the first input. A body of the user's can hold
-    anything; recurrent layers are computed in float32 where that is what all is computed in.
-    """
-    if kernel.kind not in _CONTROL_FLOW:
-        return _dtype(kernel.precision)
-    return "float32" if record.precision == "f32" and is_recurrent(kernel, record.source) else ""
 
 
 def _is_shown(layer: EngineLayer, samples_s: Sequence[float]) -> bool:
@@ -130,11 +110,6 @@ def _means(record: Record, kernel: int, ends: Sequence[int]) -> tuple[float, ...
     return tuple(max(0, after - before) * 1e-6 / (end - start) for (start, before), (end, after) in pairwise(totals_us))
 
 
-def _dtype(said: str) -> str:
-    """A type by numpy's name; "" for what is none."""
-    return _DTYPES.get(said.lower(), "")
-
-
 def _unique(types: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    names = (_dtype(said) for group in types for said in group)
+    names = (dtype(said) for group in types for said in group)
     return tuple(dict.fromkeys(filter(None, names)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from alexnet_bench.backends.openvino_asked import MOVERS
 from alexnet_bench.backends.openvino_moved import fixed_tensors
-from alexnet_bench.backends.openvino_record import MARK, Kernel, SourceOp
+from alexnet_bench.backends.openvino_record import Kernel, SourceOp
 from alexnet_bench.backends.openvino_tensors import operators_of
 from alexnet_bench.core.cost import NodeCost
 from alexnet_bench.core.engine_layers import EngineLayer
@@ -48,19 +48,6 @@ def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool | None:
         return not kinds.isdisjoint(_SOURCE_PRODUCTS)
     is_other = kernel.kind in _OTHERS or kernel.kind in _MOVES_BESIDE_ARITHMETIC
     return True if kernel.kind in _PRODUCTS else False if is_other else None
-
-
-def is_recurrent(kernel: Kernel, source: Sequence[SourceOp]) -> bool:
-    """Whether a kernel with a graph inside is what OpenVINO made of a recurrent layer, and not of a loop.
-
-    Args:
-        kernel: as compiled; named after the layer, with something behind it perhaps.
-        source: the operators of the model.
-    """
-    names = [name.partition("/")[0] for name in kernel.stands_for]
-    numbers = [int(name.removeprefix(MARK)) for name in names if name.startswith(MARK)]
-    kinds = [source[number].kind for number in numbers] + [name.partition("_")[0] for name in names]
-    return any(kind.endswith("Sequence") for kind in kinds)
 
 
 def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:

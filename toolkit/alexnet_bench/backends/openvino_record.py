@@ -71,6 +71,7 @@ class Record(msgspec.Struct):
         average_us: after each run, the average of each kernel over all runs so far, in whole microseconds.
         run_s: wall time of each run, without reading the counters.
         precision: that floats are computed in, in OpenVINO's words; "" where that is not known.
+        rounded_together: how many activations are rounded to bytes with one scale, for weights in bytes; 0 if none.
     """
 
     source: list[SourceOp]
@@ -78,6 +79,7 @@ class Record(msgspec.Struct):
     average_us: list[list[int]]
     run_s: list[float]
     precision: str = ""
+    rounded_together: int = 0
 
 
 def constant_kernels(kernels: Sequence[Kernel]) -> list[bool]:

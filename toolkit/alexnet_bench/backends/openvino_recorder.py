@@ -12,6 +12,8 @@ from typing import Any
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, SourceOp, constant_kernels
 
+ROUNDED_TOGETHER = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
+"""The property that is recorded as `Record.rounded_together`."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -57,6 +59,7 @@ class Recorder:
         self._record.kernels = [_kernel(node, name, numbers) for node, name in pairs]
         self._positions = _positions(names, self._record.kernels)
         self._record.precision = compiled_model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self._record.rounded_together = int(compiled_model.get_property(ROUNDED_TOGETHER))
 
     def run(self, request: Any) -> None:
         """One forward pass, and the counters after it."""
