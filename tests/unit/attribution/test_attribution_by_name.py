@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from alexnet_bench.attribution import by_name
 from alexnet_bench.attribution.by_name import join_by_name, nodes_in_name
 from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layer_costs import layer_cost
@@ -106,6 +107,23 @@ def test_a_name_that_means_nothing_has_no_counts(hand: Hand) -> None:
 )
 def test_names_are_taken_apart(name: str, nodes: tuple[str, ...] | None) -> None:
     assert nodes_in_name(name, {"a", "b", "c + d", "a#2"}) == nodes
+
+
+class CountedJoint(str):
+    """A joint that counts how often it joins."""
+
+    __slots__ = ("joins",)
+
+    def join(self, pieces: Iterable[str], /) -> str:
+        self.joins = getattr(self, "joins", 0) + 1
+        return super().join(pieces)
+
+
+def test_what_follows_an_unknown_piece_is_not_put_together_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    joint = CountedJoint(" + ")
+    monkeypatch.setattr(by_name, "_JOINT", joint)
+    assert nodes_in_name(" + ".join(["unknown", *["a"] * 99]), {"a"}) is None
+    assert joint.joins == 100
 
 
 def test_a_constant_that_runs_is_found_by_its_node(hand: Hand) -> None:

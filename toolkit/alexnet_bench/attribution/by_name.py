@@ -53,14 +53,14 @@ def nodes_in_name(name: str, known: Iterable[str]) -> tuple[str, ...] | None:
 
 def _split(pieces: Sequence[str], known: set[str] | frozenset[str] | dict[str, object]) -> tuple[str, ...] | None:
     """Pieces put together again, so that each is a node that is known; the shortest way that ends well."""
-    ways: list[tuple[str, ...] | None] = [(), *([None] * len(pieces))]
+    ways: dict[int, tuple[str, ...]] = {0: ()}
     for end in range(1, len(pieces) + 1):
-        for begin in range(end - 1, -1, -1):
-            before, piece = ways[begin], _JOINT.join(pieces[begin:end])
-            if before is not None and piece in known:
-                ways[end] = (*before, piece)
+        for begin in reversed(ways):
+            piece = _JOINT.join(pieces[begin:end])
+            if piece in known:
+                ways[end] = (*ways[begin], piece)
                 break
-    return ways[-1]
+    return ways.get(len(pieces))
 
 
 def wanted_tensors(graph: Graph, of_layers: Sequence[Sequence[str] | None]) -> set[str]:
