@@ -8,7 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
@@ -29,6 +31,25 @@ def test_a_model_with_two_kernels_of_one_name(build: Build) -> None:
     names = [kernel.name for kernel in read(run.folder, timed_runs=0).kernels]
     assert any(name.endswith(" 2") for name in names), "this OpenVINO gives no name twice here: take another model"
     assert len(set(names)) == len(names)
+
+
+def owners_around_a_branch(inner: str, build: Build) -> dict[str, tuple[str, ...]]:
+    """An If that OpenVINO dissolves, and beside it a product that a node in it may be called after."""
+    result = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    then = [node("MatMul", "s w", "p", inner), node("Softmax", "p", "out", "end")]
+    then_branch = helper.make_graph(then, "then", [], [result])
+    else_branch = helper.make_graph([node("Relu", "s", "out")], "else", [], [result])
+    choice = node("If", "k", "z", then_branch=then_branch, else_branch=else_branch)
+    nodes = [node("Sigmoid", "x", "s"), choice, node("MatMul", "s u", "b"), node("Softmax", "b", "y")]
+    weights = {"w": (7, 7), "u": (7, 7), "k": np.array(True)}
+    run = profiled(build.model(nodes, {"x": (5, 7)}, ["z", "y"], weights))
+    run.check()
+    return run.owners
+
+
+@pytest.mark.parametrize("name", ["#99999", "one,#1", *(f"#{number}" for number in range(8))])
+def test_a_name_inside_a_branch_is_not_taken_for_a_mark(name: str, build: Build) -> None:
+    assert owners_around_a_branch(name, build) == owners_around_a_branch("plain", build)
 
 
 @dataclass

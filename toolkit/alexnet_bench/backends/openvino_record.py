@@ -14,7 +14,8 @@ from alexnet_bench.core.errors import BackendCrash
 
 _FILE = "openvino.json"
 MARK = "#"
-"""Before the number of an operator of the model, which is its name while layers are timed."""
+"""Before the number of an operator of the model, which is its name while layers are timed; behind that, after a slash,
+the number of one inside of it."""
 
 _ANEW = ("Input", "RandomUniform", "Multinomial")
 """Kernels whose results differ from run to run whatever they read."""

@@ -32,7 +32,8 @@ class Recorder:
     def mark(self, model: Any) -> None:
         """Names every operator of a model after its number, so that a compiled node's list of names is unambiguous.
 
-        Names may be missing, equal, or hold the comma that separates them in that list; numbers do not.
+        Names may be missing, equal, look like numbers, or hold the comma that separates them in that list; numbers do
+        not. What is inside an operator can come out of it, as of an If whose condition is constant.
         """
         operators = model.get_ordered_ops()
         numbers = {_identity(operator): number for number, operator in enumerate(operators)}
@@ -46,8 +47,7 @@ class Recorder:
             )
             for operator in operators
         ]
-        for number, operator in enumerate(operators):
-            operator.set_friendly_name(f"{MARK}{number}")
+        _name_by_number(operators, MARK)
 
     def compiled(self, compiled_model: Any) -> None:
         """Keeps the nodes of a compiled model."""
@@ -77,6 +77,22 @@ class Recorder:
     def finish(self) -> None:
         """Writes everything."""
         openvino_record.write(self._folder, self._record)
+
+
+def _name_by_number(operators: Sequence[Any], before: str) -> None:
+    """Names operators after their numbers, and those inside of them after both: "#3/7"."""
+    for number, operator in enumerate(operators):
+        name = f"{before}{number}"
+        operator.set_friendly_name(name)
+        for body in _bodies(operator):
+            _name_by_number(body.get_ordered_ops(), f"{name}/")
+
+
+def _bodies(operator: Any) -> list[Any]:
+    """The models inside an operator: of an If, a Loop, a Scan."""
+    if hasattr(operator, "get_then_body"):
+        return [operator.get_then_body(), operator.get_else_body()]
+    return [operator.get_function()] if hasattr(operator, "get_function") else []
 
 
 def _kernel(node: Any, name: str, numbers: Mapping[str, int]) -> Kernel:
