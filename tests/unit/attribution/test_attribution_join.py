@@ -192,6 +192,17 @@ def test_a_product_that_another_layer_computes_is_not_left_out(hand: Hand) -> No
     assert not first.merged | second.merged
 
 
+def test_a_product_that_an_unmatched_layer_may_compute_is_not_said_to_be_left_out(hand: Hand) -> None:
+    graph = branch(hand)
+    sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",))
+    unknown = hand.layer("unknown", "", "", is_unmatched=True)
+    for may in (True, None):
+        found = join(graph, [replace(unknown, multiplies=may), sums])
+        assert (found.owned[1].nodes, found.owned[1].merged) == (("n_t", "n_y"), frozenset())
+        assert found.unattributed == ("n_a", "n_m", "n_s")
+    assert join(graph, [replace(unknown, multiplies=False), sums]).owned[1].merged == {"n_a", "n_m", "n_s"}
+
+
 def test_a_layer_that_adds_to_a_product_of_another_has_no_part_of_the_product(hand: Hand) -> None:
     """The bias of the Gemm is added by the layer behind, which reads what the product makes inside of that node."""
     nodes = [hand.node("Gemm", "x w b", "g"), hand.node("Relu", "g", "y")]

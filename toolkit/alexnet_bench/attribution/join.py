@@ -67,9 +67,11 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     left_out = not_computed(graph, dict(workers), regions)
     owners = _owners({index: set(names) - left_out.get(index, frozenset()) for index, names in regions.items()})
     computed = frozenset(owners)
+    may_be_elsewhere = any(layer.is_unmatched and layer.multiplies is not False for layer in layers)
     for index, layer in workers:
         equal = _region(layer, layer.equals, producer, materialised, values)
-        for name in dict.fromkeys((*left_out.get(index, ()), *equal)):
+        lost = () if may_be_elsewhere else left_out.get(index, ())  # else it is not known that none computes them
+        for name in dict.fromkeys((*lost, *equal)):
             if name not in computed:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
