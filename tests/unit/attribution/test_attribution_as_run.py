@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alexnet_bench.attribution import coverage
+from alexnet_bench.attribution import as_run, coverage
 from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.layer_costs import layer_cost
 from alexnet_bench.attribution.layers import timed_layers
@@ -161,3 +161,41 @@ def test_a_constant_that_a_layer_makes_and_reads_is_none_of_its_weights(hand: Ha
     layers = [replace(hand.layer("a", "", "t"), is_constant=True, is_overhead=True), hand.layer("b", "x t", "y")]
     cost = costs_of(graph, layers)[0]
     assert (cost.bytes, cost.weight_bytes) == (12 + 16 + 48, 12 + 16)
+
+
+def test_what_is_stored_behind_a_view_stays_known_while_activations_change_type(hand: Hand) -> None:
+    graph = quantised(hand)
+    nodes = (hand.node("Reshape", "p shape", "q"), *graph.nodes)
+    tensors = {**graph.tensors, "p": Tensor("p", "int8", (12,)), "shape": Tensor("shape", "int64", (2,))}
+    graph = replace(graph, nodes=nodes, tensors=tensors, constants=graph.constants | {"p", "shape"})
+    (cost,) = costs_of(graph, [typed(hand.layer("a", "x", "y"), "bfloat16 int8", "bfloat16")])
+    assert (cost.weight_bytes, cost.bytes) == (12 + 16, 12 + 12 + 16 + 16)
+
+
+def test_a_sparse_weight_stays_known_while_activations_change_type(hand: Hand) -> None:
+    parts = (Tensor("w (values)", "float32", (5,)), Tensor("w (indices)", "int64", (5, 2)))
+    nodes = [hand.node("MatMul", "x w", "y")]
+    graph = hand.graph(nodes, {"x": (2, 3), "w": (3, 4), "y": (2, 4)}, outputs="y", constants="w")
+    tensors = {**graph.tensors, **{part.name: part for part in parts}}
+    constants = graph.constants.union(part.name for part in parts)
+    graph = replace(graph, tensors=tensors, constants=constants, sparse={"w": parts})
+    (cost,) = costs_of(graph, [typed(hand.layer("a", "x", "y"), "bfloat16 int8", "bfloat16")])
+    assert (cost.weight_bytes, cost.bytes) == (20 + 80, 12 + 20 + 80 + 16)
+
+
+def test_a_layer_may_read_what_none_of_its_nodes_does(hand: Hand) -> None:
+    graph = product(hand)
+    graph = replace(graph, tensors={**graph.tensors, "ids": Tensor("ids", "int64", (7,))})
+    (cost,) = costs_of(graph, [typed(hand.layer("a", "x ids", "y"), "float32 int64", "float32")])
+    assert cost.activation_bytes == 4 * 6 + 8 * 7 + 4 * 8
+
+
+def test_counts_of_layers_are_looked_up_where_the_backend_tells_their_bytes(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, layer = product(hand), replace(typed(hand.layer("a", "x", "y"), "float32", "float32"), moved_bytes=99)
+    (owned,) = join(graph, [layer]).owned
+    costs = count(graph)
+    monkeypatch.setattr(as_run, "count", None)
+    cost = layer_cost(graph, costs, owned)
+    assert (cost.bytes, cost.weight_bytes, cost.macs) == (99, 4 * 12, 24)

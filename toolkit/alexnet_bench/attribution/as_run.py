@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from alexnet_bench.attribution.join import Owned
 from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node, Tensor, is_float
-from alexnet_bench.graph.counting import count
-
-Stored = Mapping[str, tuple[str, ...]]
-"""What the file holds of constants that are dequantised (`weights.stored`)."""
+from alexnet_bench.graph import weights
+from alexnet_bench.graph.counting import Held, count
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,10 @@ class AsRun:
     graph: Graph
     costs: CostTable
     owned: Owned
-    stored: Stored
+    stored: Held
 
 
-def as_run(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> AsRun:
+def as_run(graph: Graph, costs: CostTable, owned: Owned, stored: Held) -> AsRun:
     """A layer as it runs; by the graph and its counts where the backend tells nothing else.
 
     Args:
@@ -53,11 +50,10 @@ def as_run(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> AsRu
     if not (changed or reads_made or owned.constants):
         return AsRun(graph, costs, owned, stored)
     stored = {} if reads_made or owned.constants else stored
-    makers = [node for node in graph.nodes if not stored.keys().isdisjoint(node.writes)] if stored else []
-    part = _part(graph, (*makers, *members), members, changed)
-    part = part if stored else _as_made(part)
+    part = _part(graph, layer, members, changed, stored)
+    is_told = layer.moved_bytes is not None and not owned.constants  # all else is as in the counts of the file
     nodes = (*owned.nodes, *owned.constants)
-    return AsRun(part, count(part), replace(owned, nodes=nodes), stored)
+    return AsRun(part, costs if is_told else count(part, stored), replace(owned, nodes=nodes), stored)
 
 
 def size_as_run(graph: Graph, names: Iterable[str], floats: str) -> int | None:
@@ -83,35 +79,21 @@ def _retyped(graph: Graph, owned: Owned, members: Sequence[Node]) -> dict[str, T
     return {name: tensor for name, tensor in found.items() if tensor.dtype != graph.tensor(name).dtype}
 
 
-def _as_made(graph: Graph) -> Graph:
-    """The graph, and those inside its nodes, without what the file holds of constants from around them."""
-    return replace(
-        graph,
-        nodes=tuple(
-            msgspec.structs.replace(node, bodies=tuple((name, _body_as_made(body)) for name, body in node.bodies))
-            for node in graph.nodes
-        ),
-        sparse={},
-    )
-
-
-def _body_as_made(body: Graph) -> Graph:
-    own = tuple(node for node in body.nodes if node.name.startswith(f"{body.name}/"))
-    return _as_made(replace(body, nodes=own))
-
-
 def _in_type(tensor: Tensor, floats: str) -> Tensor:
     return Tensor(tensor.name, floats, tensor.shape) if floats and is_float(tensor.dtype) else tensor
 
 
-def _part(graph: Graph, nodes: Sequence[Node], live: Sequence[Node], changed: Mapping[str, Tensor]) -> Graph:
-    """The graph of some of the nodes, some of them live, with changed tensors."""
-    names = {name for node in nodes for name in (*node.reads, *node.writes)} | changed.keys()
+def _part(
+    graph: Graph, layer: EngineLayer, members: Sequence[Node], changed: Mapping[str, Tensor], stored: Held
+) -> Graph:
+    """The graph of a layer's nodes alone, with changed tensors."""
+    made = tuple(name for node in members for name in node.writes)
+    names = {*made, *(name for node in members for name in node.reads), *layer.reads, *layer.makes}
     return replace(
         graph,
-        nodes=tuple(nodes),
+        nodes=tuple(members),
         inputs=(),
-        outputs=tuple(name for node in live for name in node.writes),
-        tensors={name: changed.get(name) or graph.tensor(name) for name in names},
-        live=frozenset(node.name for node in live),
+        outputs=made,
+        tensors={name: changed.get(name) or graph.tensor(name) for name in names | weights.as_stored(stored, names)},
+        live=frozenset(node.name for node in members),
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from alexnet_bench.attribution.as_run import Stored, as_run, size_as_run
+from alexnet_bench.attribution.as_run import as_run, size_as_run
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph import weights
+from alexnet_bench.graph.counting import Held
 
 if TYPE_CHECKING:
     from alexnet_bench.attribution.join import Owned
@@ -56,7 +57,7 @@ class Rounding:
 
 
 def layer_cost(
-    graph: Graph, costs: CostTable, owned: Owned, stored: Stored | None = None, rounding: Rounding | None = None
+    graph: Graph, costs: CostTable, owned: Owned, stored: Held | None = None, rounding: Rounding | None = None
 ) -> LayerCost:
     """The cost of what a layer computes. A fused layer reads its inputs and weights and writes its outputs, no more.
 
@@ -106,7 +107,7 @@ def _counts(
     return alone, [(getattr(costs.by_name[name], count), share) for name, share in owned.shared]
 
 
-def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> int | None:
+def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Held) -> int | None:
     """Bytes that the layer has to move: what its nodes read from outside of it, and what it makes; None when unknown.
 
     Of a node spread over several layers, each moves its share.
@@ -130,7 +131,7 @@ def _moved_bytes(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -
     return round(moved * max((share for _, share in owned.shared), default=0.0))
 
 
-def _fused_bytes(graph: Graph, owned: Owned, stored: Stored) -> int:
+def _fused_bytes(graph: Graph, owned: Owned, stored: Held) -> int:
     """Bytes of the constants of its nodes that the runtime does not list; none where nodes are shared."""
     listed = owned.layer.moved_constant_bytes
     if listed is None or owned.shared or not owned.layer.moved_bytes:
@@ -149,7 +150,7 @@ def _activation_bytes(graph: Graph, layer: EngineLayer) -> int | None:
     return _sum(read, size_as_run(graph, layer.makes, layer.floats_made))
 
 
-def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned, stored: Stored) -> int | None:
+def _read_from_outside(graph: Graph, costs: CostTable, owned: Owned, stored: Held) -> int | None:
     """Bytes that the nodes of a layer read and do not make themselves, each tensor once.
 
     Of a tensor that nodes only read in part (Gather, Slice), no more than those parts.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from alexnet_bench.core.cost import IS_UNKNOWN, CostTable, NodeCost
@@ -12,22 +12,33 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.graph import contrib, control_flow, memory, weights
 from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, UnknownTensor, Work, find_formula
 
+Held = Mapping[str, tuple[str, ...]]
+"""The tensors that stand in place of constants, as `weights.stored` has them."""
+
 
 class _Sizes:
     """Elements and bytes of sets of tensors; what is unknown adds nothing to a sum."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, held: Held | None) -> None:
+        self._given = held
         self._tensors = weights.tensors(graph)
         self._bytes = {
             name: 0 if tensor.dtype == "string" else tensor.size_bytes for name, tensor in self._tensors.items()
         }
-        self._held = weights.stored(graph)
+        self._held = weights.stored(graph) if held is None else held
         self._packed = weights.packed(graph)
 
     @property
     def has_converted(self) -> bool:
         """Whether constants are made from what the file holds in another type."""
         return bool(self._held)
+
+    def count_body(self, body: Graph) -> CostTable:
+        """The costs of a graph inside a node: of what is held of constants, it knows that of its own alone."""
+        if self._given is None:
+            return count(body)
+        own = tuple(node for node in body.nodes if node.name.startswith(f"{body.name}/"))
+        return count(body, {**weights.stored(replace(body, nodes=own, sparse={})), **self._given})
 
     def elements(self, names: Collection[str]) -> int:
         if not names:
@@ -68,9 +79,14 @@ class _Constants:
 _NO_CONSTANTS = _Constants(frozenset(), frozenset(), frozenset())
 
 
-def count(graph: Graph) -> CostTable:
-    """Counts every live node; what cannot be counted is listed with the reason, and never taken for zero."""
-    alive, sizes, origins = memory.analyse(graph), _Sizes(graph), weights.origins(graph)
+def count(graph: Graph, held: Held | None = None) -> CostTable:
+    """Counts every live node; what cannot be counted is listed with the reason, and never taken for zero.
+
+    Args:
+        graph: with the shapes of the case.
+        held: what stands in place of constants that are made from others; by default what the file holds of them.
+    """
+    alive, sizes, origins = memory.analyse(graph), _Sizes(graph, held), weights.origins(graph)
     read = [_constants(graph, node) for node in graph.live_nodes]
     params = {origins.get(name, name) for item in read for name in item.params}
     frozen = {origins.get(name, name) for item in read for name in item.frozen}
@@ -102,7 +118,7 @@ def _constants(graph: Graph, node: Node) -> _Constants:
 def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_bytes: int | None) -> NodeCost:
     reads, writes = node.reads, node.writes
     params = sizes.elements(constants.params)
-    work, read, written, why = _work(graph, node)
+    work, read, written, why = _work(graph, sizes, node)
     return NodeCost(
         name=node.name,
         op=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
@@ -122,9 +138,9 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_by
     )
 
 
-def _work(graph: Graph, node: Node) -> tuple[Work | None, int | None, int | None, str]:
+def _work(graph: Graph, sizes: _Sizes, node: Node) -> tuple[Work | None, int | None, int | None, str]:
     """The work of a node with its bytes read and written, or None and the reason."""
-    formula = control_flow.formula_of(node, count) or find_formula(node.domain, node.op_type)
+    formula = control_flow.formula_of(node, sizes.count_body) or find_formula(node.domain, node.op_type)
     operation = Operation(node, graph)
     if formula is None:
         why = UNCOUNTED.get((node.domain, node.op_type), "no formula")

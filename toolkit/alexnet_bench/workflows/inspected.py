@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alexnet_bench.attribution.as_run import Stored
 from alexnet_bench.attribution.budget import cards
 from alexnet_bench.attribution.join import Owned
 from alexnet_bench.attribution.layer_costs import layer_cost
@@ -18,6 +17,7 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.inspection import InspectedLayer, LayerPrediction, Prediction
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.graph import weights
+from alexnet_bench.graph.counting import Held
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CountedEngine:
 
     graph: Graph
     costs: CostTable
-    stored: Stored
+    stored: Held
     budgets: Sequence[Budget]
     whole_on_one_card: Sequence[str]
 
