@@ -19,7 +19,6 @@ from alexnet_bench.backends import openvino as backend
 from alexnet_bench.backends import openvino_record
 from alexnet_bench.backends.openvino import OpenVino
 from alexnet_bench.backends.openvino_layers import read_layers
-from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import Record
 from alexnet_bench.backends.openvino_recorder import Recorder
 from alexnet_bench.backends.openvino_tensors import Claims, operators_of
@@ -98,7 +97,7 @@ def _is_known(graph: Graph, name: str) -> bool:
     """Whether no input can change what a node makes, or another one makes the same."""
     values, made = value_numbers(graph), next(node.writes for node in graph.live_nodes if node.name == name)
     others = {values[item] for node in graph.live_nodes if node.name != name for item in node.writes}
-    return fixed_tensors(graph).issuperset(made) or others.issuperset(values[item] for item in made)
+    return graph.fixed.issuperset(made) or others.issuperset(values[item] for item in made)
 
 
 def sizes_of(graph: Graph) -> dict[str, tuple[int, ...]]:

@@ -41,8 +41,8 @@ def owners_around_a_branch(inner: str, build: Build) -> dict[str, tuple[str, ...
     else_branch = helper.make_graph([node("Relu", "s", "out")], "else", [], [result])
     choice = node("If", "k", "z", then_branch=then_branch, else_branch=else_branch)
     nodes = [node("Sigmoid", "x", "s"), choice, node("MatMul", "s u", "b"), node("Softmax", "b", "y")]
-    weights = {"w": (7, 7), "u": (7, 7), "k": np.array(True)}
-    run = profiled(build.model(nodes, {"x": (5, 7)}, ["z", "y"], weights))
+    model = build.model(nodes, {"x": (5, 7)}, ["z", "y"], {"w": (7, 7), "u": (7, 7), "k": np.array(True)})
+    run = profiled(model)
     run.check()
     return run.owners
 

@@ -52,24 +52,23 @@ class Attribution:
 
 def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
     """Gives every live node to the layers that compute it."""
-    producer = {name: node for node in graph.live_nodes for name in node.writes}
     materialised = {name for item in layers for name in (*item.reads, *item.makes, *item.inner, *item.equals)}
     values = value_numbers(graph)
     together = Counter((item.reads, item.makes) for item in layers if not item.is_overhead and not item.is_view)
     workers = [(index, layer) for index, layer in enumerate(layers) if not layer.is_unmatched and not layer.is_overhead]
     regions: dict[int, list[str]] = {}
     for index, layer in workers:
-        region = _region(layer, layer.makes, producer, materialised, values)
+        region = _region(layer, layer.makes, graph.producers, materialised, values)
         if together[layer.reads, layer.makes] > 1 and len(region) > 1:
             continue  # several layers for several nodes: which computes which cannot be told
-        inner = _region(layer, layer.inner, producer, materialised, values)
+        inner = _region(layer, layer.inner, graph.producers, materialised, values)
         regions[index] = list(dict.fromkeys((*region, *inner)))
     left_out = not_computed(graph, dict(workers), regions)
     owners = _owners({index: set(names) - left_out.get(index, frozenset()) for index, names in regions.items()})
     computed = frozenset(owners)
     may_be_elsewhere = any(layer.is_unmatched and layer.multiplies is not False for layer in layers)
     for index, layer in workers:
-        equal = _region(layer, layer.equals, producer, materialised, values)
+        equal = _region(layer, layer.equals, graph.producers, materialised, values)
         lost = () if may_be_elsewhere else left_out.get(index, ())  # else it is not known that none computes them
         for name in dict.fromkeys((*lost, *equal)):
             if name not in computed:

@@ -7,7 +7,7 @@ what the kernel makes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from alexnet_bench.core.graph import Graph, Node
 
@@ -31,13 +31,12 @@ class Asked:
     Args:
         graph: the user's.
         computed: the tensors that kernels make which name them.
-        fixed: the tensors that no input can change.
     """
 
-    def __init__(self, graph: Graph, computed: Collection[str], fixed: Collection[str]) -> None:
-        self._producer: Mapping[str, Node] = {name: node for node in graph.live_nodes for name in node.writes}
+    def __init__(self, graph: Graph, computed: Collection[str]) -> None:
+        self._producer = graph.producers
         self._computed = computed
-        self._fixed = fixed
+        self._fixed = graph.fixed
 
     def moved(self, wanted: Iterable[str], read: Collection[str]) -> tuple[str, ...]:
         """The last tensors, on the way to what is wanted, that come of what was read by moving.

@@ -36,7 +36,7 @@ def is_fused(graph: Graph, wanted: str, given: Collection[str], done: Collection
         done: the tensors that other kernels make, and those that no input can change.
         names: those that OpenVINO made up.
     """
-    producer = {name: node for node in graph.live_nodes for name in node.writes}
+    producer = graph.producers
     between: set[str] = set()
     pending, seen, is_behind = [wanted], {wanted}, False
     while pending:

@@ -14,7 +14,6 @@ from alexnet_bench.core.graph import Graph, Node
 _MOVEMENT = ("Reshape", "Transpose", "Reorder", "Convert")
 _PRODUCTS = ("MatMul", "FullyConnected")
 _SCALES = frozenset({"Mul", "Div"})
-_OF_SHAPES = ("Shape", "Size")
 _ARITHMETIC = {
     "Multiply": ("Mul", "Div"),
     "Add": ("Add", "Sub"),
@@ -40,14 +39,14 @@ def moved_nodes(
         strangers: the kernels that stand for nothing in the model, by number.
     """
     made = {tensor for names in makes for tensor in names}
-    followers, fixed = _followers(kernels), fixed_tensors(graph)
+    followers = _followers(kernels)
     found: dict[int, tuple[str, ...]] = {}
     for number in strangers:
         operators = _ARITHMETIC.get(kernels[number].name.partition("_")[0], ())
         nodes = [
             node
             for shape in _shape_changes(number, kernels, followers)
-            for node in _with_constant(graph, fixed, makes[shape], operators)
+            for node in _with_constant(graph, makes[shape], operators)
             if made.isdisjoint(node.writes)
         ]
         if len(nodes) == 1:
@@ -84,13 +83,12 @@ def scaled_products(
         named: the user's tensors whose operators each kernel names.
         strangers: the kernels that stand for nothing in the model, by number.
     """
-    fixed = fixed_tensors(graph)
     multiplied = {name for node in graph.live_nodes if node.op_type == "MatMul" for name in node.writes}
     inside = multiplied.difference(*named)
     found: dict[int, tuple[int, str, str]] = {}
     for number, product in products_behind(kernels, strangers).items():
         operators = _SCALES.intersection(_ARITHMETIC[kernels[number].name.partition("_")[0]])
-        for node in _with_constant(graph, fixed, inside, operators):
+        for node in _with_constant(graph, inside, operators):
             if node.writes[0] in named[product]:
                 found[number] = product, node.writes[0], next(name for name in node.inputs if name in inside)
     return found
@@ -106,15 +104,6 @@ def products_behind(kernels: Sequence[Kernel], strangers: Collection[int]) -> di
         if is_arithmetic and len(after) == 1 and kernels[after[0]].kind in _PRODUCTS:
             found[number] = after[0]
     return found
-
-
-def fixed_tensors(graph: Graph) -> frozenset[str]:
-    """Tensors that are the same in every run of a case: constants, and what is computed from shapes alone."""
-    fixed = set(graph.constants)
-    for node in graph.live_nodes:
-        if node.op_type in _OF_SHAPES or (node.reads and fixed.issuperset(node.reads)):
-            fixed.update(node.writes)
-    return frozenset(fixed)
 
 
 def made_from(producer: Mapping[str, Node], read: Collection[str], made: Sequence[str]) -> Sequence[str]:
@@ -140,14 +129,12 @@ def _is_behind(producer: Mapping[str, Node], tensor: str, read: Collection[str],
     return False
 
 
-def _with_constant(
-    graph: Graph, fixed: Collection[str], tensors: Collection[str], operators: Collection[str]
-) -> list[Node]:
+def _with_constant(graph: Graph, tensors: Collection[str], operators: Collection[str]) -> list[Node]:
     """The nodes of those operators that read one of the tensors and one that is fixed."""
     return [
         node
         for node in graph.live_nodes
         if node.op_type in operators
         and not set(tensors).isdisjoint(node.inputs)
-        and any(name in fixed for name in node.inputs)
+        and not graph.fixed.isdisjoint(node.inputs)
     ]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alexnet_bench.backends.openvino_asked import MOVERS
-from alexnet_bench.backends.openvino_moved import fixed_tensors
 from alexnet_bench.backends.openvino_record import Kernel, SourceOp
 from alexnet_bench.backends.openvino_tensors import operators_of
 from alexnet_bench.core.cost import NodeCost
@@ -62,8 +61,7 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
         layers: in execution order.
         graph: the user's.
     """
-    nodes, fixed = {node.name: node for node in graph.live_nodes}, fixed_tensors(graph)
-    made = {name for node in graph.live_nodes for name in node.writes}
+    nodes, fixed = {node.name: node for node in graph.live_nodes}, graph.fixed
     costs, result = count(graph).by_name, list(layers)
     for name, numbers in _together(layers, graph, costs).items():
         makers = [number for number, layer in enumerate(layers) if _makes(layer, nodes[name])]
@@ -72,7 +70,7 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
         moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
         multiplying = [number for number in numbers if has_macs and layers[number].multiplies]
         workers = multiplying or [number for number in numbers if layers[number].op not in moving] or numbers
-        folded = [tensor for tensor in nodes[name].reads if tensor in made and tensor not in read]
+        folded = [tensor for tensor in nodes[name].reads if tensor in graph.producers and tensor not in read]
         first = next((number for number in workers if layers[number].multiplies), workers[0])
         layer = result[first]
         own = [tensor for tensor in nodes[name].writes if tensor not in (*layer.makes, *layer.inner)]
@@ -105,7 +103,7 @@ def _together(layers: Sequence[EngineLayer], graph: Graph, costs: Mapping[str, N
 
     Among them is a product that goes on with what it makes of such a node, and what prepares an operand for several.
     """
-    node_of = {name: node.name for node in graph.live_nodes for name in node.writes}
+    node_of = {name: node.name for name, node in graph.producers.items()}
     made: dict[int, set[str]] = {}
     multiplied: set[str] = set()
     for number, layer in enumerate(layers):

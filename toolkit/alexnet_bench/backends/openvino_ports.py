@@ -6,6 +6,7 @@ read an output know: what they read in the model is it, as far as this kernel ma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
@@ -43,7 +44,6 @@ class Ports:
         self._source = source
         self._consumers = consumers
         self._conversions = conversions
-        self._found: dict[int, list[tuple[Result, ...]]] = {}
         self._named = {operator for named in operators for operator in named}
 
     def results(self, number: int, made: Sequence[Result]) -> list[tuple[Result, ...]]:
@@ -53,16 +53,12 @@ class Ports:
             number: of the kernel.
             made: what its operators make.
         """
-        if number not in self._found:
-            self._found[number] = self._results(number, made)
-        return self._found[number]
-
-    def _results(self, number: int, made: Sequence[Result]) -> list[tuple[Result, ...]]:
         outputs = range(len(self._kernels[number].outputs))
         readers = [list(self._readers((number, output))) for output in outputs]
         read = [output for output in outputs if readers[output]]
-        told = [self._told(number, output, readers, made) for output in read]
         fitting = [self._fitting(number, output, made) for output in read]
+        many = Counter(reader for group in readers for reader in {reader for reader, _ in group})
+        told = [self._told(number, readers[at], many, made, fits) for at, fits in zip(read, fitting, strict=True)]
         last = self._source.last({operator for operator, _ in made})
         possible = [results or fits for results, fits in zip(told, fitting, strict=True)]
         found = _told_apart(possible, {result for result in made if result[0] in last})
@@ -80,19 +76,29 @@ class Ports:
                 yield reader, place
 
     def _told(
-        self, number: int, output: int, readers: Sequence[Sequence[tuple[int, Result]]], made: Sequence[Result]
+        self,
+        number: int,
+        readers: Sequence[tuple[int, Result]],
+        many: Mapping[int, int],
+        made: Sequence[Result],
+        fitting: set[Result],
     ) -> set[Result]:
         """What an output can be by its size and by its readers, none where they do not say; of those that differ, any.
 
         They differ where OpenVINO found two results equal.
+
+        Args:
+            number: of the kernel.
+            readers: of the output, with what each reads.
+            many: how many outputs of the kernel each of its readers reads.
+            made: what its operators make.
+            fitting: what of that has the size of the output.
         """
-        fitting = self._fitting(number, output, made)
         said, behind = list[set[Result]](), list[set[Result]]()
-        for reader, place in readers[output]:
+        for reader, place in readers:
             operators = self._operators[reader]
             if operators and set(operators).isdisjoint(self._operators[number]):
-                many = sum(any(reader == other for other, _ in group) for group in readers)
-                read = self._read_at(reader, place) & fitting or self._read_by(reader, made, many) & fitting
+                read = self._read_at(reader, place) & fitting or self._read_by(reader, made, many[reader]) & fitting
                 said += [read] if read else []
                 behind += [] if read else [self._source.nearest(operators, made, ()) & fitting]
         said = said or [read for read in behind if len(read) == 1]

@@ -37,8 +37,8 @@ class Source:
 
     def __init__(self, operators: Sequence[SourceOp], graph: Graph) -> None:
         self._operators = operators
-        self._node_of = {name: node.name for node in graph.live_nodes for name in node.writes}
-        self._known = {*self._node_of, *graph.inputs}
+        self._producers = graph.producers
+        self._known = {*graph.producers, *graph.inputs}
         self._same = _same_tensors(graph)
         self._steps = self._find_steps()
 
@@ -143,12 +143,13 @@ class Source:
             for source, _ in self._operators[number].inputs:
                 if not any(map(self._tensors, self._operators[source].outputs)):
                     ahead[source] |= serves
-        return [tuple(names) if len({self._node_of.get(name) for name in names}) == 1 else () for names in ahead]
+        makers = [{id(self._producers.get(name)) for name in names} for names in ahead]
+        return [tuple(names) if len(of_names) == 1 else () for names, of_names in zip(ahead, makers, strict=True)]
 
 
 def _same_tensors(graph: Graph) -> dict[str, tuple[str, ...]]:
     """For what an operator without effect makes, that and what it reads, if a node makes that."""
-    made = {name for node in graph.live_nodes for name in node.writes}
+    made = graph.producers
     same: dict[str, tuple[str, ...]] = {}
     for node in graph.live_nodes:
         if node.op_type in _NO_OPERATION and not node.domain and node.inputs[0] in made:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused
-from alexnet_bench.backends.openvino_moved import fixed_tensors, made_from, moved_nodes, scaled_products
+from alexnet_bench.backends.openvino_moved import made_from, moved_nodes, scaled_products
 from alexnet_bench.backends.openvino_ports import Ports
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
-from alexnet_bench.backends.openvino_source import Source, Value
+from alexnet_bench.backends.openvino_source import Result, Source, Value
 from alexnet_bench.core.graph import Graph
 
 _OPERATOR = re.compile(rf"{MARK}(\d+)(?:\.(\d+))?")
@@ -40,10 +40,14 @@ class Claims:
         numbers = [[operator for operator, _ in operators] for operators in self._operators]
         conversions = [self._is_conversion(number) for number in range(len(self._kernels))]
         self._ports = Ports(self._kernels, numbers, self._source, self._consumers, conversions)
-        self._producer = {name: node for node in graph.live_nodes for name in node.writes}
-        self._fixed = fixed_tensors(graph)
-        self._values: dict[tuple[int, int], Value] = {}
-        self._find_values()
+        self._producer = graph.producers
+        self._values = {
+            (number, output): value
+            for number in range(len(self._kernels))
+            for output, value in enumerate(self._named_values(number))
+            if value is not None
+        }
+        self._hand_on()
         self._add_moved(graph)
         own = [self._own(number) for number in range(len(self._kernels))]
         self.makes = self._find_makes(own)
@@ -87,19 +91,17 @@ class Claims:
                 consumers.setdefault(source, []).append(number)
         return consumers
 
-    def _find_values(self) -> None:
-        """What each output of a kernel stands for; a conversion leaves that as it was."""
+    def _hand_on(self) -> None:
+        """What the outputs of conversions stand for: these leave what they read as it was."""
         for number, kernel in enumerate(self._kernels):
-            for place in ((number, output) for output in range(len(kernel.outputs))):
-                value = self._values.get(place) or self._value(*place)
-                if value is None and self._is_conversion(number):
-                    value = next((self._values[source] for source in kernel.inputs if source in self._values), None)
-                if value is not None:
-                    self._values[place] = value
+            given = [self._values[source] for source in kernel.inputs if source in self._values]
+            if given and self._is_conversion(number):
+                for output in range(len(kernel.outputs)):
+                    self._values.setdefault((number, output), given[0])
 
     def _add_moved(self, graph: Graph) -> None:
         """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
-        asked = Asked(graph, self._computed(), self._fixed)
+        asked = Asked(graph, self._computed())
         for number, kernel in enumerate(self._kernels):
             if kernel.kind in MOVERS and self._is_stranger(number):
                 read = self._tensors_before(number)
@@ -107,7 +109,7 @@ class Claims:
                     moved = asked.moved(self._wanted_of(place), read)
                     if moved:
                         self._values[place] = Value(moved)
-        self._find_values()
+        self._hand_on()
 
     def _computed(self) -> set[str]:
         """The tensors that outputs of kernels are."""
@@ -116,7 +118,7 @@ class Claims:
     def _find_inner(self, graph: Graph) -> list[tuple[str, ...]]:
         """What kernels compute in place of what they are known to make, told by what is read in place of that."""
         inner: list[tuple[str, ...]] = [()] * len(self._kernels)
-        done = self._fixed.union(self._computed(), *self.makes)
+        done = graph.fixed.union(self._computed(), *self.makes)
         for number, kernel in enumerate(self._kernels):
             operators = [operator for operator, _ in self._operators[number]]
             wanted = self._source.tensors_read(operators) if operators else ()
@@ -175,16 +177,19 @@ class Claims:
                 wanted |= dict.fromkeys(self._source.tensors_read([number for number, _ in self._operators[reader]]))
         return list(wanted)
 
-    def _value(self, number: int, output: int) -> Value | None:
-        operators = self._operators[number]
+    def _named_values(self, number: int) -> list[Value | None]:
+        """What each output of a kernel stands for by the operators that it names."""
+        operators, outputs = self._operators[number], len(self._kernels[number].outputs)
         last = self._source.last(operator for operator, _ in operators)
-        outputs = len(self._kernels[number].outputs)
         if len(last) == 1 and outputs <= max(1, self._source.outputs(last[0])):
             only = next((port for operator, port in operators if operator == last[0]), None)
-            return self._source.value(last[0], output if only is None else only)
+            return [self._source.value(last[0], output if only is None else only) for output in range(outputs)]
         numbers = last if outputs == 1 else dict.fromkeys(operator for operator, _ in operators)
         made = [(operator, port) for operator in numbers for port in range(self._source.outputs(operator))]
-        results = self._ports.results(number, made)[output] if made else ()
+        return [self._joint(results) for results in self._ports.results(number, made)] if made else []
+
+    def _joint(self, results: Iterable[Result]) -> Value | None:
+        """What an output stands for that is one of several results."""
         values = [value for result in results if (value := self._source.value(*result)) is not None]
         values = [value for value in values if value.is_whole] or values
         tensors = dict.fromkeys(tensor for value in values for tensor in value.tensors)

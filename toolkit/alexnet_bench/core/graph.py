@@ -45,6 +45,10 @@ DTYPE_BITS: Mapping[str, int] = {
 """Bits of one element, as ONNX packs it (onnx.proto, TensorProto.DataType). Strings have no fixed size."""
 
 
+_OF_SHAPES = ("Shape", "Size")
+"""Operators that read no data."""
+
+
 class Tensor(msgspec.Struct, frozen=True, gc=False):
     """A value that flows along an edge; a Struct, as thousands of frozen dataclasses take a while to make.
 
@@ -171,6 +175,20 @@ class Graph:
     def live_nodes(self) -> tuple[Node, ...]:
         """The live nodes, in order."""
         return tuple(node for node in self.nodes if node.name in self.live)
+
+    @cached_property
+    def producers(self) -> Mapping[str, Node]:
+        """The live node that makes each tensor."""
+        return {name: node for node in self.live_nodes for name in node.writes}
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """Tensors that are the same in every run of a case: constants, and what is computed from shapes alone."""
+        found = set(self.constants)
+        for node in self.live_nodes:
+            if node.op_type in _OF_SHAPES or (node.reads and found.issuperset(node.reads)):
+                found.update(node.writes)
+        return frozenset(found)
 
     def activations(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those tensors that are no constants, each once, in the order given."""

@@ -59,7 +59,7 @@ def steps(graph: Graph, comparable: Collection[str], outputs: Sequence[str]) -> 
         outputs: the failing ones.
     """
     known = set(comparable)
-    producers = {name: node for node in graph.live_nodes for name in node.writes}
+    producers = graph.producers
     needed: set[str] = set(outputs)
     found = []
     for node in reversed(graph.live_nodes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ def find_last_bias(graph: Graph, output: str) -> LastBias | str:
     """The bias that is added last on the way to an output, or why there is none to take away."""
     if graph.tensor(output).dtype and not is_float(graph.tensor(output).dtype):
         return "it holds no floats"
-    producers = {name: node for node in graph.live_nodes for name in node.writes}
+    producers = graph.producers
     node, is_softmax = _behind(producers, output), False
     if node is not None and _is_softmax(node, graph, output):
         node, is_softmax = _behind(producers, node.inputs[0]), True
@@ -80,7 +81,7 @@ def find_last_bias(graph: Graph, output: str) -> LastBias | str:
     return LastBias(output, node.name, name, node.op_type, sizes, scale, is_softmax)
 
 
-def _behind(producers: dict[str, Node], tensor: str) -> Node | None:
+def _behind(producers: Mapping[str, Node], tensor: str) -> Node | None:
     """The node that computes a tensor, looking through those that only hand it on."""
     node = producers.get(tensor)
     while node is not None and not node.domain and node.op_type in _KEEPS_VALUES:

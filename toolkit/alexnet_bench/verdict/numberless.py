@@ -48,7 +48,7 @@ def first_numberless(
     """
     if any(has_nan(read_arrays(inputs).values()) for inputs in reference.inputs):
         return FirstBad(found=False, detail=f"{_ITSELF}, and so do the inputs")
-    made = {name for node in reference.graph.live_nodes for name in node.writes}
+    made = reference.graph.producers.keys()
     typed = {name for name in made if reference.graph.tensor(name).dtype} | set(outputs)
     places = steps(reference.graph, typed, tuple(outputs))
     if not places:

@@ -44,7 +44,7 @@ def _kind(node: Node) -> tuple[str, str, int]:
 
 
 def _made(graph: Graph) -> set[str]:
-    return {name for node in graph.live_nodes for name in node.writes} - graph.constants
+    return graph.producers.keys() - graph.constants
 
 
 def _handed_on(graph: Graph, nodes: Sequence[str]) -> list[str]:

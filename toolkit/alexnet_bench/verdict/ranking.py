@@ -78,7 +78,7 @@ def find_rankings(graph: Graph, inputs: int) -> dict[str, Ranking]:
 
 def find_ranking(graph: Graph, output: str) -> Ranking | None:
     """How the indices of one output are chosen."""
-    producers = {name: node for node in graph.live_nodes for name in node.writes}
+    producers = graph.producers
     name, node = output, producers.get(output)
     while node is not None and not node.domain and node.op_type in _KEEPS_INDICES:
         name = node.inputs[0]
