@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
+from alexnet_bench.graph.counting import count
 
 Shape = tuple[int | str | None, ...]
 
@@ -61,6 +63,11 @@ class Hand:
         samples = {name: tuple(values) for name, values in samples_s.items()}
         run_s = tuple(sum(values) + outside_s for values in zip(*samples.values(), strict=True))
         return LayerTimes(tuple(layers), samples, run_s, run_s)
+
+
+def joined(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
+    """Layers with the nodes of a graph, by its own counts."""
+    return join(graph, count(graph), layers)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alexnet_bench.attribution import as_run, coverage
-from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.layer_costs import layer_cost
 from alexnet_bench.attribution.layers import timed_layers
 from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.graph.counting import count
+from tests.unit.attribution.conftest import joined
 
 if TYPE_CHECKING:
     from alexnet_bench.attribution.layer_costs import LayerCost
@@ -50,7 +50,7 @@ def quantised(hand: Hand) -> Graph:
 
 
 def costs_of(graph: Graph, layers: list[EngineLayer]) -> list[LayerCost]:
-    return [layer_cost(graph, count(graph), owned) for owned in join(graph, layers).owned]
+    return [layer_cost(graph, count(graph), owned) for owned in joined(graph, layers).owned]
 
 
 @pytest.mark.parametrize("made", ["m", "y"])
@@ -100,7 +100,7 @@ def test_what_shows_a_result_of_another_layer_has_no_share_of_its_work(hand: Han
     nodes = [hand.node("Gather", "x i", "g")]
     graph = hand.graph(nodes, {"x": (4, 10), "i": (), "g": (10,)}, outputs="g", constants="i")
     view = replace(hand.layer("squeeze", "x", "g"), is_view=True)
-    found = join(graph, [hand.layer("split", "x", "g"), view])
+    found = joined(graph, [hand.layer("split", "x", "g"), view])
     assert [owned.shared for owned in found.owned] == [(("n_g", 1.0),), (("n_g", 0.0),)]
     split, squeeze = (layer_cost(graph, count(graph), owned) for owned in found.owned)
     assert (split.bytes, squeeze.bytes) == (count(graph).by_name["n_g"].bytes, 0)
@@ -114,7 +114,7 @@ def test_a_constant_that_runs_is_the_users_node_and_its_reader_reads_floats(hand
         typed(dequantise, "int8 float32", "float32"),
         typed(hand.layer("matmul", "x", "y"), "float32", "float32"),
     ]
-    found = join(graph, layers)
+    found = joined(graph, layers)
     first, second = found.owned
     assert (first.nodes, first.constants, first.layer.is_overhead) == ((), ("n_w",), False)
     assert (second.nodes, second.constants) == (("n_y",), ())
@@ -143,7 +143,7 @@ def test_stored_weights_stay_while_activations_change_type(hand: Hand) -> None:
 
 def test_a_constant_of_the_runtime_alone_stays_overhead(hand: Hand) -> None:
     layer = replace(hand.layer("added", "", "", is_overhead=True), is_constant=True)
-    found = join(quantised(hand), [layer, hand.layer("matmul", "x", "y")])
+    found = joined(quantised(hand), [layer, hand.layer("matmul", "x", "y")])
     assert (found.owned[0].constants, found.owned[0].layer.is_overhead) == ((), True)
 
 
@@ -194,7 +194,7 @@ def test_counts_of_layers_are_looked_up_where_the_backend_tells_their_bytes(
     hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph, layer = product(hand), replace(typed(hand.layer("a", "x", "y"), "float32", "float32"), moved_bytes=99)
-    (owned,) = join(graph, [layer]).owned
+    (owned,) = joined(graph, [layer]).owned
     costs = count(graph)
     monkeypatch.setattr(as_run, "count", None)
     cost = layer_cost(graph, costs, owned)

@@ -10,13 +10,14 @@ import pytest
 
 from alexnet_bench.attribution import by_name
 from alexnet_bench.attribution.by_name import join_by_name, nodes_in_name
-from alexnet_bench.attribution.join import Attribution, join
+from alexnet_bench.attribution.join import Attribution
 from alexnet_bench.attribution.layer_costs import layer_cost
 from alexnet_bench.attribution.layers import layer_names
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.passport import EngineLayerInfo
 from alexnet_bench.graph.counting import count
+from tests.unit.attribution.conftest import joined
 
 if TYPE_CHECKING:
     from tests.unit.attribution.conftest import Hand
@@ -38,13 +39,13 @@ def _graph(hand: Hand) -> Graph:
 
 
 def _check(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
-    joined, costs = join(graph, layers), count(graph)
-    again = join_by_name(graph, _infos(joined))
-    for first, second in zip(joined.owned, again.owned, strict=True):
+    costs, found = count(graph), joined(graph, layers)
+    again = join_by_name(graph, _infos(found))
+    for first, second in zip(found.owned, again.owned, strict=True):
         before, after = layer_cost(graph, costs, first), layer_cost(graph, costs, second)
         assert (after.macs, after.flop, after.bytes) == (before.macs, before.flop, before.bytes), first.layer.name
         assert (second.nodes, second.shared, second.merged) == (first.nodes, first.shared, first.merged)
-    assert again.unattributed == joined.unattributed
+    assert again.unattributed == found.unattributed
     return again
 
 
@@ -77,7 +78,7 @@ def test_overhead_of_one_tensor_twice_is_numbered(hand: Hand) -> None:
     graph = _graph(hand)
     costs = count(graph)
     layers = [hand.layer(name, "b", "b", is_overhead=True) for name in ("first", "second")]
-    infos = _infos(join(graph, layers))
+    infos = _infos(joined(graph, layers))
     assert [info.name for info in infos] == ["Op:b", "Op:b#2"]
     owned = join_by_name(graph, infos).owned
     assert [layer_cost(graph, costs, item).bytes for item in owned] == [48, 48]
@@ -131,7 +132,7 @@ def test_a_constant_that_runs_is_found_by_its_node(hand: Hand) -> None:
     shapes = {"x": (2, 3), "q": (3, 4), "s": (4,), "w": (3, 4), "y": (2, 4)}
     graph = replace(hand.graph(nodes, shapes, outputs="y", constants="q s w"), live=frozenset({"n_y"}))
     dequantise = replace(hand.layer("dq", "", "w", is_overhead=True), is_constant=True)
-    before = join(graph, [dequantise, hand.layer("matmul", "x", "y")])
+    before = joined(graph, [dequantise, hand.layer("matmul", "x", "y")])
     found = join_by_name(graph, _infos(before))
     assert [(owned.nodes, owned.constants) for owned in found.owned] == [((), ("n_w",)), (("n_y",), ())]
     first, second = (layer_cost(graph, count(graph), owned) for owned in (before.owned[0], found.owned[0]))

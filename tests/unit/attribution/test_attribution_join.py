@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alexnet_bench.attribution.join import join, value_numbers
+from alexnet_bench.attribution.join import value_numbers
 from alexnet_bench.core.graph import Attribute, Graph
+from tests.unit.attribution.conftest import joined
 
 if TYPE_CHECKING:
     from tests.unit.attribution.conftest import Hand
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def test_a_fused_layer_owns_what_lies_between_its_tensors(hand: Hand) -> None:
     nodes = [hand.node("Conv", "x w", "c"), hand.node("Relu", "c", "r"), hand.node("MaxPool", "r", "y")]
     graph = hand.graph(nodes, {}, outputs="y", constants="w")
-    found = join(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")])
+    found = joined(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")])
     assert [owned.nodes for owned in found.owned] == [("n_c", "n_r"), ("n_y",)]
     assert found.unattributed == ()
 
@@ -28,7 +29,7 @@ def test_a_residual_block_ends_at_what_others_make(hand: Hand) -> None:
         hand.node("Relu", "s", "y"),
     ]
     graph = hand.graph(nodes, {}, outputs="y", constants="w")
-    found = join(graph, [hand.layer("a", "x", "c"), hand.layer("b", "c", "y")])
+    found = joined(graph, [hand.layer("a", "x", "c"), hand.layer("b", "c", "y")])
     assert [owned.nodes for owned in found.owned] == [("n_c",), ("n_d", "n_s", "n_y")]
 
 
@@ -38,7 +39,7 @@ def test_a_shape_that_two_layers_compute_is_shared_by_them(hand: Hand) -> None:
         *(hand.node("Tanh", "x", "t"), hand.node("Reshape", "t s", "b")),
     ]
     graph = hand.graph(nodes, {}, outputs="a b")
-    found = join(graph, [hand.layer("a", "x", "a"), hand.layer("b", "x", "b")])
+    found = joined(graph, [hand.layer("a", "x", "a"), hand.layer("b", "x", "b")])
     assert [owned.nodes for owned in found.owned] == [("n_r", "n_a"), ("n_t", "n_b")]
     assert [owned.shared for owned in found.owned] == [(("n_s", 0.5),), (("n_s", 0.5),)]
 
@@ -46,7 +47,7 @@ def test_a_shape_that_two_layers_compute_is_shared_by_them(hand: Hand) -> None:
 def test_layers_that_make_one_tensor_together_share_its_nodes(hand: Hand) -> None:
     graph = hand.graph([hand.node("Mish", "x", "m"), hand.node("Relu", "m", "y")], {}, outputs="y")
     parts = [hand.layer(name, "x", "m") for name in ("softplus", "tanh", "mul")]
-    found = join(graph, [*parts, hand.layer("relu", "m", "y")])
+    found = joined(graph, [*parts, hand.layer("relu", "m", "y")])
     assert [owned.shared for owned in found.owned[:3]] == [(("n_m", 1 / 3),)] * 3
     assert found.owned[3].nodes == ("n_y",)
 
@@ -58,7 +59,7 @@ def test_overhead_owns_nothing(hand: Hand) -> None:
         hand.layer("relu", "x", "y"),
         hand.layer("odd", "", "y", is_overhead=True),
     ]
-    found = join(graph, layers)
+    found = joined(graph, layers)
     assert [owned.nodes for owned in found.owned] == [(), ("n_y",), ()]
 
 
@@ -66,7 +67,7 @@ def test_nodes_behind_an_unmatched_layer_have_no_owner(hand: Hand) -> None:
     nodes = [hand.node("Relu", "x", "a"), hand.node("Tanh", "a", "b"), hand.node("Neg", "b", "y")]
     graph = hand.graph(nodes, {}, outputs="y")
     layers = [hand.layer("?", "x", "b", is_unmatched=True), hand.layer("neg", "b", "y")]
-    found = join(graph, layers)
+    found = joined(graph, layers)
     assert [owned.nodes for owned in found.owned] == [(), ("n_y",)]
     assert found.unattributed == ("n_a", "n_b")
 
@@ -77,7 +78,7 @@ def test_a_repeated_node_belongs_to_the_layer_that_computes_the_other(hand: Hand
         *(hand.node("Relu", "d", "q"), hand.node("Concat", "r q", "y")),
     ]
     graph = hand.graph(nodes, {}, outputs="y", constants="w")
-    found = join(graph, [hand.layer("conv", "x", "r"), hand.layer("concat", "r", "y")])
+    found = joined(graph, [hand.layer("conv", "x", "r"), hand.layer("concat", "r", "y")])
     assert [owned.nodes for owned in found.owned] == [("n_c", "n_r", "n_d", "n_q"), ("n_y",)]
 
 
@@ -85,7 +86,7 @@ def test_it_does_not_matter_which_of_two_equal_nodes_was_kept(hand: Hand) -> Non
     nodes = [hand.node("Tanh", "x", "a"), hand.node("Tanh", "x", "b"), hand.node("Add", "a b", "y")]
     graph = hand.graph(nodes, {}, outputs="y")
     for kept in ("a", "b"):
-        found = join(graph, [hand.layer("tanh", "x", kept), hand.layer("add", kept, "y")])
+        found = joined(graph, [hand.layer("tanh", "x", kept), hand.layer("add", kept, "y")])
         assert [owned.nodes for owned in found.owned] == [("n_a", "n_b"), ("n_y",)]
 
 
@@ -96,7 +97,7 @@ def test_a_repeated_node_that_another_layer_computes_is_not_taken_from_it(hand: 
     ]
     graph = hand.graph(nodes, {}, outputs="y", constants="w")
     layers = [hand.layer("one", "x", "r"), hand.layer("two", "x", "q"), hand.layer("add", "r q", "y")]
-    assert [owned.nodes for owned in join(graph, layers).owned] == [("n_c", "n_r"), ("n_d", "n_q"), ("n_y",)]
+    assert [owned.nodes for owned in joined(graph, layers).owned] == [("n_c", "n_r"), ("n_d", "n_q"), ("n_y",)]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_subgraphs_and_other_outputs_are_not_equal(hand: Hand) -> None:
 
 
 def test_an_empty_engine_attributes_nothing(hand: Hand) -> None:
-    found = join(hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y"), [])
+    found = joined(hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y"), [])
     assert found.owned == ()
     assert found.unattributed == ("n_y",)
 
@@ -143,14 +144,14 @@ def test_an_empty_engine_attributes_nothing(hand: Hand) -> None:
 def test_several_layers_for_several_nodes_are_not_guessed(hand: Hand) -> None:
     """Which of them computes which cannot be told, so that none is said to."""
     graph = hand.graph([hand.node("Conv", "x", "c"), hand.node("Relu", "c", "y")], {}, outputs="y")
-    found = join(graph, [hand.layer("first", "x", "y"), hand.layer("second", "x", "y")])
+    found = joined(graph, [hand.layer("first", "x", "y"), hand.layer("second", "x", "y")])
     assert found.unattributed == ("n_c", "n_y")
     assert all(owned.layer.is_unmatched and not owned.shared for owned in found.owned)
 
 
 def test_a_layer_for_nothing_that_is_live_is_unmatched(hand: Hand) -> None:
     graph = hand.graph([hand.node("Relu", "x", "y")], {}, outputs="y")
-    found = join(graph, [hand.layer("relu", "x", "y"), hand.layer("dead", "x", "dead")])
+    found = joined(graph, [hand.layer("relu", "x", "y"), hand.layer("dead", "x", "dead")])
     assert found.unattributed == ()
     assert [owned.layer.is_unmatched for owned in found.owned] == [False, True]
 
@@ -175,19 +176,19 @@ def branch(hand: Hand) -> Graph:
 def test_a_layer_that_cannot_multiply_leaves_a_product_out_and_what_hangs_on_it(hand: Hand) -> None:
     graph = branch(hand)
     sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",))
-    (owned,) = join(graph, [sums]).owned
+    (owned,) = joined(graph, [sums]).owned
     assert owned.nodes == ("n_a", "n_m", "n_s", "n_t", "n_y")
     assert owned.merged == {"n_a", "n_m", "n_s"}
-    assert join(graph, [replace(sums, named=())]).owned[0].merged == {"n_a", "n_m", "n_s", "n_t"}
+    assert joined(graph, [replace(sums, named=())]).owned[0].merged == {"n_a", "n_m", "n_s", "n_t"}
     for may in (True, None):
-        assert join(graph, [replace(sums, multiplies=may)]).owned[0].merged == frozenset()
+        assert joined(graph, [replace(sums, multiplies=may)]).owned[0].merged == frozenset()
 
 
 def test_a_product_that_another_layer_computes_is_not_left_out(hand: Hand) -> None:
     graph = branch(hand)
     sums = replace(hand.layer("sum", "x", "y"), multiplies=False)
     product = replace(hand.layer("product", "x", "s"), multiplies=True)
-    first, second = join(graph, [product, sums]).owned
+    first, second = joined(graph, [product, sums]).owned
     assert (first.nodes, second.nodes) == (("n_a", "n_m", "n_s"), ("n_t", "n_y"))
     assert not first.merged | second.merged
 
@@ -197,10 +198,10 @@ def test_a_product_that_an_unmatched_layer_may_compute_is_not_said_to_be_left_ou
     sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",))
     unknown = hand.layer("unknown", "", "", is_unmatched=True)
     for may in (True, None):
-        found = join(graph, [replace(unknown, multiplies=may), sums])
+        found = joined(graph, [replace(unknown, multiplies=may), sums])
         assert (found.owned[1].nodes, found.owned[1].merged) == (("n_t", "n_y"), frozenset())
         assert found.unattributed == ("n_a", "n_m", "n_s")
-    assert join(graph, [replace(unknown, multiplies=False), sums]).owned[1].merged == {"n_a", "n_m", "n_s"}
+    assert joined(graph, [replace(unknown, multiplies=False), sums]).owned[1].merged == {"n_a", "n_m", "n_s"}
 
 
 def test_a_layer_that_adds_to_a_product_of_another_has_no_part_of_the_product(hand: Hand) -> None:
@@ -210,12 +211,12 @@ def test_a_layer_that_adds_to_a_product_of_another_has_no_part_of_the_product(ha
     graph = hand.graph(nodes, shapes, outputs="y", constants="w b")
     product = replace(hand.layer("product", "x", "g"), multiplies=True)
     behind = replace(hand.layer("behind", "x", "y"), multiplies=False, inner=("g",))
-    first, second = join(graph, [product, behind]).owned
+    first, second = joined(graph, [product, behind]).owned
     assert (first.nodes, second.nodes) == (("n_g",), ("n_y",))
 
 
 def test_a_product_of_one_factor_each_can_be_computed_by_elements(hand: Hand) -> None:
     nodes = [hand.node("MatMul", "x w", "m"), hand.node("Relu", "m", "y")]
     graph = hand.graph(nodes, {"x": (4, 1), "w": (1, 5), "m": (4, 5), "y": (4, 5)}, outputs="y", constants="w")
-    (owned,) = join(graph, [replace(hand.layer("all", "x", "y"), multiplies=False)]).owned
+    (owned,) = joined(graph, [replace(hand.layer("all", "x", "y"), multiplies=False)]).owned
     assert (owned.nodes, owned.merged) == (("n_m", "n_y"), frozenset())

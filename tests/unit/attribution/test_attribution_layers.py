@@ -10,7 +10,7 @@ import pytest
 
 from alexnet_bench.attribution import coverage
 from alexnet_bench.attribution.counted_layers import static_layers
-from alexnet_bench.attribution.join import Attribution, Owned, join
+from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.layer_costs import layer_cost
 from alexnet_bench.attribution.layers import layer_names, timed_layers
 from alexnet_bench.attribution.roofline import NEITHER_BELOW, place, roof_time_s
@@ -18,6 +18,7 @@ from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Tensor
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.graph.counting import count
+from tests.unit.attribution.conftest import joined
 
 if TYPE_CHECKING:
     from tests.unit.attribution.conftest import Hand
@@ -36,7 +37,7 @@ def test_a_fused_layer_moves_inputs_weights_and_outputs_once(hand: Hand) -> None
     graph = two_gemms(hand)
     first, second = (
         layer_cost(graph, count(graph), owned)
-        for owned in join(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]).owned
+        for owned in joined(graph, [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]).owned
     )
     assert first.macs == 2 * 3 * 4
     assert first.flop == 2 * 24 + 8 + 8
@@ -54,7 +55,7 @@ def test_a_fused_layer_reads_the_weights_that_its_nodes_hold(hand: Hand) -> None
     shapes = {"x": (2, 3), "s": (2, 3), "n_s (scale)": (6,), "y": (2, 3)}
     graph = hand.graph([scaler, hand.node("Relu", "s", "y")], shapes, outputs="y", constants="")
     graph = replace(graph, constants=frozenset({"n_s (scale)"}))
-    (cost,) = (layer_cost(graph, count(graph), owned) for owned in join(graph, [hand.layer("a", "x", "y")]).owned)
+    (cost,) = (layer_cost(graph, count(graph), owned) for owned in joined(graph, [hand.layer("a", "x", "y")]).owned)
     assert (cost.params, cost.weight_bytes, cost.bytes) == (6, 24, 4 * (6 + 6 + 6))
     assert cost.activation_bytes == 4 * (6 + 6)
 
@@ -71,7 +72,7 @@ def test_a_quantised_layer_reads_its_weights_as_they_are_stored(hand: Hand) -> N
     graph = hand.graph(nodes, shapes, outputs="y", constants="q s w xs")
     integers = {name: Tensor(name, "int8", shapes[name]) for name in ("x", "q", "y")}
     graph = replace(graph, tensors={**graph.tensors, **integers}, live=graph.live - {"n_w"})
-    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "y")]).owned
     cost = layer_cost(graph, count(graph), owned)
     assert cost.weight_bytes == 12 + 16 + 4
     assert cost.bytes == 6 + 12 + 16 + 4 + 8
@@ -80,7 +81,7 @@ def test_a_quantised_layer_reads_its_weights_as_they_are_stored(hand: Hand) -> N
 def test_a_tensor_that_two_nodes_of_a_layer_read_is_moved_once(hand: Hand) -> None:
     nodes = [hand.node("Relu", "x", "a"), hand.node("Tanh", "x", "b"), hand.node("Add", "a b", "y")]
     graph = hand.graph(nodes, dict.fromkeys("xaby", (10,)), outputs="y")
-    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "y")]).owned
     assert layer_cost(graph, count(graph), owned).bytes == 4 * (10 + 10)
 
 
@@ -88,7 +89,7 @@ def test_of_a_table_only_the_rows_gathered_are_moved(hand: Hand) -> None:
     nodes = [hand.node("Gather", "table x", "g"), hand.node("Relu", "g", "y")]
     shapes = {"x": (3,), "table": (1000, 8), "g": (3, 8), "y": (3, 8)}
     graph = hand.graph(nodes, shapes, outputs="y", constants="table")
-    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "y")]).owned
     costs = count(graph)
     assert layer_cost(graph, costs, owned).bytes == costs.by_name["n_g"].bytes_read + 4 * 24  # type: ignore[operator]
     assert layer_cost(graph, costs, owned).bytes == 4 * (3 + 24 + 24)
@@ -97,28 +98,28 @@ def test_of_a_table_only_the_rows_gathered_are_moved(hand: Hand) -> None:
 def test_a_view_inside_a_layer_moves_nothing_itself(hand: Hand) -> None:
     nodes = [hand.node("Flatten", "x", "f"), hand.node("Relu", "f", "r"), hand.node("Flatten", "r", "y")]
     graph = hand.graph(nodes, dict.fromkeys("xfry", (2, 5)), outputs="y")
-    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "y")]).owned
     assert layer_cost(graph, count(graph), owned).bytes == 4 * (10 + 10)
     views = hand.graph(nodes[:1], dict.fromkeys("xf", (2, 5)), outputs="f")
-    (only,) = join(views, [hand.layer("view", "x", "f")]).owned
+    (only,) = joined(views, [hand.layer("view", "x", "f")]).owned
     assert layer_cost(views, count(views), only).bytes == 0
 
 
 def test_every_output_is_written_whether_it_is_read_or_not(hand: Hand) -> None:
     nodes = [hand.node("Relu", "x", "r"), hand.node("Split", "r", "a b", {"axis": 0})]
     graph = hand.graph(nodes, {"x": (6,), "r": (6,), "a": (2,), "b": (4,)}, outputs="a")
-    (owned,) = join(graph, [hand.layer("all", "x", "a b")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "a b")]).owned
     cost = layer_cost(graph, count(graph), owned)
     assert cost.bytes == 4 * (6 + 6)
     assert cost.output_shapes == ((2,), (4,))
-    (with_inner,) = join(graph, [hand.layer("all", "x", "r a b")]).owned  # r is an output of the model, say
+    (with_inner,) = joined(graph, [hand.layer("all", "x", "r a b")]).owned  # r is an output of the model, say
     assert layer_cost(graph, count(graph), with_inner).bytes == 4 * (6 + 6 + 6)
 
 
 def test_an_unknown_size_makes_the_bytes_unknown(hand: Hand) -> None:
     nodes = [hand.node("Relu", "x", "r"), hand.node("Strange", "r", "y")]
     graph = hand.graph(nodes, {"x": (6,), "r": (6,), "y": None}, outputs="y")
-    (owned,) = join(graph, [hand.layer("all", "x", "y")]).owned
+    (owned,) = joined(graph, [hand.layer("all", "x", "y")]).owned
     cost = layer_cost(graph, count(graph), owned)
     assert cost.bytes is cost.flop is cost.macs is None
 
@@ -127,7 +128,7 @@ def test_shares_add_up_to_the_whole(hand: Hand) -> None:
     graph = two_gemms(hand)
     layers = [*(hand.layer(f"part {index}", "x", "g") for index in range(4)), hand.layer("rest", "g", "y")]
     costs = count(graph)
-    parts = [layer_cost(graph, costs, owned) for owned in join(graph, layers).owned]
+    parts = [layer_cost(graph, costs, owned) for owned in joined(graph, layers).owned]
     assert sum(part.macs or 0 for part in parts) == costs.macs
     assert sum(part.flop or 0 for part in parts) == costs.flop
     assert sum(part.params for part in parts) == costs.params
@@ -142,7 +143,7 @@ def test_shares_of_odd_counts_add_up_to_the_whole(hand: Hand) -> None:
     layers += [hand.layer(f"third {index}", "b", "y") for index in range(3)]
     costs = count(graph)
     times = hand.times({layer.name: [1.0] for layer in layers}, layers)
-    found = [layer.flop for layer in timed_layers(graph, costs, join(graph, layers), times, None)]
+    found = [layer.flop for layer in timed_layers(graph, costs, joined(graph, layers), times, None)]
     assert sum(flop or 0 for flop in found) == costs.flop == 15
     assert found[2] == 5
     assert {*found[:2]} == {2, 3}
@@ -155,7 +156,7 @@ def test_what_the_runtime_found_equal_costs_its_layer_nothing(hand: Hand) -> Non
     shapes = {"x": (2, 3), "w": (3, 4), "v": (3, 4), "a": (2, 4), "b": (2, 4), "y": (2, 4)}
     graph = hand.graph(nodes, shapes, outputs="y", constants="w v")
     product = replace(hand.layer("product", "x", "a"), equals=("b",))
-    attribution = join(graph, [product, hand.layer("sum", "a", "y")])
+    attribution = joined(graph, [product, hand.layer("sum", "a", "y")])
     first, second = attribution.owned
     assert first.nodes == ("n_a", "n_b")
     assert first.merged == {"n_b"}
@@ -174,7 +175,7 @@ def test_overhead_moves_its_tensor_in_and_out_and_has_no_place(hand: Hand) -> No
     graph = two_gemms(hand)
     layers = [hand.layer("reorder", "x", "x", is_overhead=True), hand.layer("all", "x", "y")]
     times = hand.times({"reorder": [1.0], "all": [3.0]}, layers)
-    reorder, everything = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    reorder, everything = timed_layers(graph, count(graph), joined(graph, layers), times, CEILINGS)
     assert (reorder.name, reorder.bound, reorder.flop, reorder.bytes) == ("Op:x", "overhead", 0, 2 * 24)
     assert reorder.fraction_of_ceiling is None
     assert everything.onnx_nodes == ("n_g", "n_r", "n_y")
@@ -185,7 +186,7 @@ def test_a_timed_layer_states_its_rates_and_its_place(hand: Hand) -> None:
     graph = two_gemms(hand)
     layers = [hand.layer("a", "x", "r"), hand.layer("b", "r", "y")]
     times = hand.times({"a": [1.0, 2.0, 9.0], "b": [0.1, 0.1, 0.1]}, layers)
-    slow, fast = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    slow, fast = timed_layers(graph, count(graph), joined(graph, layers), times, CEILINGS)
     assert slow.time_s == 2.0
     assert slow.samples_s == (1.0, 2.0, 9.0)
     assert slow.flop_per_s == 64 / 2.0
@@ -204,7 +205,7 @@ def test_a_layer_has_the_tensors_that_flow_into_it_and_out(hand: Hand) -> None:
     graph = two_gemms(hand)
     layers = [replace(hand.layer("a", "x", "r"), reads=("x", "w", "b", "x")), hand.layer("b", "r", "y")]
     times = hand.times({"a": [1.0], "b": [0.1]}, layers)
-    timed = timed_layers(graph, count(graph), join(graph, layers), times, CEILINGS)
+    timed = timed_layers(graph, count(graph), joined(graph, layers), times, CEILINGS)
     assert [(layer.inputs, layer.outputs) for layer in timed] == [(("x",), ("r",)), (("r",), ("y",))]
     costs = count(graph)
     static = static_layers(graph, costs, [None] * len(costs.rows))
@@ -221,7 +222,7 @@ def test_work_that_was_assumed_has_no_rates_and_no_place(hand: Hand) -> None:
     times = hand.times({"a": [2.0], "b": [0.1]}, layers)
     costs = count(graph)
     rows = tuple(msgspec.structs.replace(row, assumed="one turn" if row.name == "n_y" else "") for row in costs.rows)
-    first, second = timed_layers(graph, replace(costs, rows=rows), join(graph, layers), times, CEILINGS)
+    first, second = timed_layers(graph, replace(costs, rows=rows), joined(graph, layers), times, CEILINGS)
     assert first.bound is not None
     assert first.flop_per_s is not None
     assert (second.bound, second.fraction_of_ceiling, second.flop_per_s, second.bytes_per_s) == (None,) * 4
@@ -231,7 +232,7 @@ def test_work_that_was_assumed_has_no_rates_and_no_place(hand: Hand) -> None:
 def test_without_ceilings_there_is_no_bound(hand: Hand) -> None:
     graph = two_gemms(hand)
     layers = [hand.layer("all", "x", "y")]
-    (only,) = timed_layers(graph, count(graph), join(graph, layers), hand.times({"all": [1.0]}, layers), None)
+    (only,) = timed_layers(graph, count(graph), joined(graph, layers), hand.times({"all": [1.0]}, layers), None)
     assert only.bound is None
     assert only.fraction_of_ceiling is None
 
@@ -290,7 +291,7 @@ def test_coverage_by_hand(hand: Hand) -> None:
     ]
     samples = {"reorder": [1.0, 1.0], "a": [6.0, 6.0], "stranger": [3.0, 3.0]}
     times = hand.times(samples, layers, outside_s=2.5)
-    costs, attribution = count(graph), join(graph, layers)
+    costs, attribution = count(graph), joined(graph, layers)
     found = coverage.measured(costs, attribution, timed_layers(graph, costs, attribution, times, None), times)
     assert (found.nodes, found.nodes_counted, found.unknown_ops) == (3, 3, ())
     assert found.unattributed_nodes == ("n_y",)
@@ -307,7 +308,7 @@ def test_what_is_in_no_row_has_no_owner(hand: Hand) -> None:
     graph = hand.graph(nodes, shapes, outputs="b y", constants="w")
     layers = [hand.layer("both", "x", "b"), hand.layer("rest", "x", "y")]
     times = hand.times({"both": [1.0], "rest": [1.0]}, layers)
-    costs, attribution = count(graph), join(graph, layers)
+    costs, attribution = count(graph), joined(graph, layers)
     found = timed_layers(graph, costs, attribution, times, None)
     assert [layer.macs for layer in found] == [None, 24]
     assert coverage.measured(costs, attribution, found, times).macs_attributed_fraction == 0.5
@@ -326,6 +327,6 @@ def test_a_graph_without_arithmetic_has_no_fraction_of_it(hand: Hand) -> None:
     graph = hand.graph([hand.node("Relu", "x", "y")], {"x": (2,), "y": (2,)}, outputs="y")
     layers = [hand.layer("relu", "x", "y")]
     times = hand.times({"relu": [0.0]}, layers)
-    costs, attribution = count(graph), join(graph, layers)
+    costs, attribution = count(graph), joined(graph, layers)
     found = coverage.measured(costs, attribution, timed_layers(graph, costs, attribution, times, CEILINGS), times)
     assert found.macs_attributed_fraction is found.time_attributed_fraction is found.overhead_fraction is None

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import UserLayers, user_layers
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import SharedNode
 from alexnet_bench.graph.counting import count
+from tests.unit.attribution.conftest import joined
 
 if TYPE_CHECKING:
     from tests.unit.attribution.conftest import Hand
@@ -38,7 +38,7 @@ def engine(hand: Hand) -> Graph:
 
 
 def _layers(user: Graph, engine: Graph, layers: list[EngineLayer], origins: dict[str, tuple[str, ...]]) -> UserLayers:
-    return user_layers(count(user), count(engine), join(engine, layers), origins)
+    return user_layers(count(user), count(engine), joined(engine, layers), origins)
 
 
 _ORIGINS: dict[str, tuple[str, ...]] = {"n_p": ("n_h",), "n_h": ("n_h",), "n_q": ("n_y",), "n_y": ("n_y",)}

@@ -69,7 +69,7 @@ def profiled(
         runner.infer(feeds)
     runner.deactivate()
     times = read_layers(folder, graph, timed_runs=_RUNS, wall_s=(1.0,) * _RUNS)
-    attribution, costs = join(graph, times.layers), count(graph)
+    attribution, costs = join(graph, count(graph), times.layers), count(graph)
     layers = timed_layers(graph, costs, attribution, times, None)
     covered = coverage.measured(costs, attribution, layers, times)
     run = Profiled(path, folder, graph, times, attribution, layers, covered, feeds)

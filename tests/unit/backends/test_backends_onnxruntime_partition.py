@@ -21,6 +21,7 @@ from alexnet_bench.backends.onnxruntime_tensorrt import PROVIDER, read_layers
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def trace(kernels: Sequence[Kernel]) -> list[dict[str, object]]:
 
 def owners(graph: Graph, times: LayerTimes) -> dict[str, tuple[str, ...]]:
     """The nodes of each layer."""
-    return {owned.layer.name: owned.nodes for owned in join(graph, times.layers).owned}
+    return {owned.layer.name: owned.nodes for owned in join(graph, count(graph), times.layers).owned}
 
 
 def test_a_whole_graph_is_one_layer_with_all_nodes(read: Read, graph: Graph) -> None:
@@ -132,7 +133,7 @@ def test_what_stands_for_no_known_node_is_unattributed(read: Read, graph: Graph)
     fused = Kernel("gate", "QuickGelu", CUDA)
     times = read(Kernel(without_file.name, without_file.op, PROVIDER), fused, compiled(1, ["m"], ["y"]))
     assert {layer.name for layer in times.layers if layer.is_unmatched} == {without_file.name, "gate"}
-    assert join(graph, times.layers).unattributed == ("conv", "relu", "gate", "mul")
+    assert join(graph, count(graph), times.layers).unattributed == ("conv", "relu", "gate", "mul")
 
 
 def test_tf32_is_a_type_of_its_own(read: Read) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip("openvino", reason="openvino is not installed")
 from alexnet_bench.attribution.join import join
 from alexnet_bench.backends.openvino_parts import as_parts
 from alexnet_bench.core.engine_layers import EngineLayer
+from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.openvino_runs import profiled
 from tests.unit.backends.test_backends_openvino_layers import node
@@ -93,7 +94,7 @@ def test_an_operand_that_is_prepared_for_two_products_is_no_part_of_either(build
         (False, True),
         *[(False, False)] * 2,
     ]
-    assert [dict(owned.shared) for owned in join(graph, layers).owned][1:] == [
+    assert [dict(owned.shared) for owned in join(graph, count(graph), layers).owned][1:] == [
         {"n_m": 0.0, "n_n": 0.0},
         {"n_m": 1.0},
         {"n_n": 1.0},

@@ -15,6 +15,7 @@ from alexnet_bench.backends.onnxruntime_trace import read_trace
 from alexnet_bench.core.engine_layers import ArenaUse, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 
 RECORDED = Path(__file__).parents[2] / "data" / "onnxruntime_layers"
@@ -61,7 +62,7 @@ def microseconds(values_s: Sequence[float]) -> list[int]:
 
 def test_recorded_files_give_the_layers_in_terms_of_the_user(folder: Path) -> None:
     times = read(folder)
-    attribution = join(user_graph(), times.layers)
+    attribution = join(user_graph(), count(user_graph()), times.layers)
     assert [(owned.layer.op, owned.nodes) for owned in attribution.owned] == [
         ("ReorderInput", ()),
         ("Conv", ("n_c",)),

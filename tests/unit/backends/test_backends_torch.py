@@ -19,6 +19,7 @@ from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.backends.torch_layers import read_layers  # noqa: E402
 from alexnet_bench.backends.torch_runtime import Torch  # noqa: E402
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError  # noqa: E402
+from alexnet_bench.graph.counting import count  # noqa: E402
 from alexnet_bench.graph.onnx_io import build_graph, open_model  # noqa: E402
 from alexnet_bench.network import architectures  # noqa: E402
 from alexnet_bench.network.initialise import initialise  # noqa: E402
@@ -73,7 +74,7 @@ def test_every_layer_has_its_nodes(exported: Callable[[str], Path], tmp_path: Pa
     path = exported("alexnet-2012")
     times = timed(path, tmp_path / "layers", image("alexnet-2012"))
     graph = build_graph(open_model(path), name="g")
-    attribution = join(graph, times.layers)
+    attribution = join(graph, count(graph), times.layers)
     assert attribution.unattributed == ()
     owned = {item.layer.name: item.nodes for item in attribution.owned}
     assert owned["conv1"] == ("conv1",)

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from alexnet_bench.attribution.not_computed import not_computed
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.liveness import RANDOM_OPS
@@ -50,8 +51,14 @@ class Attribution:
     unattributed: tuple[str, ...]
 
 
-def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
-    """Gives every live node to the layers that compute it."""
+def join(graph: Graph, costs: CostTable, layers: Sequence[EngineLayer]) -> Attribution:
+    """Gives every live node to the layers that compute it.
+
+    Args:
+        graph: of the engine, with the shapes of the case.
+        costs: of that graph.
+        layers: in execution order.
+    """
     materialised = {name for item in layers for name in (*item.reads, *item.makes, *item.inner, *item.equals)}
     values = value_numbers(graph)
     together = Counter((item.reads, item.makes) for item in layers if not item.is_overhead and not item.is_view)
@@ -63,7 +70,7 @@ def join(graph: Graph, layers: Sequence[EngineLayer]) -> Attribution:
             continue  # several layers for several nodes: which computes which cannot be told
         inner = _region(layer, layer.inner, graph.producers, materialised, values)
         regions[index] = list(dict.fromkeys((*region, *inner)))
-    left_out = not_computed(graph, dict(workers), regions)
+    left_out = not_computed(graph, costs, dict(workers), regions)
     owners = _owners({index: set(names) - left_out.get(index, frozenset()) for index, names in regions.items()})
     computed = frozenset(owners)
     may_be_elsewhere = any(layer.is_unmatched and layer.multiplies is not False for layer in layers)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.graph.counting import count
 
 
 def not_computed(
-    graph: Graph, layers: Mapping[int, EngineLayer], regions: Mapping[int, Sequence[str]]
+    graph: Graph, costs: CostTable, layers: Mapping[int, EngineLayer], regions: Mapping[int, Sequence[str]]
 ) -> dict[int, frozenset[str]]:
     """For layers that multiply no matrices, the nodes between their tensors that they do not compute.
 
@@ -22,12 +22,13 @@ def not_computed(
 
     Args:
         graph: of the user.
+        costs: of that graph.
         layers: by number.
         regions: the names of the nodes between the tensors of each.
     """
     if all(layer.multiplies is not False for layer in layers.values()):
         return {}
-    products = _products(graph)
+    products = _products(graph, costs)
     computed = {name for number, names in regions.items() if layers[number].multiplies is not False for name in names}
     found: dict[int, frozenset[str]] = {}
     for number, names in regions.items():
@@ -47,10 +48,9 @@ def not_computed(
     return found
 
 
-def _products(graph: Graph) -> set[str]:
+def _products(graph: Graph, costs: CostTable) -> set[str]:
     """The nodes that sum over products: with one factor each, an elementwise multiplication does the same."""
-    rows = count(graph).by_name
-    return {node.name for node in graph.live_nodes if (rows[node.name].macs or 0) > _elements(graph, node)}
+    return {node.name for node in graph.live_nodes if (costs.by_name[node.name].macs or 0) > _elements(graph, node)}
 
 
 def _elements(graph: Graph, node: Node) -> int:

@@ -143,7 +143,7 @@ def _of_run(latency: Latency, run: Measured) -> Iterator[Caution]:
 def _attribution(case: Counted, times: LayerTimes) -> Attribution:
     """The layers with their nodes: as the runtime names those, or by the tensors that they read and make."""
     if not times.named:
-        return join(case.run_graph, times.layers)
+        return join(case.run_graph, case.run_costs, times.layers)
     return attribute(case.run_graph, case.run_costs, times.named)
 
 

@@ -111,7 +111,9 @@ def make(
         engine_graph = build_graph(engine, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
         request = load_request(recipe, written.file, graph)
         found = read_back(request, Path(scratch), engine_graph, deadlines)
-    mapped = user_layers(costs, count(engine_graph), join(engine_graph, found.layers), written.origins)
+    engine_costs = count(engine_graph)
+    joined = join(engine_graph, engine_costs, found.layers)
+    mapped = user_layers(costs, engine_costs, joined, written.origins)
     notes = judge_types(recipe, graph, costs, written, [layer for layer in mapped.layers if layer.macs])
     notes += (*_emulated(request), *miscomputed.in_words(recipe.backend, engine_graph))
     for name, shapes, size in ends(recipe.sizes[0]):

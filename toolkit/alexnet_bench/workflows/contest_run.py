@@ -148,7 +148,8 @@ def _types(shared: Field, request: LoadRequest) -> dict[str, int]:
         )
     except AlexnetBenchError:  # whether it runs at all, its error will show
         return {}
-    return count_types(user_layers(shared.costs, shared.costs, join(shared.graph, found.layers), {}).layers)
+    joined = join(shared.graph, shared.costs, found.layers)
+    return count_types(user_layers(shared.costs, shared.costs, joined, {}).layers)
 
 
 def _race(shared: Field, racers: Sequence[_Racer], progress: Callable[[str], None]) -> tuple[list[_Racer], list[Entry]]:

@@ -53,7 +53,7 @@ def check_told(side: ModelSide, precision: str, progress: Callable[[str], None])
     progress(f"reading back whether it computes in {told}")
     found = read_back(side.request, side.inputs[0], side.graph, side.deadlines, named_model=named_copy(side.file))
     costs = count(side.graph)
-    mapped = user_layers(costs, costs, join(side.graph, found.layers), side.origins)
+    mapped = user_layers(costs, costs, join(side.graph, costs, found.layers), side.origins)
     working = [layer for layer in mapped.layers if layer.macs and layer.compute_dtype]
     narrow = [layer for layer in working if layer.compute_dtype != _WIDE]
     check_types(Asked(precision, is_quantised=of_graph(side.graph) == "int8"), narrow or working)
