@@ -104,6 +104,12 @@ def sizes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
     return {name: graph.tensor(name).sizes or () for name in graph.inputs}
 
 
+def whole(claims: Claims, number: int, output: int) -> tuple[str, ...]:
+    """The user's tensors that an output of a kernel is, as opposed to takes part in making."""
+    value = claims.values.get((number, output))
+    return value.tensors if value is not None and value.is_whole else ()
+
+
 def lost_claims(run: Profiled) -> set[str]:
     """Tensors that are not made by the kernel that claims them, by OpenVINO's own account.
 
@@ -120,7 +126,7 @@ def lost_claims(run: Profiled) -> set[str]:
         for number, kernel in enumerate(record.kernels)
         if kernel.kind not in ("Input", "Output", "Const") and operators_of(kernel)
         for output in range(len(kernel.outputs))
-        for tensor in claims.whole(number, output)
+        for tensor in whole(claims, number, output)
         if tensor in named.difference(run.graph.outputs)  # what Dropout or Identity reads has no name any more
     }
     assert claimed

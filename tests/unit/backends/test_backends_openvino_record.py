@@ -57,6 +57,14 @@ def test_warm_up_runs_are_taken_out_of_the_averages(tmp_path: Path) -> None:
     assert times.wall_s == (0.5,) * 4
 
 
+def test_a_kernel_tells_its_implementation_where_it_has_one(tmp_path: Path) -> None:
+    found = record([10, 20])
+    for said, told in [("brgemm_avx512_f32", "brgemm_avx512_f32"), ("unknown_f32", ""), ("undef", "")]:
+        found.kernels[2].implementation = said
+        openvino_record.write(tmp_path, found)
+        assert [layer.tactic for layer in read_layers(tmp_path, GRAPH, timed_runs=1, wall_s=(1.0,)).layers] == [told]
+
+
 def test_each_sample_is_the_mean_of_a_stretch_of_runs(tmp_path: Path) -> None:
     runs_us = [100] * 40 + [300] * 40
     openvino_record.write(tmp_path, record([sum(runs_us[:count]) // count for count in range(1, 81)]))

@@ -21,10 +21,18 @@ from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph, Tensor
 
 _STRETCHES = 4
+_NO_CHOICE = ("unknown", "undef")
+"""How the implementations begin of kernels that have none of their own."""
 _NOT_EXECUTED = ("Input", "Output", "Const")
 
 
-def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
+def read_layers(
+    folder: Path,
+    graph: Graph,
+    *,
+    timed_runs: int,
+    wall_s: tuple[float, ...],  # noqa: ARG001 - the same for every backend
+) -> LayerTimes:
     """Layers in terms of the user's tensors, with the times of the last `timed_runs` runs.
 
     OpenVINO's counters are averages over all runs since loading, in whole microseconds, so that a single run cannot be
@@ -48,7 +56,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         layers=layers,
         samples_s={layer.name: samples[layer.name] for layer in layers},
         run_s=tuple(fmean(record.run_s[start:end]) for start, end in pairwise(ends)),
-        wall_s=tuple(record.run_s[len(record.run_s) - timed_runs :]) if wall_s else (),
+        wall_s=tuple(record.run_s[len(record.run_s) - timed_runs :]),
         seen=_seen(record.source, graph),
     )
 
@@ -87,6 +95,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             moved_constant_bytes=moved[number].constant,
             named=tuple(sorted(claims.named[number])),
             multiplies=multiplies(kernel, record.source),
+            tactic="" if kernel.implementation.startswith(_NO_CHOICE) else kernel.implementation,
         )
         for number, kernel in executed
     ]

@@ -25,6 +25,7 @@ class Claims:
 
     Attributes:
         constant: of each, whether what it makes is the same in every run.
+        values: what each output stands for, by kernel and output; none where that is no tensor of the user.
         reads: the user's tensors that each reads; behind what stands for none, what that is computed from.
         makes: those that each makes; where it makes none, those that are computed from it.
         named: those that the operators make which each names and computes, the last of them and those on the way.
@@ -41,7 +42,7 @@ class Claims:
         conversions = [self._is_conversion(number) for number in range(len(self._kernels))]
         self._ports = Ports(self._kernels, numbers, self._source, self._consumers, conversions)
         self._producer = graph.producers
-        self._values = {
+        self.values = {
             (number, output): value
             for number in range(len(self._kernels))
             for output, value in enumerate(self._named_values(number))
@@ -70,11 +71,6 @@ class Claims:
         made, read = set(self.makes[number]), set(self.reads[number])
         return self.constant[number] or self._is_conversion(number) or (bool(made) and made <= read)
 
-    def whole(self, number: int, output: int) -> tuple[str, ...]:
-        """The user's tensors that an output of a kernel is, as opposed to takes part in making."""
-        value = self._values.get((number, output))
-        return value.tensors if value is not None and value.is_whole else ()
-
     def _is_stranger(self, number: int) -> bool:
         return not (self._operators[number] or self.constant[number] or self._is_conversion(number))
 
@@ -94,10 +90,10 @@ class Claims:
     def _hand_on(self) -> None:
         """What the outputs of conversions stand for: these leave what they read as it was."""
         for number, kernel in enumerate(self._kernels):
-            given = [self._values[source] for source in kernel.inputs if source in self._values]
+            given = [self.values[source] for source in kernel.inputs if source in self.values]
             if given and self._is_conversion(number):
                 for output in range(len(kernel.outputs)):
-                    self._values.setdefault((number, output), given[0])
+                    self.values.setdefault((number, output), given[0])
 
     def _add_moved(self, graph: Graph) -> None:
         """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
@@ -108,12 +104,12 @@ class Claims:
                 for place in ((number, output) for output in range(len(kernel.outputs))):
                     moved = asked.moved(self._wanted_of(place), read)
                     if moved:
-                        self._values[place] = Value(moved)
+                        self.values[place] = Value(moved)
         self._hand_on()
 
     def _computed(self) -> set[str]:
         """The tensors that outputs of kernels are."""
-        return {tensor for value in self._values.values() if value.is_whole for tensor in value.tensors}
+        return {tensor for value in self.values.values() if value.is_whole for tensor in value.tensors}
 
     def _find_inner(self, graph: Graph) -> list[tuple[str, ...]]:
         """What kernels compute in place of what they are known to make, told by what is read in place of that."""
@@ -124,7 +120,7 @@ class Claims:
             wanted = self._source.tensors_read(operators) if operators else ()
             missing = [tensor for tensor in wanted if tensor not in done]
             for source in kernel.inputs if missing else ():
-                given = self._values[source].tensors if source in self._values else ()
+                given = self.values[source].tensors if source in self.values else ()
                 maker = self._maker(source)
                 names = self._made_up(maker) if maker is not None and set(given).isdisjoint(wanted) else []
                 if maker is not None and names:
@@ -161,8 +157,8 @@ class Claims:
         """The nearest tensors that a kernel is computed from."""
         found: set[str] = set()
         for source in self._kernels[number].inputs:
-            if source in self._values:
-                found.update(self._values[source].tensors)
+            if source in self.values:
+                found.update(self.values[source].tensors)
             elif not self.constant[source[0]]:
                 found |= self._tensors_before(source[0])
         return found
@@ -197,7 +193,7 @@ class Claims:
 
     def _own(self, number: int) -> list[Value]:
         outputs = range(len(self._kernels[number].outputs))
-        return [self._values[number, output] for output in outputs if (number, output) in self._values]
+        return [self.values[number, output] for output in outputs if (number, output) in self.values]
 
     def _find_makes(self, own: list[list[Value]]) -> list[tuple[str, ...]]:
         ahead: list[dict[str, None]] = [{} for _ in self._kernels]
@@ -206,7 +202,7 @@ class Claims:
             made = tuple(dict.fromkeys(tensor for value in own[number] for tensor in value.tensors) or ahead[number])
             makes.append(made)
             for source, output in self._kernels[number].inputs:
-                if (source, output) not in self._values:
+                if (source, output) not in self.values:
                     ahead[source] |= dict.fromkeys(self._served(made, source) if len(made) > 1 else made)
         return makes[::-1]
 
@@ -221,7 +217,7 @@ class Claims:
             asked = {read for name in made if name in self._producer for read in self._producer[name].reads}
             found: dict[str, None] = {}
             for source in kernel.inputs:
-                value = self._values.get(source)
+                value = self.values.get(source)
                 if self.constant[source[0]]:
                     continue
                 is_own_step = value is not None and not value.is_whole and not made.isdisjoint(value.tensors)
