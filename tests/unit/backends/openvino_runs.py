@@ -119,7 +119,7 @@ def lost_claims(run: Profiled) -> set[str]:
     is kept cannot be written over by a sum.
     """
     record = _compiled(run, ())
-    claims = Claims(record, run.graph)
+    claims = Claims(record, run.graph, count(run.graph))
     named = {name for operator in record.source for names in operator.outputs for name in names}
     claimed = {
         tensor: frozenset(operators_of(kernel))

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
+from alexnet_bench.backends.openvino_fused import is_fused
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.openvino_runs import profiled
 from tests.unit.backends.test_backends_openvino_layers import node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.backends.conftest import Build
 
 
@@ -118,3 +125,16 @@ def test_a_power_that_is_computed_before_a_transposition(build: Build) -> None:
     run.check()
     assert run.owners["n_p"] == ("Subgraph",)
     assert run.owners["n_t"] == ("Transpose",)
+
+
+@pytest.mark.parametrize(("product", "is_done"), [("MatMulInteger", False), ("MatMul", False), ("Add", True)])
+def test_no_arithmetic_of_openvinos_making_computes_a_product(
+    product: str, is_done: bool, build: Build, tmp_path: Path
+) -> None:
+    """By hand: what lies between what a kernel makes and the Gelu that it names."""
+    kind = TensorProto.UINT8 if product == "MatMulInteger" else TensorProto.FLOAT
+    nodes = [node(product, "x w", "m"), node("Cast", "m", "c", to=TensorProto.FLOAT), node("Erf", "c", "y")]
+    onnx.save(build.model(nodes, {"x": (4, 4)}, ["y"], {"w": (4, 4)}, dtype=kind), tmp_path / "model.onnx")
+    graph = build_graph(open_model(tmp_path / "model.onnx"), name="chain")
+    products = [row.name for row in count(graph).rows if row.is_product]
+    assert is_fused(graph, products, "y", {"x"}, {"w"}, ["Gelu_7"]) is is_done

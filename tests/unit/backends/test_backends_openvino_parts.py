@@ -88,7 +88,7 @@ def test_an_operand_that_is_prepared_for_two_products_is_no_part_of_either(build
     graph = build_graph(open_model(tmp_path / "model.onnx"), name="two")
     both = EngineLayer("type", "Convert", ("x",), ("m", "n"), multiplies=False)
     products = [EngineLayer(name, "FullyConnected", ("x",), (name,), multiplies=True) for name in ("m", "n")]
-    layers = as_parts([both, replace(both, name="zero", op="Eltwise"), *products], graph)
+    layers = as_parts([both, replace(both, name="zero", op="Eltwise"), *products], graph, count(graph))
     assert [(layer.is_overhead, layer.is_view) for layer in layers] == [
         (True, False),
         (False, True),
@@ -111,10 +111,10 @@ def test_a_kernel_that_makes_more_than_a_node_is_heard_on_what_belongs_to_it(
     graph = build_graph(open_model(tmp_path / "model.onnx"), name="steps")
     ahead = [EngineLayer(name, "Eltwise", ("x",), ("d",), multiplies=False) for name in ("scale", "power")]
     both = EngineLayer("both", "Subgraph", ("e", "x"), ("d", "y"), named=("d", "y", *names), multiplies=False)
-    first, *others = as_parts([EngineLayer("exp", "Eltwise", ("x",), ("e",)), *ahead, both], graph)
+    first, *others = as_parts([EngineLayer("exp", "Eltwise", ("x",), ("e",)), *ahead, both], graph, count(graph))
     assert first.inner == ()
     assert [layer.inner for layer in others] == owners
-    (alone,) = as_parts([ahead[0], both], graph)[1:]
+    (alone,) = as_parts([ahead[0], both], graph, count(graph))[1:]
     assert alone.inner == names
 
 

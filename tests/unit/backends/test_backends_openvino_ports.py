@@ -13,6 +13,7 @@ from alexnet_bench.backends.openvino_moved import made_from
 from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
 from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph.counting import count
 from tests.unit.backends.openvino_runs import lost_claims, profiled, whole
 from tests.unit.backends.test_backends_openvino_layers import IMAGE, conv, dynamic, node
 
@@ -132,7 +133,7 @@ def two_outputs(*readers: Kernel, names: tuple[str, ...] = ("#1", "#2")) -> Clai
         Kernel("#0", "Input", "", "f32", ["#0"], [], ["f32"], [[4]]),
         Kernel("#2", "Subgraph", "", "f32", [*names], [(0, 0)], ["f32", "f32"], [[4], [4]]),
     ]
-    return Claims(Record(SOURCE, [*kernels, *readers], [], []), CHAIN)
+    return Claims(Record(SOURCE, [*kernels, *readers], [], []), CHAIN, count(CHAIN))
 
 
 def test_outputs_that_cannot_be_told_apart_are_both() -> None:

@@ -28,7 +28,7 @@ def not_computed(
     """
     if all(layer.multiplies is not False for layer in layers.values()):
         return {}
-    products = _products(graph, costs)
+    products = {row.name for row in costs.rows if row.is_product}
     computed = {name for number, names in regions.items() if layers[number].multiplies is not False for name in names}
     found: dict[int, frozenset[str]] = {}
     for number, names in regions.items():
@@ -46,15 +46,6 @@ def not_computed(
             kept = _needed(nodes, cannot | lost, claimed)
             found[number] = frozenset(names) - kept
     return found
-
-
-def _products(graph: Graph, costs: CostTable) -> set[str]:
-    """The nodes that sum over products: with one factor each, an elementwise multiplication does the same."""
-    return {node.name for node in graph.live_nodes if (costs.by_name[node.name].macs or 0) > _elements(graph, node)}
-
-
-def _elements(graph: Graph, node: Node) -> int:
-    return sum(tensor.elements or 0 for tensor in map(graph.tensor, node.writes))
 
 
 def _with_followers(nodes: Sequence[Node], lost: Collection[str], claimed: Collection[str]) -> set[str]:

@@ -21,8 +21,6 @@ _MOVING = (
     *("Expand", "DepthToSpace", "SpaceToDepth", "Identity"),
 )
 """The user's operators that compute nothing."""
-PRODUCTS = ("MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "Attention")
-"""The user's operators that a kernel of arithmetic by elements does not compute."""
 
 
 class Asked:
@@ -30,11 +28,13 @@ class Asked:
 
     Args:
         graph: the user's.
+        products: the nodes, by name, that sum over products, or may do so.
         computed: the tensors that kernels make which name them.
     """
 
-    def __init__(self, graph: Graph, computed: Collection[str]) -> None:
+    def __init__(self, graph: Graph, products: Collection[str], computed: Collection[str]) -> None:
         self._producer = graph.producers
+        self._products = products
         self._computed = computed
         self._fixed = graph.fixed
 
@@ -52,7 +52,7 @@ class Asked:
         while pending:
             name = pending.pop(0)
             node = self._node(name, read)
-            if node is None or node.op_type in PRODUCTS:
+            if node is None or node.name in self._products:
                 continue
             if node.op_type in _MOVING and self._is_behind(node, read):
                 found[name] = None

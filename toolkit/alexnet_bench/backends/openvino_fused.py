@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from alexnet_bench.backends.openvino_asked import PRODUCTS
 from alexnet_bench.core.graph import Graph
 
 _PARTS = {
@@ -26,29 +25,37 @@ _PARTS = {
 """By the operator in a name that OpenVINO made up, those of the user's of which one is part of it."""
 
 
-def is_fused(graph: Graph, wanted: str, given: Collection[str], done: Collection[str], names: Collection[str]) -> bool:
+def is_fused(
+    graph: Graph,
+    products: Collection[str],
+    wanted: str,
+    given: Collection[str],
+    done: Collection[str],
+    names: Collection[str],
+) -> bool:
     """Whether a kernel with names that OpenVINO made up computes a tensor from what it is known to make.
 
     Args:
         graph: the user's.
+        products: the nodes, by name, that sum over products, or may do so: no arithmetic by elements computes them.
         wanted: the tensor, which no kernel names.
         given: what the kernel makes.
         done: the tensors that other kernels make, and those that no input can change.
         names: those that OpenVINO made up.
     """
     producer = graph.producers
-    between: set[str] = set()
+    between: dict[str, str] = {}
     pending, seen, is_behind = [wanted], {wanted}, False
     while pending:
         name = pending.pop()
         is_behind = is_behind or name in given
         if name in given or name in done or name not in producer:
             continue
-        between.add(producer[name].op_type)
+        between[producer[name].name] = producer[name].op_type
         pending += [read for read in producer[name].reads if read not in seen]
         seen.update(producer[name].reads)
     parts = {part for name in names for part in _parts(name)}
-    return is_behind and between.isdisjoint(PRODUCTS) and not between.isdisjoint(parts)
+    return is_behind and not parts.isdisjoint(between.values()) and between.keys().isdisjoint(products)
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from alexnet_bench.backends.openvino_tensors import Claims
 from alexnet_bench.backends.openvino_types import compute_dtype, dtype
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph, Tensor
+from alexnet_bench.graph.counting import count
 
 _STRETCHES = 4
 _NO_CHOICE = ("unknown", "undef")
@@ -75,7 +76,8 @@ def _seen(source: Sequence[SourceOp], graph: Graph) -> dict[str, Tensor]:
 
 def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
     """The kernels of a compiled model, each with the user's tensors that it reads and makes."""
-    claims = Claims(record, graph)
+    costs = count(graph)
+    claims = Claims(record, graph, costs)
     moved = moved_bytes(record, claims.constant)
     executed = [item for item in enumerate(record.kernels) if item[1].kind not in _NOT_EXECUTED]
     layers = [
@@ -99,7 +101,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
         )
         for number, kernel in executed
     ]
-    return as_parts(layers, graph)
+    return as_parts(layers, graph, costs)
 
 
 def _is_shown(layer: EngineLayer, samples_s: Sequence[float]) -> bool:

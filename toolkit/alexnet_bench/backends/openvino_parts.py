@@ -9,10 +9,9 @@ from dataclasses import replace
 from alexnet_bench.backends.openvino_asked import MOVERS
 from alexnet_bench.backends.openvino_record import Kernel, SourceOp
 from alexnet_bench.backends.openvino_tensors import operators_of
-from alexnet_bench.core.cost import NodeCost
+from alexnet_bench.core.cost import CostTable, NodeCost
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
-from alexnet_bench.graph.counting import count
 
 _MOVES = ("Concatenation", "Split", "Reshape", "Transpose", "Reorder", "Convert")
 _MOVES_BESIDE_ARITHMETIC = frozenset({*_MOVES, *MOVERS, "ReverseSequence"})
@@ -49,7 +48,7 @@ def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool | None:
     return True if kernel.kind in _PRODUCTS else False if is_other else None
 
 
-def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
+def as_parts(layers: Sequence[EngineLayer], graph: Graph, costs: CostTable) -> list[EngineLayer]:
     """The kernels, each with the part that it has in a node which it makes together with others.
 
     The work of a node with multiply-adds is that of the kernels that multiply matrices, where there are some: the
@@ -60,13 +59,14 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph) -> list[EngineLayer]:
     Args:
         layers: in execution order.
         graph: the user's.
+        costs: of that graph.
     """
     nodes, fixed = {node.name: node for node in graph.live_nodes}, graph.fixed
-    costs, result = count(graph).by_name, list(layers)
-    for name, numbers in _together(layers, graph, costs).items():
+    result = list(layers)
+    for name, numbers in _together(layers, graph, costs.by_name).items():
         makers = [number for number, layer in enumerate(layers) if _makes(layer, nodes[name])]
         read = {tensor for number in makers for tensor in layers[number].reads}
-        has_macs = costs[name].macs != 0
+        has_macs = costs.by_name[name].macs != 0
         moving = _MOVES_BESIDE_ARITHMETIC if has_macs else _MOVES
         multiplying = [number for number in numbers if has_macs and layers[number].multiplies]
         workers = multiplying or [number for number in numbers if layers[number].op not in moving] or numbers

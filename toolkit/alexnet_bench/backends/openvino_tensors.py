@@ -11,6 +11,7 @@ from alexnet_bench.backends.openvino_moved import made_from, moved_nodes, scaled
 from alexnet_bench.backends.openvino_ports import Ports
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
 from alexnet_bench.backends.openvino_source import Result, Source, Value
+from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
 
 _OPERATOR = re.compile(rf"{MARK}(\d+)(?:\.(\d+))?")
@@ -32,7 +33,7 @@ class Claims:
         inner: those that it computes besides, in place of what its operators make.
     """
 
-    def __init__(self, record: Record, graph: Graph) -> None:
+    def __init__(self, record: Record, graph: Graph, costs: CostTable) -> None:
         self._kernels = record.kernels
         self._source = Source(record.source, graph)
         self._operators = [operators_of(kernel) for kernel in record.kernels]
@@ -41,6 +42,7 @@ class Claims:
         numbers = [[operator for operator, _ in operators] for operators in self._operators]
         conversions = [self._is_conversion(number) for number in range(len(self._kernels))]
         self._ports = Ports(self._kernels, numbers, self._source, self._consumers, conversions)
+        self._products = {row.name for row in costs.rows if row.macs is None or row.is_product}
         self._producer = graph.producers
         self.values = {
             (number, output): value
@@ -97,7 +99,7 @@ class Claims:
 
     def _add_moved(self, graph: Graph) -> None:
         """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
-        asked = Asked(graph, self._computed())
+        asked = Asked(graph, self._products, self._computed())
         for number, kernel in enumerate(self._kernels):
             if kernel.kind in MOVERS and self._is_stranger(number):
                 read = self._tensors_before(number)
@@ -124,7 +126,7 @@ class Claims:
                 maker = self._maker(source)
                 names = self._made_up(maker) if maker is not None and set(given).isdisjoint(wanted) else []
                 if maker is not None and names:
-                    found = (name for name in missing if is_fused(graph, name, given, done, names))
+                    found = (name for name in missing if is_fused(graph, self._products, name, given, done, names))
                     inner[maker] = (*inner[maker], *found)
         return inner
 

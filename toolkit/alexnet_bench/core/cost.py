@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import msgspec
 
@@ -55,6 +56,11 @@ class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def counted(self) -> bool:
         """Whether there is a formula, and it could be applied."""
         return self.macs is not None
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is known to sum over products: one factor each is an elementwise multiplication."""
+        return (self.macs or 0) > sum(prod(sizes) for sizes in self.output_shapes if sizes is not None)
 
     @property
     def bytes(self) -> int | None:
