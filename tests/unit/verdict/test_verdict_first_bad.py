@@ -180,6 +180,26 @@ def test_tensors_are_matched_by_the_node_that_makes_them() -> None:
     assert same_tensors(one, half, origins) == {"a": "a16", "b": "b16", "y": "y"}
 
 
+def test_what_is_quantised_in_place_of_a_relu_is_found_behind_it() -> None:
+    """onnxruntime.quantization leaves it out, and the Conv makes a tensor of the Relu's name, which is negative."""
+
+    def of(nodes: list[tuple[str, str, str, str]]) -> Graph:
+        made = tuple(Node(name, op_type, "", (read,), (write,), {}) for name, op_type, read, write in nodes)
+        whole = graph_of({node.outputs[0]: list(node.inputs) for node in made}, ["y"])
+        return replace(whole, nodes=made, live=frozenset(node.name for node in made))
+
+    end = ("n_y", "Op", "r", "y")
+    reference = of([("n_c", "Conv", "x", "c"), ("n_r", "Relu", "c", "r"), end])
+    restored = ("n_d", "DequantizeLinear", "q", "d")
+    quantised = of([("n_c", "Conv", "x", "r"), ("n_q", "QuantizeLinear", "r", "q"), restored, ("n_y", "Op", "d", "y")])
+    assert same_tensors(reference, quantised, {}) == {"c": "r", "r": "d", "y": "y"}
+    # without a quantisation behind it, nothing stands for what the Relu made
+    assert same_tensors(reference, of([("n_c", "Conv", "x", "r"), end]), {}) == {"c": "r", "y": "y"}
+    # a fused kernel of another operator makes what the last of its nodes made
+    fused = of([("n_c", "FusedConv", "x", "r"), end])
+    assert same_tensors(reference, fused, {}) == {"r": "r", "y": "y"}
+
+
 def test_tensors_are_matched_by_the_origins_of_nodes() -> None:
     one = graph_of({"a": ["x"], "b": ["a"], "y": ["b"]}, ["y"])
     fused = graph_of({"ab": ["x"], "y": ["ab"]}, ["y"])

@@ -28,6 +28,8 @@ def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence
         if node.name not in origins:  # a pass to another type keeps a node, and names what it makes anew
             for name, other in zip(made_by.get(_kind(node), ()), node.writes, strict=False):
                 pairs.setdefault(name, other)
+                if pairs[name] == other != name:
+                    _give_name_away(reference, engine, node, other, pairs)
             continue
         old = origins[node.name]
         handed_on = _handed_on(reference, old)
@@ -36,6 +38,28 @@ def same_tensors(reference: Graph, engine: Graph, origins: Mapping[str, Sequence
         if len(node.writes) == len(handed_on) == 1 and all(taken[name] == 1 for name in old):
             pairs[handed_on[0]] = node.writes[0]
     return {name: other for name, other in pairs.items() if _may_be_same(reference.tensor(name), engine.tensor(other))}
+
+
+def _give_name_away(reference: Graph, engine: Graph, node: Node, name: str, pairs: dict[str, str]) -> None:
+    """Where a node makes its own tensor under the name of what another operator made: what that made is no pair of it.
+
+    Quantising leaves a Relu out, has the Conv make what the Relu made by name, and lets the bounds of QuantizeLinear do
+    the rest: what is dequantised behind that stands for what the Relu made.
+    """
+    replaced = reference.producers.get(name)
+    if replaced is None or replaced.op_type == node.op_type:
+        return
+    pairs.pop(name, None)
+    quantised = {other for reader in _readers(engine, name, "QuantizeLinear") for other in reader.writes}
+    restored = {
+        other for one in quantised for reader in _readers(engine, one, "DequantizeLinear") for other in reader.writes
+    }
+    if len(restored) == 1:
+        pairs[name] = restored.pop()
+
+
+def _readers(graph: Graph, name: str, op_type: str) -> list[Node]:
+    return [node for node in graph.live_nodes if node.op_type == op_type and node.inputs[0] == name]
 
 
 def _kind(node: Node) -> tuple[str, str, int]:
