@@ -57,6 +57,34 @@ def test_a_product_that_scales_its_operand_by_a_kernel_of_its_own(build: Build) 
     assert {layer.op: layer.macs for layer in run.layers if layer.macs} == {"MatMul": 64 * 100 * 100}
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("core", ["Conv", "Concat", "Sigmoid", "MaxPool", "Softmax"])
+def test_a_transpose_before_an_output_that_only_undoes_a_layout(core: str, is_kept: bool, build: Build) -> None:
+    """No kernel makes such an output by name; the one in front of it writes its result in that order."""
+    cores = {
+        "Conv": node("Conv", "c w", "a", pads=[1] * 4),
+        "Concat": node("Concat", "c x", "a", axis=1),
+        "MaxPool": node("MaxPool", "c", "a", kernel_shape=[2, 2]),
+        "Softmax": node("Softmax", "c", "a", axis=1),
+    }
+    nodes = [node("Conv", "x w", "c", pads=[1] * 4), cores.get(core) or node(core, "c", "a")]
+    turned = node("Transpose", "a", "y", perm=[0, 2, 3, 1])
+    outputs = ["a", "y"] if is_kept else ["y"]
+    run = profiled(build.model([*nodes, turned], {"x": (1, 8, 16, 16)}, outputs, {"w": (8, 8, 3, 3)}))
+    run.check()
+    expected = {*run.owners["n_a"], "Transpose"} if core == "Softmax" else {*run.owners["n_a"]}
+    assert len(run.owners["n_y"]) == 1
+    assert set(run.owners["n_y"]) <= expected
+
+
+def test_equal_transposes_before_two_outputs(build: Build) -> None:
+    nodes = [node("Conv", "x w", "a", pads=[1] * 4)]
+    nodes += [node("Transpose", "a", name, perm=[0, 2, 3, 1]) for name in ("y", "z")]
+    run = profiled(build.model(nodes, {"x": (1, 8, 16, 16)}, ["y", "z"], {"w": (8, 8, 3, 3)}))
+    run.check()
+    assert run.nodes_of("Convolution") == [{"n_a", "n_y", "n_z"}]
+
+
 def test_an_activation_between_quantised_tensors_is_computed_where_its_steps_are(build: Build) -> None:
     """The type is changed by one kernel, and the zero point taken off by the next, for two readers."""
     quantised = [node("DequantizeLinear", "q s z", "d"), node("LeakyRelu", "d", "l", alpha=0.1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 
 _PARTS = {
     "Multiply": ("Mul", "Div"),
@@ -43,19 +43,35 @@ def is_fused(
         done: the tensors that other kernels make, and those that no input can change.
         names: those that OpenVINO made up.
     """
+    between = nodes_between(graph, products, wanted, given, done)
+    parts = {part for name in names for part in _parts(name)}
+    return not parts.isdisjoint(node.op_type for node in between)
+
+
+def nodes_between(
+    graph: Graph, products: Collection[str], wanted: str, given: Collection[str], done: Collection[str]
+) -> list[Node]:
+    """The nodes that compute a tensor from what a kernel makes; none where nothing does, or a product is among them.
+
+    Args:
+        graph: the user's.
+        products: the nodes, by name, that sum over products, or may do so.
+        wanted: the tensor.
+        given: what the kernel makes.
+        done: the tensors that other kernels make, and those that no input can change.
+    """
     producer = graph.producers
-    between: dict[str, str] = {}
+    between: dict[str, Node] = {}
     pending, seen, is_behind = [wanted], {wanted}, False
     while pending:
         name = pending.pop()
         is_behind = is_behind or name in given
         if name in given or name in done or name not in producer:
             continue
-        between[producer[name].name] = producer[name].op_type
+        between[producer[name].name] = producer[name]
         pending += [read for read in producer[name].reads if read not in seen]
         seen.update(producer[name].reads)
-    parts = {part for name in names for part in _parts(name)}
-    return is_behind and not parts.isdisjoint(between.values()) and between.keys().isdisjoint(products)
+    return list(between.values()) if is_behind and between.keys().isdisjoint(products) else []
 
 
 def _parts(name: str) -> tuple[str, ...]:

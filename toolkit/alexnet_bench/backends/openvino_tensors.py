@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
-from alexnet_bench.backends.openvino_fused import is_fused
+from alexnet_bench.backends.openvino_fused import is_fused, nodes_between
 from alexnet_bench.backends.openvino_moved import made_from, moved_nodes, scaled_products
 from alexnet_bench.backends.openvino_ports import Ports
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
@@ -128,7 +129,28 @@ class Claims:
                 if maker is not None and names:
                     found = (name for name in missing if is_fused(graph, self._products, name, given, done, names))
                     inner[maker] = (*inner[maker], *found)
+        for maker, output in self._unmade_outputs(graph, done):
+            inner[maker] = (*inner[maker], output)
         return inner
+
+    def _unmade_outputs(self, graph: Graph, done: AbstractSet[str]) -> Iterator[tuple[int, str]]:
+        """The kernels that compute an output of the graph which none names, and that output.
+
+        What changes the order of the axes before an output, and undoes a layout by that, has no kernel: the kernel in
+        front writes its result as the user wants it.
+        """
+        made = {tensor for number, names in enumerate(self.makes) if not self._ends(number) for tensor in names}
+        for number in filter(self._ends, range(len(self._kernels))):
+            place = self._kernels[number].inputs[0]
+            while self._is_conversion(place[0]) and self._kernels[place[0]].inputs:
+                place = self._kernels[place[0]].inputs[0]
+            given = self.values[place].tensors if place in self.values else ()
+            for output in self._named(number) - made:
+                if nodes_between(graph, self._products, output, given, done - {output}):
+                    yield place[0], output
+
+    def _ends(self, number: int) -> bool:
+        return self._kernels[number].kind == "Output"
 
     def _named(self, number: int) -> set[str]:
         """The user's tensors that are made by the operators which a kernel names."""
