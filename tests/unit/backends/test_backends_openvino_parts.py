@@ -130,6 +130,24 @@ def test_an_operand_that_is_prepared_for_an_einsum_is_no_part_of_its_work(build:
     assert {layer.bound for layer in run.layers if layer.op in ("Pad", "Gather", "Transpose")} == {"overhead"}
 
 
+def attention(build: Build) -> onnx.ModelProto:
+    """The values of an attention, and the product of three operands that ends it."""
+    values = node("Einsum", "x w", "v", equation="btd,dhe->bthe")
+    last = node("Einsum", "p v o", "y", equation="bhts,bshe,hed->btd")
+    weights: dict[str, Any] = {"w": (64, 4, 16), "o": (4, 16, 64)}
+    nodes = [values, node("Softmax", "s", "p", axis=-1), last, node("Add", "y x", "z")]
+    return build.model(nodes, {"x": (2, 10, 64), "s": (2, 4, 10, 10)}, ["z"], weights)
+
+
+def test_a_product_whose_name_went_with_a_change_of_shape_has_no_part_of_the_next_one(build: Build) -> None:
+    run = profiled(attention(build))
+    run.check()
+    assert run.nodes_of("FullyConnected") == [{"n_v"}]
+    macs = {row.name: row.macs for row in count(run.graph).rows}
+    assert [layer.macs for layer in run.layers if layer.op == "FullyConnected"] == [20 * 64 * 64] == [macs["n_v"]]
+    assert [layer.macs for layer in run.layers if layer.op == "MatMul"] == [macs["n_y"]]
+
+
 def test_a_product_that_no_kernel_computes_is_counted_nowhere(build: Build) -> None:
     """What is multiplied by zero between quantised tensors is left out, and the sum behind it is still computed."""
     branch = [node("MatMul", "a_d w", "m"), *requantised("m"), node("Mul", "m_d nothing", "s"), *requantised("s")]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from alexnet_bench.backends.openvino_record import Kernel
+from alexnet_bench.backends.openvino_unnamed import PRODUCTS
 from alexnet_bench.core.graph import Graph, Node
 
 _MOVEMENT = ("Reshape", "Transpose", "Reorder", "Convert")
-_PRODUCTS = ("MatMul", "FullyConnected")
 _SCALES = frozenset({"Mul", "Div"})
 _ARITHMETIC = {
     "Multiply": ("Mul", "Div"),
@@ -101,7 +101,7 @@ def products_behind(kernels: Sequence[Kernel], strangers: Collection[int]) -> di
         last = [number, *_shape_changes(number, kernels, followers)][-1]
         after = followers.get(last, ())
         is_arithmetic = kernels[number].name.partition("_")[0] in _ARITHMETIC
-        if is_arithmetic and len(after) == 1 and kernels[after[0]].kind in _PRODUCTS:
+        if is_arithmetic and len(after) == 1 and kernels[after[0]].kind in PRODUCTS:
             found[number] = after[0]
     return found
 

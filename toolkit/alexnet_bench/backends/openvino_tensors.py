@@ -12,6 +12,7 @@ from alexnet_bench.backends.openvino_moved import made_from, moved_nodes, scaled
 from alexnet_bench.backends.openvino_ports import Ports
 from alexnet_bench.backends.openvino_record import MARK, Kernel, Record, constant_kernels
 from alexnet_bench.backends.openvino_source import Result, Source, Value
+from alexnet_bench.backends.openvino_unnamed import PRODUCTS, Unnamed, unnamed_products
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.graph import Graph
 
@@ -52,6 +53,7 @@ class Claims:
             if value is not None
         }
         self._hand_on()
+        self._add_unnamed(graph)
         self._add_moved(graph)
         own = [self._own(number) for number in range(len(self._kernels))]
         self.makes = self._find_makes(own)
@@ -97,6 +99,17 @@ class Claims:
             if given and self._is_conversion(number):
                 for output in range(len(kernel.outputs)):
                     self.values.setdefault((number, output), given[0])
+
+    def _add_unnamed(self, graph: Graph) -> None:
+        """What kernels make that multiply, and whose name went with a change of shape."""
+        unnamed = {
+            number: Unnamed(kernel, self._tensors_before(number), self._tensors_behind(number))
+            for number, kernel in enumerate(self._kernels)
+            if kernel.kind in PRODUCTS and self._is_stranger(number) and (number, 0) not in self.values
+        }
+        for number, tensor in unnamed_products(graph, self._products, self._computed(), unnamed).items():
+            self.values[number, 0] = Value((tensor,))
+        self._hand_on()
 
     def _add_moved(self, graph: Graph) -> None:
         """What the outputs of kernels stand for that name nothing, and move what the user wants moved."""
@@ -185,6 +198,19 @@ class Claims:
                 found.update(self.values[source].tensors)
             elif not self.constant[source[0]]:
                 found |= self._tensors_before(source[0])
+        return found
+
+    def _tensors_behind(self, number: int) -> set[str]:
+        """The nearest tensors that are computed from what a kernel makes."""
+        found: set[str] = set()
+        pending, seen = [number], {number}
+        while pending:
+            number = pending.pop()
+            for place in ((number, output) for output in range(len(self._kernels[number].outputs))):
+                found.update(self.values[place].tensors if place in self.values else ())
+                readers = [] if place in self.values else self._consumers.get(place, ())
+                pending += [reader for reader in readers if reader not in seen]
+                seen.update(readers)
         return found
 
     def _wanted_of(self, place: tuple[int, int]) -> list[str]:
