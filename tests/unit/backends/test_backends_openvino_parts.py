@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_an_operand_that_is_prepared_for_two_products_is_no_part_of_either(build
     graph = build_graph(open_model(tmp_path / "model.onnx"), name="two")
     both = EngineLayer("type", "Convert", ("x",), ("m", "n"), multiplies=False)
     products = [EngineLayer(name, "FullyConnected", ("x",), (name,), multiplies=True) for name in ("m", "n")]
-    layers = as_parts([both, replace(both, name="zero", op="Eltwise"), *products], graph, count(graph))
+    layers = as_parts([both, replace(both, name="zero", op="Eltwise"), *products], graph, count(graph), {})
     assert [(layer.is_overhead, layer.is_view) for layer in layers] == [
         (True, False),
         (False, True),
@@ -111,10 +112,10 @@ def test_a_kernel_that_makes_more_than_a_node_is_heard_on_what_belongs_to_it(
     graph = build_graph(open_model(tmp_path / "model.onnx"), name="steps")
     ahead = [EngineLayer(name, "Eltwise", ("x",), ("d",), multiplies=False) for name in ("scale", "power")]
     both = EngineLayer("both", "Subgraph", ("e", "x"), ("d", "y"), named=("d", "y", *names), multiplies=False)
-    first, *others = as_parts([EngineLayer("exp", "Eltwise", ("x",), ("e",)), *ahead, both], graph, count(graph))
+    first, *others = as_parts([EngineLayer("exp", "Eltwise", ("x",), ("e",)), *ahead, both], graph, count(graph), {})
     assert first.inner == ()
     assert [layer.inner for layer in others] == owners
-    (alone,) = as_parts([ahead[0], both], graph, count(graph))[1:]
+    (alone,) = as_parts([ahead[0], both], graph, count(graph), {})[1:]
     assert alone.inner == names
 
 
@@ -146,6 +147,18 @@ def test_a_product_whose_name_went_with_a_change_of_shape_has_no_part_of_the_nex
     macs = {row.name: row.macs for row in count(run.graph).rows}
     assert [layer.macs for layer in run.layers if layer.op == "FullyConnected"] == [20 * 64 * 64] == [macs["n_v"]]
     assert [layer.macs for layer in run.layers if layer.op == "MatMul"] == [macs["n_y"]]
+
+
+def test_what_is_moved_inside_a_node_belongs_to_it(build: Build) -> None:
+    """A product of three operands is two products, and what the first one makes is turned between them."""
+    run = profiled(attention(build))
+    run.check()
+    assert set(run.owners["n_y"]) == {"Subgraph", "Transpose", "MatMul"}
+    steps = [layer for layer in run.layers if "n_y" in (part.name for part in layer.shared_nodes)]
+    assert [layer.macs for layer in steps] == [0, 0, 2 * 4 * 10 * 10 * 16 + 2 * 10 * 4 * 16 * 64]
+    assert not any(layer.bound == "overhead" for layer in steps)
+    sizes = [prod(layer.output_shapes[0] or ()) for layer in steps]
+    assert sizes == [2 * 4 * 10 * 10 * 16 * 64] * 2 + [2 * 10 * 64]
 
 
 def test_a_product_that_no_kernel_computes_is_counted_nowhere(build: Build) -> None:

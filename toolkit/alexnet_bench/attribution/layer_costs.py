@@ -88,9 +88,15 @@ def layer_cost(
         weight_bytes=_size(graph, weights.as_stored(stored, _weights(graph, owned))) or 0,
         activation_bytes=_activation_bytes(graph, layer),
         live_bytes=live_bytes,
-        output_shapes=tuple(graph.tensor(name).sizes for name in layer.makes),
+        output_shapes=_output_shapes(graph, layer),
         is_assumed=any(row.assumed for row in rows),
     )
+
+
+def _output_shapes(graph: Graph, layer: EngineLayer) -> tuple[tuple[int, ...] | None, ...]:
+    if layer.step_sizes is not None:
+        return (layer.step_sizes,)
+    return tuple(graph.tensor(name).sizes for name in layer.makes)
 
 
 def _computed(owned: Owned) -> Owned:

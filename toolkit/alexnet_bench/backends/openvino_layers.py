@@ -87,6 +87,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             reads=claims.reads[number],
             makes=claims.makes[number],
             inner=claims.inner[number],
+            step_sizes=claims.step_sizes(number, graph),
             is_overhead=claims.is_overhead(number),
             is_unmatched=not claims.makes[number] and not claims.is_overhead(number),
             compute_dtype=compute_dtype(kernel, record),
@@ -101,7 +102,8 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
         )
         for number, kernel in executed
     ]
-    return as_parts(layers, graph, costs)
+    feeds = {kernel.name: {record.kernels[source].name for source, _ in kernel.inputs} for kernel in record.kernels}
+    return as_parts(layers, graph, costs, feeds)
 
 
 def _is_shown(layer: EngineLayer, samples_s: Sequence[float]) -> bool:

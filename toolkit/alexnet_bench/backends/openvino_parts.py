@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from alexnet_bench.backends.openvino_asked import MOVERS
@@ -48,11 +48,14 @@ def multiplies(kernel: Kernel, source: Sequence[SourceOp]) -> bool | None:
     return True if kernel.kind in _PRODUCTS else False if is_other else None
 
 
-def as_parts(layers: Sequence[EngineLayer], graph: Graph, costs: CostTable) -> list[EngineLayer]:
+def as_parts(
+    layers: Sequence[EngineLayer], graph: Graph, costs: CostTable, feeds: Mapping[str, Collection[str]]
+) -> list[EngineLayer]:
     """The kernels, each with the part that it has in a node which it makes together with others.
 
     The work of a node with multiply-adds is that of the kernels that multiply matrices, where there are some: the
-    others have no share of it. Else all work that do more than move data. What does no more is overhead.
+    others have no share of it. Else all work that do more than move data. What does no more is overhead, unless it
+    moves what one of them computed for another one: that is inside the node, with no share of its work.
     A kernel that names it, else one of the workers, a product if there is one, also has what is computed for that node
     from what the kernels read. What no input can change, such as an initial state, is not computed.
 
@@ -60,6 +63,7 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph, costs: CostTable) -> l
         layers: in execution order.
         graph: the user's.
         costs: of that graph.
+        feeds: by the name of each layer, those whose results it reads.
     """
     nodes, fixed = {node.name: node for node in graph.live_nodes}, graph.fixed
     result = list(layers)
@@ -81,10 +85,25 @@ def as_parts(layers: Sequence[EngineLayer], graph: Graph, costs: CostTable) -> l
             named = [number for number in able if tensor in layers[number].named]
             for number in named[:1] or ([first] if len(numbers) > 1 else []):
                 result[number] = _with_folded(result[number], tensor, is_fixed=tensor in fixed)
+        inside = _inside(layers, [number for number in numbers if layers[number].op not in moving], feeds)
         for number in set(numbers).difference(workers):
-            moves = layers[number].op in moving
+            moves = layers[number].op in moving and not (layers[number].op in MOVERS and number in inside)
             result[number] = replace(result[number], is_overhead=moves, is_view=not moves)
     return result
+
+
+def _inside(layers: Sequence[EngineLayer], ends: Sequence[int], feeds: Mapping[str, Collection[str]]) -> set[int]:
+    """The layers between any two of several, by number: computed from one, and read on the way to another."""
+    names = {layers[number].name for number in ends}
+    span = range(min(ends, default=0), max(ends, default=-1) + 1)
+    behind, ahead = set(names), set(names)
+    for number in span:
+        if not behind.isdisjoint(feeds.get(layers[number].name, ())):
+            behind.add(layers[number].name)
+    for number in reversed(span):
+        if layers[number].name in ahead:
+            ahead.update(feeds.get(layers[number].name, ()))
+    return {number for number in span if layers[number].name in behind & ahead}
 
 
 def _makes(layer: EngineLayer, node: Node) -> bool:

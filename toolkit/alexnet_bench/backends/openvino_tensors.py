@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from math import prod
 
 from alexnet_bench.backends.openvino_asked import MOVERS, Asked
 from alexnet_bench.backends.openvino_fused import is_fused, nodes_between
@@ -75,6 +76,14 @@ class Claims:
         """Whether the plugin added a kernel to change a layout or a type, or for constants."""
         made, read = set(self.makes[number]), set(self.reads[number])
         return self.constant[number] or self._is_conversion(number) or (bool(made) and made <= read)
+
+    def step_sizes(self, number: int, graph: Graph) -> tuple[int, ...] | None:
+        """Of what a kernel writes, where it is only on the way to the tensor that it makes, and of another size."""
+        kernel, value = self._kernels[number], self.values.get((number, 0))
+        sizes = kernel.sizes[0] if len(kernel.sizes) == 1 else None
+        if sizes is None or len(self.makes[number]) != 1 or (value is not None and value.is_whole):
+            return None
+        return None if graph.tensor(self.makes[number][0]).elements in (None, prod(sizes)) else tuple(sizes)
 
     def _is_stranger(self, number: int) -> bool:
         return not (self._operators[number] or self.constant[number] or self._is_conversion(number))

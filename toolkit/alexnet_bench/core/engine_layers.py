@@ -31,6 +31,8 @@ class EngineLayer:
         input_dtypes: types it reads.
         output_dtypes: types it writes.
         output_shapes: sizes of what it writes, where the backend says; attribution knows those of `makes`.
+        step_sizes: of what it writes, where that is only on the way to the one tensor that it `makes`, and of another
+            size; else None.
         is_constant: no input of the model can change what it makes, and it runs in each inference nevertheless.
         is_view: it only shows what another layer computes of the same nodes under another shape or in another order, or
             scales what that reads: the work is the other's.
@@ -56,6 +58,7 @@ class EngineLayer:
     multiplies: bool | None = None
     tactic: str = ""
     output_shapes: tuple[tuple[int, ...], ...] = ()
+    step_sizes: tuple[int, ...] | None = None
     is_constant: bool = False
     is_view: bool = False
     tells_types: bool = False
