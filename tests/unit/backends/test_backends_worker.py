@@ -157,8 +157,9 @@ def test_inputs_that_a_kernel_refuses(model: LoadRequest, tmp_path: Path) -> Non
     write_arrays(folder, {"x": np.zeros((7, 7), np.float32)})
     with Worker() as started:
         started.load(model, folder)
-        with pytest.raises(BackendRefusal, match="fails while running"):
+        with pytest.raises(BackendRefusal, match="fails while running") as caught:
             started.sample(seconds=0.0)
+        assert "profile --static" in caught.value.hint
 
 
 def test_errors_on_purpose_keep_their_class(model: LoadRequest, inputs: Path) -> None:

@@ -22,7 +22,7 @@ from alexnet_bench.backends.onnxruntime_session import (
 )
 from alexnet_bench.backends.onnxruntime_session import open_session, session_options
 from alexnet_bench.backends.onnxruntime_types import rounded_to_tf32
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import ELSEWHERE, Loaded, LoadRequest
 from alexnet_bench.backends.run_record import read_record
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.core.engine_layers import LayerTimes
@@ -108,7 +108,7 @@ class OnnxRuntimeCuda:
             self._binding.synchronize_outputs()
             return [value.numpy() for value in self._binding.get_outputs()]
         except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
-            raise BackendRefusal(f"onnxruntime fails while running: {printable(str(error), 600)}") from None
+            raise BackendRefusal(f"onnxruntime fails while running: {printable(str(error), 600)}", ELSEWHERE) from None
 
     def deactivate(self) -> None:
         """Ends the session and completes the trace."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
+from alexnet_bench.backends.protocol import ELSEWHERE, NAMED_MODEL, LoadRequest
 from alexnet_bench.backends.settings import Setting
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
@@ -84,7 +84,7 @@ def open_session(request: LoadRequest, options: Any, providers: Sequence[object]
     except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
         raise BackendRefusal(
             f"onnxruntime {ort.__version__} refuses the model: {printable(str(error), 600)}",
-            "see `alexnet-bench doctor` for other backends, or count without running: profile --static",
+            ELSEWHERE,
         ) from None
 
 
@@ -97,7 +97,7 @@ def run_session(session: Any, outputs: Sequence[str], feeds: Mapping[str, np.nda
     try:
         made: list[np.ndarray] = session.run(outputs, feeds)
     except Exception as error:  # noqa: BLE001 - as above
-        raise BackendRefusal(f"onnxruntime fails while running: {printable(str(error), 600)}") from None
+        raise BackendRefusal(f"onnxruntime fails while running: {printable(str(error), 600)}", ELSEWHERE) from None
     return made
 
 

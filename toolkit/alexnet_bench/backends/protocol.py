@@ -20,6 +20,8 @@ DeviceKind = Literal["cpu", "cuda"]
 """Of devices that differ in what measures them well: the processor, and NVIDIA's GPUs."""
 NAMED_MODEL = "named.onnx"
 """In `LoadRequest.layers_dir`: a copy of the model in which every node has a unique name, when the file lacks that."""
+ELSEWHERE = "see `alexnet-bench doctor` for other backends, or count without running: profile --static"
+"""What to do about a model that a backend does not take, or fails on."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends import torch_layers
-from alexnet_bench.backends.protocol import Loaded, LoadRequest
+from alexnet_bench.backends.protocol import ELSEWHERE, Loaded, LoadRequest
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.backends.torch_layers import Call, Record
 from alexnet_bench.backends.torch_program import Program, read_program
@@ -78,7 +78,7 @@ class Torch:
                 made = output.float() if output.dtype == torch.bfloat16 else output
                 return [made.cpu().numpy()]
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise BackendRefusal(f"torch fails while running: {printable(str(error), 600)}") from None
+            raise BackendRefusal(f"torch fails while running: {printable(str(error), 600)}", ELSEWHERE) from None
 
     def deactivate(self) -> None:
         """Drops the module, and writes the times of its layers."""
