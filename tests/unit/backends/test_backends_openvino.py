@@ -132,6 +132,24 @@ def test_a_model_that_it_does_not_take_is_refused_with_its_own_words(tmp_path: P
         active(tmp_path / "odd.onnx")
 
 
+@pytest.mark.parametrize("has_functions", [True, False])
+def test_a_model_that_it_refuses_may_do_with_its_functions_inlined(
+    has_functions: bool, tmp_path: Path, build: Build
+) -> None:
+    """OpenVINO takes the functions of a model in few cases."""
+    opset = helper.make_opsetid("my.dom", 1)
+    unknown = helper.make_node("NoSuchOperator", ["a"], ["o"], domain="my.dom")
+    block = helper.make_function("my.dom", "Block", ["a"], ["o"], [unknown], [opset])
+    model = build.model([helper.make_node("Block", ["x"], ["y"], domain="my.dom")], {"x": SHAPE}, ["y"], {})
+    model.opset_import.append(opset)
+    model.functions.extend([block] if has_functions else [])
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(BackendRefusal, match="refuses the model") as caught:
+        active(tmp_path / "odd.onnx")
+    assert ("build-engine --backend openvino" in caught.value.hint) == has_functions
+    assert "doctor" in caught.value.hint
+
+
 @pytest.mark.parametrize("feeds", [{}, {"x": np.ones(SHAPE, np.float32), "z": np.ones(1, np.float32)}])
 def test_inputs_that_do_not_fit_are_refused(feeds: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
     with pytest.raises(BackendRefusal, match=r"missing ones \['x'\]|unknown inputs \['z'\]"):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends.openvino_arrays import bfloat16_tensor, is_bfloat16, widened
 from alexnet_bench.backends.openvino_recorder import ROUNDED_TOGETHER, Recorder
-from alexnet_bench.backends.protocol import NAMED_MODEL, Loaded, LoadRequest
+from alexnet_bench.backends.protocol import ELSEWHERE, NAMED_MODEL, Loaded, LoadRequest
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
-from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.onnx_io import open_model
 
@@ -83,7 +83,7 @@ class OpenVino:
         except Exception as error:  # noqa: BLE001 - what it raises has no common base of its own
             raise BackendRefusal(
                 f"openvino {version} refuses the model: {_reason(error)}",
-                "see `alexnet-bench doctor` for other backends, or count without running: profile --static",
+                _hint(request),
             ) from None
         if self._recorder is not None:
             self._recorder.compiled(compiled)
@@ -105,7 +105,7 @@ class OpenVino:
             else:
                 self._recorder.run(self._request)
         except Exception as error:  # noqa: BLE001 - as above
-            raise BackendRefusal(f"openvino fails while running: {_reason(error)}") from None
+            raise BackendRefusal(f"openvino fails while running: {_reason(error)}", ELSEWHERE) from None
         made = [self._request.get_output_tensor(index).data for index in range(len(self._outputs))]
         return [widened(data) if is_half else data for data, is_half in zip(made, self._outputs, strict=True)]
 
@@ -146,6 +146,18 @@ def source_of(request: LoadRequest) -> str:
     if request.layers_dir and named.is_file() and open_model(Path(request.model_path)).has_functions:
         return str(named)
     return request.model_path
+
+
+def _hint(request: LoadRequest) -> str:
+    """What to do about a model that OpenVINO does not take; some functions it takes only inlined."""
+    try:
+        has_functions = open_model(Path(request.model_path)).has_functions
+    except AlexnetBenchError:
+        return ELSEWHERE
+    inlined = (
+        f"`alexnet-bench build-engine --backend {NAME}` inlines the model's functions, and profile runs its engine"
+    )
+    return f"{inlined}; {ELSEWHERE}" if has_functions else ELSEWHERE
 
 
 def fix_shapes(model: Any, shapes: Mapping[str, Sequence[int]]) -> None:
