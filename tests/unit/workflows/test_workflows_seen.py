@@ -70,6 +70,70 @@ def test_without_a_run_they_stay_uncounted(routed: Path) -> None:
     assert [item.code for item in found.warnings if item.code in ("run-shapes", "unknown-shape")] == ["unknown-shape"]
 
 
+def test_a_loop_is_counted_whose_results_are_turned_and_turned_back(tmp_path: Path) -> None:
+    """As tf2onnx writes recurrent layers in a row; of the Transposes between them, ONNX Runtime leaves nothing."""
+    info = helper.make_tensor_value_info
+    value = [info(name, TensorProto.FLOAT, [2, 8]) for name in ("before", "after", "step")]
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["before", "w"], ["after"]),
+            helper.make_node("Identity", ["after"], ["step"]),
+            helper.make_node("Less", ["i", "last"], ["on"]),
+        ],
+        "body",
+        [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), value[0]],
+        [info("on", TensorProto.BOOL, []), *value[1:]],
+    )
+    nodes = [
+        helper.make_node("Loop", ["times", "true", "x"], ["end", "steps"], "loop", body=body),
+        helper.make_node("Transpose", ["steps"], ["turned"], "turn", perm=[1, 2, 0]),
+        helper.make_node("Transpose", ["turned"], ["back"], "turn_back", perm=[2, 0, 1]),
+        helper.make_node("MatMul", ["back", "v"], ["y"], "product"),
+    ]
+    constants = {
+        "times": np.array(9),
+        "last": np.array(99),
+        "true": np.array(True),
+        "w": np.ones((8, 8), np.float32),
+        "v": np.ones((8, 4), np.float32),
+    }
+    made = [info(name, TensorProto.FLOAT, None) for name in ("y", "back")]
+    weights = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "turned", [info("x", TensorProto.FLOAT, [2, 8])], made, weights)
+    path = tmp_path / "turned.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    found = profile(path, options=ORT)
+    macs = {node: layer.macs for layer in found.layers for node in layer.onnx_nodes}
+    assert macs["loop"] == macs["turn"] == macs["turn_back"] == 9 * 2 * 8 * 8
+    assert macs["product"] == 9 * 2 * 8 * 4
+    assert found.coverage.macs_attributed_fraction == 1.0
+    assert found.coverage.unknown_ops == ()
+
+
+def test_an_output_that_is_left_out_hides_no_shape_of_the_others(tmp_path: Path) -> None:
+    """ONNX Runtime's trace has no place for what Unique is not asked for."""
+    nodes = [
+        helper.make_node("Unique", ["x"], ["found", "", "back"], "unique"),
+        helper.make_node("Unsqueeze", ["found", "last"], ["column"], "unsqueeze"),
+        helper.make_node("MatMul", ["column", "w"], ["y"], "product"),
+        helper.make_node("Gather", ["found", "back"], ["z"], "gather"),
+    ]
+    weights = {"last": np.array([1]), "w": np.ones((1, 8), np.float32)}
+    graph = helper.make_graph(
+        nodes,
+        "unique",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [16])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "z")],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    path = tmp_path / "unique.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    np.savez(tmp_path / "x.npz", x=np.arange(16, dtype=np.float32) % 5)
+    found = profile(path, options=replace(ORT, inputs=tmp_path / "x.npz"))
+    assert found.totals.macs == 5 * 8
+    assert found.coverage.unknown_ops == ()
+
+
 def test_openvino_knows_the_shapes_behind_a_sequence(tmp_path: Path) -> None:
     """A loop turns each step of x by w and puts the results in a row; a product of the row follows."""
     pytest.importorskip("openvino", reason="openvino is not installed")

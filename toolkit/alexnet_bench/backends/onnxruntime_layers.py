@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime_bytes import moved_bytes
 from alexnet_bench.backends.onnxruntime_names import UserNames
-from alexnet_bench.backends.onnxruntime_readers import COPIES, NCHWC
+from alexnet_bench.backends.onnxruntime_readers import COPIES
 from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime_sizes import sizes_seen
 from alexnet_bench.backends.onnxruntime_tensors import Meanings
 from alexnet_bench.backends.onnxruntime_trace import Args, Trace, read_trace
 from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, weights_read, with_types
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
-from alexnet_bench.core.graph import Graph, Tensor
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.convert import captured_names
 from alexnet_bench.graph.walk import subgraphs
 
@@ -73,23 +74,8 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         wall_s=wall_s,
         arena_peak_bytes=trace.arena_peak_bytes,
         arena=trace.arena,
-        seen=_seen(executed.graph.node, trace, graph),
+        seen=sizes_seen(executed.graph.node, trace.shown, graph),
     )
-
-
-def _seen(nodes: Sequence[NodeProto], trace: Trace, graph: Graph) -> dict[str, Tensor]:
-    """The sizes in the last run of the user's tensors that kept their names, and with them their layout."""
-    made = {name for node in graph.nodes for name in node.writes}
-    found: dict[str, Tensor] = {}
-    for node in nodes:
-        outputs = trace.shown[node.name].outputs if node.name in trace.shown and node.domain != NCHWC else ()
-        if len(outputs) == len(node.output):
-            found |= {
-                name: Tensor(name, dtype, sizes)
-                for name, (dtype, sizes) in zip(node.output, outputs, strict=True)
-                if name in made
-            }
-    return found
 
 
 def _stranger(name: str, shown: Args) -> EngineLayer:
