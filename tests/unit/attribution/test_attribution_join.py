@@ -44,6 +44,16 @@ def test_a_shape_that_two_layers_compute_is_shared_by_them(hand: Hand) -> None:
     assert [owned.shared for owned in found.owned] == [(("n_s", 0.5),), (("n_s", 0.5),)]
 
 
+def test_what_only_gives_a_type_is_no_part_of_a_cast(hand: Hand) -> None:
+    nodes = [
+        *(hand.node("Conv", "x w", "c"), hand.node("CastLike", "k c", "n")),
+        *(hand.node("Relu", "c", "r"), hand.node("Mul", "r n", "y")),
+    ]
+    graph = hand.graph(nodes, {}, outputs="y", constants="w k")
+    found = joined(graph, [hand.layer("cast", "", "n"), hand.layer("conv", "x", "r"), hand.layer("mul", "r n", "y")])
+    assert [owned.nodes for owned in found.owned] == [("n_n",), ("n_c", "n_r"), ("n_y",)]
+
+
 def test_layers_that_make_one_tensor_together_share_its_nodes(hand: Hand) -> None:
     graph = hand.graph([hand.node("Mish", "x", "m"), hand.node("Relu", "m", "y")], {}, outputs="y")
     parts = [hand.layer(name, "x", "m") for name in ("softplus", "tanh", "mul")]

@@ -632,6 +632,21 @@ def test_a_function_that_the_runtime_expands_is_shared_by_its_parts(
     assert all((part.reads, part.makes) == (("c",), ("g",)) for part in parts)
 
 
+def test_a_cast_to_the_type_of_another_tensor_is_the_users_node(build: Build, profile_model: Profile) -> None:
+    """ONNX Runtime expands CastLike, which onnxscript writes for every number, to a Cast without a name."""
+    nodes = [
+        *(conv("x w b", "c"), node("Sigmoid", "c", "s"), node("CastLike", "number c", "n"), node("Add", "s n", "y")),
+        node("CastLike", "s half", "z"),
+    ]
+    numbers = {"half": np.array(0.5, np.float16), "number": np.array(3, np.int32)}
+    model = build.model(nodes, IMAGE, ["y", "z"], CONV | numbers)
+    model.graph.output[1].type.tensor_type.elem_type = TensorProto.FLOAT16
+    run = profile_model(model)
+    run.check()
+    assert run.wrong_claims(1e-3) == []
+    assert sorted(map(list, run.nodes_of("Cast"))) == [["n_n"], ["n_z"]]
+
+
 def branches() -> tuple[GraphProto, GraphProto]:
     result = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
     # A node of a branch may have the name of one outside.

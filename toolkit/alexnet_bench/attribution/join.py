@@ -140,8 +140,14 @@ def _region(
         if node is None or node.name in region:
             continue
         region[node.name] = None
-        pending += [name for name in node.reads if name not in materialised and values.get(name, name) not in stops]
+        needed = _read_values(node)
+        pending += [name for name in needed if name not in materialised and values.get(name, name) not in stops]
     return list(region)
+
+
+def _read_values(node: Node) -> tuple[str, ...]:
+    """What a node reads, without what gives it a type and no value: a runtime knows that while loading."""
+    return node.reads[:1] if (node.domain, node.op_type) == ("", "CastLike") else node.reads
 
 
 def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mapping[str, str]) -> None:

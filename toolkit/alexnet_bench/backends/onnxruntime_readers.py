@@ -40,7 +40,14 @@ def may_convert(node: NodeProto, names: UserNames) -> bool:
         and node.domain in ("", NCHWC)
         and node.name not in names.nodes
         and bool(node.input and node.output)
+        and not _is_cast_like(node, names)
     )
+
+
+def _is_cast_like(node: NodeProto, names: UserNames) -> bool:
+    """Whether it is the Cast without a name that ONNX Runtime expands the user's CastLike to."""
+    original = names.producer.get(node.output[0])
+    return node.op_type == "Cast" and original is not None and (original.domain, original.op_type) == ("", "CastLike")
 
 
 def transposed(node: NodeProto, names: UserNames) -> Node | None:
