@@ -30,7 +30,8 @@ def sizes_seen(nodes: Iterable[NodeProto], shown: Mapping[str, Args], graph: Gra
             pairs = zip(names, outputs, strict=True)
             found |= {name: Tensor(name, dtype, sizes) for name, (dtype, sizes) in pairs if name in made}
     for turned in reversed(graph.nodes):
-        if turned.op_type == "Transpose" and (tensor := _turned_back(turned, found)) is not None:
+        tensor = _turned_back(turned, found) if turned.op_type == "Transpose" else None
+        if tensor is not None and tensor.name in made:
             found.setdefault(tensor.name, tensor)
     return found
 
