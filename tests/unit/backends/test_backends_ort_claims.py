@@ -632,6 +632,24 @@ def test_a_function_that_the_runtime_expands_is_shared_by_its_parts(
     assert all((part.reads, part.makes) == (("c",), ("g",)) for part in parts)
 
 
+@pytest.mark.parametrize("tokens", [(4,), (2, 3)])
+@pytest.mark.parametrize("bias", ["", " b1"])
+def test_products_keep_their_own_where_they_take_in_parts_of_what_is_expanded(
+    tokens: tuple[int, ...], bias: str, build: Build, profile_model: Profile
+) -> None:
+    """In float16 the CPU has no FastGelu: its bias goes into the product in front, its last scale into that behind."""
+    nodes = [node("MatMul", "x w1", "a"), node("FastGelu", f"a{bias}", "g", domain="com.microsoft")]
+    nodes += [node("MatMul", "g w2", "d"), node("Sigmoid", "d", "y")]
+    weights: dict[str, Any] = {name: LINEAR[name] for name in ("w1", "b1", "w2")}
+    model = build.model(nodes, {"x": (*tokens, 64)}, ["y"], weights, dtype=TensorProto.FLOAT16)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    run = profile_model(model)
+    run.check()
+    assert run.nodes_of("FusedMatMul") == [{"n_d"}]
+    assert run.nodes_of("Gemm" if bias else "MatMul") == [{"n_a"}]
+    assert run.nodes_of("Tanh") == [{"n_g"}]
+
+
 def test_a_cast_to_the_type_of_another_tensor_is_the_users_node(build: Build, profile_model: Profile) -> None:
     """ONNX Runtime expands CastLike, which onnxscript writes for every number, to a Cast without a name."""
     nodes = [

@@ -14,7 +14,7 @@ _VIEWS = _SKIPPED | frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Tr
 _SIZES = frozenset({"Shape", "Size"})
 """Operators that read no value, so that a fusion may take what they read away."""
 
-_CAST_PREFIX = "InsertedPrecisionFreeCast_"
+CAST_PREFIX = "InsertedPrecisionFreeCast_"
 """What ONNX Runtime puts in front of the name of a tensor in another precision (insert_cast_transformer.cc)."""
 
 
@@ -36,7 +36,7 @@ class UserNames:
         """The user's tensor of that name, or the one that a cast of that name makes in another precision."""
         if name in self.tensors:
             return name
-        uncast = name.removeprefix(_CAST_PREFIX)
+        uncast = name.removeprefix(CAST_PREFIX)
         return uncast if uncast in self.tensors else None
 
     def readers(self, tensor: str) -> Sequence[Node]:

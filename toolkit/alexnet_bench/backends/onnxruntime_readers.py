@@ -28,7 +28,8 @@ _CHANNELS_LAST, _CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """How a Transpose orders the axes of images from channels first, and to those."""
 
 _NCHWC_NAME = re.compile(r"(?P<tensor>.+)_nchwc(_token_\d+)?", re.DOTALL)
-_GEMM_NAME = re.compile(r"(?P<product>.+)/MatMulAddFusion(_token_\d+)?", re.DOTALL)
+GEMM_NAME = re.compile(r"(?P<product>.+)/MatMulAddFusion(_token_\d+)?", re.DOTALL)
+"""The name of a product that took in a sum (matmul_add_fusion.cc)."""
 _CONVOLUTIONS = frozenset({"Conv", "FusedConv", "NhwcFusedConv"})
 """Operators that compute the user's Conv, and what was fused behind it."""
 
@@ -77,7 +78,7 @@ def in_nchwc_name(node: NodeProto, names: UserNames) -> str | None:
 
 def product_in_name(node: NodeProto, names: UserNames) -> tuple[Node, Node] | None:
     """The user's MatMul in the name of a Gemm, and the Add of what it makes; None where there are no such two."""
-    found = _GEMM_NAME.fullmatch(node.name) if node.op_type == "Gemm" else None
+    found = GEMM_NAME.fullmatch(node.name) if node.op_type == "Gemm" else None
     product = names.nodes.get(found["product"]) if found is not None else None
     if product is None or (product.domain, product.op_type) != ("", "MatMul") or not product.writes:
         return None

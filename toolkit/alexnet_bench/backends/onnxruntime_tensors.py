@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from alexnet_bench.backends.onnxruntime_expanded import told_beside_expanded
 from alexnet_bench.backends.onnxruntime_fusions import made_by_activation
 from alexnet_bench.backends.onnxruntime_names import UserNames
 from alexnet_bench.backends.onnxruntime_readers import (
@@ -58,6 +59,9 @@ class Meanings:
         self._follow(nodes)
         self._found = told_by_what_is_made(nodes, names, self._found)
         self._follow(nodes, with_products=True)
+        if beside := told_beside_expanded(nodes, names, self.of):
+            self._found |= beside
+            self._follow(nodes)
         self._unmade = find_unmade(nodes, names, self.of)
         self._find_renamed(nodes)
 
