@@ -10,6 +10,7 @@ import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 
@@ -328,17 +329,47 @@ def test_a_number_of_turns_that_no_run_reaches_is_no_bound(
     assert (row.macs, row.assumed) == (macs, assumed)
 
 
-@pytest.mark.parametrize(("condition", "shape"), [(ALWAYS, (5, 5, 16)), (MAYBE, None)])
-def test_what_a_loop_stacks_has_a_shape_where_its_turns_are_sure(
-    tmp_path: Path, condition: NodeProto, shape: tuple[int, ...] | None
-) -> None:
+def stacking(tmp_path: Path, condition: NodeProto, behind: NodeProto, *constants: TensorProto) -> CostTable:
+    """A Loop of at most five turns on x[5, 16], and a node behind what it stacks."""
     inner = turn([TIMES_SQUARE, helper.make_node("Relu", ["next"], ["each"])], condition=condition)
     inner.output.append(tensor("each", None))
     loop = helper.make_node("Loop", ["n", "", "x"], ["made", "stacked"], "the_loop", body=inner)
-    square = helper.make_node("MatMul", ["stacked", "square"], ["y"], "behind")
-    table = costs(tmp_path, [loop, square], [tensor("x", [5, 16])], SQUARE, FIVE)
-    assert table.rows[0].output_shapes == ((5, 16), shape)
-    assert table.rows[1].macs == (5 * 5 * 16 * 16 if shape else None)
+    return costs(tmp_path, [loop, behind], [tensor("x", [5, 16])], SQUARE, FIVE, *constants)
+
+
+@pytest.mark.parametrize(
+    ("condition", "assumed"),
+    [(ALWAYS, ["", ""]), (MAYBE, ["at most 5 turns of the loop", "sizes after the most turns of a loop"])],
+)
+def test_what_a_loop_stacks_is_as_long_as_its_most_turns(
+    tmp_path: Path, condition: NodeProto, assumed: list[str]
+) -> None:
+    table = stacking(tmp_path, condition, product("stacked", "y", "square"))
+    assert table.rows[0].output_shapes == ((5, 16), (5, 5, 16))
+    assert table.rows[1].macs == 5 * 5 * 16 * 16
+    assert [row.assumed for row in table.rows] == assumed
+
+
+def test_a_length_that_is_only_assumed_contradicts_nothing(tmp_path: Path) -> None:
+    """The condition may always end the loop after three turns, which the nodes behind it were made for."""
+    three = numpy_helper.from_array(np.ones((3, 5, 16), np.float32), "three")
+    behind = helper.make_node("Add", ["stacked", "three"], ["y"])
+    assert stacking(tmp_path, MAYBE, behind, three).rows[1].flop is None
+    with pytest.raises(ShapeError, match="cannot be broadcast"):
+        stacking(tmp_path, ALWAYS, behind, three)
+
+
+def test_a_loop_takes_its_turns_from_the_length_of_another(tmp_path: Path) -> None:
+    """No size of it is assumed, only how often it turns."""
+    inner = turn([TIMES_SQUARE, helper.make_node("Relu", ["next"], ["each"])], condition=MAYBE)
+    inner.output.append(tensor("each", None))
+    nodes = [
+        helper.make_node("Loop", ["n", "", "x"], ["made", "stacked"], "first", body=inner),
+        helper.make_node("Shape", ["stacked"], ["length"], end=1),
+        helper.make_node("Loop", ["length", "", "made"], ["y"], "second", body=turn([TIMES_SQUARE])),
+    ]
+    row = costs(tmp_path, nodes, [tensor("x", [5, 16])], SQUARE, FIVE).by_name["second"]
+    assert (row.macs, row.assumed) == (5 * 5 * 256, "sizes after the most turns of a loop")
 
 
 def test_a_body_holds_what_it_reads_and_nothing_else(tmp_path: Path) -> None:

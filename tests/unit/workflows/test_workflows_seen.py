@@ -175,3 +175,66 @@ def test_openvino_knows_the_shapes_behind_a_sequence(tmp_path: Path) -> None:
     found = profile(path, options=replace(QUICK, backend="openvino"))
     assert found.totals.macs == sum(layer.macs or 0 for layer in found.layers) == 9 * 6 * 8 * (8 + 4)
     assert found.coverage.macs_attributed_fraction == 1.0
+
+
+@pytest.fixture
+def ending_early(tmp_path: Path) -> Path:
+    """A loop doubles x up to nine times, while its largest number is below 100; what each turn made is multiplied."""
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["before", "before"], ["after"]),
+            helper.make_node("ReduceMax", ["after"], ["largest"], keepdims=0),
+            helper.make_node("Less", ["largest", "limit"], ["on"]),
+            helper.make_node("Relu", ["after"], ["each"]),
+        ],
+        "body",
+        [
+            info("i", TensorProto.INT64, []),
+            info("go", TensorProto.BOOL, []),
+            info("before", TensorProto.FLOAT, [4, 8]),
+        ],
+        [
+            info("on", TensorProto.BOOL, []),
+            info("after", TensorProto.FLOAT, [4, 8]),
+            info("each", TensorProto.FLOAT, [4, 8]),
+        ],
+    )
+    nodes = [
+        helper.make_node("Loop", ["times", "true", "x"], ["last", "steps"], "loop", body=body),
+        helper.make_node("MatMul", ["steps", "w"], ["y"], "product"),
+    ]
+    constants = {
+        "times": np.array(9),
+        "true": np.array(True),
+        "limit": np.array(100, np.float32),
+        "w": np.random.default_rng(0).standard_normal((8, 8)).astype(np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "early",
+        [info("x", TensorProto.FLOAT, [4, 8])],
+        [info("y", TensorProto.FLOAT, None), info("steps", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    path = tmp_path / "early.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_a_run_tells_how_long_a_loop_is(ending_early: Path, tmp_path: Path) -> None:
+    """From 40 it takes two turns, 80 and 160; without a run, nine are the most."""
+    np.savez(tmp_path / "x.npz", x=np.full((4, 8), 40, np.float32))
+    found = profile(ending_early, options=replace(ORT, inputs=tmp_path / "x.npz"))
+    (product,) = (layer for layer in found.layers if "product" in layer.onnx_nodes)
+    assert (product.macs, product.output_shapes) == (2 * 4 * 8 * 8, ((2, 4, 8),))
+    assert [item.why for item in found.coverage.assumptions] == ["at most 9 turns of the loop"]
+    assert "product" in next(item.message for item in found.warnings if item.code == "run-shapes")
+
+    counted = profile(ending_early, options=Options(static=True))
+    assert counted.totals.macs == 9 * 4 * 8 * 8
+    notes = [item.message for item in counted.warnings if item.code == "assumed"]
+    assert notes == [
+        "loop: at most 9 turns of the loop, as only a run would tell",
+        "product: sizes after the most turns of a loop, as only a run would tell",
+    ]

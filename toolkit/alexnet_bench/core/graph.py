@@ -152,6 +152,7 @@ class Graph:
         ir_version: of the file.
         sha256: of the file without the data of its large tensors.
         sparse: values and indices of each sparse constant; they stand among the tensors and constants, too.
+        assumed: tensors whose sizes or values are those after the most turns of a loop, which may end earlier.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Graph:
     ir_version: int
     sha256: str
     sparse: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name; one without a type or shape when nothing is known of it."""

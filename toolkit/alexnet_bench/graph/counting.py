@@ -15,6 +15,9 @@ from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, Unk
 Held = Mapping[str, tuple[str, ...]]
 """The tensors that stand in place of constants, as `weights.stored` has them."""
 
+ASSUMED_SIZES = "sizes after the most turns of a loop"
+"""What is assumed of a node behind a loop that may end earlier."""
+
 
 class _Sizes:
     """Elements and bytes of sets of tensors; what is unknown adds nothing to a sum."""
@@ -134,8 +137,13 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_by
         bytes_read=sizes.read_bytes(node, read),
         bytes_written=written,
         why_unknown=why,
-        assumed=work.assumed if work else "",
+        assumed=_assumed(work, graph.assumed.isdisjoint((*reads, *writes))) if work else "",
     )
+
+
+def _assumed(work: Work, are_sure: bool) -> str:
+    """What was assumed of a node's work, or else of the sizes that it was worked out with."""
+    return work.assumed or ("" if are_sure else ASSUMED_SIZES)
 
 
 def _work(graph: Graph, sizes: _Sizes, node: Node) -> tuple[Work | None, int | None, int | None, str]:

@@ -26,7 +26,11 @@ MAX_RETRIES = 3
 
 
 def complete(
-    model: ModelProto, tensors: Mapping[str, Tensor], sizes: Mapping[str, int] | None = None
+    model: ModelProto,
+    tensors: Mapping[str, Tensor],
+    sizes: Mapping[str, int] | None = None,
+    *,
+    assume: bool = False,
 ) -> tuple[dict[str, Tensor], Values]:
     """The tensors with shapes filled in wherever they follow from known shapes and small constants; values found so.
 
@@ -35,9 +39,10 @@ def complete(
             inside the bodies of its nodes is written into them.
         tensors: what is known already; it stays as it is.
         sizes: of the symbolic dimensions.
+        assume: whether what a loop stacks is as long as its most turns, where it may end earlier.
     """
     opsets = {item.domain: item.version for item in model.opset_import}
-    walk = _Walk(KnownTensors(dict(tensors), opsets), {}, sizes or {})
+    walk = _Walk(KnownTensors(dict(tensors), opsets, assumes=assume), {}, sizes or {})
     walk.follow(model.graph)
     return walk.known.tensors, walk.found()
 

@@ -15,7 +15,7 @@ from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TAKEN, TURNS, Values
 from alexnet_bench.graph.convert import node_from_proto, tensor_from_info
 from alexnet_bench.graph.known_tensors import KnownTensors
-from alexnet_bench.graph.walk import subgraphs
+from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -68,6 +68,12 @@ def enter(node: NodeProto, known: KnownTensors, walk: Walk, *, retry: bool) -> d
     if len(graphs) == 1 and (node.op_type == "Loop" or (node.op_type == "Scan" and known.opsets.get("", 1) > 8)):
         return _enter_loop(node, graphs[0], known, walk, 2 if retry else 1)
     return {}
+
+
+def may_end_early(graph: GraphProto) -> bool:
+    """Whether a graph that was walked over has a loop of which the most turns are known, but which may make fewer."""
+    noted = (item for node in nested_nodes(graph.node) for item in node.attribute if item.name == TURNS)
+    return any(list(item.ints[1:]) == [0] for item in noted)
 
 
 def _enter_branches(node: NodeProto, known: KnownTensors, walk: Walk) -> dict[str, Values]:
@@ -159,7 +165,7 @@ def _note_turns(node: NodeProto, known: KnownTensors, walked: Walked) -> int | N
     """Leaves with a Loop its largest number of turns, where that is known, and whether it can end earlier.
 
     Returns:
-        the number of turns, where it cannot end earlier.
+        the number of turns, where it cannot end earlier, or is taken not to.
     """
     body = walked.graph
     begins = known.number(node.input[1]) if len(node.input) > 1 and node.input[1] else 1
@@ -173,7 +179,7 @@ def _note_turns(node: NodeProto, known: KnownTensors, walked: Walked) -> int | N
     if most is not None and (most < 0 or (most > MAX_TURNS and not sure)):
         most = None
     _note(node, TURNS, None if most is None else [most, int(sure)])
-    return most if sure else None
+    return most if sure or known.assumes else None
 
 
 def _keeps_condition(body: GraphProto) -> bool:

@@ -35,18 +35,20 @@ class KnownTensors:
     Attributes:
         tensors: by name.
         opsets: versions by domain.
+        assumes: whether a loop is taken to make its most turns, where it may end earlier.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], opsets: Mapping[str, int]) -> None:
+    def __init__(self, tensors: dict[str, Tensor], opsets: Mapping[str, int], *, assumes: bool = False) -> None:
         self.tensors = tensors
         self.opsets = opsets
+        self.assumes = assumes
         self._values: dict[str, Array] = {}
         self._lines: dict[str, Line] = {}
 
     def within(self, captured: Collection[str], own: Mapping[str, Tensor]) -> KnownTensors:
         """The table of a body: of the tensors around it those that it captures, and its own."""
         seen = {name: self.tensors[name] for name in captured if name in self.tensors}
-        table = KnownTensors({**seen, **own}, self.opsets)
+        table = KnownTensors({**seen, **own}, self.opsets, assumes=self.assumes)
         table._values = {name: self._values[name] for name in captured if name in self._values}
         table._lines = {name: self._lines[name] for name in captured if name in self._lines}
         return table

@@ -145,6 +145,7 @@ def build_graph(
             ir_version=model.proto.ir_version,
             sha256=model.sha256,
             sparse=sparse,
+            assumed=inferred.assumed,
         )
         protos = dict(zip((node.name for node in nodes), inferred.nodes, strict=True))
         return bodies.attach(blocked.with_unfilled(node_weights.attach(graph, protos)), protos, inferred.values)

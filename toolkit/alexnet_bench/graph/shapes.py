@@ -17,6 +17,7 @@ from alexnet_bench.graph.convert import tensor_from_info, tensors_of
 from alexnet_bench.graph.einsums import broadcasting, hide
 from alexnet_bench.graph.formulas.inputs import inputs_of
 from alexnet_bench.graph.functions import calls_explode
+from alexnet_bench.graph.inner_walks import may_end_early
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class Inferred:
         followed: what follows from its inputs and weights, and is not only declared.
         values: of small tensors of integers, where these were followed.
         nodes: of the main graph in topological order, the graphs inside them with their own shapes.
+        assumed: tensors of the main graph that have these sizes, or values, only if loops make their most turns.
     """
 
     tensors: dict[str, Tensor]
     followed: Known
     values: Values
     nodes: tuple[NodeProto, ...]
+    assumed: frozenset[str]
 
 
 def infer(
@@ -105,7 +108,13 @@ def infer(
         tensors |= {info.name: tensor_from_info(info) for info in gaps if _unknown(info.name, tensors)}
         tensors, more = _completed(inferred, tensors, made, sizes)
         values = values.joined(more)
-    return Inferred(tensors, followed, values, tuple(inferred.graph.node))
+    sized, assumed = {name for name in made if not _unknown(name, tensors)}, set[str]()
+    if sized < made and may_end_early(inferred.graph):
+        tensors, more = folding.complete(inferred, tensors, sizes, assume=True)
+        assumed = {name for name in made - sized if not _unknown(name, tensors)}
+        assumed |= more.integers.keys() - values.integers.keys()
+        values = values.joined(more)
+    return Inferred(tensors, followed, values, tuple(inferred.graph.node), frozenset(assumed))
 
 
 def _completed(

@@ -70,10 +70,10 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
             f"first {printable(node)}: {printable(why)}",
             _OPEN_SHAPES if why.endswith(IS_UNKNOWN) else "",
         )
-    for assumption in coverage.assumptions:
-        first = printable(assumption.nodes[0])
-        more = f" and {len(assumption.nodes) - 1} more" if len(assumption.nodes) > 1 else ""
-        yield Caution("assumed", f"{first}{more}: {printable(assumption.why)}, as only a run would tell")
+    for why in dict.fromkeys(assumption.why for assumption in coverage.assumptions):
+        nodes = [node for assumption in coverage.assumptions if assumption.why == why for node in assumption.nodes]
+        more = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+        yield Caution("assumed", f"{printable(nodes[0])}{more}: {printable(why)}, as only a run would tell")
 
 
 def in_words(coverage: Coverage) -> tuple[str, ...]:

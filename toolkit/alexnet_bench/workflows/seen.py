@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from alexnet_bench.core.cost import NodeCost
 from alexnet_bench.core.errors import ModelError, ShapeError
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.counting import ASSUMED_SIZES, count
 from alexnet_bench.graph.model_bytes import with_sizes
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.workflows import count_cautions
@@ -25,7 +26,7 @@ def counted_as_run(
     batch: int | None,
     shapes: Mapping[str, Sequence[int]] | None,
 ) -> Counted:
-    """The case with what could not be counted before it ran; as it is where nothing is missing, or no run tells.
+    """The case with what could not be counted, or sizes that had to be assumed, before it ran; else as it is.
 
     Args:
         case: as it was counted.
@@ -34,8 +35,10 @@ def counted_as_run(
         batch: of the case, as given.
         shapes: likewise.
     """
-    missing = {row.name for row in case.costs.rows if row.why_unknown}
-    told = [tensor for name, tensor in seen.items() if case.graph.tensor(name).sizes is None]
+    missing = {row.name for row in case.costs.rows if _is_missing(row)}
+    told = [
+        tensor for name, tensor in seen.items() if name in case.graph.assumed or case.graph.tensor(name).sizes is None
+    ]
     if not missing or not told:
         return case
     try:
@@ -43,7 +46,11 @@ def counted_as_run(
     except (ModelError, ShapeError):  # what was seen is of one run, and may contradict what the file says of all
         return case
     costs = count(graph)
-    gained = [row.name for row in costs.rows if row.name in missing and not row.why_unknown]
+    gained = [row.name for row in costs.rows if row.name in missing and not _is_missing(row)]
     if not gained:
         return case
     return replace(case, graph=graph, costs=costs, cautions=(*case.cautions, count_cautions.of_seen(gained)))
+
+
+def _is_missing(row: NodeCost) -> bool:
+    return bool(row.why_unknown) or row.assumed == ASSUMED_SIZES
