@@ -216,10 +216,15 @@ def value(name: str, content: int | bool) -> TensorProto:
     return numpy_helper.from_array(np.array(content, np.bool_ if isinstance(content, bool) else np.int64), name)
 
 
+MAYBE = helper.make_node("Cast", ["top"], ["on"], to=TensorProto.BOOL)
+"""A condition that depends on data: the largest number of `carried`."""
+LARGEST = helper.make_node("ReduceMax", ["carried"], ["top"], keepdims=0)
+
+
 def turn(nodes: list[NodeProto], shape: Dims | None = None, condition: NodeProto | None = None) -> GraphProto:
     """The body of a Loop: `carried` becomes `next`, and the condition goes through unless it is given."""
     return helper.make_graph(
-        [condition or helper.make_node("Identity", ["go"], ["on"]), *nodes],
+        [*([LARGEST] if condition is MAYBE else []), condition or helper.make_node("Identity", ["go"], ["on"]), *nodes],
         "turn",
         [
             tensor("i", [], TensorProto.INT64),
@@ -269,14 +274,12 @@ def test_a_loop_may_take_its_length_from_a_shape(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sure", [True, False])
 def test_loops_inside_loops_multiply(tmp_path: Path, sure: bool) -> None:
-    inner = turn([TIMES_SQUARE])
+    inner = turn([TIMES_SQUARE], condition=None if sure else MAYBE)
     for info in (*inner.input, *inner.output):
         info.name = f"{info.name}2"
     for node in inner.node:
         node.input[0] = f"{node.input[0]}2"
         node.output[0] = f"{node.output[0]}2"
-    if not sure:
-        inner.node[0].op_type = "Not"
     three = helper.make_node("Constant", [], ["three"], value=value("", 3))
     outer = turn([three, helper.make_node("Loop", ["three", "", "carried"], ["next"], "inner", body=inner)])
     row = looped(tmp_path, outer).rows[0]
@@ -292,7 +295,6 @@ def test_a_loop_whose_value_grows_stays_open(tmp_path: Path, shape: Dims | None)
 
 ALWAYS = helper.make_node("Constant", [], ["on"], value=value("", True))
 ONCE = helper.make_node("Constant", [], ["on"], value=value("", False))
-MAYBE = helper.make_node("Not", ["go"], ["on"])
 
 
 @pytest.mark.parametrize(
@@ -408,3 +410,117 @@ def test_the_state_of_a_scan_takes_the_shape_of_its_initial_value(tmp_path: Path
     scan = helper.make_node("Scan", ["start", "x"], ["last"], "the_scan", body=inner, num_scan_inputs=1)
     table = costs(tmp_path, [scan, product("last", "y")], [tensor("start", [4, 8]), tensor("x", [5, 4, 8])])
     assert [row.macs for row in table.rows] == [5 * 256, 256]
+
+
+def counter(**changed: object) -> list[NodeProto]:
+    """What counts a loop's turns from 0, as a framework writes `while i < 7`: by a state of its own, in float32."""
+    more = {"one": 1, "limit": 7, "type": TensorProto.FLOAT, "operator": "Less"} | changed
+    return [
+        helper.make_node("Constant", [], ["one"], value=numpy_helper.from_array(np.array(more["one"], np.int32))),
+        helper.make_node("Constant", [], ["limit"], value=numpy_helper.from_array(np.array(more["limit"], np.float32))),
+        helper.make_node("Add", ["count", "one"], ["counted"]),
+        helper.make_node("Cast", ["counted"], ["number"], to=more["type"]),
+        helper.make_node(str(more["operator"]), ["number", "limit"], ["on"]),
+    ]
+
+
+def counting(
+    tmp_path: Path, nodes: list[NodeProto], *, most: str = "", first: str = "", start: str = "zero", most_is: int = 5
+) -> CostTable:
+    """A Loop on x[5, 16] that carries a count besides, and stacks what each turn makes."""
+    inner = turn([TIMES_SQUARE, helper.make_node("Relu", ["next"], ["each"])], condition=nodes[0])
+    inner.node.extend(nodes[1:])
+    inner.input.append(tensor("count", [], TensorProto.INT32))
+    inner.output.extend([tensor("counted", [], TensorProto.INT32), tensor("each", None)])
+    node = helper.make_node("Loop", [most, first, "x", start], ["y", "sum", "stacked"], "the_loop", body=inner)
+    behind = product("stacked", "z", "square")
+    inputs = [tensor("x", [5, 16]), tensor("c", [], TensorProto.BOOL), tensor("n", [], TensorProto.INT64)]
+    inputs.append(tensor("from", [], TensorProto.INT32))
+    constants = [
+        SQUARE,
+        value("five", most_is),
+        value("no", False),
+        value("yes", True),
+        numpy_helper.from_array(np.array(0, np.int32), "zero"),
+    ]
+    outputs = [tensor("y", None), tensor("z", None)]
+    graph = helper.make_graph([node, behind], "g", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    return count(build_graph(open_model(tmp_path / "m.onnx"), name="m"))
+
+
+@pytest.mark.parametrize(
+    ("given", "turns", "assumed"),
+    [
+        ({}, 7, ""),
+        ({"first": "yes"}, 7, ""),
+        ({"first": "no"}, 0, ""),
+        ({"most": "five"}, 5, ""),
+        ({"most": "five", "most_is": 9}, 7, ""),
+        ({"most": "five", "most_is": 0}, 0, ""),
+        ({"most": "five", "most_is": 2**63 - 1}, 7, ""),
+        ({"most": "n"}, 7, "at most 7 turns of the loop"),
+        ({"first": "c"}, 7, "at most 7 turns of the loop"),
+        ({"start": "from"}, 1, "one turn of the loop"),
+        ({"start": "from", "most": "five"}, 5, "at most 5 turns of the loop"),
+    ],
+)
+def test_a_condition_that_counts_turns_is_followed(
+    tmp_path: Path, given: dict[str, object], turns: int, assumed: str
+) -> None:
+    table = counting(tmp_path, counter(), **given)  # type: ignore[arg-type]
+    row = table.by_name["the_loop"]
+    assert (row.macs, row.assumed) == (turns * 5 * 256, assumed)
+    if not assumed:
+        assert row.output_shapes[-1] == (turns, 5, 16)
+        assert (table.rows[1].macs, table.rows[1].assumed) == (turns * 5 * 256, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "turns"),
+    [({"limit": 1}, 1), ({"limit": -1}, 1), ({"one": 2}, 4), ({"one": -1, "limit": -3, "operator": "Greater"}, 3)],
+)
+def test_a_condition_is_asked_after_every_turn(tmp_path: Path, changed: dict[str, object], turns: int) -> None:
+    assert counting(tmp_path, counter(**changed)).by_name["the_loop"].macs == turns * 5 * 256
+
+
+def test_a_condition_may_ask_for_the_number_of_the_turn(tmp_path: Path) -> None:
+    """Which is 0 in the first; and for the condition before."""
+    nodes = [
+        helper.make_node("Constant", [], ["limit"], value=value("", 3)),
+        helper.make_node("Less", ["i", "limit"], ["fewer"]),
+        helper.make_node("And", ["go", "fewer"], ["on"]),
+        helper.make_node("Identity", ["count"], ["counted"]),
+    ]
+    row = counting(tmp_path, nodes).by_name["the_loop"]
+    assert (row.macs, row.assumed) == (4 * 5 * 256, "")
+
+
+def test_a_condition_that_data_goes_into_is_not_followed(tmp_path: Path) -> None:
+    largest = [
+        helper.make_node("ReduceMax", ["next"], ["top"], keepdims=0),
+        helper.make_node("Less", ["top", "limit"], ["low"]),
+        helper.make_node("And", ["low", "early"], ["on"]),
+    ]
+    nodes = counter()
+    nodes[-1].output[0] = "early"
+    row = counting(tmp_path, [*nodes, *largest], most="five").by_name["the_loop"]
+    assert (row.macs, row.assumed) == (5 * 5 * 256, "at most 5 turns of the loop")
+
+
+@pytest.mark.parametrize("changed", [{"limit": 1e9}, {"one": 0}])
+def test_a_condition_that_ends_a_loop_late_or_never_takes_no_time(tmp_path: Path, changed: dict[str, object]) -> None:
+    row = counting(tmp_path, counter(**changed)).by_name["the_loop"]
+    assert (row.macs, row.assumed) == (5 * 256, "one turn of the loop")
+
+
+@pytest.mark.parametrize("most", ["", "five"])
+def test_the_turns_are_those_of_a_run(tmp_path: Path, most: str) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    table = counting(tmp_path, counter(one=3, limit=20), most=most, most_is=5)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    feeds = {"x": np.ones((5, 16), np.float32), "c": np.array(True), "n": np.array(1), "from": np.array(0, np.int32)}
+    names = {item.name for item in session.get_inputs()}
+    _, stacked = session.run(None, {name: feed for name, feed in feeds.items() if name in names})
+    assert table.rows[0].output_shapes[-1] == stacked.shape == (5 if most else 7, 5, 16)

@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph import contradictions
+from alexnet_bench.graph import contradictions, turns
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TAKEN, TURNS, Values
 from alexnet_bench.graph.convert import node_from_proto, tensor_from_info
 from alexnet_bench.graph.known_tensors import KnownTensors
@@ -110,8 +110,7 @@ def _enter_loop(node: NodeProto, body: GraphProto, known: KnownTensors, walk: Wa
             body.CopyFrom(turn)
             known.fill({made: seeds[inside] for _, inside, _, made in carried if inside in seeds})
             if node.op_type == "Loop":
-                turns = _note_turns(node, known, walked)
-                known.fill(_stacked(node, walked, turns))
+                known.fill(_stacked(node, walked, _note_turns(node, known, walked)))
             return {"body": walked.values}
     return {}
 
@@ -149,15 +148,15 @@ def _scanned(node: NodeProto) -> int:
     return min(max(found, 0), len(node.input))
 
 
-def _stacked(node: NodeProto, walked: Walked, turns: int | None) -> dict[str, Tensor]:
+def _stacked(node: NodeProto, walked: Walked, length: int | None) -> dict[str, Tensor]:
     """What a Loop makes of a value from each turn, where the number of turns is known."""
     states = max(len(node.input) - 2, 0)
     pairs = zip(node.output[states:], walked.graph.output[states + 1 :], strict=False)
     found = {made: walked.known.tensors.get(info.name, Tensor("")) for made, info in pairs}
     return {
-        made: Tensor(made, tensor.dtype, (turns, *tensor.sizes))
+        made: Tensor(made, tensor.dtype, (length, *tensor.sizes))
         for made, tensor in found.items()
-        if turns is not None and tensor.dtype and tensor.sizes is not None
+        if length is not None and tensor.dtype and tensor.sizes is not None
     }
 
 
@@ -167,34 +166,11 @@ def _note_turns(node: NodeProto, known: KnownTensors, walked: Walked) -> int | N
     Returns:
         the number of turns, where it cannot end earlier, or is taken not to.
     """
-    body = walked.graph
-    begins = known.number(node.input[1]) if len(node.input) > 1 and node.input[1] else 1
-    again = begins if _keeps_condition(body) else walked.known.number(body.output[0].name if body.output else "")
-    most = known.number(node.input[0]) if node.input else None
-    if begins == 0:
-        most = 0
-    elif begins is not None and again == 0 and most is not None:
-        most = min(most, 1)
-    sure = begins == 0 or (begins is not None and again is not None)
-    if most is not None and (most < 0 or (most > MAX_TURNS and not sure)):
+    most, sure = turns.of_loop(node, walked.graph, known, walked.known)
+    if most is not None and most > MAX_TURNS and not sure:
         most = None
     _note(node, TURNS, None if most is None else [most, int(sure)])
     return most if sure or known.assumes else None
-
-
-def _keeps_condition(body: GraphProto) -> bool:
-    """Whether the body of a Loop hands on its condition as it is."""
-    if len(body.input) < 2 or not body.output:
-        return False
-    sources = {
-        node.output[0]: node.input[0]
-        for node in body.node
-        if node.op_type == "Identity" and not node.domain and node.input and node.output
-    }
-    name = body.output[0].name
-    for _ in sources:
-        name = sources.get(name, name)
-    return bool(name == body.input[1].name)
 
 
 def _note(node: NodeProto, name: str, value: str | list[int] | None) -> None:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from alexnet_bench.graph.small_values import Array
 
-_GROWING = frozenset({"ConstantOfShape", "Expand", "Max", "Min", "Range", "Tile", "Where"})
-"""A few numbers can ask these for terabytes; the shapes that a file declares for them are no proof of the contrary."""
-
 _CONTRADICTIONS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
@@ -57,6 +54,10 @@ class KnownTensors:
         """The sizes of a tensor whose type is known, too."""
         tensor = self.tensors.get(name)
         return tensor.sizes if tensor is not None and tensor.dtype else None
+
+    def value(self, name: str) -> Array | None:
+        """The value of a small tensor, where it is known."""
+        return self._values.get(name)
 
     def number(self, name: str) -> int | None:
         """The value of a tensor that is known to be one whole number or truth."""
@@ -142,7 +143,7 @@ class KnownTensors:
             return False
         if node.op_type == "NonZero":  # how many it finds shows when it has been evaluated
             return True
-        made = self._inferred(node) if node.op_type in _GROWING else self.tensors
+        made = self._inferred(node) if node.op_type in small_values.GROWING else self.tensors
         return all((made.get(name) or Tensor(name)).elements in range(MAX_ELEMENTS + 1) for name in node.output)
 
     def _follow_line(self, node: NodeProto) -> None:

@@ -1,15 +1,15 @@
-"""One node run by ONNX's reference implementation."""
+"""Single nodes and small functions run by ONNX's reference implementation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import NodeProto
+    from onnx import FunctionProto, NodeProto
 
     Array = NDArray[np.generic]
 
@@ -24,8 +24,19 @@ def run_node(node: NodeProto, feeds: Mapping[str, Array], opsets: Mapping[str, i
         Exception: any of numpy's or of ONNX's, on a contradictory node or one that the reference does not know.
     """
     from onnx import FunctionProto, helper
-    from onnx.reference import ReferenceEvaluator
 
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     alone = FunctionProto(name="alone", input=node.input, output=node.output, node=[node], opset_import=imports)
-    return [np.asarray(value) for value in ReferenceEvaluator(alone).run(None, dict(feeds), attributes={})]
+    return run_function(alone)(feeds)
+
+
+def run_function(function: FunctionProto) -> Callable[[Mapping[str, Array]], list[Array]]:
+    """What gives the outputs of a function for the values of its inputs, as often as it is asked.
+
+    Raises:
+        Exception: as `run_node`; what it returns does, too.
+    """
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(function)
+    return lambda feeds: [np.asarray(value) for value in evaluator.run(None, dict(feeds), attributes={})]

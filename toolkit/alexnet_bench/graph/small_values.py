@@ -28,6 +28,12 @@ _EVALUATED = frozenset({
 })  # fmt: skip
 """Deterministic operators of shape arithmetic; tools that quantise a whole graph put sizes through Q/DQ as well."""
 
+GROWING = frozenset({"ConstantOfShape", "Expand", "Max", "Min", "Range", "Tile", "Where"})
+"""A few numbers can ask these for terabytes; the shapes that a file declares for them are no proof of the contrary."""
+
+WHOLE = frozenset({"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
+"""Types of whole numbers and truths, which every runtime computes alike."""
+
 _QUANTISING = frozenset({"DequantizeLinear", "QuantizeLinear"})
 """These ONNX Runtime has in its own domain, too: there older models have them in 16 and 4 bits."""
 
