@@ -10,13 +10,14 @@ from alexnet_bench.backends.protocol import NAMED_MODEL
 from alexnet_bench.backends.registry import layers_reader
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.measure.latency import LatencyCase, Sampler
+from alexnet_bench.measure.latency import LatencyCase, Sampler, warm_up
 
 MAX_EVENTS = 60_000
 """Kernels in one trace: enough for steady medians, and read in well under a second."""
 _TURNS = 4
 _MIN_RUNS, _MAX_RUNS = 3, 1000
-_WARMUP_RUNS = 3
+_WARMUP_S = 0.2
+"""With the profiler, whose trace has to hold these runs too."""
 
 
 def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_model: bytes | None) -> LayerTimes:
@@ -45,9 +46,10 @@ def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_mod
             except BaseException:
                 plain.kill()  # leaving would wait for its answer, after Ctrl-C too
                 raise
-        for worker in (profiled, plain):
-            worker.sample(seconds=0.0, min_runs=_WARMUP_RUNS)
-        wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=_runs_per_turn(graph))
+        most = _runs_per_turn(graph)
+        profiled.sample(seconds=_WARMUP_S, min_runs=_MIN_RUNS, max_runs=most)
+        warm_up(plain)  # threads of a new process may share a core at first, and take twice as long
+        wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=most)
         profiled.unload()
         read = layers_reader(case.request.backend)
         times = read(folder, graph, timed_runs=len(wall_s), wall_s=wall_s)
