@@ -8,13 +8,14 @@ from math import prod
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx.reference.ops import op_resize
 
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import UnknownShape, Work, find_formula, formula, registered
 from tests.unit.graph.blocked_cases import BLOCKED_CASES
 from tests.unit.graph.contrib_cases import CONTRIB_CASES
-from tests.unit.graph.formula_case import Case, Shape, work
+from tests.unit.graph.formula_case import Case, Shape, Shapes, work
 from tests.unit.graph.fused_cases import FUSED_CASES
 from tests.unit.graph.wider_cases import WIDER_CASES
 
@@ -90,6 +91,15 @@ CASES = [
     Case("Resize", [IMAGE], (2, 4, 12, 12), flop=31 * 4 * PIXELS, attributes={"mode": "cubic"}),
     Case("Resize", [IMAGE], (2, 4, 6, 3), flop=7 * PIXELS // 2, attributes={"mode": "cubic"}),
     Case("Resize", [IMAGE], IMAGE, attributes={"mode": "cubic"}),
+    # from 6 to 3 a place reaches two neighbours to each side, with cubic four; along the axis that grows one, or two
+    Case(
+        "Resize", [IMAGE, None, None, (4,)], (2, 4, 12, 3), flop=(2 * 4 * 2 - 1) * PIXELS,
+        attributes={"mode": "linear", "antialias": 1},
+    ),
+    Case(
+        "Resize", [IMAGE, None, None, (4,)], (2, 4, 12, 3), flop=(2 * 8 * 4 - 1) * PIXELS,
+        attributes={"mode": "cubic", "antialias": 1},
+    ),
     Case("Upsample", [(2, 4, 6)], (2, 4, 12), flop=3 * 96, attributes={"mode": "linear"}),
     # one FLOP per output, after broadcasting
     *(
@@ -309,10 +319,26 @@ MALFORMED = [
     Case("Reshape", [ROW], (4, 4)),
     Case("Transpose", [ROW], ()),
     Case("Resize", [IMAGE], IMAGE, attributes={"mode": "x"}),
-    Case("Resize", [IMAGE], (2, 4, 5, 12), attributes={"mode": "linear", "antialias": 1}),
     Case("Resize", [IMAGE], ROW, attributes={"mode": "linear"}),
     Case("", [IMAGE], IMAGE),
 ]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(["linear", "cubic"]))
+def test_antialias_takes_as_many_neighbours_as_the_reference_of_onnx_weighs(before: int, after: int, mode: str) -> None:
+    coefficients = {"linear": op_resize._linear_coeffs_antialias, "cubic": op_resize._cubic_coeffs_antialias}[mode]
+    done = work("Resize", [(2, before), None, None, (2,)], (2, after), mode=mode, antialias=1)
+    if after < before:
+        assert done.flop == (2 * len(coefficients(0.5, after / before)) - 1) * 2 * after
+    assert not done.assumed
+
+
+def test_how_far_antialias_reaches_is_assumed_where_only_a_factor_tells() -> None:
+    """From 5 to 2, by 0.4 or by 0.5: a reach of 3 or of 2. From 6 to 3, by 0.5 to 0.66: 2."""
+    assert work("Resize", [(1, 5), None, (2,)], (1, 2), mode="linear", antialias=1).assumed
+    assert not work("Resize", [(1, 6), None, (2,)], (1, 3), mode="linear", antialias=1).assumed
+    sizes: Shapes = [(1, 5), None, None, (2,)]
+    assert work("Resize", sizes, (1, 2), mode="linear", antialias=1, keep_aspect_ratio_policy="not_larger").assumed
 
 
 @pytest.mark.parametrize("case", MALFORMED, ids=str)
