@@ -5,8 +5,9 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.engine import apply
 from alexnet_bench.engine.apply import apply_recipe
-from alexnet_bench.engine.recipe import Recipe
+from alexnet_bench.engine.recipe import Precision, Recipe
 
 _FEEDS = {"x": np.ones((1, 4), np.float32)}
 
@@ -113,3 +114,12 @@ def test_what_onnx_runtime_does_not_run_is_narrowed_with_a_note() -> None:
     assert _types(applied.model) == {"first: product": TensorProto.FLOAT16, "second": TensorProto.FLOAT}
     (note,) = applied.notes
     assert note.startswith("activations were not checked against the range: onnxruntime does not run the model: ")
+
+
+@pytest.mark.parametrize(("precision", "told"), [("fp16", True), ("bf16", False)])
+def test_without_onnx_runtime_the_range_of_float16_is_not_checked_and_a_note_says_so(
+    precision: Precision, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "runtime_of_passes", lambda: "")
+    applied = apply_recipe(_model(), Recipe(name="r", precision=precision, passes=(precision,)), _FEEDS)
+    assert any("not checked" in note and "onnxruntime is not installed" in note for note in applied.notes) == told

@@ -90,3 +90,13 @@ def test_the_device_is_this_processor() -> None:
     assert place.device == device_name()
     assert place.device.endswith(")")
     assert place.target == "cpu"
+
+
+def test_the_runtime_that_passes_compute_with_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none they look at no activations; a recipe without passes does not ask."""
+    without = msgspec.structs.replace(_RECIPE, passes=())
+    before = engine_key(_MODEL, _RECIPE, _PLACE), engine_key(_MODEL, without, _PLACE)
+    monkeypatch.setattr(keys, "runtime_of_passes", lambda: "")
+    after = engine_key(_MODEL, _RECIPE, _PLACE), engine_key(_MODEL, without, _PLACE)
+    assert before[0] != after[0]
+    assert before[1] == after[1]

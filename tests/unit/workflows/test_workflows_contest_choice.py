@@ -12,6 +12,7 @@ from alexnet_bench import ContestOptions, Options, profile_set
 from alexnet_bench.backends.protocol import Availability
 from alexnet_bench.core.contest import ContestCase
 from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, BackendRefusal, OutputError
+from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.report.contest import to_markdown
 from alexnet_bench.workflows import contest_choice, contest_entries
 from alexnet_bench.workflows.contest_choice import choose, hold, profile_fastest
@@ -118,6 +119,7 @@ def test_other_conditions_make_another_choice(tmp_path: Path, monkeypatch: pytes
     assert holds(path, batch=2, options=ORT)
     assert holds(path, batch=None, options=replace(ORT, tolerance=1e-3))
     assert holds(path, batch=None, options=replace(ORT, threads=1))
+    assert holds(path, batch=None, options=replace(ORT, threads=usable_cores()))  # not those of a recipe
     assert holds(path, batch=None, options=replace(ORT, precisions=("bf16",)))
     assert holds(path, batch=None, options=replace(ORT, shapes={"x": (1, 3, 16, 16)}))
     with monkeypatch.context() as newer:

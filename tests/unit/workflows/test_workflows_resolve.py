@@ -93,10 +93,27 @@ def test_an_unknown_model_of_the_onnx_package_gets_the_list() -> None:
 
 
 def test_every_reference_network_is_known_by_its_input_range() -> None:
-    assert resolve("lenet-5").pixel_range == (
-        min(architectures.get("lenet-5").input.low),
-        max(architectures.get("lenet-5").input.high),
-    )
+    convention = architectures.get("lenet-5").input
+    assert resolve("lenet-5").pixel_range == (min(convention.low), max(convention.high))
+
+
+def test_a_network_that_was_exported_is_known_whatever_its_file_is_called(tmp_path: Path) -> None:
+    """The same bytes under a name or in a file: one hash, so one key of engines and choices."""
+    copy = tmp_path / "mine.onnx"
+    copy.write_bytes(resolve("alexnet-2012").path.read_bytes())
+    named, found = resolve("alexnet-2012"), resolve(copy)
+    assert found.name == "mine"
+    assert (found.pixel_range, found.whole_on_one_card) == (named.pixel_range, named.whole_on_one_card)
+    assert found.whole_on_one_card == ("fc8",)
+
+
+def test_a_file_of_another_producer_or_one_that_is_damaged_is_not_taken_for_a_network(tmp_path: Path) -> None:
+    model = onnx.load(resolve("lenet-5").path)
+    other, damaged = tmp_path / "other.onnx", tmp_path / "damaged.onnx"
+    damaged.write_bytes(model.SerializeToString()[:100])
+    model.producer_name = "another"
+    onnx.save(model, other)
+    assert resolve(other).pixel_range == resolve(damaged).pixel_range == (0.0, 1.0)
 
 
 def test_a_model_in_memory_is_asked_for_as_a_file_and_not_printed() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _RANGES_FROM = "onnxruntime-cpu"
 """The backend that passes look at activations with."""
+_UNSEEN = "activations were not checked against the range of float16: onnxruntime is not installed (the extra cpu)"
 _WHY_KEPT = "the recipe keeps it"
 _MOST_NAMED = 4
 _LONGEST_NAME = 200
@@ -46,6 +47,12 @@ class Applied:
     notes: tuple[str, ...] = ()
 
 
+def runtime_of_passes() -> str:
+    """The version of the runtime that passes compute with; "" where it is not installed, and they do without."""
+    found = availability(get_backend(_RANGES_FROM))
+    return found.version if found.works else ""
+
+
 def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray]) -> Applied:
     """Applies the passes of a recipe in order.
 
@@ -64,13 +71,14 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
 
     user_ops = {node.name: node.op_type for node in model.graph.node}
     first = next((at for at, name in enumerate(recipe.passes) if name in PRECISION_PASSES), len(recipe.passes))
-    seen = [feeds] if availability(get_backend(_RANGES_FROM)).works else []
+    seen = [feeds] if runtime_of_passes() else []
     faster = apply(model, recipe.passes[:first], feeds=seen)
     kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
     typed = apply(_asking_to_keep(faster.model, kept) if kept else faster.model, recipe.passes[first:], feeds=seen)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
-    notes += tuple(filter(None, [typed.unchecked]))
+    unseen = _UNSEEN if "fp16" in recipe.passes and not seen else ""
+    notes += tuple(filter(None, [typed.unchecked or unseen]))
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
     kept_fp32 = dict.fromkeys(

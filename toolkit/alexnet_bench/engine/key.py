@@ -14,6 +14,7 @@ import msgspec
 from alexnet_bench import __version__
 from alexnet_bench.backends.registry import get_backend, target_here
 from alexnet_bench.core.machine import cpu_model
+from alexnet_bench.engine.apply import runtime_of_passes
 from alexnet_bench.engine.recipe import Recipe
 
 BUILD_VERSION = 2
@@ -69,6 +70,7 @@ def engine_key(model_sha256: str, recipe: Recipe, place: Place) -> str:
         "place": asdict(place),
         "alexnet-bench": (__version__, BUILD_VERSION),
         "onnx": metadata.version("onnx"),
+        "passes": runtime_of_passes() if recipe.passes else "",
     }
     return hashlib.sha256(msgspec.json.encode(depends_on, order="deterministic")).hexdigest()
 

@@ -192,6 +192,11 @@ class Network:
     single_card: tuple[str, ...] = ()
     foreign_names: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """From the least to the greatest value that a pixel has at the network's input, in any channel."""
+        return min(self.input.low), max(self.input.high)
+
     def __post_init__(self) -> None:
         names = [layer.name for layer in self.layers]
         if len(set(names)) != len(names):

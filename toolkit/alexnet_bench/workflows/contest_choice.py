@@ -155,7 +155,7 @@ def _place(model: str | Path, batch: int | None, options: ContestOptions) -> Pat
         "model": model_hash(resolve(model).path, memo_folder()).sha256,
         "batch": batch,
         "shapes": {name: list(sizes) for name, sizes in (options.shapes or {}).items()},
-        "threads": options.threads or usable_cores(),
+        "threads": (options.threads, usable_cores()),  # a recipe's own hold where none are asked for
         "tolerance": options.tolerance,
         "entries": [_conditions(planned) for planned in plan(options.backends, options.precisions)],
         "versions": (__version__, CONTEST_VERSION, metadata.version("onnx")),

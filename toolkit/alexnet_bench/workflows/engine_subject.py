@@ -15,7 +15,7 @@ from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import recipe_in_force, why_untuned
 from alexnet_bench.workflows.build import BuildOptions, build_engine, engines_root, memo_folder
-from alexnet_bench.workflows.resolve import ResolvedModel
+from alexnet_bench.workflows.resolve import ResolvedModel, resolved_file
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
     judging.check_usable(engine, here)
     judging.check_whole(engine, memo_folder())
     as_it_is = replace(passport, origins={})  # its own nodes are all that is known of the model
-    model = ResolvedModel(printable(Path(text).stem or text), loading.graph_file(engine.file))
+    model = resolved_file(printable(Path(text).stem or text), loading.graph_file(engine.file))
     return EngineInUse(engine.file, as_it_is, recipe_in_force(passport)), model

@@ -23,14 +23,14 @@ from alexnet_bench.engine.loading import (
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, open_model
-from alexnet_bench.network import architectures
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.counted import shapes
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.inspect_plan import Known, inspect_plan, plan_file
 from alexnet_bench.workflows.inspected import counted_engine, inspected_layer, predictions
 from alexnet_bench.workflows.options import DEFAULT_BUDGETS
+from alexnet_bench.workflows.reference import network_of
 from alexnet_bench.workflows.usable_here import reasons_against_engine
 
 NOTHING_KNOWN = Known()
@@ -95,7 +95,7 @@ def _of_passport(found: Engine, budgets: Sequence[Budget]) -> Inspection:
     file = open_model(graph_file(found.file))
     batch = recipe.opt_batch
     graph = build_graph(file, name=built_from(file) or found.file.stem, batch=batch, given_shapes=recipe.opt_shapes)
-    counted = counted_engine(graph, count(graph), budgets, _whole_on_one_card(graph.name))
+    counted = counted_engine(graph, count(graph), budgets, _whole_on_one_card(file))
     owned = join_by_name(graph, passport.layers).owned
     layers = tuple(inspected_layer(counted, *pair) for pair in zip(passport.layers, owned, strict=True))
     images = images_of(graph, batch)
@@ -112,6 +112,7 @@ def _of_passport(found: Engine, budgets: Sequence[Budget]) -> Inspection:
     )
 
 
-def _whole_on_one_card(model: str) -> tuple[str, ...]:
+def _whole_on_one_card(file: ModelFile) -> tuple[str, ...]:
     """Layers that the original of a reference network did not split over its cards."""
-    return architectures.get(model).single_card if model in architectures.names() else ()
+    network = network_of(file)
+    return () if network is None else network.single_card

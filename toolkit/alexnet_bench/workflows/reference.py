@@ -11,7 +11,8 @@ from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import ModelError, OutputError
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.workspace import another_cache
-from alexnet_bench.graph.onnx_io import open_model
+from alexnet_bench.graph.onnx_io import ModelFile, open_model
+from alexnet_bench.network import architectures
 from alexnet_bench.network.spec import Network
 from alexnet_bench.workflows.export import EXPORT_VERSION
 from alexnet_bench.workflows.options import Progress, silent
@@ -46,6 +47,14 @@ def reference_file(network: Network, *, folder: Path, seed: int, init: str, prog
             return kept
         progress(f"{network.name} is kept in a temporary folder until this ends: {error.message}")
     return _in_passing(network, kept, seed, init)
+
+
+def network_of(file: ModelFile) -> Network | None:
+    """The reference network that a file was exported from, or an engine of one; by what the file says itself."""
+    name = file.proto.graph.name
+    if file.proto.producer_name != "alexnet-bench" or name not in architectures.names():
+        return None
+    return architectures.get(name)
 
 
 def _is_whole(path: Path, network: Network) -> bool:

@@ -9,17 +9,24 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.workflows.options import Progress, silent
 
+if TYPE_CHECKING:
+    from alexnet_bench.network.spec import Network
+
 ONNX_PREFIX = "onnx:"
 _LONGEST_NAME = 64
 _KEY = re.compile(r"[0-9a-f]{4,64}")
 _KEYS = ", `alexnet-bench cache list` the keys of engines, which inspect, verify, and profile without --static take"
 _LIGHT_MODELS = Path("backend", "test", "data", "light")
+_PRODUCER = b"alexnet-bench"
+_HEAD_BYTES = 64
+"""Of an ONNX file, within which its producer is named."""
 DEFAULT_INIT = "he"
 """Weights of a reference network when none are given: He-initialised, so that activations stay in range. Speed does not
 depend on their values; denormal numbers would change it."""
@@ -71,12 +78,44 @@ def resolve(model: str | Path, progress: Progress = silent) -> ResolvedModel:
         return _inside_onnx(text)
     # os.path, because Path.exists() raises where a name is too long or a folder may not be entered.
     if os.path.exists(path) or (is_path and _may_be_opened(path)):  # noqa: PTH110
-        return ResolvedModel(printable(path.stem or text), path)
+        return resolved_file(printable(path.stem or text), path)
     close = _closest(text, [*_reference_names(), *onnx_package_models()])
     raise UsageError(
         f"{printable(text)} is neither a model's name nor a file",
         f"{_did_you_mean(close)}`alexnet-bench models` lists the names{_KEYS if _KEY.fullmatch(text) else ''}",
     )
+
+
+def resolved_file(name: str, path: Path) -> ResolvedModel:
+    """A file, with what is known of the reference network that it may have been exported from.
+
+    Args:
+        name: for people.
+        path: of the ONNX file.
+    """
+    if not _written_here(path):
+        return ResolvedModel(name, path)
+    from alexnet_bench.graph.onnx_io import open_model
+    from alexnet_bench.workflows.reference import network_of
+
+    try:
+        network = network_of(open_model(path))
+    except ModelError:  # whoever opens it next says what is wrong with it
+        network = None
+    return ResolvedModel(name, path) if network is None else _of_network(network, name, path)
+
+
+def _written_here(path: Path) -> bool:
+    """Whether the head of a file names this tool; files of others are not read for it."""
+    try:
+        with path.open("rb") as stream:
+            return _PRODUCER in stream.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def _of_network(network: Network, name: str, path: Path) -> ResolvedModel:
+    return ResolvedModel(name, path, network.pixel_range, network.single_card)
 
 
 def onnx_package_models() -> dict[str, Path]:
@@ -99,10 +138,9 @@ def _reference(name: str, progress: Progress) -> ResolvedModel:
     from alexnet_bench.workflows.reference import reference_file
 
     network = architectures.get(name)
-    pixels = (min(network.input.low), max(network.input.high))
     folder = engines_cache() / "networks"
     path = reference_file(network, folder=folder, seed=0, init=DEFAULT_INIT, progress=progress)
-    return ResolvedModel(name, path, pixels, network.single_card)
+    return _of_network(network, name, path)
 
 
 def _inside_onnx(name: str) -> ResolvedModel:

@@ -10,7 +10,6 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
-from alexnet_bench.network import architectures
 from alexnet_bench.verdict import samples
 from alexnet_bench.verdict.pictures import Pixels
 from alexnet_bench.verdict.samples import Feeds
@@ -39,7 +38,7 @@ def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple
         return [], ""
     shapes = _sizes(leading.file, reference, engine, options)
     graph = build_graph(leading.file, name=leading.name, batch=options.batch, given_shapes=shapes)
-    pixels = Pixels.asked(options.pixel_range, _own_range(leading) or leading.pixel_range or _DEFAULT_RANGE)
+    pixels = Pixels.asked(options.pixel_range, leading.pixel_range or _DEFAULT_RANGE)
     found = samples.made_up(graph, count=options.count, seed=options.seed, pixels=pixels)
     return found, samples.made_up_by(graph, seed=options.seed, pixels=pixels)
 
@@ -71,14 +70,3 @@ def _sizes(
     if engine.recipe is None:
         return options.shapes or fixed_by_engine(reference, engine, options)
     return usual_sizes(leading.proto.graph, by_input(engine.recipe, leading.path), options.shapes or {}, options.batch)
-
-
-def _own_range(side: Opened) -> tuple[float, float] | None:
-    """The range of pixels of a reference network that was exported here, by its name in the file."""
-    if side.file is None or side.file.proto.producer_name != "alexnet-bench":
-        return None
-    name = side.file.proto.graph.name
-    if name not in architectures.names():
-        return None
-    network = architectures.get(name)
-    return min(network.input.low), max(network.input.high)

@@ -22,6 +22,7 @@ from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
 from alexnet_bench.workflows.build import engines_root, memo_folder
+from alexnet_bench.workflows.reference import network_of
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 
 _STORED = ".json"
@@ -110,7 +111,9 @@ def _built(text: str) -> Opened:
     beside = engine.file.with_name(engine.file.name + BESIDE), engine.file.with_name(PASSPORT_FILE)
     files = (engine.file, *beside, *_with_data(graph), engine.file.with_name(ENGINE_FILE))
     states = (*state, *graph.states)
-    return Opened(printable(text, 200), graph, built=engine, recipe=recipe, files=files, states=states)
+    network = network_of(graph)
+    pixels = None if network is None else network.pixel_range
+    return Opened(printable(text, 200), graph, pixels, built=engine, recipe=recipe, files=files, states=states)
 
 
 def _with_data(file: ModelFile) -> tuple[Path, ...]:
