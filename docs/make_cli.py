@@ -27,11 +27,11 @@ name. `profile` also takes an engine and `trtexec:` with a folder of files that 
 
 Where an output is given as `-`, it goes to standard output, and the table to standard error. An output file is put in
 place in one step, once it is complete. Where its name is a symbolic link, the link stays, and the file that it leads to
-is replaced. These are refused: to replace a file that the same command reads; with `--json`, `--markdown` and the like,
-to write a file that is called like a model, an engine or a passport; with `-o`, to replace a file that this tool did
-not write. When the reader of a pipe leaves, or a standard stream is closed, only what would have gone there is lost:
-files are written, and the exit code is that of the work. Tables are as wide as the terminal, or as `COLUMNS` says, and
-plain where standard output is no terminal or `NO_COLOR` is set.
+is replaced. These are refused: to replace a file that the same command reads, the weights of a model and a recipe among
+them; with `--json`, `--markdown` and the like, to write a file that is called like a model, an engine or a passport;
+with `-o`, to replace a file that this tool did not write. When the reader of a pipe leaves, or a standard stream is
+closed, only what would have gone there is lost: files are written, and the exit code is that of the work. Tables are as
+wide as the terminal, or as `COLUMNS` says, and plain where standard output is no terminal or `NO_COLOR` is set.
 """
 _FOOT = """## Exit codes
 

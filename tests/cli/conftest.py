@@ -69,6 +69,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "dynamic.onnx").write_bytes(_model(["batch", 3, "height", "width"]))
     (tmp_path / "missing_data.onnx").write_bytes(_model([1, 3, 8, 8], external="weights.bin"))
+    (tmp_path / "weighted.onnx").write_bytes(_model([1, 3, 8, 8], external="weighted.data"))
+    (tmp_path / "weighted.data").write_bytes(bytes(12))
     (tmp_path / "outside_data.onnx").write_bytes(_model([1, 3, 8, 8], external="../../etc/passwd"))
     (tmp_path / "not_a_profile.json").write_text("{}")
     (tmp_path / "newer.json").write_text('{"schema": "alexnet-bench.profile", "schema_version": 99}')

@@ -89,6 +89,13 @@ _BAD_INPUT = {
         ["verify", "outputs.json#engine", "--against", "good.onnx", "--json", "outputs.json"], "read by this very"),
     "build onto a recipe": (
         ["build-engine", "good.onnx", "--recipe", "r.toml", "--json", "r.toml"], "read by this very"),
+    "count onto weights": (["profile", "weighted.onnx", "--static", "--json", "weighted.data"], "read by this very"),
+    "times onto weights": (["profile", "weighted.onnx", "--export-times", "weighted.data"], "read by this very"),
+    "build onto weights": (["build-engine", "weighted.onnx", "--json", "weighted.data"], "read by this very"),
+    "verify onto weights": (
+        ["verify", "good.onnx", "--against", "weighted.onnx", "--markdown", "weighted.data"], "read by this very"),
+    "inspect onto weights": (
+        ["inspect", "e.plan", "--model", "weighted.onnx", "--json", "weighted.data"], "read by this very"),
     "inspect onto what tells the layers": (
         ["inspect", "e.plan", "--markdown", "e.plan.layers.json"], "read by this very"),
     "export of a file": (["export", "good.onnx", "-o", "out.onnx"], "(?s)a model already.*--opset N"),
@@ -158,6 +165,19 @@ def test_a_bad_command_line_says_where_help_is(case: str, capsys: pytest.Capture
     assert expected in shown.err + shown.out
     assert "--help" in shown.err + shown.out
     assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize("name", ["ours.toml", "ours.so"])
+def test_a_recipe_that_goes_by_its_name_stays_with_its_libraries(
+    name: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes = files / "engines" / "recipes"
+    recipes.mkdir(parents=True)
+    (files / "alexnet-bench.toml").touch()
+    (recipes / "ours.toml").write_text("[[plugins]]\npath = 'ours.so'\n")
+    (recipes / "ours.so").write_text("a library")
+    assert run(["build-engine", "good.onnx", "--recipe", "ours", "--json", f"engines/recipes/{name}"]) == 2
+    assert "is read by this very command" in capsys.readouterr().err
 
 
 def test_an_output_is_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

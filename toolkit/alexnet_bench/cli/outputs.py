@@ -42,7 +42,7 @@ class Outputs:
         """
         if sum(target in _STANDARD_OUTPUT for target in self._targets()) > 1:
             raise UsageError("JSON and Markdown cannot both go to standard output", "give one of them a file")
-        check_files(self.files, files_read(read, inputs))
+        check_files(self.files, read, inputs)
 
     def write(self, document: Document, *, top: int | None, quiet: bool) -> None:
         """Writes what was asked for and shows the table, which a full disk does not take away.
@@ -101,31 +101,44 @@ def _emit(target: str, content: bytes) -> None:
         atomic.write_bytes(Path(target), content)
 
 
-def check_files(files: Mapping[str, Path], read: Iterable[Path]) -> None:
+def check_files(files: Mapping[str, Path], read: Iterable[str | None], inputs: str | None = None) -> None:
     """Raises an error where files, given by the options that name them, cannot be written or must not be replaced.
+
+    Args:
+        files: to be written.
+        read: what the command reads, as it was typed; what is no file does no harm.
+        inputs: a file or folder of arrays that it reads.
 
     Raises:
         UsageError: two are one, or one would replace a model, or what is read.
         OutputError: a file cannot be written.
     """
+    typed = [item for item in read if item]
     check_different(files)
-    check_apart(files, read)
+    check_apart(files, [*_typed_files(typed), *([Path(inputs)] if inputs else [])])
     check_names(files)
+    if any(map(_may_be_read, files.values())):
+        from alexnet_bench.workflows.files_of import files_of  # an output that is not there yet does without
+
+        check_apart(files, [file for item in typed for file in files_of(item)])
     for file in files.values():
         atomic.check_writable(file)
 
 
-def files_read(read: Iterable[str | None], inputs: str | None = None) -> list[Path]:
-    """What must not be replaced.
-
-    Args:
-        read: what the command reads, as it was typed; what is no file does no harm.
-        inputs: a file or folder of arrays.
-    """
-    given = [item for item in read if item]
+def _typed_files(typed: Iterable[str]) -> list[Path]:
+    """The files that are named themselves, and those of trtexec in folders that are."""
+    given = list(typed)
     folders = [Path(item.removeprefix(_READ_FROM) or ".") for item in given if item.startswith(_READ_FROM)]
     files = [Path(item) for item in given if os.path.isfile(item)]  # noqa: PTH113 - odd names raise nothing
-    return [*files, *(file for folder in folders for file in _of_trtexec(folder)), *([Path(inputs)] if inputs else [])]
+    return [*files, *(file for folder in folders for file in _of_trtexec(folder))]
+
+
+def _may_be_read(file: Path) -> bool:
+    """Whether a file is there that may belong to a model or a recipe: any but a document of ours."""
+    try:
+        return file.is_file() and _OURS not in _head(file)
+    except (OSError, ValueError):  # whoever writes it says what is wrong
+        return False
 
 
 def _of_trtexec(folder: Path) -> list[Path]:

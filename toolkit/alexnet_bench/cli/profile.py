@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import contest, options, trtexec
-from alexnet_bench.cli.outputs import Outputs, files_read
+from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core import blas
 
 
@@ -97,9 +97,7 @@ def profile(
     shapes = options.shapes(shape or [])
     exports = trtexec.Exports(export_times, export_profile, export_layer_info)
     is_contest = backend in ("all", "fastest") or precision == "all"
-    exports.check(
-        outputs, files_read(read, inputs), batches=len(sizes), is_one_run=not (symbolic or static or is_contest)
-    )
+    exports.check(outputs, read, inputs, batches=len(sizes), is_one_run=not (symbolic or static or is_contest))
     if static or symbolic:
         blas.load_without_threads()
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options, check_only_counts

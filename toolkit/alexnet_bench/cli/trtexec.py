@@ -35,12 +35,15 @@ class Exports:
     profile: str | None
     layer_info: str | None
 
-    def check(self, others: Outputs, read: Iterable[Path], *, batches: int, is_one_run: bool) -> None:
+    def check(
+        self, others: Outputs, read: Iterable[str | None], inputs: str | None, *, batches: int, is_one_run: bool
+    ) -> None:
         """Raises an error now rather than after minutes of measuring.
 
         Args:
             others: what else is written.
-            read: what the command reads.
+            read: what the command reads, as it was typed.
+            inputs: a file or folder of arrays that it reads.
             batches: how many are profiled.
             is_one_run: whether one backend runs the model once.
 
@@ -53,7 +56,8 @@ class Exports:
                 "files of trtexec hold one run with one batch",
                 "leave --static, --symbolic, --backend all and further batches out, or the --export options",
             )
-        check_files(others.files | self._files, read)
+        if self._files:
+            check_files(others.files | self._files, read, inputs)
 
     @property
     def _files(self) -> dict[str, Path]:
