@@ -92,12 +92,7 @@ def build_engine(
     tune_seconds: Annotated[
         float | None, typer.Option(metavar="S", help="Time for that search.  [default: 30]", show_default=False)
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S", help="End a runtime that loads, or runs once, for longer; default: 600 or less, by the work."
-        ),
-    ] = None,
+    timeout: options.Timeout = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the passport as JSON; - is standard output.")
     ] = None,

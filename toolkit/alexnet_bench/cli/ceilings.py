@@ -20,9 +20,7 @@ def ceilings(
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="Runtime; default: the first that works here.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads; default: the physical cores that may be used.")
-    ] = None,
+    threads: options.Threads = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Measure again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

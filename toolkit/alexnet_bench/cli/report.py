@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli import options
 from alexnet_bench.cli.outputs import Outputs
 
 
@@ -19,9 +20,7 @@ def report(
         str, typer.Argument(metavar="PROFILE", help="JSON that profile, verify or inspect wrote by --json.")
     ],
     *,
-    top: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")
-    ] = None,
+    top: options.Top = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write it again as JSON; - is standard output.")
     ] = None,
