@@ -31,7 +31,8 @@ from alexnet_bench.engine import cache
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import data_file, find_engine
-from alexnet_bench.engine.recipe import Precision, Recipe
+from alexnet_bench.engine.ranges import BatchRange, ShapeRange
+from alexnet_bench.engine.recipe import Precision, Recipe, from_document
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import why_emulated
@@ -453,3 +454,47 @@ def test_a_backend_with_a_setting_for_tf32_is_told(
     recipe = Recipe(name="a", backend=backend, precision=precision)
     graph = build_graph(open_model(file), name="product", given_shapes={"x": (1, 2, 4)})
     assert build_steps.load_request(recipe, file, graph).settings == told
+
+
+def test_a_batch_that_is_given_goes_through_the_shapes_of_a_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "service.toml"
+    lines = [
+        "[batch]\nmin = 1\nopt = 8\nmax = 32",
+        "[shapes.ids]\nmin = [1, 16]\nopt = [8, 128]\nmax = [32, 512]",
+        "[shapes.mask]\nmin = [1, 16]\nopt = [1, 128]\nmax = [1, 512]",  # 1 stands for every batch
+        "[shapes.table]\nmin = [1, 2]\nopt = [8, 2]\nmax = [32, 2]",  # no batch, where the model says a number
+        "[shapes.rest]\nmin = [1, 2]\nopt = [4, 2]\nmax = [32, 2]",  # no batch of the recipe
+    ]
+    recipe.write_text("\n".join(lines))
+    options = BuildOptions(backend=_ORT, recipe=str(recipe), batch=4)
+    found = choose_recipe(options, leads_open=lambda name: name != "table")[0]
+    assert found.batch == BatchRange(4, 4, 4)
+    assert found.shapes["ids"] == found.shapes["mask"] == ShapeRange((4, 16), (4, 128), (4, 512))
+    assert found.shapes["table"] == ShapeRange((1, 2), (8, 2), (32, 2))
+    assert found.shapes["rest"] == ShapeRange((1, 2), (4, 2), (32, 2))
+    several = choose_recipe(replace(options, batch=(2, 1, 16)))[0]
+    assert several.shapes["ids"] == ShapeRange((1, 16), (2, 128), (16, 512))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_an_engine_of_one_batch_by_a_recipe_with_a_range_of_both(batch: int, tmp_path: Path) -> None:
+    recipe, value = tmp_path / "service.toml", helper.make_tensor_value_info
+    recipe.write_text(
+        "[batch]\nmin = 1\nopt = 8\nmax = 32\n[shapes.ids]\nmin = [1, 2]\nopt = [8, 4]\nmax = [32, 6]\n"
+        "[shapes.fixed]\nmin = [2, 2]\nopt = [2, 4]\nmax = [2, 6]\n"
+    )
+    nodes = [helper.make_node("Relu", [name], [f"{name}.y"]) for name in ("ids", "fixed")]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [value("ids", TensorProto.FLOAT, ["batch", "seq"]), value("fixed", TensorProto.FLOAT, [2, "seq"])],
+        [value("ids.y", TensorProto.FLOAT, ["batch", "seq"]), value("fixed.y", TensorProto.FLOAT, [2, "seq"])],
+    )
+    file = tmp_path / "m.onnx"
+    file.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+    passport = build_engine(file, options=BuildOptions(backend=_ORT, recipe=str(recipe), batch=batch))
+    followed = from_document(passport.recipe)
+    assert followed.shapes["ids"] == ShapeRange((batch, 2), (batch, 4), (batch, 6))
+    assert followed.shapes["fixed"] == ShapeRange((2, 2), (2, 4), (2, 6))

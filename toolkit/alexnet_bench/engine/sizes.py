@@ -117,6 +117,12 @@ def by_input(recipe: Recipe, model: Path) -> tuple[SizeRanges, ...]:
     return tuple([SizeRanges(None, _ranges(graph, ranges)) for ranges in recipe.sizes])
 
 
+def has_open_batch(graph: GraphProto, name: str) -> bool:
+    """Whether an input of a model has a first size that is no number."""
+    shapes = [tensor_from_info(info).shape for info in graph.input if info.name == name]
+    return any(shape and not isinstance(shape[0], int) for shape in shapes)
+
+
 def usual_sizes(
     graph: GraphProto, sizes: Sequence[SizeRanges], given: Mapping[str, Sequence[int]], batch: int | None
 ) -> dict[str, Sequence[int]]:

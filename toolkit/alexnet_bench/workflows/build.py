@@ -19,8 +19,9 @@ from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.engine.settings import plain_settings
-from alexnet_bench.engine.sizes import check_inputs, settled, with_open_sizes
+from alexnet_bench.engine.sizes import check_inputs, has_open_batch, settled, with_open_sizes
 from alexnet_bench.engine.uses import in_use
+from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
 from alexnet_bench.workflows.options import check_timeout
@@ -147,7 +148,10 @@ def memo_folder() -> Path:
 
 
 def _job(model: str | Path, options: BuildOptions, progress: Progress) -> _Job:
-    chosen, version = choose_recipe(options)
+    def leads_open(name: str) -> bool:
+        return has_open_batch(open_model(resolve(model, progress).path).proto.graph, name)
+
+    chosen, version = choose_recipe(options, leads_open=leads_open)
     settings = plain_settings(chosen)
     resolved = resolve(model, progress)
     if options.recipe is not None:

@@ -13,12 +13,12 @@ from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import current_workspace
 from alexnet_bench.engine.plugins import Plugin, found_plugins
-from alexnet_bench.engine.ranges import BatchRange, ShapeRange, SizeRanges
+from alexnet_bench.engine.ranges import ENDS, BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe, check_recipe
 from alexnet_bench.engine.recipe_file import find_recipe, recipe_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alexnet_bench.backends.protocol import Backend
     from alexnet_bench.workflows.build import BuildOptions
@@ -29,11 +29,15 @@ _PROCESSORS = ("onnxruntime-cpu", "openvino")
 """Backends that run on processors."""
 
 
-def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
+def choose_recipe(options: BuildOptions, *, leads_open: Callable[[str], bool] = lambda _: True) -> tuple[Recipe, str]:
     """The recipe to follow, with the backend that it is for, and the version of that backend's runtime.
 
     Without a name it is the one of the backend and the precision (`openvino-bf16`), else the one of the precision
     alone (`bf16`), which fits every backend.
+
+    Args:
+        options: of the build.
+        leads_open: whether the model leaves the first size of an input open; only asked where it matters.
 
     Raises:
         UsageError: an unknown recipe or precision, or options that contradict the recipe or cannot be followed.
@@ -58,7 +62,7 @@ def choose_recipe(options: BuildOptions) -> tuple[Recipe, str]:
         settings={**faster.settings, **(options.settings or {})},
         plugins=found_plugins([*faster.plugins, *(Plugin(str(path)) for path in options.plugins)]),
     )
-    changed = _with_profiles(told, options) if options.profiles else _with_shapes(told, options)
+    changed = _with_profiles(told, options) if options.profiles else _with_shapes(told, options, leads_open)
     check_recipe(changed)
     if changed.plugins and not backend.planner:
         raise UsageError(f"{backend.name} has no plugins, which are of TensorRT", "leave --plugins out")
@@ -157,7 +161,7 @@ def _with_profiles(recipe: Recipe, options: BuildOptions) -> Recipe:
     )
 
 
-def _with_shapes(recipe: Recipe, options: BuildOptions) -> Recipe:
+def _with_shapes(recipe: Recipe, options: BuildOptions, leads_open: Callable[[str], bool]) -> Recipe:
     """The recipe with the batch and the shapes that were given in place of its own, and of its profiles."""
     if options.batch is not None or options.shapes:
         recipe = msgspec.structs.replace(recipe, profiles=())
@@ -165,9 +169,30 @@ def _with_shapes(recipe: Recipe, options: BuildOptions) -> Recipe:
         batches = (options.batch,) if isinstance(options.batch, int) else options.batch
         if min(batches) < 1:
             raise UsageError("a batch is a whole number from 1", "for example --batch 8")
-        recipe = msgspec.structs.replace(recipe, batch=BatchRange(min(batches), batches[0], max(batches)))
+        batch = BatchRange(min(batches), batches[0], max(batches))
+        shapes = _at_batch(recipe, batch, leads_open) if recipe.batch is not None else recipe.shapes
+        recipe = msgspec.structs.replace(recipe, batch=batch, shapes=shapes)
     given = {name: tuple(sizes) for name, sizes in (options.shapes or {}).items()}
     if given:
         shapes = recipe.shapes | {name: ShapeRange(sizes, sizes, sizes) for name, sizes in given.items()}
         recipe = msgspec.structs.replace(recipe, shapes=shapes)
     return recipe
+
+
+def _at_batch(recipe: Recipe, batch: BatchRange, leads_open: Callable[[str], bool]) -> dict[str, ShapeRange]:
+    """The shapes of a recipe that has a batch too, at another batch.
+
+    The first size of a shape stands for the recipe's batch where it is that batch, or 1, at each of its three ends, and
+    the model leaves it open. Any other size there contradicts the batch, and is refused when it is bound.
+    """
+
+    def follows(name: str, shape: ShapeRange) -> bool:
+        ends = ((getattr(shape, end), getattr(recipe.batch, end)) for end in ENDS)
+        return all(sizes and sizes[0] in (1, usual) for sizes, usual in ends) and leads_open(name)
+
+    return {
+        name: ShapeRange(*((getattr(batch, end), *getattr(shape, end)[1:]) for end in ENDS))
+        if follows(name, shape)
+        else shape
+        for name, shape in recipe.shapes.items()
+    }
