@@ -27,7 +27,9 @@ from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import cautions, limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
+from alexnet_bench.workflows.build import BuildOptions
 from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
 from alexnet_bench.workflows.engine_subject import EngineInUse, build_for, given_engine
 from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
@@ -104,6 +106,7 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
                 f"{printable(str(model), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
             )
         engine, resolved = given
+        _check_device_api(options, get_backend(engine.recipe.backend))
         if engine.tuned:
             progress(engine.tuned)
         file = open_model(resolved.path)
@@ -116,9 +119,12 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
     file = open_model(resolved.path)
     check_given(options, required_inputs(file.proto.graph))
     if not (options.wants_engine or backend.planner):  # those run nothing but engines
+        _check_device_api(options, backend)
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")
         return _Subject(resolved, file, backend, None, file, file.states)
+    if options.device_api is not None:
+        _check_device_api(options, _builder(options))
     built = build_for(
         model,
         backend=options.backend,
@@ -133,6 +139,14 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
     graph = open_model(graph_file(built.file))
     states = (*graph.states, *states_of([built.file]))
     return _Subject(resolved, file, get_backend(built.recipe.backend), built, graph, states)
+
+
+def _builder(options: Options) -> Backend:
+    """The backend of the engine that the options ask for, which a recipe may name."""
+    asked = BuildOptions(
+        recipe=options.recipe, backend=options.backend, precision=options.precision, optimize=options.optimize
+    )
+    return get_backend(choose_recipe(asked)[0].backend)
 
 
 def _assemble(cases: Sequence[Counted], runs: Sequence[Measured], budgets: Sequence[Budget]) -> tuple[Profile, ...]:
@@ -161,7 +175,6 @@ def _run(
     scratch: Path,
     progress: Progress,
 ) -> list[Measured]:
-    _check_device_api(subject.backend, options)
     has_weights = not (subject.is_plan and subject.file is subject.run)
     if has_weights:
         external.check_present(subject.file.path, subject.file.data_files)
@@ -191,7 +204,7 @@ def _run(
     )
 
 
-def _check_device_api(backend: Backend, options: Options) -> None:
+def _check_device_api(options: Options, backend: Backend) -> None:
     """Raises UsageError where a package for a device is named, and the backend does not ask for any."""
     if options.device_api is not None and not backend.planner:
         having = " and ".join(item.name for item in BACKENDS if item.planner)
