@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from alexnet_bench import BuildOptions, Verification, VerifyOptions, build_engine, export, verify
 from alexnet_bench.core import document
-from alexnet_bench.core.errors import BackendRefusal, EngineError, UsageError
+from alexnet_bench.core.errors import BackendRefusal, EngineError, ShapeError, UsageError
 from alexnet_bench.verdict.polygraphy import read_inputs, read_outputs
 from tests.unit.workflows.verify_models import Array, model, network, quantise_weights, weight, write
 
@@ -501,3 +501,32 @@ def test_the_document_is_json_without_nan(right: Path, tmp_path: Path) -> None:
     assert b"NaN" not in content
     assert json.loads(content)["schema"] == "alexnet-bench.verification"
     assert document.decode(content) == found
+
+
+def test_a_reference_of_fixed_sizes_is_enough_where_the_engine_takes_them(tmp_path: Path) -> None:
+    engine = tmp_path / "engine.onnx"
+    built = BuildOptions(backend="onnxruntime-cpu", recipe="dynamic-batch")
+    build_engine(write(tmp_path / "open.onnx", network(batch="n")), options=built, output=engine)
+    fixed = write(tmp_path / "fixed.onnx", network(batch=3))
+    found = verify(engine, against=fixed)
+    assert (found.verdict, [item.shapes for item in found.sizes]) == ("passed", [{"x": (3, 3, 16, 16)}])
+    assert "the reference fixes sizes that the engine leaves open, of x: only these were tried" in found.notes
+    asked = verify(engine, against=fixed, options=VerifyOptions(batch=3))
+    assert (asked.verdict, asked.sizes[0].shapes) == ("passed", {"x": (3, 3, 16, 16)})
+    with pytest.raises(ShapeError, match=r"takes x 1x3x16x16 to 32x3x16x16, and the reference has x 33x3x16x16"):
+        verify(engine, against=write(tmp_path / "large.onnx", network(batch=33)))
+    with pytest.raises(ShapeError, match="fixed at batch 3, 2 was asked for"):
+        verify(engine, against=fixed, options=VerifyOptions(batch=2))
+
+
+def test_what_a_reference_leaves_open_is_as_the_engine_is_made_for(tmp_path: Path) -> None:
+    def masked(batch: int | str) -> onnx.ModelProto:
+        nodes = [helper.make_node("Add", ["x", "w"], ["y"], name="add")]
+        return model(nodes, [value("x", [batch, "seq", 4])], [value("y", [batch, "seq", 4])], {"w": np.ones(4, "f4")})
+
+    ends = [[(1, 2, 4), (8, 6, 4), (16, 9, 4)]]
+    built = BuildOptions(backend="onnxruntime-cpu", profiles=[{"x": item} for item in ends])
+    engine = tmp_path / "engine.onnx"
+    build_engine(write(tmp_path / "open.onnx", masked("n")), options=built, output=engine)
+    found = verify(engine, against=write(tmp_path / "fixed.onnx", masked(2)))
+    assert (found.verdict, [item.shapes for item in found.sizes]) == ("passed", [{"x": (2, 6, 4)}])

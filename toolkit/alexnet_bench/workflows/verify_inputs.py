@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
@@ -63,10 +64,48 @@ def fixed_by_engine(reference: Opened, engine: Opened, options: VerifyOptions) -
     return found
 
 
+def fixed_by_reference(reference: Opened, engine: Opened) -> dict[str, tuple[int, ...]]:
+    """Shapes of the inputs of an engine where the reference does not take those that it is made for, and fixes others.
+
+    They are the reference's own numbers, and the engine's usual sizes in what the reference leaves open.
+
+    Raises:
+        ShapeError: the engine does not take these either.
+    """
+    if engine.recipe is None or engine.file is None or reference.file is None:
+        return {}
+    try:
+        by_input(engine.recipe, reference.file.path)
+    except ShapeError:
+        ranges = by_input(engine.recipe, engine.file.path)
+        own = [_with_numbers_of(reference.file, item.shapes_at("opt")) for item in ranges]
+        found = next((shapes for item, shapes in zip(ranges, own, strict=True) if item.outside(shapes) is None), None)
+        if found is None:
+            has = ", ".join(f"{printable(name)} {'x'.join(map(str, shape))}" for name, shape in own[0].items())
+            raise ShapeError(
+                f"the engine takes {'; '.join(map(str, ranges))}, and the reference has {has}",
+                "give as --against a model that takes the engine's sizes",
+            ) from None
+        return found
+    return {}
+
+
+def _with_numbers_of(model: ModelFile, usual: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Usual sizes with the numbers that a model has in their places."""
+    declared = {name: tensor.shape or () for name, tensor in tensors_of(model.proto.graph).items()}
+    return {
+        name: tuple(dim if isinstance(dim, int) else size for dim, size in zip(declared[name], sizes, strict=True))
+        for name, sizes in usual.items()
+        if len(declared.get(name, ())) == len(sizes)
+    }
+
+
 def _sizes(
     leading: ModelFile, reference: Opened, engine: Opened, options: VerifyOptions
 ) -> Mapping[str, Sequence[int]]:
     """Shapes as given, and for the rest those that the engine was made for."""
     if engine.recipe is None:
         return options.shapes or fixed_by_engine(reference, engine, options)
+    if fixed := fixed_by_reference(reference, engine):
+        return fixed | dict(options.shapes or {})
     return usual_sizes(leading.proto.graph, by_input(engine.recipe, leading.path), options.shapes or {}, options.batch)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ShapeError, UsageError
 from alexnet_bench.core.machine import memory_bytes
+from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import binary_bytes, quantity
 from alexnet_bench.core.verification import FirstBad, SizesTried, Verdict, Verification
 from alexnet_bench.engine.ranges import ENDS, SizeRanges
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph
 from alexnet_bench.verdict.samples import LEAST_INPUTS
+from alexnet_bench.workflows.verify_inputs import fixed_by_reference
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.verify import VerifyOptions
@@ -50,6 +52,10 @@ def with_other_sizes(
         return found
     if options.batch is not None or options.shapes or options.inputs is not None:
         said = f"the engine takes {'; '.join(map(str, ranges))}: only the sizes given were tried"
+        return replace(found, notes=(*found.notes, said))
+    if fixed := fixed_by_reference(pair.reference, pair.engine):
+        names = ", ".join(map(printable, fixed))
+        said = f"the reference fixes sizes that the engine leaves open, of {names}: only these were tried"
         return replace(found, notes=(*found.notes, said))
     for at, (batch, shapes) in enumerate(_others(ranges)):
         costs, taken = _costs(pair, batch, shapes)
