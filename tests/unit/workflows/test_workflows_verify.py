@@ -530,3 +530,12 @@ def test_what_a_reference_leaves_open_is_as_the_engine_is_made_for(tmp_path: Pat
     build_engine(write(tmp_path / "open.onnx", masked("n")), options=built, output=engine)
     found = verify(engine, against=write(tmp_path / "fixed.onnx", masked(2)))
     assert (found.verdict, [item.shapes for item in found.sizes]) == ("passed", [{"x": (2, 6, 4)}])
+
+
+def test_an_engine_is_verified_on_the_backend_of_its_passport(right: Path, tmp_path: Path) -> None:
+    engine = tmp_path / "engine.onnx"
+    build_engine(right, options=BuildOptions(backend="onnxruntime-cpu"), output=engine)
+    assert verify(engine, against=right, options=VerifyOptions(backend="onnxruntime-cpu")).verdict == "passed"
+    for other in ("openvino", "nope"):
+        with pytest.raises(UsageError, match=f"built for backend onnxruntime-cpu, and --backend asks for {other}"):
+            verify(engine, against=right, options=VerifyOptions(backend=other))

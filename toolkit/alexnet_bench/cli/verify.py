@@ -53,10 +53,12 @@ def verify(
         str | None,
         typer.Option(metavar="PATH", help="Real inputs: a folder of .npz or .npy, or a Polygraphy .json file."),
     ] = None,
-    count: Annotated[int, typer.Option(metavar="N", help="Inputs to generate, at least 16.")] = 16,
+    count: Annotated[
+        int | None, typer.Option(metavar="N", help="Inputs to generate, at least 16.  [default: 16]")
+    ] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Batch size.")] = None,
     shape: options.Shape = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first input.")] = 0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the first input.  [default: 0]")] = None,
     pixels: Annotated[
         str | None, typer.Option(metavar="LOW:HIGH", help="Range of generated images; default: the network's, or 0:1.")
     ] = None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
-from alexnet_bench.core.errors import EngineError, ModelError
+from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.hashes import engine_hash
@@ -69,6 +69,19 @@ def check_usable(engine: Engine, here: Place) -> None:
         raise EngineError(f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", BUILD_AGAIN)
     if is_plan(engine.file):
         check_plan(engine.file, here.backend, here.backend_version)
+
+
+def check_backend(passport: Passport, asked: str | None) -> None:
+    """Refuses another backend than an engine was built for; None asks for none.
+
+    Raises:
+        UsageError: with both.
+    """
+    if asked is not None and asked != passport.backend:
+        raise UsageError(
+            f"the engine was built for backend {passport.backend}, and --backend asks for {printable(asked)}",
+            "leave --backend out, or build one: alexnet-bench build-engine MODEL --backend NAME",
+        )
 
 
 def _check_graph(plan: Path, graph: Path, passport: Passport, memo: Path | None = None) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alexnet_bench.backends.registry import availability, get_backend
-from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine import judging, loading
@@ -92,11 +91,7 @@ def given_engine(text: str, *, backend: str | None) -> tuple[EngineInUse, Resolv
         return None
     engine = loading.find_engine(text, engines_root())
     passport = engine.passport
-    if backend is not None and backend != passport.backend:
-        raise UsageError(
-            f"the engine was built for backend {passport.backend}, and --backend asks for {printable(backend)}",
-            "leave --backend out, or build one: alexnet-bench build-engine MODEL --backend NAME",
-        )
+    judging.check_backend(passport, backend)
     here = this_place(passport.backend, availability(get_backend(passport.backend)).version)
     judging.check_usable(engine, here)
     judging.check_whole(engine, memo_folder())

@@ -42,10 +42,10 @@ class VerifyOptions:
         precision: fp32, tf32, fp16, bf16 or int8; None takes what the engine says of itself.
         tolerance: largest error; None takes that of the precision.
         inputs: a file or folder of real inputs, None to make them up.
-        count: of inputs that are generated, at least 16.
+        count: of inputs that are generated, at least 16; None takes 16.
         batch: size of a lone symbolic first dimension.
         shapes: sizes by input name.
-        seed: of the first generated input.
+        seed: of the first generated input; None takes 0.
         pixel_range: of generated images; None takes the network's own where it is known, else 0 to 1.
         threads: None takes the physical cores that this process may use.
         timeout_s: how long a runtime may take to load a model, and for each forward pass.
@@ -59,10 +59,10 @@ class VerifyOptions:
     precision: str | None = None
     tolerance: float | None = None
     inputs: str | Path | None = None
-    count: int = LEAST_INPUTS
+    count: int | None = None
     batch: int | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
-    seed: int = 0
+    seed: int | None = None
     pixel_range: tuple[float, float] | None = None
     threads: int | None = None
     timeout_s: float | None = None
@@ -70,6 +70,16 @@ class VerifyOptions:
     search: bool = True
     save_inputs: str | Path | None = None
     save_outputs: str | Path | None = None
+
+    @property
+    def made_up(self) -> int:
+        """How many inputs are generated where none are given."""
+        return LEAST_INPUTS if self.count is None else self.count
+
+    @property
+    def first_seed(self) -> int:
+        """Seed of the first of those."""
+        return self.seed or 0
 
     @property
     def saved(self) -> dict[str, Path]:
@@ -120,13 +130,13 @@ def _check(options: VerifyOptions) -> None:
     tolerance = options.tolerance
     if tolerance is not None and not (isfinite(tolerance) and tolerance >= 0):
         raise UsageError(f"{tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
-    if not LEAST_INPUTS <= options.count <= MAX_INPUTS:
+    if not LEAST_INPUTS <= options.made_up <= MAX_INPUTS:
         raise UsageError(
-            f"{options.count} inputs are {'too few' if options.count < LEAST_INPUTS else 'too many'}",
+            f"{options.made_up} inputs are {'too few' if options.made_up < LEAST_INPUTS else 'too many'}",
             f"give --count from {LEAST_INPUTS} to {MAX_INPUTS:,}",
         )
     check_batches([options.batch])
-    if options.seed < 0:
+    if options.first_seed < 0:
         raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
     check_threads(options.threads)
     check_timeout(options.timeout_s)

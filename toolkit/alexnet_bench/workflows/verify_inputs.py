@@ -40,8 +40,10 @@ def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple
     shapes = _sizes(leading.file, reference, engine, options)
     graph = build_graph(leading.file, name=leading.name, batch=options.batch, given_shapes=shapes)
     pixels = Pixels.asked(options.pixel_range, leading.pixel_range or _DEFAULT_RANGE)
-    found = samples.made_up(graph, count=options.count, seed=options.seed, pixels=pixels)
-    return found, samples.made_up_by(graph, seed=options.seed, pixels=pixels)
+    if options.pixel_range is not None and not pixels.ranges(graph):
+        raise UsageError("no input is an image: --pixels would do nothing", "leave that out")
+    found = samples.made_up(graph, count=options.made_up, seed=options.first_seed, pixels=pixels)
+    return found, samples.made_up_by(graph, seed=options.first_seed, pixels=pixels)
 
 
 def fixed_by_engine(reference: Opened, engine: Opened, options: VerifyOptions) -> dict[str, tuple[int, ...]]:

@@ -27,6 +27,7 @@ from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, other_or
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.marked_plans import MarkedPlans
+from alexnet_bench.workflows.verify_asked import check_asked
 from alexnet_bench.workflows.verify_inputs import feeds_of, fixed_by_engine
 from alexnet_bench.workflows.verify_open import Opened, check_usable_here, lost_passports, open_side
 from alexnet_bench.workflows.verify_precision import check_told, precision_of
@@ -103,6 +104,7 @@ def open_pair(engine: str, against: str | None, options: VerifyOptions) -> Pair:
     if against is None and (theirs.stored is not None or theirs.built is not None):
         raise UsageError("there is nothing to compare with", "give the reference: --against MODEL")
     ours = theirs if against is None else open_side(against)
+    check_asked(ours, theirs, options)
     inputs = [] if options.inputs is None else [Path(options.inputs)]
     check_apart(options.saved, [*ours.files, *theirs.files, *inputs])
     return Pair(ours, theirs, against is None)
