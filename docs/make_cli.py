@@ -25,6 +25,8 @@ name. `profile` also takes an engine and `trtexec:` with a folder of files that 
 `inspect` take an engine by its file, its folder, or the start of its key, four digits at least. In a `--shape` beside
 `--batch`, a leading 1 stands for every batch: `--shape input_ids=1x128 --batch 1,8`.
 
+An option that has no use beside the others is refused, with the reason.
+
 Where an output is given as `-`, it goes to standard output, and the table to standard error. An output file is put in
 place in one step, once it is complete. Where its name is a symbolic link, the link stays, and the file that it leads to
 is replaced. These are refused: to replace a file that the same command reads, the weights of a model and a recipe among

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from alexnet_bench.workflows.contest import ContestOptions
     from alexnet_bench.workflows.options import Options
 
-_ALL, _FASTEST = "all", "fastest"
+ALL, FASTEST = "all", "fastest"
+
+
+def is_meant(backend: str | None, precision: str | None) -> bool:
+    """Whether several entries are to be compared."""
+    return backend in (ALL, FASTEST) or precision == ALL
 
 
 def is_asked_for(options: Options, tolerance: float | None) -> bool:
-    """Whether several entries are to be compared.
+    """As `is_meant`.
 
     Raises:
         UsageError: options that only serve a contest, without one.
     """
-    if options.backend in (_ALL, _FASTEST) or options.precision == _ALL:
+    if is_meant(options.backend, options.precision):
         return True
     if tolerance is not None:
         raise UsageError("--tolerance serves --backend all and fastest", "to verify one engine: alexnet-bench verify")
@@ -48,7 +53,7 @@ def run(
 
     _check(options)
     say = progress(quiet=quiet)
-    if options.backend == _FASTEST:
+    if options.backend == FASTEST:
         brief = _contest_options(options, tolerance, min(options.timed_s, BRIEF_SECONDS))
         profiles = profile_fastest(model, batches=batches, options=options, contest_options=brief, progress=say)
         outputs.write(profiles if len(batches) > 1 else profiles.profiles[0], top=top, quiet=quiet)
@@ -60,7 +65,7 @@ def run(
 def _contest_options(options: Options, tolerance: float | None, seconds: float) -> ContestOptions:
     from alexnet_bench.workflows.contest import DEFAULT_PRECISIONS, ContestOptions
 
-    named = options.backend not in (_ALL, _FASTEST, None)
+    named = options.backend not in (ALL, FASTEST, None)
     return ContestOptions(
         backends=(str(options.backend),) if named else None,
         precisions=(options.precision,) if options.precision else DEFAULT_PRECISIONS,

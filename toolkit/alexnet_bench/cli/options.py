@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -136,6 +136,23 @@ def targets(texts: Sequence[str]) -> list[str]:
     if not all(texts):
         raise UsageError("--target names no compute capability", "for example --target 86,89")
     return [f"compute_capability={','.join(texts)}"] if texts else []
+
+
+def check_unused(why: str, given: Mapping[str, object]) -> None:
+    """Refuses options that would be dropped.
+
+    Args:
+        why: they have no use.
+        given: values by option, None for what was not typed.
+
+    Raises:
+        UsageError: any was typed.
+    """
+    typed = [option for option, value in given.items() if value is not None]
+    if typed:
+        raise UsageError(
+            f"{why}: {', '.join(typed)} would do nothing", f"leave {'that' if len(typed) == 1 else 'those'} out"
+        )
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:

@@ -96,8 +96,8 @@ def profile(
     sizes = options.batches(batch)
     shapes = options.shapes(shape or [])
     exports = trtexec.Exports(export_times, export_profile, export_layer_info)
-    is_contest = backend in ("all", "fastest") or precision == "all"
-    exports.check(outputs, read, inputs, batches=len(sizes), is_one_run=not (symbolic or static or is_contest))
+    is_one_run = not (symbolic or static or contest.is_meant(backend, precision))
+    exports.check(outputs, read, inputs, batches=len(sizes), is_one_run=is_one_run)
     if static or symbolic:
         blas.load_without_threads()
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options, check_only_counts
@@ -122,11 +122,17 @@ def profile(
         from alexnet_bench.cli.symbolic import count_symbolically
 
         check_only_counts(chosen, "--symbolic")
+        options.check_unused(
+            "formulas are compared with nothing", {"--budget": budget, "--tolerance": tolerance, "--model": onnx}
+        )
         count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
         return
     from alexnet_bench.workflows.profile import READ_FROM, profile_set
 
     if contest.is_asked_for(chosen, tolerance) and not model.startswith(READ_FROM):
+        options.check_unused("a contest is held with a model", {"--model": onnx})
+        if backend != contest.FASTEST:
+            options.check_unused("a contest shows no layers and no predicted times", {"--budget": budget, "--top": top})
         contest.run(model, sizes, chosen, tolerance=tolerance, outputs=outputs, top=top, quiet=quiet)
         return
     profiles = profile_set(model, batches=sizes, options=chosen, progress=options.progress(quiet=quiet))

@@ -36,6 +36,9 @@ def report(
     """
     outputs = Outputs(json=json, markdown=markdown)
     outputs.check([profile])
-    from alexnet_bench.workflows.report import read_document
+    from alexnet_bench.workflows.report import has_layers, read_document
 
-    outputs.write(read_document(profile), top=top, quiet=quiet)
+    document = read_document(profile)
+    if not has_layers(document):
+        options.check_unused("this document has no layers to show", {"--top": top})
+    outputs.write(document, top=top, quiet=quiet)

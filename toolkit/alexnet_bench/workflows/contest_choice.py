@@ -29,7 +29,8 @@ from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.contest import ContestOptions, Progress, check, contest
 from alexnet_bench.workflows.contest_entries import STOCK, Planned, plan
 from alexnet_bench.workflows.options import Options
-from alexnet_bench.workflows.profile import profile_set
+from alexnet_bench.workflows.options import check as check_options
+from alexnet_bench.workflows.profile import budgets_of, profile_set
 from alexnet_bench.workflows.resolve import resolve
 
 BRIEF_SECONDS = 1.0
@@ -61,6 +62,8 @@ def profile_fastest(
         BackendRefusal: nothing that runs the model here is within the tolerance.
         AlexnetBenchError: as `contest` and `profile_set`.
     """
+    check_options(options, batches)
+    budgets_of(options)  # a device that is not known is said before minutes of a contest
     cases = [choose(model, batch=batch, options=contest_options, progress=progress).cases[0] for batch in batches]
     profiles: list[Profile] = []
     for batch, case in zip(batches, cases, strict=True):

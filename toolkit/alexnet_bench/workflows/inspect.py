@@ -52,6 +52,7 @@ def inspect(
         UsageError: no such engine or device, or what is known of it does not fit.
         EngineError: the engine has no passport, or its bytes are not those that it speaks of.
     """
+    _check_budgets([engine], budgets, known)
     return _inspect(engine, _devices(budgets), known)
 
 
@@ -62,8 +63,20 @@ def inspect_all(
     """Several engines on the same devices; arguments and errors as for `inspect`."""
     if known.layer_info is not None and len(engines) > 1:
         raise UsageError("--layer-info tells the layers of one engine", "inspect the engines one by one")
+    _check_budgets(engines, budgets, known)
     devices = _devices(budgets)
     return InspectionSet(tuple(_inspect(engine, devices, known) for engine in engines))
+
+
+def _check_budgets(engines: Sequence[str | Path], budgets: Sequence[str], known: Known) -> None:
+    """Raises UsageError where devices are given, and nothing is known of any engine to predict times from."""
+    if tuple(budgets) == DEFAULT_BUDGETS or known.model is not None:
+        return
+    if all(foreign_plan(str(engine)) is not None for engine in engines):
+        raise UsageError(
+            "--budget predicts times of what is counted, and without the model nothing is",
+            "give --model MODEL too, or leave --budget out",
+        )
 
 
 def _devices(budgets: Sequence[str]) -> list[Budget]:

@@ -16,7 +16,7 @@ from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.measure import environment
 from alexnet_bench.workflows.counted import count_case, static_profile
-from alexnet_bench.workflows.options import DEFAULT_MODEL, Options, Progress, check, or_without, silent
+from alexnet_bench.workflows.options import DEFAULT_BUDGETS, DEFAULT_MODEL, Options, Progress, check, or_without, silent
 from alexnet_bench.workflows.resolve import resolve
 
 READ_FROM = "trtexec:"
@@ -67,7 +67,12 @@ def profile_set(
             f"--model {printable(chosen.model)} is for files of trtexec, and for engines without a passport",
             "profile trtexec:DIR --model MODEL, or profile FILE.plan --model MODEL",
         )
-    budgets = tuple(parse_budget(text, current_workspace()) for text in chosen.budgets)
+    if chosen.model is None and (is_read or foreign is not None) and tuple(chosen.budgets) != DEFAULT_BUDGETS:
+        raise UsageError(
+            "--budget predicts times of what is counted, and without the model nothing is",
+            "give --model MODEL too, or leave --budget out",
+        )
+    budgets = budgets_of(chosen)
     if is_read:
         from alexnet_bench.workflows.trtexec import read_run
 
@@ -85,6 +90,15 @@ def profile_set(
 
     with or_without(_looking_into(model)) if is_engine(str(model)) else or_without():
         return run(model, batches=batches, options=chosen, budgets=budgets, progress=progress)
+
+
+def budgets_of(options: Options) -> tuple[Budget, ...]:
+    """The devices to compare with.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    return tuple(parse_budget(text, current_workspace()) for text in options.budgets)
 
 
 def _foreign_plan(text: str) -> Path | None:

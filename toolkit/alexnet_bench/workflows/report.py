@@ -32,6 +32,11 @@ def read_document(path: str | Path) -> Document:
     return document.read(Path(path))
 
 
+def has_layers(found: Document) -> bool:
+    """Whether there are layers, or nodes, of which as many are shown as are asked for."""
+    return not isinstance(found, Verification | Contest)
+
+
 def read_profile(path: str | Path) -> Profile | ProfileSet:
     """A profile, or a set of them, from the JSON that `profile --json` wrote.
 
