@@ -11,10 +11,10 @@ import pytest
 
 import alexnet_bench
 from alexnet_bench.core.errors import ModelError, OutputError
+from alexnet_bench.core.uses import claim, in_use, unused
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.cache import PASSPORT_FILE, kept_engines, obtain, prune
 from alexnet_bench.engine.locks import lock_path, locked
-from alexnet_bench.engine.uses import claim, in_use, unused
 
 _KEY = "ab" * 32
 
@@ -184,6 +184,37 @@ def test_a_lock_is_held_by_one_and_leaves_no_file(tmp_path: Path) -> None:
     assert not lock_path(tmp_path, _KEY).exists()
 
 
+def _foreign_leftover(root: Path) -> Path:
+    """What a killed build of another user left, whose lock nobody else may open: a loop of links refuses root too."""
+    leftover = root / f".{_KEY}.partial"
+    leftover.mkdir(parents=True)
+    lock_path(root, _KEY).symlink_to(lock_path(root, _KEY).name)
+    return leftover
+
+
+def test_what_may_not_be_locked_is_left_alone_and_blocks_no_other_build(tmp_path: Path) -> None:
+    leftover = _foreign_leftover(tmp_path)
+    assert obtain(tmp_path, "cd" * 32, _fill, waiting=_never) == (tmp_path / ("cd" * 32), False)
+    assert [kept.key for kept in prune(tmp_path, 0)] == ["cd" * 32]
+    assert leftover.is_dir()
+    with pytest.raises(OutputError, match="cannot be locked: Too many levels of symbolic links"):
+        obtain(tmp_path, _KEY, _fill, waiting=_never)
+
+
+def test_an_engine_that_may_not_be_locked_is_not_pruned(tmp_path: Path) -> None:
+    first, second = _engines(tmp_path, "aa", "bb")
+    lock_path(tmp_path, first).symlink_to(lock_path(tmp_path, first).name)
+    assert [kept.key for kept in prune(tmp_path, 0)] == [second]
+    with pytest.raises(OutputError):
+        cache.remove(tmp_path, kept_engines(tmp_path)[0])
+
+
+def test_a_lock_that_may_only_be_read_is_locked(tmp_path: Path) -> None:
+    lock_path(tmp_path, _KEY).mkdir()  # which nobody can open to write, or unlink
+    with locked(tmp_path, _KEY, busy=None) as mine, locked(tmp_path, _KEY, busy=None) as other:
+        assert (mine, other) == (True, False)
+
+
 def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.touch()
@@ -208,7 +239,7 @@ def test_a_folder_without_a_passport_is_no_engine(tmp_path: Path) -> None:
 _USER = """
 import sys, time
 from pathlib import Path
-from alexnet_bench.engine.uses import claim, in_use
+from alexnet_bench.core.uses import claim, in_use
 
 with in_use():
     claim(Path(sys.argv[1]))

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.uses import claim, unused
 from alexnet_bench.core.workspace import another_cache
 from alexnet_bench.engine.locks import locked
-from alexnet_bench.engine.uses import claim, unused
 
 PASSPORT_FILE = "passport.json"
 ENGINE_FILE = "engine.onnx"
@@ -91,7 +92,7 @@ def prune(root: Path, max_bytes: int, *, keep: str = "") -> list[Kept]:
 
     Args:
         root: the folder of the cache.
-        max_bytes: what the rest may take; 0 removes all.
+        max_bytes: what the rest may take; 0 removes all. What may not be removed stays.
         keep: key of an engine that stays in any case.
     """
     sweep(root)
@@ -101,16 +102,21 @@ def prune(root: Path, max_bytes: int, *, keep: str = "") -> list[Kept]:
     for kept in reversed(engines):
         if total <= max_bytes:
             break
-        if kept.key != keep and remove(root, kept):
-            total -= kept.size_bytes
-            removed.append(kept)
+        with suppress(OutputError):
+            if kept.key != keep and remove(root, kept):
+                total -= kept.size_bytes
+                removed.append(kept)
     return removed
 
 
 def sweep(root: Path) -> None:
-    """Removes what killed builds left behind; a build that is under way holds its lock, and is left alone."""
+    """Removes what killed builds left behind.
+
+    A build that is under way holds its lock, and is left alone; so is what may not be locked or removed, as what
+    another user's build left in a cache that is shared.
+    """
     for leftover in [path for ending in (_PARTIAL, _OLD) for path in root.glob(f".*{ending}")]:
-        with locked(root, leftover.stem.removeprefix("."), busy=None) as free:
+        with suppress(OutputError), locked(root, leftover.stem.removeprefix("."), busy=None) as free:
             if free:
                 shutil.rmtree(leftover, ignore_errors=True)
 
@@ -137,7 +143,11 @@ def _fill(root: Path, key: str, build: Callable[[Path], None]) -> None:
 
 
 def remove(root: Path, kept: Kept) -> bool:
-    """Takes an engine away in one step, unless somebody builds it anew or uses it; gives whether it is gone."""
+    """Takes an engine away in one step, unless somebody builds it anew or uses it; gives whether it is gone.
+
+    Raises:
+        OutputError: it may not be locked or removed.
+    """
     with locked(root, kept.key, busy=None) as is_free, unused(kept.folder) as is_idle:
         if not (is_free and is_idle):
             return False
@@ -145,8 +155,12 @@ def remove(root: Path, kept: Kept) -> bool:
         shutil.rmtree(gone, ignore_errors=True)
         try:
             kept.folder.rename(gone)
-        except OSError:
+        except FileNotFoundError:  # removed just before
             return False
+        except OSError as error:
+            raise OutputError(
+                f"{printable(str(kept.folder), 200)} cannot be removed: {error.strerror}", another_cache()
+            ) from None
         shutil.rmtree(gone, ignore_errors=True)
         return True
 

@@ -10,8 +10,8 @@ from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.uses import claim
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
-from alexnet_bench.engine.uses import claim
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from alexnet_bench.core.errors import OutputError
+from alexnet_bench.core.file_locks import is_there, lock_alone, open_lock
 from alexnet_bench.core.text import printable
 
 
@@ -28,55 +28,48 @@ def locked(root: Path, key: str, *, busy: Callable[[], None] | None) -> Iterator
         busy: called before waiting for another process; None does not wait, and gives False.
 
     Raises:
-        OutputError: the folder takes no files, or its file system no locks.
+        OutputError: the folder takes no files, its file system has no locks, or the file is another user's own.
     """
     path = lock_path(root, key)
-    stream = _acquire(path, busy)
+    lock = _acquire(path, busy)
     try:
-        yield stream is not None
+        yield lock is not None
     finally:
-        if stream is not None:
-            path.unlink(missing_ok=True)  # whoever waits for this file finds that it is gone, and opens the next one
-            stream.close()
+        if lock is not None:
+            with suppress(OSError):  # a folder where only its owner removes a file
+                path.unlink()  # whoever waits for this file finds that it is gone, and opens the next one
+            os.close(lock)
 
 
-def _acquire(path: Path, busy: Callable[[], None] | None) -> BinaryIO | None:
+def _acquire(path: Path, busy: Callable[[], None] | None) -> int | None:
     while True:
         try:
-            stream = path.open("ab")
+            lock = open_lock(path)
         except OSError as error:
             raise _refused(path, error) from None
         try:
-            if not _flock(stream, path, busy):
-                stream.close()
+            if not _flock(lock, path, busy):
+                os.close(lock)
                 return None
-            if _is_there(stream, path):
-                return stream
+            if is_there(lock, path):
+                return lock
         except BaseException:
-            stream.close()
+            os.close(lock)
             raise
-        stream.close()
+        os.close(lock)
 
 
-def _flock(stream: BinaryIO, path: Path, busy: Callable[[], None] | None) -> bool:
+def _flock(lock: int, path: Path, busy: Callable[[], None] | None) -> bool:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if busy is None:
-            return False
-        busy()
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        if lock_alone(lock):
+            return True
     except OSError as error:
         raise _refused(path, error) from None
-    return True
-
-
-def _is_there(stream: BinaryIO, path: Path) -> bool:
-    """Whether the file that was locked is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
+    if busy is None:
         return False
+    busy()
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return True
 
 
 def _refused(path: Path, error: OSError) -> OutputError:

@@ -13,6 +13,7 @@ import msgspec
 from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine import cache, judging, loading
 from alexnet_bench.engine.hashes import Hashed, model_hash
@@ -20,7 +21,6 @@ from alexnet_bench.engine.key import Place, engine_key, this_place
 from alexnet_bench.engine.recipe import Recipe, as_document
 from alexnet_bench.engine.settings import plain_settings
 from alexnet_bench.engine.sizes import check_inputs, has_open_batch, settled, with_open_sizes
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out

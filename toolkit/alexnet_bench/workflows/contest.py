@@ -15,8 +15,8 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.engine.loading import foreign_plan, names_engine
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.model_bytes import weights_sha256

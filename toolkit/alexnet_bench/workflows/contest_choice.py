@@ -19,11 +19,11 @@ from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, OutputE
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.units import digits, quantity
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.workspace import contests_cache
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.workflows.build import BuildOptions, memo_folder
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.contest import ContestOptions, Progress, check, contest

@@ -10,6 +10,7 @@ from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.workspace import current_workspace
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.judging import check_whole
@@ -21,7 +22,6 @@ from alexnet_bench.engine.loading import (
     is_plan,
 )
 from alexnet_bench.engine.recipe import from_document
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.build import engines_root

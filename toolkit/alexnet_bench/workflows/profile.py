@@ -11,8 +11,8 @@ from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.workspace import current_workspace
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.measure import environment
 from alexnet_bench.workflows.counted import count_case, static_profile

@@ -11,8 +11,8 @@ from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.threads import check_threads
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.verification import OutputParity, SelfCheck, SizesTried, Verification
-from alexnet_bench.engine.uses import in_use
 from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.branches import conditions, never_taken
 from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs

@@ -1,7 +1,8 @@
-"""Engines of the cache that are in use, over processes: a shared lock on each, which whoever prunes leaves alone.
+"""Parts of the cache that are in use, over processes: a shared lock on each, which whoever prunes leaves alone.
 
-It is another lock than that of a build, which need not wait for those who use what it replaces. The system gives it
-back when its holder dies. Where a cache takes no files, or its file system has no locks, engines are used without.
+A part is an engine's folder, a reference network's file, or a folder that a runtime fills. Its lock is a file beside
+it, and another one than that of a build, which need not wait for those who use what it replaces. The system gives it
+back when its holder dies. Where a cache takes no files, or its file system has no locks, parts are used without.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from alexnet_bench.core.file_locks import is_there, lock_alone, open_lock
+
 _PATIENCE_S = 1.0
-"""For who holds the lock alone, which is for the time that it takes to rename a folder."""
+"""For who holds the lock alone, which is for the time that it takes to rename or remove a part."""
 
 
 class _Claims(ExitStack):
@@ -31,7 +34,7 @@ _claims: ContextVar[_Claims | None] = ContextVar("claims", default=None)
 
 @contextmanager
 def in_use() -> Iterator[None]:
-    """Engines that are claimed within stay in the cache until its end; within another one, until the end of that."""
+    """Parts that are claimed within stay in the cache until its end; within another one, until the end of that."""
     if _claims.get() is not None:
         yield
         return
@@ -43,10 +46,10 @@ def in_use() -> Iterator[None]:
             _claims.reset(token)
 
 
-def claim(folder: Path) -> None:
-    """Keeps an engine from being removed, within `in_use`; whether it is still there is to be asked after this."""
+def claim(part: Path) -> None:
+    """Keeps a part from being removed, within `in_use`; whether it is (still) there is to be asked after this."""
     claims = _claims.get()
-    path, end = _path(folder), time.monotonic() + _PATIENCE_S
+    path, end = _path(part), time.monotonic() + _PATIENCE_S
     if claims is None or path in claims.paths:
         return
     while time.monotonic() < end:
@@ -62,7 +65,7 @@ def claim(folder: Path) -> None:
         except OSError:  # a file system without locks
             os.close(lock)
             return
-        if _is_there(lock, path):
+        if is_there(lock, path):
             claims.callback(_release, lock, path)
             claims.paths.add(path)
             return
@@ -70,9 +73,9 @@ def claim(folder: Path) -> None:
 
 
 @contextmanager
-def unused(folder: Path) -> Iterator[bool]:
-    """Whether nobody uses an engine; while it is so, nobody can claim it."""
-    path = _path(folder)
+def unused(part: Path) -> Iterator[bool]:
+    """Whether nobody uses a part; while it is so, nobody can claim it."""
+    path = _path(part)
     lock = _open(path)
     try:
         is_free = lock is None or _alone(lock)
@@ -82,44 +85,31 @@ def unused(folder: Path) -> Iterator[bool]:
             _release(lock, path)
 
 
-def _path(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.use")
+def _path(part: Path) -> Path:
+    return part.with_name(f".{part.name}.use")
 
 
 def _open(path: Path) -> int | None:
-    """The file of a lock, made where it is not there; None where that cannot be."""
-    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # one that is there is enough in a cache that is only read
-        try:
-            return os.open(path, flags | os.O_CLOEXEC, 0o666)
-        except OSError:
-            continue
-    return None
+    """The file of a lock; None where it cannot be made."""
+    try:
+        return open_lock(path)
+    except OSError:
+        return None
 
 
 def _alone(lock: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock_alone(lock)
     except OSError:  # a file system without locks
         return True
-    return True
 
 
 def _release(lock: int, path: Path) -> None:
     """Gives a lock back; the last one takes the file away."""
     try:
-        if _alone(lock) and _is_there(lock, path):
+        if _alone(lock) and is_there(lock, path):
             path.unlink()
     except OSError:  # a cache that may only be read
         pass
     finally:
         os.close(lock)
-
-
-def _is_there(lock: int, path: Path) -> bool:
-    """Whether the file that was locked is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except OSError:
-        return False
