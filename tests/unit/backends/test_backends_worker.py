@@ -30,6 +30,7 @@ from alexnet_bench.backends.protocol import LoadRequest, PlanRequest
 from alexnet_bench.backends.worker import Engine, Request, answer, time_runs
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ModelError, UsageError
 from alexnet_bench.core.file_states import states_of
+from alexnet_bench.core.uses import unused
 
 if TYPE_CHECKING:
     from tests.unit.backends.conftest import Build
@@ -67,6 +68,26 @@ def worker_running(code: str, monkeypatch: pytest.MonkeyPatch, deadlines: Deadli
         started = Worker(deadlines or Deadlines())
     with started:
         yield started
+
+
+_CLAIMS = """
+from pathlib import Path
+from alexnet_bench.backends import worker
+from alexnet_bench.core.uses import claim
+worker.import_runtime = lambda _: claim(Path({part!r}))
+worker.main()
+"""
+
+
+def test_what_a_worker_claims_it_uses_until_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = tmp_path / "part"
+    with worker_running(_CLAIMS.format(part=str(part)), monkeypatch) as started:
+        started._import(BACKEND)
+        with unused(part) as is_idle:
+            assert not is_idle
+    with unused(part) as is_idle:
+        assert is_idle
+    assert list(tmp_path.iterdir()) == []
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

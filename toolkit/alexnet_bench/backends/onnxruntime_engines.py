@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.core.uses import claim
 from alexnet_bench.graph.model_bytes import weights_sha256
 from alexnet_bench.graph.onnx_io import open_model
 
@@ -23,6 +24,8 @@ _MOST_OF_NAME = 40
 
 def engine_folder(request: LoadRequest, made_with: object) -> Path | None:
     """The folder for the engines of a model, made when it is not there; None where nothing is to be kept, or can be.
+
+    It is claimed, within `in_use`.
 
     Args:
         request: with the model, and the folder of all.
@@ -41,7 +44,9 @@ def engine_folder(request: LoadRequest, made_with: object) -> Path | None:
     name = re.sub(r"[^\w.-]", "_", model.path.stem)[:_MOST_OF_NAME]
     folder = Path(request.engines_dir) / f"{name}-{key}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        claim(folder)
+        folder.mkdir(exist_ok=True)
         os.utime(folder)  # as used just now
     except OSError:
         return None  # building takes longer, and nothing else

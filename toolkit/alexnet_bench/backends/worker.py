@@ -28,6 +28,7 @@ from alexnet_bench.backends.protocol import LoadRequest, PlanRequest, Runner, Ru
 from alexnet_bench.backends.registry import describe, import_runtime, make_plan, make_runner
 from alexnet_bench.core.errors import AlexnetBenchError, disk_full
 from alexnet_bench.core.process_memory import peak_bytes, reset_peak
+from alexnet_bench.core.uses import in_use
 
 if TYPE_CHECKING:
     import numpy as np
@@ -218,7 +219,8 @@ def main() -> None:
     _be_first_to_go()
     protocol = os.dup(1)
     os.dup2(2, 1)
-    with os.fdopen(protocol, "wb") as replies:
+    # What it uses of the cache, it uses as long as it lives.
+    with in_use(), os.fdopen(protocol, "wb") as replies:
         serve(sys.stdin.buffer, replies, sys.argv[1])
 
 

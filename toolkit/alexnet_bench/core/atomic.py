@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from alexnet_bench.core.errors import AlexnetBenchError, OutputError, folder_gone
+from alexnet_bench.core.file_locks import lock_alone
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import another_cache
 
@@ -81,27 +82,26 @@ def write_cached(path: Path, content: bytes) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed processes left in a folder of ours, where all hidden files are of `write_bytes`.
+    """Removes what killed processes left in a folder of ours, where hidden files are of `write_bytes`, or locks.
 
-    A file is left alone while somebody writes it, which a lock tells, and when it may be too young to be locked.
+    A file is left alone while somebody holds it, which a lock tells, and when it may be too young to be locked.
     """
     for path in folder.glob(".*"):
         try:
-            if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S and _is_abandoned(path):
-                path.unlink()
+            if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S:
+                _unlink_abandoned(path)
         except OSError:  # gone meanwhile, or not ours
             continue
 
 
-def _is_abandoned(path: Path) -> bool:
+def _unlink_abandoned(path: Path) -> None:
+    """Removes a file that nobody holds a lock of; it is locked until it is gone, so that nobody gets one meanwhile."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        if lock_alone(handle):
+            path.unlink()
     finally:
         os.close(handle)
-    return True
 
 
 def make_folder(path: Path) -> None:

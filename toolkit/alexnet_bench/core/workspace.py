@@ -78,6 +78,16 @@ def another_cache() -> str:
     return f"make {printable(str(workspace / 'engines' / 'cache'), 200)} writable, or work outside of the workspace"
 
 
+def networks_cache() -> Path:
+    """Where reference networks are kept as files."""
+    return engines_cache() / "networks"
+
+
+def timings_cache() -> Path:
+    """Where builders of engines keep how long kernels take."""
+    return engines_cache() / "timings"
+
+
 def contests_cache() -> Path:
     """Where choices of the fastest backend are kept, which hold in any workspace."""
     return cache_dir() / "contests"

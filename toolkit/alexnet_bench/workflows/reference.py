@@ -10,6 +10,7 @@ from pathlib import Path
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import ModelError, OutputError
 from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.uses import claim
 from alexnet_bench.core.workspace import another_cache
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.network import architectures
@@ -21,7 +22,8 @@ from alexnet_bench.workflows.options import Progress, silent
 def reference_file(network: Network, *, folder: Path, seed: int, init: str, progress: Progress = silent) -> Path:
     """The file of an initialised network in the cache, written when it is not there, or not whole.
 
-    In place of a cache that cannot be written, it lies in a temporary folder for as long as the process lives.
+    It is claimed, within `in_use`. In place of a cache that cannot be written, it lies in a temporary folder for as
+    long as the process lives.
 
     Args:
         network: that is wanted.
@@ -35,11 +37,13 @@ def reference_file(network: Network, *, folder: Path, seed: int, init: str, prog
     """
     key = hashlib.sha256(repr((EXPORT_VERSION, network, seed, init)).encode()).hexdigest()[:16]
     path = folder / f"{network.name}-{init}-{seed}-{key}.onnx"
+    claim(path)  # before it is looked at: from here on, nobody removes it
     if _is_whole(path, network):
         return path
     try:
         atomic.make_folder(folder)
         atomic.sweep(folder)
+        claim(path)  # where there was no folder before
         return _written(network, path, seed, init)
     except OutputError as error:
         kept = _passing_folder() / path.name

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import engines_cache
+from alexnet_bench.core.workspace import networks_cache
 from alexnet_bench.workflows.options import Progress, silent
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class ResolvedModel:
 
 def resolve(model: str | Path, progress: Progress = silent) -> ResolvedModel:
     """The file behind a name or a path; a reference network is written to the cache first.
+
+    Within `in_use`, it stays there until that ends.
 
     Args:
         model: as it was typed.
@@ -138,8 +140,7 @@ def _reference(name: str, progress: Progress) -> ResolvedModel:
     from alexnet_bench.workflows.reference import reference_file
 
     network = architectures.get(name)
-    folder = engines_cache() / "networks"
-    path = reference_file(network, folder=folder, seed=0, init=DEFAULT_INIT, progress=progress)
+    path = reference_file(network, folder=networks_cache(), seed=0, init=DEFAULT_INIT, progress=progress)
     return _of_network(network, name, path)
 
 

@@ -22,6 +22,7 @@ from alexnet_bench.core.symbolic import (
     formula,
 )
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.graph.convert import tensor_from_info
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.graph.symbolic import Found, SymbolicRow, SymbolicTable, count_symbolically
@@ -32,6 +33,7 @@ from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches, silent
 from alexnet_bench.workflows.resolve import resolve
 
 
+@in_use()
 def symbolic_counts(
     model: str | Path = DEFAULT_MODEL,
     *,
