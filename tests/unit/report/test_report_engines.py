@@ -99,3 +99,7 @@ def test_the_cache_as_a_table() -> None:
     print_cache(CacheListing("/c", 0, (network,), (engine,)), stream)
     assert "removed the above, 1.00 MiB; left: 1 item in /c, 1.00 MiB" in stream.getvalue()
     assert "net" not in stream.getvalue()
+    stream = io.StringIO()
+    print_cache(CacheListing("/c", 0, (network, engine), (), (network,), (engine,)), stream)
+    assert "network n.onnx: in use or being built just now, and left" in stream.getvalue()
+    assert "abababababab: may not be removed by this user, and left" in stream.getvalue()

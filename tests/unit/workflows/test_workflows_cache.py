@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench import BuildOptions, build_engine
+from alexnet_bench.backends.onnxruntime_engines import engine_folder
+from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.passport import encode_passport, read_passport
+from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.workspace import contests_cache
 from alexnet_bench.engine import cache as engines
+from alexnet_bench.engine.key import Place
 from alexnet_bench.engine.loading import find_engine
-from alexnet_bench.engine.uses import in_use
+from alexnet_bench.engine.plan import timings_file
 from alexnet_bench.workflows.build import engines_root, memo_folder
 from alexnet_bench.workflows.cache import list_cache, prune_cache
+from alexnet_bench.workflows.resolve import resolve
 
 _ORT = "onnxruntime-cpu"
 
@@ -117,6 +122,59 @@ def test_an_engine_in_use_is_left_and_said_to_be(own_cache: Path) -> None:
         listing = prune_cache(0)
         assert (listing.removed, listing.entries, listing.in_use) == ((network,), (engine,), (engine,))
     assert prune_cache(0).in_use == ()
+    assert own_cache.is_dir()
+
+
+def test_a_network_in_use_is_left_and_said_to_be(own_cache: Path) -> None:
+    _, network = list_cache().entries
+    with in_use():
+        resolve("lenet-5")
+        assert [entry.name for entry in prune_cache(0).in_use] == [network.name]
+        os.utime(own_cache / "networks" / f".{network.name}.use", (1000, 1000))
+        prune_cache(0)  # its lock stays too, however old
+        assert Path(network.path).is_file()
+    assert [entry.name for entry in prune_cache(0).removed] == [network.name]
+    (own_cache / "networks").rmdir()
+    with in_use():
+        assert resolve("lenet-5").path.is_file()  # written anew, and claimed
+        assert [entry.kind for entry in prune_cache(0).in_use] == ["network"]
+
+
+def test_what_a_runtime_fills_is_left_while_it_is_in_use(own_cache: Path) -> None:
+    model, kept = list_cache().entries[-1].path, own_cache / "runtimes" / "onnxruntime-tensorrt"
+    request = LoadRequest("onnxruntime-tensorrt", model, 1, engines_dir=str(kept))
+    with in_use():
+        folder = engine_folder(request, "")
+        assert folder is not None
+        assert [entry.path for entry in prune_cache(0).in_use] == [str(folder)]
+        assert folder.is_dir()
+    assert [entry.kind for entry in prune_cache(0).removed] == ["runtime"]
+    assert list(kept.iterdir()) == []
+
+
+def test_what_may_not_be_removed_is_said(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path, *, missing_ok: bool = False) -> None:  # noqa: ARG001
+        raise PermissionError(1, "Operation not permitted")
+
+    engine, network = list_cache().entries
+    monkeypatch.setattr(Path, "unlink", refuse)
+    lock = engines_root() / f".{engine.name}.lock"
+    lock.symlink_to(lock.name)  # which nobody can open
+    listing = prune_cache(0)
+    assert (listing.refused, listing.in_use, listing.removed) == ((network, engine), (), ())
+    assert own_cache.is_dir()
+
+
+def test_timings_of_kernels_are_listed_and_pruned(own_cache: Path) -> None:
+    path = timings_file(Place("tensorrt", "10.7.0", "cuda", "NVIDIA H100", "550.54"))
+    path.parent.mkdir()
+    path.write_bytes(bytes(100))
+    os.utime(path, (500, 500))
+    kept = list_cache().entries[-1]
+    assert (kept.kind, kept.backend, kept.size_bytes) == ("timings", "tensorrt-10.7.0-NVIDIA_H100-550.54", 100)
+    assert prune_cache().removed == ()
+    assert kept in prune_cache(0).removed
+    assert not path.exists()
     assert own_cache.is_dir()
 
 

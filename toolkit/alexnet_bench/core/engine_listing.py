@@ -11,18 +11,19 @@ class CacheEntry:
     """A file or folder of the cache that can be made again.
 
     Attributes:
-        kind: an engine, a reference network that was exported, or a folder of engines that a runtime keeps for itself.
+        kind: an engine, a reference network that was exported, a folder of engines that a runtime keeps for itself, or
+            timings of kernels.
         name: key of the engine, or name of the file or folder.
         model: what the engine was built from.
         recipe: that it was built by.
-        backend: name and version.
+        backend: name and version; of timings, the device and its driver too.
         size_bytes: on disk.
         last_used: date and time, UTC, ISO 8601.
         reasons_against: why the engine must not be used here; empty when it may.
         path: where it lies.
     """
 
-    kind: Literal["engine", "network", "runtime"]
+    kind: Literal["engine", "network", "runtime", "timings"]
     name: str
     model: str
     recipe: str
@@ -42,7 +43,8 @@ class CacheListing:
         max_bytes: what engines may take before the ones used longest ago are removed.
         entries: what was used last comes first.
         removed: by this command.
-        in_use: engines that it left because they are used, or built anew, just now; they are among the entries.
+        in_use: left by this command because they are used, or built anew, just now; they are among the entries.
+        refused: left because they may not be removed, as those of another user; likewise.
     """
 
     folder: str
@@ -50,3 +52,4 @@ class CacheListing:
     entries: tuple[CacheEntry, ...]
     removed: tuple[CacheEntry, ...] = ()
     in_use: tuple[CacheEntry, ...] = ()
+    refused: tuple[CacheEntry, ...] = ()

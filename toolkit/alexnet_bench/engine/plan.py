@@ -15,6 +15,7 @@ from alexnet_bench.backends.tensorrt.options import STRIP, build_settings
 from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import timings_cache
 from alexnet_bench.engine.key import Place
 from alexnet_bench.engine.loading import graph_file
 from alexnet_bench.engine.ranges import SizeRanges
@@ -116,10 +117,10 @@ def check_shapes(taken: Sequence[SizeRanges], shapes: Mapping[str, Sequence[int]
     )
 
 
-def timings_file(root: Path, place: Place) -> Path:
+def timings_file(place: Place) -> Path:
     """Where timings of kernels are kept: they hold for one version of a runtime on one kind of card."""
     parts = (place.backend, place.backend_version, place.device, place.driver or "")
-    return root / "timings" / f"{'-'.join(_ODD.sub('_', part) for part in parts)}.cache"
+    return timings_cache() / f"{'-'.join(_ODD.sub('_', part) for part in parts)}.cache"
 
 
 def keep_graph(model: ModelFile, plan: Path) -> None:

@@ -65,8 +65,15 @@ def print_cache(listing: CacheListing, stream: IO[str]) -> None:
             for reason in entry.reasons_against:
                 console.print(safe(f"{entry.name[:_KEY_DIGITS]}: {reason}", "yellow"))
         for entry in listing.in_use:
-            console.print(safe(f"{entry.name[:_KEY_DIGITS]}: in use or being built just now, and left", "yellow"))
+            console.print(safe(f"{_called(entry)}: in use or being built just now, and left", "yellow"))
+        for entry in listing.refused:
+            console.print(safe(f"{_called(entry)}: may not be removed by this user, and left", "yellow"))
         console.print(Text(printable(_cache_total(listing), 400), "dim"))
+
+
+def _called(entry: CacheEntry) -> str:
+    """An entry on a line of its own."""
+    return entry.name[:_KEY_DIGITS] if entry.kind == "engine" else f"{entry.kind} {printable(entry.name)}"
 
 
 def _cache_total(listing: CacheListing) -> str:
@@ -81,7 +88,7 @@ def _cache_columns(entries: Sequence[CacheEntry]) -> list[Cells]:
     return [
         Cells("what", [entry.kind for entry in entries], 2),
         Cells("name", names),
-        Cells("model", [printable(entry.model) for entry in entries], is_name=True),
+        Cells("model", [printable(entry.model or "-") for entry in entries], is_name=True),
         Cells("recipe", [printable(entry.recipe or "-") for entry in entries], 4),
         Cells("backend", [printable(entry.backend or "-") for entry in entries], 3),
         Cells(">size", [binary_bytes(entry.size_bytes) for entry in entries]),

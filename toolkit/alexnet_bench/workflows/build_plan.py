@@ -29,7 +29,6 @@ from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.passport import EngineLayerInfo, count_types
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import engines_cache
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.cache import PLAN_FILE
 from alexnet_bench.engine.key import this_place
@@ -199,7 +198,7 @@ def _profile(task: Task, ranges: SizeRanges) -> dict[str, ShapeBounds]:
 
 
 def _timings(backend: str) -> Path:
-    return timings_file(engines_cache(), this_place(backend, availability(get_backend(backend)).version))
+    return timings_file(this_place(backend, availability(get_backend(backend)).version))
 
 
 def _build(worker: Worker, request: PlanRequest, progress: Callable[[str], None]) -> PlanBuilt:
