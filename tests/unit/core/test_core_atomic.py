@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.core.atomic import check_writable, write_bytes
+from alexnet_bench.core.atomic import check_writable, copy_file, write_bytes
 from alexnet_bench.core.errors import OutputError
 
 _PACKAGE_ROOT = str(Path(sys.modules["alexnet_bench"].__file__ or "").parents[1])
@@ -84,9 +84,24 @@ def test_permissions_follow_the_umask(tmp_path: Path, umask: int, mode: int) -> 
     before = os.umask(umask)
     try:
         write_bytes(tmp_path / "out", b"x")
+        copy_file(tmp_path / "out", tmp_path / "copy")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == mode
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out", "copy")] == [mode, mode]
+
+
+def test_a_copy_replaces_what_a_link_names_in_one_step(tmp_path: Path) -> None:
+    source, old, link = (tmp_path / name for name in ("source", "old", "link"))
+    source.write_bytes(b"new")
+    old.write_bytes(b"old")
+    link.symlink_to(old)
+    with old.open("rb") as opened:
+        copy_file(source, link)
+        assert (opened.read(), old.read_bytes(), link.is_symlink()) == (b"old", b"new", True)
+    with pytest.raises(OutputError, match=r"old cannot be written: No such file or directory"):
+        copy_file(tmp_path / "none", old)
+    assert old.read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "old", "source"]
 
 
 def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path: Path) -> None:

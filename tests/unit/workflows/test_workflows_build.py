@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import json
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +174,19 @@ def test_a_copy_has_its_passport_beside_it(lenet: Passport, tmp_path: Path) -> N
     assert (tmp_path / "out.onnx").read_bytes() == Path(lenet.path).read_bytes()
     check_whole(find_engine(str(tmp_path / "out.onnx"), tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.onnx", "out.onnx.passport.json"]
+
+
+@pytest.mark.usefixtures("lenet")
+def test_the_rights_of_a_copy_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        build_engine("lenet-5", options=BuildOptions(backend=_ORT), output=tmp_path / "out.onnx")
+    finally:
+        os.umask(before)
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {
+        "out.onnx": 0o600,
+        "out.onnx.passport.json": 0o600,
+    }
 
 
 def test_a_copy_takes_no_place_but_that_of_an_engine(tmp_path: Path) -> None:

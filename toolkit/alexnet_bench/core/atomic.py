@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alexnet_bench.core.errors import AlexnetBenchError, OutputError, folder_gone
@@ -52,21 +55,18 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OutputError: the place cannot be written.
     """
-    if _is_special(path):
-        _write_special(path, content)
-        return
-    check_writable(path)
-    target = _target(path)
-    handle, temporary = _temporary(target)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except OSError as error:
-        raise _refused(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _replacing(path) as written:
+        written.write_bytes(content)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """As `write_bytes`, with the content of another file, whatever its size.
+
+    Raises:
+        OutputError: the place cannot be written, or the other file not be read.
+    """
+    with _replacing(path) as written:
+        shutil.copyfile(source, written)
 
 
 def write_cached(path: Path, content: bytes) -> None:
@@ -138,6 +138,29 @@ def _is_special(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file to write to that takes the place of `path` in the end; what cannot be replaced is that file itself."""
+    if _is_special(path):
+        try:
+            yield path
+        except OSError as error:
+            raise _refused(path, error) from error
+        return
+    check_writable(path)
+    target = _target(path)
+    handle, temporary = _temporary(target)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise _refused(path, error) from error
+    finally:
+        os.close(handle)  # with its lock
+        temporary.unlink(missing_ok=True)
+
+
 def _check_access(target: Path) -> None:
     if not os.access(target, os.W_OK):
         raise OutputError(f"{_shown(target)} is not writable", _ELSEWHERE)
@@ -152,13 +175,6 @@ def _temporary(target: Path) -> tuple[int, Path]:
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return handle, Path(name)
-
-
-def _write_special(target: Path, content: bytes) -> None:
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise _refused(target, error) from error
 
 
 def _refused(path: Path, error: Exception) -> AlexnetBenchError:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
-from alexnet_bench.core.errors import EngineError, OutputError, UsageError
+from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.places import check_ours
 from alexnet_bench.core.text import printable
@@ -79,26 +76,7 @@ def copy_out(passport: Passport, target: Path) -> Passport:
     engine, *data = engine_files(Path(passport.path), passport.key)
     beside = [(graph_file(engine), graph_file(target))] if is_plan(engine) else []
     for source, copy in ((engine, target), *beside, *((path, target.with_name(path.name)) for path in data)):
-        _copy(source, copy)
+        atomic.copy_file(source, copy)
     moved = replace(passport, path=str(target.resolve()))
     atomic.write_bytes(passport_path(target), encode_passport(moved))
     return moved
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copies in one step, whatever the size."""
-    real = target.resolve()
-    try:
-        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name[:32]}.")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            shutil.copyfile(source, temporary)
-            temporary.chmod(0o644)
-            temporary.replace(real)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{printable(str(target), 200)} cannot be written: {error.strerror}", "choose another place for the output"
-        ) from None
