@@ -5,13 +5,16 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnx import load, save
+from onnx.numpy_helper import from_array, to_array
 
 from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.file_states import FileState
 from alexnet_bench.engine import hashes
-from alexnet_bench.engine.hashes import FileState, Hashed, engine_hash, model_hash
-from alexnet_bench.graph import onnx_io
+from alexnet_bench.engine.hashes import Hashed, engine_hash, model_hash
+from alexnet_bench.graph import model_bytes, onnx_io
 from alexnet_bench.graph.model_bytes import weights_sha256
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from tests.unit.engine.conftest import WriteModel
@@ -90,6 +93,72 @@ def test_external_data_counts(write_model: WriteModel, tmp_path: Path) -> None:
         model_hash(path, tmp_path / "memo")
 
 
+def _with_data(path: Path, source: Path, location: str, *, scale: float) -> Path:
+    """A model beside which its data lies; returns the file of the data, which is of one size for every scale."""
+    model = load(source)
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(from_array(np.full_like(to_array(tensor), scale), tensor.name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(model, path, save_as_external_data=True, location=location, size_threshold=0)
+    return path.parent / location
+
+
+def test_data_that_is_written_after_it_was_read_is_seen_by_a_clock_that_lags(
+    write_model: WriteModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m" / "m.onnx"
+    data = _with_data(path, write_model(), "w.bin", scale=1)
+    now = time.time_ns
+
+    def written_just_then(model: ModelFile) -> str:
+        monkeypatch.undo()
+        found = weights_sha256(model)
+        data.write_bytes(bytes(data.stat().st_size))
+        monkeypatch.setattr(time, "time_ns", lambda: now() + 3_600_000_000_000)
+        return found
+
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_600_000_000_000)  # to which the files look settled
+    monkeypatch.setattr(model_bytes, "weights_sha256", written_just_then)
+    before = model_hash(path, tmp_path / "memo")
+    assert before.is_settled
+    assert model_hash(path, tmp_path / "memo").sha256 != before.sha256
+
+
+@pytest.mark.parametrize("link", ["w.bin", "folder"])
+def test_a_link_that_leads_elsewhere_between_two_runs_is_seen(
+    write_model: WriteModel, tmp_path: Path, link: str
+) -> None:
+    path, location = tmp_path / "m" / "m.onnx", "w.bin" if link == "w.bin" else "folder/w.bin"
+    for number, name in enumerate(("one", "two"), start=1):
+        (path.parent / name).mkdir(parents=True)
+        made = _with_data(path.parent / name / "m.onnx", write_model(), "w.bin", scale=number)
+        _age(made)
+    model = load(path.parent / "one" / "m.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        next(entry for entry in tensor.external_data if entry.key == "location").value = location
+    path.write_bytes(model.SerializeToString())
+    _age(path)
+    found = []
+    for name in ("one", "two"):
+        (path.parent / link).unlink(missing_ok=True)
+        (path.parent / link).symlink_to(f"{name}/w.bin" if link == "w.bin" else name)
+        found.append(model_hash(path, tmp_path / "memo").sha256)
+        assert model_hash(path, tmp_path / "memo").is_settled
+    assert found[0] != found[1]
+
+
+def test_one_file_linked_from_two_folders_has_the_data_of_each(write_model: WriteModel, tmp_path: Path) -> None:
+    found = []
+    for number, name in enumerate(("one", "two"), start=1):
+        path = tmp_path / name / "m.onnx"
+        _age(_with_data(path, write_model(), "w.bin", scale=number))
+        path.replace(tmp_path / "m.onnx")
+        path.symlink_to("../m.onnx")
+    _age(tmp_path / "m.onnx")
+    found = [model_hash(tmp_path / name / "m.onnx", tmp_path / "memo").sha256 for name in ("one", "two")]
+    assert found[0] != found[1]
+
+
 def test_an_engine_of_one_file_has_the_hash_of_that_file(tmp_path: Path) -> None:
     engine, data = tmp_path / "engine", tmp_path / "data"
     engine.write_bytes(b"one")
@@ -111,5 +180,5 @@ def test_a_memo_that_cannot_be_written_or_read_costs_only_time(write_model: Writ
 
 @pytest.mark.parametrize(("modified_ns", "settled"), [(1_000_000_001, True), (1_000_000_000, False)])
 def test_whole_seconds_mean_a_coarse_clock(modified_ns: int, settled: bool) -> None:
-    state = FileState("/f", 1, 1, 1, modified_ns, modified_ns)
+    state = FileState("/f", 1, modified_ns, modified_ns)
     assert Hashed("", (state,), modified_ns + 2_000_000_000).is_settled is settled

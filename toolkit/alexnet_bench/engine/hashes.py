@@ -1,8 +1,9 @@
 """Hashes of models and engines, computed once for each state of a file.
 
-A state is the file's device, inode, size, and times of modification and change. The system sets the time of change on
-every write, and no program can set it back, so that a file in the same state has the same bytes, unless it was written
-within one tick of the clock after it was hashed. A file that was that young when it was hashed is hashed again.
+A state is the file's device, inode, size, and times of modification and change, taken before the file is read. The
+system sets the time of change on every write, and no program can set it back, so that a file in the same state has the
+same bytes, unless it was written within one tick of the clock after it was looked at. A file that was that young then
+is hashed again. States are those of what the model names, so that a link that leads elsewhere now is another file.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from alexnet_bench.core import atomic
-from alexnet_bench.core.errors import ModelError, OutputError
-from alexnet_bench.graph.file_bytes import mapped, shown
+from alexnet_bench.core.errors import OutputError
+from alexnet_bench.core.file_states import FileState, states_of
+from alexnet_bench.graph.file_bytes import mapped
 
 _TICK_NS = 100_000_000
 _COARSE_TICK_NS = 3_000_000_000
@@ -26,19 +29,8 @@ _COARSE_TICK_NS = 3_000_000_000
 _SECOND_NS = 1_000_000_000
 
 
-class FileState(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it was when it was hashed; times in nanoseconds since 1970."""
-
-    path: str
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
-
-
 class Hashed(msgspec.Struct, frozen=True):
-    """A hash, the files that it is of, and when the hashing began, in nanoseconds since 1970."""
+    """A hash, the files that it is of as they were before, and when the hashing began, in nanoseconds since 1970."""
 
     sha256: str
     files: tuple[FileState, ...]
@@ -47,7 +39,7 @@ class Hashed(msgspec.Struct, frozen=True):
     @property
     def is_current(self) -> bool:
         """Whether no file has changed since it was hashed, as far as its state says."""
-        return all(_same(state) for state in self.files)
+        return all(state.is_untouched for state in self.files)
 
     @property
     def is_settled(self) -> bool:
@@ -68,15 +60,14 @@ def model_hash(path: Path, memo: Path) -> Hashed:
         ModelError: it cannot be read, or is no model.
     """
 
-    def compute() -> tuple[str, list[Path]]:
+    def compute() -> tuple[str, tuple[FileState, ...]]:
         from alexnet_bench.graph import external  # what a memo has no use for takes a while to import
         from alexnet_bench.graph.model_bytes import weights_sha256
         from alexnet_bench.graph.onnx_io import open_model
 
         model = open_model(path)
         external.check_present(path, model.data_files)
-        files = [path, *(file.path for file in model.data_files)]
-        return hashlib.sha256(f"{model.sha256} {weights_sha256(model)}".encode()).hexdigest(), files
+        return hashlib.sha256(f"{model.sha256} {weights_sha256(model)}".encode()).hexdigest(), model.states
 
     return _remembered("model", path, memo, compute)
 
@@ -92,25 +83,25 @@ def engine_hash(files: Sequence[Path], memo: Path | None) -> str:
         ModelError: a file cannot be read.
     """
 
-    def compute() -> tuple[str, list[Path]]:
-        digest = hashlib.sha256()
+    def compute() -> tuple[str, tuple[FileState, ...]]:
+        digest, states = hashlib.sha256(), states_of(files)
         for file in files:
             digest.update(mapped(file))
-        return digest.hexdigest(), list(files)
+        return digest.hexdigest(), states
 
     return compute()[0] if memo is None else _remembered("engine", files[0], memo, compute).sha256
 
 
-def _remembered(kind: str, path: Path, memo: Path, compute: Callable[[], tuple[str, list[Path]]]) -> Hashed:
-    identity = f"{kind} {path.resolve()}"
+def _remembered(kind: str, path: Path, memo: Path, compute: Callable[[], tuple[str, tuple[FileState, ...]]]) -> Hashed:
+    """What the memo knows, else what is computed; that gives the files with their states before they were read."""
+    identity = f"{kind} {path.absolute()}"
     entry = memo / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]}.json"
     kept = _kept(entry)
     if kept is not None and kept.is_settled and kept.is_current:
         return kept
     begun_ns = time.time_ns()
-    state = _state(path)
-    sha256, files = compute()
-    hashed = Hashed(sha256, (state, *(_state(file) for file in files[1:])), begun_ns)
+    sha256, states = compute()
+    hashed = Hashed(sha256, tuple(replace(state, path=str(Path(state.path).absolute())) for state in states), begun_ns)
     # Without a memo it takes longer, and nothing else; JSON has no way to write a path that is not UTF-8.
     with contextlib.suppress(OSError, OutputError, UnicodeEncodeError):
         memo.mkdir(parents=True, exist_ok=True)
@@ -123,24 +114,6 @@ def _kept(entry: Path) -> Hashed | None:
         return msgspec.json.decode(entry.read_bytes(), type=Hashed)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _state(path: Path) -> FileState:
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"{shown(path)} cannot be read: {reason}", "give an .onnx file") from None
-    return FileState(
-        str(path.resolve()), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-    )
-
-
-def _same(state: FileState) -> bool:
-    try:
-        return _state(Path(state.path)) == state
-    except ModelError:
-        return False
 
 
 def _tick(state: FileState) -> int:

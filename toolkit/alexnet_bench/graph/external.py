@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.file_states import FileState, state_of
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.convert import tensor_from_initialiser
 from alexnet_bench.graph.file_bytes import blocks
@@ -34,12 +35,14 @@ class ExternalFile:
         path: of the file, which may not be there.
         needed_bytes: how long it has to be for the tensor that reaches the farthest.
         tensor: that tensor's name.
+        state: of what the model names, as it was before `path` was found behind any links.
     """
 
     location: str
     path: Path
     needed_bytes: int
     tensor: str
+    state: FileState
 
 
 def external_tensors(model: ModelProto) -> Iterator[tuple[TensorProto, str]]:
@@ -57,12 +60,16 @@ def external_files(model_path: Path, model: ModelProto) -> tuple[ExternalFile, .
     """
     farthest: dict[str, tuple[int, str]] = {}
     paths: dict[str, Path] = {}
+    states: dict[str, FileState] = {}
     for tensor, location in external_tensors(model):
         if location not in paths:
+            states[location] = state_of(model_path.parent / location)
             paths[location] = _external_file(model_path, tensor, location)
         _, end = _place(tensor) or (0, 0)
         farthest[location] = max(farthest.get(location, (-1, "")), (end, tensor.name))
-    return tuple([ExternalFile(location, paths[location], *farthest[location]) for location in sorted(paths)])
+    return tuple(
+        ExternalFile(location, paths[location], *farthest[location], states[location]) for location in sorted(paths)
+    )
 
 
 def check_present(model_path: Path, files: Iterable[ExternalFile]) -> None:

@@ -83,7 +83,7 @@ def open_model(path: Path) -> ModelFile:
     files: tuple[external.ExternalFile, ...] = ()
     if external.LOCATION.encode() in stripped.content:  # the rest is spared a walk over all nodes
         files = external.external_files(path, proto)
-        states += states_of(file.path for file in files)
+        states += tuple(file.state for file in files)
         external.take_small(proto, files)
     declared = len(proto.functions)
     try:
