@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import replace
 
 import pytest
 
 from alexnet_bench.core.contest import Contest, ContestCase, Entry, EntryError, EntryLatency
+from alexnet_bench.core.document import decode, encode
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Environment
 from alexnet_bench.core.verification import Side
 from alexnet_bench.report.render import show, to_markdown
@@ -63,6 +66,17 @@ def text(found: Contest) -> str:
     stream = io.StringIO()
     show(found, stream)
     return stream.getvalue()
+
+
+@pytest.mark.parametrize("named", [{"fastest": 99}, {"fastest": -1}, {"close": [2, 5]}, {"close": [-1]}])
+def test_a_document_that_names_no_entry_is_refused(named: dict[str, object]) -> None:
+    content = json.loads(encode(CONTEST))
+    assert decode(json.dumps(content).encode()) == CONTEST
+    content["cases"][0] |= named
+    with pytest.raises(
+        UsageError, match=r"c\.json is not a valid profile: there is no entry -?\d+, counted from 0, among 5"
+    ):
+        decode(json.dumps(content).encode(), "c.json")
 
 
 def test_each_entry_has_a_row_with_its_error_beside_its_time() -> None:

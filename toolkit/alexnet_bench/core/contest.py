@@ -111,6 +111,13 @@ class ContestCase:
     fastest: int | None
     close: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a place where there is no entry, which makes a document that says so invalid."""
+        named = (*self.close, *(() if self.fastest is None else (self.fastest,)))
+        outside = [place for place in named if not 0 <= place < len(self.entries)]
+        if outside:
+            raise ValueError(f"there is no entry {outside[0]}, counted from 0, among {len(self.entries)}")
+
     @property
     def judges_nothing(self) -> bool:
         """Whether entries ran, and nothing can be said of the error of any."""
