@@ -179,7 +179,7 @@ def _told(request: PlanRequest) -> tuple[tuple[PlanLayer, ...], tuple[str, ...]]
     The engine is as good as any then, but nothing can be said of its types.
     """
     try:
-        return of_first_profile(read_plan_layers(Path(request.layers_path).read_text())), ()
+        return of_first_profile(read_plan_layers(Path(request.layers_path).read_text(encoding="utf-8"))), ()
     except BackendCrash as error:
         why = "; ".join(filter(None, (error.message, error.hint)))
         return (), (f"what the layers compute in is not known, and was not compared: {why}",)
@@ -208,13 +208,15 @@ def _build(worker: Worker, request: PlanRequest, progress: Callable[[str], None]
 
 @contextmanager
 def _shown(path: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Tells of each line that is written to a file meanwhile."""
+    """Tells of the last line that is written to a file meanwhile, whenever there is a new one."""
     over = threading.Event()
 
     def look() -> None:
         seen = 0
         while not over.wait(_LOOKS_EVERY_S):
-            lines = path.read_text().splitlines() if path.is_file() else []
+            content = path.read_bytes() if path.is_file() else b""
+            written = content[: content.rfind(b"\n") + 1]  # the line after it may end within a character still
+            lines = written.decode(errors="replace").splitlines()
             if lines[seen:]:
                 progress(f"building: {printable(lines[-1], 100)}")
             seen = len(lines)
