@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,16 +24,14 @@ from alexnet_bench.engine.sizes import check_inputs, has_open_batch, settled, wi
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.copy_engine import check_other, check_suffix, check_target, copy_out
-from alexnet_bench.workflows.options import check_timeout
+from alexnet_bench.workflows.options import DEFAULT_MODEL, Progress, check_timeout, silent
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.tune_check import check_tuning
 
 if TYPE_CHECKING:
     from alexnet_bench.core.builds import Builds
 
-DEFAULT_MODEL = "alexnet-2012"
 _MOST_BUILDS = 32
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,13 @@ class _Job:
     timeout_s: float | None
 
 
-def _silent(_: str) -> None:
-    """Progress for callers that show none."""
-
-
 @in_use()
 def build_engine(
     model: str | Path = DEFAULT_MODEL,
     *,
     options: BuildOptions | None = None,
     output: str | Path | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Passport:
     """Builds an engine, or finds it in the cache.
 

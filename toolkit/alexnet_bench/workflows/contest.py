@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 from alexnet_bench.backends.array_files import write_arrays
@@ -31,17 +30,23 @@ from alexnet_bench.workflows.contest_entries import Contender, check_precisions,
 from alexnet_bench.workflows.contest_errors import Referee, make_referee
 from alexnet_bench.workflows.contest_run import Field, run_case
 from alexnet_bench.workflows.images import images_of
-from alexnet_bench.workflows.options import check_batches, check_timeout, or_without
+from alexnet_bench.workflows.options import (
+    DEFAULT_MODEL,
+    DEFAULT_SECONDS,
+    Progress,
+    check_batches,
+    check_processes,
+    check_seconds,
+    check_seed,
+    check_timeout,
+    check_tolerance,
+    or_without,
+    silent,
+)
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND
 
-DEFAULT_MODEL = "alexnet-2012"
-DEFAULT_SECONDS = 3.0
 DEFAULT_PRECISIONS = ("fp32",)
-_MAX_SECONDS = 3600
-
-Progress = Callable[[str], None]
-
 ROUNDS = 5
 """Student's interval over three rounds is twice as wide, and those of many lose their time with loading."""
 
@@ -73,17 +78,13 @@ class ContestOptions:
     timeout_s: float | None = None
 
 
-def _silent(_: str) -> None:
-    """Progress for callers that show none."""
-
-
 @in_use()
 def contest(
     model: str | Path = DEFAULT_MODEL,
     *,
     batches: Sequence[int | None] = (None,),
     options: ContestOptions | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Contest:
     """Runs a model on every backend, as given and as an engine of each precision, and names the fastest.
 
@@ -142,14 +143,10 @@ def check(model: str | Path, batches: Sequence[int | None], options: ContestOpti
     if names_engine(str(model), engines_root()) or foreign_plan(str(model)) is not None:
         raise UsageError(f"{printable(str(model), 200)} is an engine already", "give the model that it was built from")
     check_batches(batches)
-    if not 0 < options.seconds <= _MAX_SECONDS:
-        raise UsageError(
-            f"{options.seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
-        )
-    if options.tolerance is not None and not (isfinite(options.tolerance) and options.tolerance >= 0):
-        raise UsageError(f"{options.tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
-    if options.seed < 0 or options.processes < 1:
-        raise UsageError("the seed is from 0, and at least one process has to measure", "give --seed from 0")
+    check_seconds(options.seconds)
+    check_tolerance(options.tolerance)
+    check_seed(options.seed)
+    check_processes(options.processes)
     check_precisions(options.precisions)
     check_threads(options.threads)
     check_timeout(options.timeout_s)

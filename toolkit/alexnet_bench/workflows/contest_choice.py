@@ -26,9 +26,9 @@ from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
 from alexnet_bench.workflows.build import BuildOptions, memo_folder
 from alexnet_bench.workflows.choose_recipe import choose_recipe
-from alexnet_bench.workflows.contest import ContestOptions, Progress, check, contest
+from alexnet_bench.workflows.contest import ContestOptions, check, contest
 from alexnet_bench.workflows.contest_entries import STOCK, Planned, plan
-from alexnet_bench.workflows.options import Options
+from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.options import check as check_options
 from alexnet_bench.workflows.profile import budgets_of, profile_set
 from alexnet_bench.workflows.resolve import resolve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.workflows.build_steps import load_request
 from alexnet_bench.workflows.contest_entries import STOCK, Contender, left_out
 from alexnet_bench.workflows.contest_errors import Referee
+from alexnet_bench.workflows.options import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def run_case(
     contenders: Sequence[Contender],
     refused: Sequence[Entry],
     referee: Referee,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> ContestCase:
     """Judges and measures all contenders; one that fails leaves, and the others go on.
 
@@ -152,7 +153,7 @@ def _types(shared: Field, request: LoadRequest) -> dict[str, int]:
     return count_types(user_layers(shared.costs, shared.costs, joined, {}).layers)
 
 
-def _race(shared: Field, racers: Sequence[_Racer], progress: Callable[[str], None]) -> tuple[list[_Racer], list[Entry]]:
+def _race(shared: Field, racers: Sequence[_Racer], progress: Progress) -> tuple[list[_Racer], list[Entry]]:
     """Every racer once in each round, in an order that differs from round to round; and those that fell out."""
     running, fallen = list(racers), []
     for turn in range(shared.processes):
@@ -161,7 +162,7 @@ def _race(shared: Field, racers: Sequence[_Racer], progress: Callable[[str], Non
         for racer in order:
             case = LatencyCase(racer.request, shared.inputs_dir, shared.deadlines)
             try:
-                run = measure_latency([case], seconds=shared.seconds / shared.processes, processes=1, progress=_silent)
+                run = measure_latency([case], seconds=shared.seconds / shared.processes, processes=1, progress=silent)
             except AlexnetBenchError as error:
                 running.remove(racer)
                 fallen.append(left_out(racer.entry, error))
@@ -205,7 +206,3 @@ def _median(entry: Entry) -> float:
 
 def _sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
     return {name: graph.tensor(name).sizes or () for name in graph.inputs}
-
-
-def _silent(_: str) -> None:
-    """Each round has said what it does."""

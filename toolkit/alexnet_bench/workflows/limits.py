@@ -16,19 +16,19 @@ _SLOW_FLOP_PER_S, _SLOW_BYTES_PER_S = 1e9, 1e9
 _SPARE_S = 60.0
 
 
-def deadlines(costs: CostTable, timeout_s: float | None) -> Deadlines:
+def deadlines(costs: CostTable | None, timeout_s: float | None) -> Deadlines:
     """How long the runtime may take to load a model, and for each forward pass.
 
     Without a time from the user, loading may take ten minutes, and a pass what its work takes at a pace slower than
     that of any kernel, and a minute on top; ten minutes at most, and where not all of the work is known.
 
     Args:
-        costs: of one forward pass.
+        costs: of one forward pass; None where they are not known.
         timeout_s: what the user gave, for both.
     """
     if timeout_s is not None:
         return Deadlines(timeout_s, timeout_s)
-    if not all(row.counted and not row.assumed for row in costs.rows):
+    if costs is None or not all(row.counted and not row.assumed for row in costs.rows):
         return Deadlines()
     moved = sum((row.bytes_read or 0) + (row.bytes_written or 0) for row in costs.rows)
     work_s = costs.flop / _SLOW_FLOP_PER_S + moved / _SLOW_BYTES_PER_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
@@ -132,20 +133,15 @@ def check_batches(batches: Sequence[int | None]) -> None:
 def check(options: Options, batches: Sequence[int | None]) -> None:
     """Raises UsageError for options that cannot be meant."""
     check_batches(batches)
-    if not 0 < options.timed_s <= _MAX_SECONDS:
-        raise UsageError(
-            f"{options.timed_s:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}"
-        )
+    check_seconds(options.timed_s)
     check_threads(options.threads)
     check_timeout(options.timeout_s)
-    if options.input_seed < 0:
-        raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    check_seed(options.input_seed)
     if options.inputs is not None:
         _check_inputs(options, batches)
     if options.static:
         check_only_counts(options, "--static")
-    if options.timed_processes < 1:
-        raise UsageError("at least one process has to measure", "give processes from 1")
+    check_processes(options.timed_processes)
 
 
 def check_only_counts(options: Options, asked_by: str) -> None:
@@ -164,6 +160,30 @@ def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:
         raise UsageError(
             "inputs that are read have their own values and sizes", "leave --seed, --shape and --batch out"
         )
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises UsageError for a time that nothing can be measured for."""
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise UsageError(f"{seconds:g} s is no time to measure for", f"give --seconds above 0, up to {_MAX_SECONDS}")
+
+
+def check_processes(number: int) -> None:
+    """Raises UsageError when nobody would measure."""
+    if number < 1:
+        raise UsageError("at least one process has to measure", "give processes from 1")
+
+
+def check_seed(seed: int) -> None:
+    """Raises UsageError for what inputs cannot be generated from."""
+    if seed < 0:
+        raise UsageError(f"the seed {seed} is negative", "give --seed from 0")
+
+
+def check_tolerance(tolerance: float | None) -> None:
+    """Raises UsageError for what no error can be compared with; None leaves the choice to the tool."""
+    if tolerance is not None and not (isfinite(tolerance) and tolerance >= 0):
+        raise UsageError(f"{tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
 
 
 def check_timeout(timeout_s: float | None) -> None:

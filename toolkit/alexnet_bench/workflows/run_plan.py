@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alexnet_bench.backends.client import Deadlines, Worker
+from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import Backend, Described, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
@@ -130,7 +130,7 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
     model = None if options.model is None else resolve(options.model)
     file = None if model is None else open_model(model.path)
     progress("asking the engine what it is")
-    with Worker(_deadlines(None, options)) as worker:
+    with Worker(limits.deadlines(None, options.timeout_s)) as worker:
         described = worker.describe(_request(path, backend, {}, options, states))
     return _Foreign(path, backend, described, model, file, states)
 
@@ -155,7 +155,8 @@ def _prepared(engine: _Foreign, case: _Case, options: Options, given: Feeds | No
     write_inputs(folder, case.fed, given, options, engine.model.pixel_range if engine.model else (0.0, 1.0))
     sizes = {name: case.fed.tensor(name).sizes or () for name in case.fed.inputs}
     request = _request(engine.path, engine.backend, sizes, options, engine.states)
-    latency = LatencyCase(request, folder, _deadlines(case.counted, options))
+    costs = case.counted.costs if case.counted else None
+    latency = LatencyCase(request, folder, limits.deadlines(costs, options.timeout_s))
     return Prepared(latency, case.counted.graph if case.counted else case.fed)
 
 
@@ -168,12 +169,6 @@ def _request(
 ) -> LoadRequest:
     threads, settings = options.threads or usable_cores(), options.run_settings
     return LoadRequest(backend.name, str(path.resolve()), threads, settings=settings, shapes=sizes, files=states)
-
-
-def _deadlines(counted: Counted | None, options: Options) -> Deadlines:
-    if counted is not None:
-        return limits.deadlines(counted.costs, options.timeout_s)
-    return Deadlines() if options.timeout_s is None else Deadlines(options.timeout_s, options.timeout_s)
 
 
 def _assemble(

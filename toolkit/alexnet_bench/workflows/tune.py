@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.measure.trial import run_trial
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.build_steps import load_request
+from alexnet_bench.workflows.options import Progress
 from alexnet_bench.workflows.resolve import ResolvedModel
 from alexnet_bench.workflows.tune_check import moves_for
 from alexnet_bench.workflows.tune_search import Found, search
@@ -42,8 +43,6 @@ _MOST_TRIAL_S = 0.3
 _TRIALS = 100
 """A trial is timed for this part of the search at most; starting its process takes longer than that."""
 _SEED = 0
-
-Progress = Callable[[str], None]
 
 
 def tune(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 from alexnet_bench.core import atomic
@@ -24,13 +23,19 @@ from alexnet_bench.verdict.repeats import without_unrepeated
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
-from alexnet_bench.workflows.options import check_batches, check_timeout
+from alexnet_bench.workflows.options import (
+    Progress,
+    check_batches,
+    check_seed,
+    check_timeout,
+    check_tolerance,
+    silent,
+)
 from alexnet_bench.workflows.verify_saved import check_places
 from alexnet_bench.workflows.verify_sides import Prepared, open_pair, prepare, run_reference, run_side
 from alexnet_bench.workflows.verify_sizes import with_other_sizes
 
 MAX_INPUTS = 4096
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,17 +93,13 @@ class VerifyOptions:
         return {option: Path(path) for option, path in given.items() if path is not None}
 
 
-def _silent(_: str) -> None:
-    """Progress for callers that show none."""
-
-
 @in_use()
 def verify(
     engine: str | Path,
     *,
     against: str | Path | None = None,
     options: VerifyOptions | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Verification:
     """Compares the outputs of an engine with those of its reference, on distinct inputs.
 
@@ -127,17 +128,14 @@ def verify(
 def _check(options: VerifyOptions) -> None:
     if options.precision is not None:
         precision.check(options.precision)
-    tolerance = options.tolerance
-    if tolerance is not None and not (isfinite(tolerance) and tolerance >= 0):
-        raise UsageError(f"{tolerance:g} is no tolerance", "give --tolerance from 0, for example 1e-3")
+    check_tolerance(options.tolerance)
     if not LEAST_INPUTS <= options.made_up <= MAX_INPUTS:
         raise UsageError(
             f"{options.made_up} inputs are {'too few' if options.made_up < LEAST_INPUTS else 'too many'}",
             f"give --count from {LEAST_INPUTS} to {MAX_INPUTS:,}",
         )
     check_batches([options.batch])
-    if options.first_seed < 0:
-        raise UsageError(f"the seed {options.seed} is negative", "give --seed from 0")
+    check_seed(options.first_seed)
     check_threads(options.threads)
     check_timeout(options.timeout_s)
     check_places(options.saved)

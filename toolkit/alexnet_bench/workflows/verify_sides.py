@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import choose_backend, get_backend
 from alexnet_bench.core.errors import BackendRefusal, UsageError
@@ -245,7 +244,7 @@ def _model_side(
 ) -> ModelSide:
     if side.file is None:
         raise UsageError(f"{printable(side.name)} is no model", "give an .onnx file")
-    patience = Deadlines() if options.timeout_s is None else Deadlines(options.timeout_s, options.timeout_s)
+    patience = limits.deadlines(None, options.timeout_s)
     origins = side.built.passport.origins if side.built is not None else {}
     request = replace(request, files=side.states)
     return ModelSide(side.name, side.file, graph, request, inputs, patience, origins)
