@@ -79,6 +79,14 @@ def test_a_document_that_names_no_entry_is_refused(named: dict[str, object]) -> 
         decode(json.dumps(content).encode(), "c.json")
 
 
+def test_a_ratio_of_nothing_is_no_error() -> None:
+    case = CONTEST.cases[0]
+    assert FAST.latency is not None
+    instant = replace(FAST, latency=replace(FAST.latency, ratio=0.0))
+    shown = text(replace(CONTEST, cases=(replace(case, entries=(WRONG, instant, *case.entries[2:])),)))
+    assert "fastest within the tolerance: openvino" in shown
+
+
 def test_each_entry_has_a_row_with_its_error_beside_its_time() -> None:
     rows = text(CONTEST).splitlines()
     assert rows[0] == "net|work · batch 1 · 2 threads · EPYC"

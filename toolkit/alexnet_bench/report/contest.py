@@ -176,7 +176,7 @@ def _conclusion(case: ContestCase) -> str:
         return nothing_named(case)
     by = f", recipe {printable(winner.recipe)}" if winner.recipe else ""
     text = f"fastest within the tolerance: {_name(winner)}{by}, {quantity(winner.latency.median_s, 's')}"
-    if winner.latency.ratio is not None and winner.latency.ratio != 1.0:
+    if winner.latency.ratio and winner.latency.ratio != 1.0:
         text += f", {digits(1 / winner.latency.ratio)} times as fast as {_STOCK}"
     if case.close:
         text += f"; not told apart from it: {', '.join(_name(case.entries[place]) for place in case.close)}"
