@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# About half of the time of all tests: commands, examples, and the runtimes.
-OUTSIDE := tests/cli tests/contract tests/examples tests/gpu tests/unit/attribution tests/unit/backends
+# About half of the time of all tests: commands, examples, mutants, and the runtimes.
+OUTSIDE := tests/cli tests/contract tests/examples tests/fuzz tests/gpu tests/unit/attribution tests/unit/backends tests/unit/network
 
 .PHONY: help profile test test-outside test-inside lint bench gpu-check contract-check pycuda-check clean
 
