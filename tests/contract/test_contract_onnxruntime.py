@@ -1,4 +1,4 @@
-"""What the code asks of ONNX Runtime's TensorRT provider, held against the real library.
+"""What the code asks of ONNX Runtime's TensorRT provider, held against the real library and its Python module.
 
 The wheel of onnxruntime-gpu is 250 MB: it is read where it lies in the folder of the wheels already, or is installed.
 """
@@ -21,7 +21,8 @@ from alexnet_bench.backends.onnxruntime_tensorrt import PROVIDER, provider_optio
 from tests.contract.test_contract_tensorrt import WHEELS
 
 _NATIVE = re.compile(
-    r"onnxruntime/capi/(libonnxruntime\.so.*|libonnxruntime_providers_tensorrt\.so|[^/]*collection\.py)"
+    r"onnxruntime/capi/"
+    r"(libonnxruntime\.so.*|libonnxruntime_providers_tensorrt\.so|[^/]*collection\.py|onnxruntime_pybind11_state.*\.so)"
 )
 _FETCH = "pip download --no-deps onnxruntime-gpu -d"
 
@@ -60,6 +61,19 @@ def test_the_provider_knows_every_option(provider: bytes, tmp_path: Path) -> Non
     asked = provider_options(captures=True, dumps=True, engines=tmp_path)
     assert [name for name in asked if b"\0" + name.encode() + b"\0" not in provider] == []
     assert b"\0trt_no_such_option\0" not in provider
+
+
+def test_the_python_module_takes_every_option_as_it_is_written(package: Path, tmp_path: Path) -> None:
+    """It reads the options by itself, more strictly than the provider, and refuses what it does not know."""
+    (module,) = (package / "capi").glob("onnxruntime_pybind11_state*.so")
+    content = module.read_bytes()
+    assert b"Invalid TensorRT EP option" in content
+    for captures in (True, False):
+        for name, value in provider_options(captures=captures, dumps=captures, engines=tmp_path).items():
+            demanded = re.search(rb"The value for the key '%b' should be ([^\0]*)\0" % name.encode(), content)
+            assert demanded is not None, name
+            values = ("True", "False") if demanded[1].startswith(b"'True' or 'False'") else (str(tmp_path),)
+            assert value in values, demanded[0]
 
 
 def test_the_provider_has_no_option_for_tf32_yet(provider: bytes) -> None:

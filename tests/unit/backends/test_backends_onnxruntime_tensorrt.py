@@ -109,7 +109,7 @@ def test_a_layer_run_leaves_a_trace_and_asks_for_no_model_that_cannot_be_written
     runner.deactivate()
     assert {item.name.partition("_")[0] for item in layers.iterdir()} == {"trace", "provider.json"}
     assert not (layers / OPTIMISED_MODEL).exists()
-    assert runner.asked["trt_dump_subgraphs"] == "1"
+    assert runner.asked["trt_dump_subgraphs"] == "True"
     assert Path.cwd() == layers
 
 
@@ -125,11 +125,11 @@ def test_settings_reach_the_provider(path: Path, tmp_path: Path) -> None:
     runner, _ = active(path, settings={"cuda_graph": "on"}, engines_dir=str(tmp_path / "engines"))
     (folder,) = (tmp_path / "engines").iterdir()
     assert runner.asked == provider_options(captures=True, dumps=False, engines=folder)
-    assert runner.asked["trt_cuda_graph_enable"] == "1"
+    assert runner.asked["trt_cuda_graph_enable"] == "True"
     assert runner.asked["trt_engine_cache_path"] == runner.asked["trt_timing_cache_path"] == str(folder)
-    assert [runner.asked[f"trt_{name}_enable"] for name in ("fp16", "bf16", "int8")] == ["0"] * 3
+    assert [runner.asked[f"trt_{name}_enable"] for name in ("fp16", "bf16", "int8")] == ["False"] * 3
     without = provider_options(captures=False, dumps=False, engines=None)
-    assert without["trt_engine_cache_enable"] == without["trt_timing_cache_enable"] == "0"
+    assert without["trt_engine_cache_enable"] == without["trt_timing_cache_enable"] == "False"
     assert not any(name.endswith("_path") for name in without)
     with pytest.raises(UsageError, match="fallback of onnxruntime-tensorrt cannot be 'no'"):
         active(path, settings={"fallback": "no"})
@@ -221,7 +221,7 @@ def test_where_nothing_can_be_kept_it_is_built_again(path: Path, tmp_path: Path)
     for root in ("", str(tmp_path / "a file" / "engines")):
         runner, loaded = active(path, engines_dir=root)
         assert loaded.settings["engine_cache"] == "off"
-        assert runner.asked["trt_engine_cache_enable"] == "0"
+        assert runner.asked["trt_engine_cache_enable"] == "False"
 
 
 def test_the_client_says_where_engines_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

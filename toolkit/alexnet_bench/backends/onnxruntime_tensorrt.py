@@ -99,7 +99,7 @@ class OnnxRuntimeTensorRt(OnnxRuntimeCuda):
 
 
 def provider_options(*, captures: bool, dumps: bool, engines: Path | None) -> dict[str, str]:
-    """Options of the provider.
+    """Options of the provider, whose booleans are "True" and "False": ONNX Runtime's Python module takes no others.
 
     Without one of the three types, the provider makes a strongly typed network: types are those of the graph.
 
@@ -109,13 +109,13 @@ def provider_options(*, captures: bool, dumps: bool, engines: Path | None) -> di
         engines: where engines are kept, None to keep none; what was timed while they were built is kept beside it.
     """
     options = {
-        "trt_fp16_enable": "0",
-        "trt_bf16_enable": "0",
-        "trt_int8_enable": "0",
-        "trt_cuda_graph_enable": str(int(captures)),
-        "trt_dump_subgraphs": str(int(dumps)),
-        "trt_engine_cache_enable": str(int(engines is not None)),
-        "trt_timing_cache_enable": str(int(engines is not None)),
+        "trt_fp16_enable": str(False),
+        "trt_bf16_enable": str(False),
+        "trt_int8_enable": str(False),
+        "trt_cuda_graph_enable": str(captures),
+        "trt_dump_subgraphs": str(dumps),
+        "trt_engine_cache_enable": str(engines is not None),
+        "trt_timing_cache_enable": str(engines is not None),
     }
     if engines is not None:
         options |= {"trt_engine_cache_path": str(engines), "trt_timing_cache_path": str(engines)}
