@@ -70,18 +70,18 @@ def active(path: Path, kind: type[OnnxRuntimeCuda] = OnCpu, **options: Any) -> O
     return runner
 
 
-def test_inputs_stay_bound_until_others_come(path: Path) -> None:
+def test_inputs_stay_bound_until_others_come_and_those_go_to_the_same_memory(path: Path) -> None:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     runner = active(path)
     first, second = image(1), image(2)
+    binding = None
     for feeds in (first, first, second):
         for got, expected in zip(runner.infer(feeds), session.run(None, feeds), strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+        assert binding is None or runner._binding is binding
         binding = runner._binding
-        runner.infer(feeds)
-        assert runner._binding is binding
 
 
 def test_a_provider_that_cannot_be_used_is_an_error_and_not_the_cpu(path: Path) -> None:
@@ -259,29 +259,61 @@ def test_settings_reach_the_provider(path: Path) -> None:
 
 
 class Watched:
-    """A session whose runs are written down, with the graph that each is part of."""
+    """A session that captures its runs as ONNX Runtime's CUDA provider does: what is bound later is not looked at.
 
-    def __init__(self, session: Any) -> None:
+    Each run is written down, with the graph that it is part of.
+    """
+
+    def __init__(self, session: Any, runs: list[str | None], *, captures: bool) -> None:
         self._session = session
-        self.graphs: list[str | None] = []
+        self._captures = captures
+        self._captured: Any = None
+        self._runs = runs
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
     def run_with_iobinding(self, binding: Any, options: Any = None) -> None:
-        self.graphs.append(options and options.get_run_config_entry("gpu_graph_id"))
+        graph = options and options.get_run_config_entry("gpu_graph_id")
+        self._runs.append(graph)
+        if self._captures and graph != "-1":
+            binding = self._captured = self._captured or binding
         self._session.run_with_iobinding(binding, options)
+
+
+class Capturing(OnCpu):
+    """The runner on such sessions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[str | None] = []
+
+    def _open(self, request: LoadRequest, settings: Any) -> Any:
+        return Watched(super()._open(request, settings), self.runs, captures=self._graph)
 
 
 @pytest.mark.parametrize(("graph", "runs"), [("off", [None, None]), ("on", ["-1", None, None])])
 def test_one_run_that_is_not_captured_gives_the_outputs_their_place(
     graph: str, runs: list[str | None], path: Path
 ) -> None:
-    runner, feeds = active(path, settings={"cuda_graph": graph}), image(1)
-    runner._session = watched = Watched(runner._session)
+    runner, feeds = active(path, Capturing, settings={"cuda_graph": graph}), image(1)
+    assert isinstance(runner, Capturing)
     places = []
     for _ in range(2):
         runner.infer(feeds)
         places.append([value.data_ptr() for value in runner._binding.get_outputs()])
-    assert watched.graphs == runs
+    assert runner.runs == runs
     assert places[0] == places[1]
+
+
+@pytest.mark.parametrize("graph", ["off", "on"])
+def test_what_a_captured_run_is_given_is_what_it_reads(graph: str, tmp_path: Path, build: Build) -> None:
+    model = build.model([helper.make_node("Relu", ["x"], ["y"], name="relu")], {"x": (1, 4)}, ["y"], {})
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.save(model, tmp_path / "open.onnx")
+    runner = active(tmp_path / "open.onnx", Capturing, settings={"cuda_graph": graph})
+    for number, batch in enumerate((1, 1, 1, 2, 2, 1)):
+        feeds = {"x": np.full((batch, 4), number, np.float32)}
+        for _ in range(2):
+            (got,) = runner.infer(feeds)
+            np.testing.assert_array_equal(got, feeds["x"])

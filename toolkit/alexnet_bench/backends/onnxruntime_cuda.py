@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,11 @@ class OnnxRuntimeCuda:
 
     def __init__(self) -> None:
         self._session: Any = None
+        self._renewed: Callable[[], Any] | None = None
         self._binding: Any = None
         self._bound: dict[str, np.ndarray] = {}
+        self._kinds: dict[str, Any] | None = None
+        self._values: dict[str, Any] = {}
         self._outputs: tuple[str, ...] = ()
         self._profiling = self._graph = False
 
@@ -87,6 +91,7 @@ class OnnxRuntimeCuda:
         if hasattr(ort, "preload_dlls"):  # the loader does not find CUDA and cuDNN inside NVIDIA's wheels
             ort.preload_dlls(directory="")
         self._session = self._open(request, settings)
+        self._renewed = partial(self._open, request, settings)
         if self._session.get_providers()[0] != self.provider:
             raise BackendRefusal(
                 f"onnxruntime {ort.__version__} cannot use {self.provider}, and would run the model on the CPU",
@@ -99,11 +104,10 @@ class OnnxRuntimeCuda:
         """One forward pass; arrays are copied to the device when they are others than before.
 
         Raises:
-            BackendRefusal: a kernel fails on these inputs.
+            BackendRefusal: a kernel fails on these inputs, or arrays of these sizes cannot be given to the device.
         """
         try:
-            if self._binding is None or any(self._bound.get(name) is not array for name, array in feeds.items()):
-                self._bind(feeds)
+            self._feed(feeds)
             self._session.run_with_iobinding(self._binding)
             self._binding.synchronize_outputs()
             return [value.numpy() for value in self._binding.get_outputs()]
@@ -114,7 +118,8 @@ class OnnxRuntimeCuda:
         """Ends the session and completes the trace."""
         if self._profiling and self._session is not None:
             self._session.end_profiling()
-        self._session = self._binding = None
+        self._session = self._renewed = self._binding = self._kinds = None
+        self._values = {}
 
     def _open(self, request: LoadRequest, settings: Mapping[str, str]) -> Any:
         """A session of the request's model with those settings."""
@@ -125,15 +130,34 @@ class OnnxRuntimeCuda:
     def _providers(self, settings: Mapping[str, str]) -> list[object]:
         return [cuda_provider(settings, captures=self._graph), _CPU]
 
+    def _feed(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """Gives the device the arrays that are others than before, in the memory that it knows where they fit it.
+
+        A captured run reads the memory that it was captured with, whatever is bound later.
+        """
+        kinds = {name: (array.dtype, array.shape) for name, array in feeds.items()}
+        if kinds != self._kinds:
+            self._kinds = None
+            self._bind(feeds)
+        else:
+            for name, array in feeds.items():
+                if self._bound[name] is not array:
+                    self._values[name].update_inplace(array)
+        self._bound, self._kinds = dict(feeds), kinds
+
     def _bind(self, feeds: Mapping[str, np.ndarray]) -> None:
         import onnxruntime as ort
 
+        if self._graph and self._binding is not None and self._renewed is not None:
+            # A session replays what it captured for sizes that are others, too; not every provider can release it.
+            self._session = self._binding = None
+            self._session = self._renewed()
         self._binding = self._session.io_binding()
-        for name, array in feeds.items():
-            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, self.device, 0))
+        self._values = {name: ort.OrtValue.ortvalue_from_numpy(array, self.device, 0) for name, array in feeds.items()}
+        for name, value in self._values.items():
+            self._binding.bind_ortvalue_input(name, value)
         for name in self._outputs:
             self._binding.bind_output(name, self.device)
-        self._bound = dict(feeds)
         if self._graph:
             self._fix_outputs(ort)
 
