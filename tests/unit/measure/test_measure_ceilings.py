@@ -6,22 +6,32 @@ import datetime as dt
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 import onnx
 import pytest
 
-from alexnet_bench.backends.ceiling_models import PRODUCT, PRODUCT_TYPES, write_matrix_product
+from alexnet_bench.backends.ceiling_models import (
+    FED_TYPES,
+    PRODUCT,
+    PRODUCT_TYPES,
+    write_fed_product,
+    write_matrix_product,
+)
 from alexnet_bench.backends.client import Worker
-from alexnet_bench.backends.protocol import Backend
+from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from alexnet_bench.backends.protocol import Backend, Loaded, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS
 from alexnet_bench.backends.worker import Samples
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.profile import Ceilings
-from alexnet_bench.measure import ceiling_runs, ceiling_sizes, environment
+from alexnet_bench.measure import ceiling_kernels, ceiling_runs, ceiling_sizes, environment
 from alexnet_bench.measure import ceilings as measured
-from alexnet_bench.measure.ceiling_runs import Kernel, measure_ceilings
+from alexnet_bench.measure.ceiling_kernels import Kernel
+from alexnet_bench.measure.ceiling_runs import measure_ceilings
 from alexnet_bench.measure.ceiling_sizes import sizes_for
 from alexnet_bench.measure.ceilings import higher, measured_ceilings
 
@@ -109,15 +119,15 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         rows, inner = kernel.inputs["x"]
         return (10.0, 50.0, 11.0) if rows == 1 else by_size[inner]
 
-    def computed(_: Worker, __: str, ___: int, kernel: Kernel) -> str:
+    def computed(_: str, __: int, kernel: Kernel) -> str:
         if kernel.amount == BFLOAT16:
             raise BackendRefusal("no such kernel")
         return {"uint8": "int8"}.get(kernel.feed, "float32")
 
-    product = ceiling_runs.product
+    product = ceiling_kernels.product
     monkeypatch.setattr(ceiling_runs, "get_backend", lambda _: BACKEND)
     monkeypatch.setattr(
-        ceiling_runs,
+        ceiling_kernels,
         "product",
         lambda dtype, *sides: (
             replace(product(dtype, *sides), amount=BFLOAT16) if dtype == "bfloat16" else product(dtype, *sides)
@@ -199,15 +209,15 @@ def test_a_narrow_type_far_slower_than_float32_is_emulated_and_no_larger_product
 def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceiling_runs, "_SECONDS", 0.02)
     product, read, triad = (
-        ceiling_runs.product("float32", 64, 32, 16),
-        ceiling_runs.read(128),
-        ceiling_runs.triad(1000),
+        ceiling_kernels.product("float32", 64, 32, 16),
+        ceiling_kernels.read(128),
+        ceiling_kernels.triad(1000),
     )
     assert product.amount == 2 * 64 * 32 * 16
     assert read.amount == 128 * 128 * 4
     assert triad.amount == 3 * 1000 * 4
     with Worker() as worker:
-        others = (ceiling_runs.product(dtype, 64, 64, 64) for dtype in ("float64", "int8"))
+        others = (ceiling_kernels.product(dtype, 64, 64, 64) for dtype in ("float64", "int8"))
         for kernel in (product, read, triad, *others):
             rates = ceiling_runs.rates(worker, "onnxruntime-cpu", 1, kernel)
             assert len(rates) >= 5
@@ -216,15 +226,34 @@ def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.Monk
 
 def test_what_the_real_runtime_computes_each_product_in() -> None:
     """Of float16 and bfloat16 as onnxruntime 1.31.1 on x86; on ARM, and maybe later, float16 is its own."""
+    found = {}
+    for dtype in ("float32", "float64", "int8", "float16"):
+        kernel = ceiling_kernels.product(dtype, 64, 64, 64)
+        found[dtype] = ceiling_runs.computed_dtype("onnxruntime-cpu", 1, kernel)
+    assert found.pop("float16") in ("float32", "float16")
+    assert all(dtype == computed for dtype, computed in found.items())
     with Worker() as worker:
-        found = {}
-        for dtype in ("float32", "float64", "int8", "float16"):
-            kernel = ceiling_runs.product(dtype, 64, 64, 64)
-            found[dtype] = ceiling_runs.computed_dtype(worker, "onnxruntime-cpu", 1, kernel)
-        assert found.pop("float16") in ("float32", "float16")
-        assert all(dtype == computed for dtype, computed in found.items())
         refused = ceiling_runs._best_product(worker, "onnxruntime-cpu", 1, "bfloat16", ceiling_runs._Runs())
         assert refused.rates or "MatMul" in refused.why_none, "the product is refused, not what stands around it"
+
+
+def test_nothing_is_timed_in_a_process_in_which_layers_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CUDA provider makes launches wait in its whole process, before CUDA starts, to time its layers."""
+    found = []
+
+    class Watched(Worker):
+        def load(self, request: LoadRequest, inputs_dir: Path) -> Loaded:
+            found.append((id(self), bool(request.layers_dir)))
+            return super().load(request, inputs_dir)
+
+    monkeypatch.setattr(ceiling_runs, "Worker", Watched)
+    monkeypatch.setattr(ceiling_runs, "_SECONDS", 0.02)
+    monkeypatch.setattr(ceiling_runs, "sizes_for", lambda _: ceiling_sizes.Sizes({}, (64,), 1 << 20))
+    assert measure_ceilings("onnxruntime-cpu", 1).flop_per_s["float32"]
+    timed, looked_at = ({worker for worker, layers in found if layers == has_layers} for has_layers in (False, True))
+    assert timed
+    assert looked_at
+    assert timed.isdisjoint(looked_at)
 
 
 class Silent:
@@ -232,6 +261,11 @@ class Silent:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
 
     def load(self, *_: object) -> None: ...
 
@@ -249,8 +283,9 @@ def test_the_casts_around_a_product_do_not_say_its_type(tmp_path: Path, monkeypa
         EngineLayer("one", "Slice", (PRODUCT,), ("y",), compute_dtype="float16"),
     )
     monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _: lambda *_, **__: LayerTimes(layers, {}, (), ()))
-    kernel = ceiling_runs.product("float16", 8, 8, 8)
-    assert ceiling_runs.computed_dtype(Silent(tmp_path), "b", 1, kernel) == "int8"  # type: ignore[arg-type]
+    monkeypatch.setattr(ceiling_runs, "Worker", lambda: Silent(tmp_path))
+    kernel = ceiling_kernels.product("float16", 8, 8, 8)
+    assert ceiling_runs.computed_dtype("b", 1, kernel) == "int8"
 
 
 @pytest.mark.parametrize("dtype", PRODUCT_TYPES)
@@ -260,10 +295,54 @@ def test_a_product_of_every_type_is_a_valid_model(dtype: str, tmp_path: Path) ->
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
+@pytest.mark.parametrize("dtype", FED_TYPES)
+def test_a_fed_product_of_every_type_is_a_valid_model(dtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "product.onnx"
+    write_fed_product(path, 8, 4, 2, dtype)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+
+
+@pytest.mark.parametrize("path", ["constant", "fed"])
+def test_what_is_returned_of_a_product_has_a_type_that_numpy_has(path: str, tmp_path: Path) -> None:
+    write = {"constant": write_matrix_product, "fed": write_fed_product}[path]
+    for dtype in FED_TYPES:
+        write(tmp_path / "product.onnx", 8, 4, 2, dtype)
+        (output,) = onnx.load(tmp_path / "product.onnx").graph.output
+        assert output.type.tensor_type.elem_type != onnx.TensorProto.BFLOAT16
+
+
+def test_products_and_sums_of_both_ways_are_the_same_numbers(tmp_path: Path) -> None:
+    """Of ones, fed or not: each element is the length of the inner side, times the scales of those that are bytes."""
+    path = tmp_path / "model.onnx"
+    for dtype in ("float32", "float64", "int8"):
+        kernels = [*ceiling_kernels.products(dtype, compiles=False), *ceiling_kernels.products(dtype, compiles=True)]
+        for kernel in (kernel(32) for kernel in kernels):
+            kernel.write(path)
+            assert kernel.amount == 2 * 32**3
+            (got,) = _run(path, kernel)
+            assert got.shape == (1, 1)
+            scales = {"float32": 0.1, "int8": 0.01}[kernel.feed] if (dtype, got.dtype) == ("int8", np.float32) else 1
+            assert got.item() == pytest.approx(32 * scales)
+    for compiles in (False, True):
+        for name, kernel in ceiling_kernels.streams(1 << 16, compiles=compiles).items():
+            kernel.write(path)
+            (got,) = _run(path, kernel)
+            assert got.item() == (128 if name == "read" else 2)
+            assert kernel.amount == pytest.approx(1 << 16, rel=1e-3)
+
+
+def _run(path: Path, kernel: Kernel) -> list[np.ndarray[Any, Any]]:
+    feeds = {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()}
+    runner = OnnxRuntimeCpu()
+    runner.activate(LoadRequest("onnxruntime-cpu", str(path), 1))
+    return runner.infer(feeds)
+
+
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_every_type_that_a_backend_names_can_be_written(backend: Backend) -> None:
     assert "float32" in backend.products
-    assert set(backend.products) <= set(PRODUCT_TYPES)
+    assert set(backend.products) <= set(FED_TYPES if backend.compiles else PRODUCT_TYPES)
+    assert backend.compiles == ("tensorrt" in backend.name)
 
 
 def test_a_stream_on_the_processor_is_larger_than_its_cache_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,11 +400,12 @@ def test_of_a_runtime_that_makes_one_layer_of_all_that_layer_is_the_product(
     whole = EngineLayer("all", "TRTKernel", ("x",), ("y",), compute_dtype="float16")
     copy = EngineLayer("copy", "MemcpyToHost", ("y",), ("y",), is_overhead=True, compute_dtype="float32")
     other = replace(whole, name="more")
+    monkeypatch.setattr(ceiling_runs, "Worker", lambda: Silent(tmp_path))
     for layers, dtype in (((whole, copy), "float16"), ((whole, other), "")):
         reads = lambda *_, layers=layers, **__: LayerTimes(layers, {}, (), ())  # noqa: E731
         monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _, reads=reads: reads)
-        kernel = ceiling_runs.product("float16", 8, 8, 8)
-        assert ceiling_runs.computed_dtype(Silent(tmp_path), "b", 1, kernel) == dtype  # type: ignore[arg-type]
+        kernel = ceiling_kernels.product("float16", 8, 8, 8)
+        assert ceiling_runs.computed_dtype("b", 1, kernel) == dtype
 
 
 def test_a_ceiling_is_higher_than_none() -> None:

@@ -245,6 +245,7 @@ class Backend:
         distribution: the package that brings the module, where others with the same module have to go first; else "".
         device: the kind of device that it runs on untold.
         keeps_engines: whether it builds engines for itself from an ONNX file, and can keep them.
+        compiles: whether it compiles the whole model, and may leave out what no result depends on.
         api: a name that the runtime's module has if it is whole.
     """
 
@@ -266,6 +267,7 @@ class Backend:
     distribution: str = ""
     device: DeviceKind = "cpu"
     keeps_engines: bool = False
+    compiles: bool = False
     api: str = "__name__"
 
 

@@ -75,6 +75,7 @@ BACKENDS: tuple[Backend, ...] = (
         distribution="onnxruntime-gpu",
         device="cuda",
         keeps_engines=True,
+        compiles=True,
     ),
     Backend(
         name="torch",
@@ -104,6 +105,7 @@ BACKENDS: tuple[Backend, ...] = (
             cannot_build="alexnet_bench.backends.tensorrt.flavour:cannot_build",
             target="alexnet_bench.backends.tensorrt.flavour:target_of",
             device="cuda",
+            compiles=True,
         )
         for name, extra in (("tensorrt", "tensorrt"), ("tensorrt-rtx", "rtx"))
     ),

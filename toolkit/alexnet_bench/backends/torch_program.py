@@ -115,7 +115,7 @@ def _steps(module: Any, source: str, target: str) -> Iterator[Step]:
 
 
 def _ceiling(proto: ModelProto, device: str) -> Program:
-    """A product, a stream or a sum of `ceiling_models`; the last step takes one element."""
+    """A product, a stream or a sum of `ceiling_models`; the last steps take one element."""
     values = _constants(proto, device)
     steps = []
     for node in proto.graph.node:
@@ -147,11 +147,13 @@ def _bound(
 def _calls() -> dict[str, Callable[[Any], Callable[..., Any]]]:
     """For each operator of the models behind the ceilings, what a node of it does."""
     import torch
+    from onnx import TensorProto
 
+    casts = {TensorProto.BFLOAT16: torch.bfloat16, TensorProto.FLOAT: torch.float32}
     return {
         "MatMul": lambda _: torch.matmul,
         "Add": lambda _: torch.add,
-        "Cast": lambda _: lambda tensor: tensor.to(torch.bfloat16),  # the only cast that there is
+        "Cast": lambda node: lambda tensor: tensor.to(casts[node.attribute[0].i]),
         "Slice": lambda _: lambda tensor, *_bounds: tensor[(slice(0, 1),) * tensor.dim()],
     }
 

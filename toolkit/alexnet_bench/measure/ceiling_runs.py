@@ -6,14 +6,14 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import isqrt
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from alexnet_bench.backends.array_files import write_arrays
-from alexnet_bench.backends.ceiling_models import OTHER_FORMS, PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad
+from alexnet_bench.backends.ceiling_models import PRODUCT
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend, layers_reader
@@ -21,29 +21,17 @@ from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.profile import Ceilings, ceiling_of
 from alexnet_bench.core.units import quantity
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.measure.ceiling_kernels import PLAIN, Kernel, products, streams
 from alexnet_bench.measure.ceiling_sizes import sizes_for
 
-METHOD_VERSION = 9
+METHOD_VERSION = 10
 """Raised when anything below changes what the numbers mean."""
 _SECONDS, _WARMUP_S = 0.25, 0.05
-_FLOAT_BYTES = 4
-_TRIAD_ARRAYS = 3
-_PLAIN, _NARROW = "float32", ("bfloat16", "float16")
+_NARROW = ("bfloat16", "float16")
 EMULATED = "emulated on this processor"
 """What is said of a type that the processor has no instructions for."""
 _LEAST_RATE = 0.5
 """Of the rate of float32: what a type has to reach, and exceeds by far where the processor has instructions for it."""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A model that drives one limit, how much it does in a run, and the type that the backend is told to compute in."""
-
-    write: Callable[[Path], None]
-    inputs: dict[str, tuple[int, ...]]
-    amount: float
-    feed: str = "float32"
-    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,53 +50,24 @@ def measure_ceilings(backend: str, threads: int) -> Ceilings:
     A type that the backend refuses, in truth computes in another one, or emulates, has none, and the reason is kept.
     """
     stream_bytes = sizes_for(get_backend(backend).device).stream_bytes
-    side = isqrt(stream_bytes // _FLOAT_BYTES)
+    kernels = streams(stream_bytes, compiles=get_backend(backend).compiles)
     with Worker() as worker:
-        products: dict[str, _Runs] = {}
+        best: dict[str, _Runs] = {}
         for dtype in get_backend(backend).products:
-            products[dtype] = _best_product(worker, backend, threads, dtype, products.get(_PLAIN, _Runs()))
-        streams = {
-            "read": rates(worker, backend, threads, read(side)),
-            "triad": rates(worker, backend, threads, triad(stream_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))),
-        }
-    name, stream = max(streams.items(), key=lambda item: max(item[1]))
+            best[dtype] = _best_product(worker, backend, threads, dtype, best.get(PLAIN, _Runs()))
+        streamed = {name: rates(worker, backend, threads, kernel) for name, kernel in kernels.items()}
+    name, stream = max(streamed.items(), key=lambda item: max(item[1]))
     return Ceilings(
-        flop_per_s={dtype: max(runs.rates, default=None) for dtype, runs in products.items()},
+        flop_per_s={dtype: max(runs.rates, default=None) for dtype, runs in best.items()},
         bytes_per_s=max(stream),
-        median_flop_per_s={dtype: median(runs.rates) if runs.rates else None for dtype, runs in products.items()},
+        median_flop_per_s={dtype: median(runs.rates) if runs.rates else None for dtype, runs in best.items()},
         median_bytes_per_s=median(stream),
         source=(
-            f"measured with {backend}, {threads} threads: {_described(products)} and of {len(stream)} runs of a {name} "
+            f"measured with {backend}, {threads} threads: {_described(best)} and of {len(stream)} runs of a {name} "
             f"over {stream_bytes >> 20} MiB"
         ),
         method_version=METHOD_VERSION,
-        unavailable={dtype: runs.why_none for dtype, runs in products.items() if not runs.rates},
-    )
-
-
-def product(dtype: str, rows: int, inner: int, columns: int) -> Kernel:
-    """A matrix product [rows, inner] x [inner, columns]: FLOP."""
-    return Kernel(
-        lambda path: write_matrix_product(path, rows, inner, columns, dtype),
-        {"x": (rows, inner)},
-        2.0 * rows * inner * columns,
-        PRODUCT_TYPES[dtype].feed,
-    )
-
-
-def read(side: int) -> Kernel:
-    """A vector times a float32 matrix [side, side], of which every weight is read once: bytes."""
-    return Kernel(
-        lambda path: write_matrix_product(path, 1, side, side), {"x": (1, side)}, float(side * side * _FLOAT_BYTES)
-    )
-
-
-def triad(elements: int) -> Kernel:
-    """The sum of two float32 vectors: bytes read and written."""
-    return Kernel(
-        lambda path: write_triad(path, elements),
-        {"a": (elements,), "b": (elements,)},
-        float(_TRIAD_ARRAYS * elements * _FLOAT_BYTES),
+        unavailable={dtype: runs.why_none for dtype, runs in best.items() if not runs.rates},
     )
 
 
@@ -121,7 +80,8 @@ def why_emulated(backend: str, threads: int, dtype: str, settings: Mapping[str, 
     if dtype not in _NARROW:
         return ""
     size = sizes_for(get_backend(backend).device).of(dtype)[0]
-    plain, narrow = (replace(product(of, *[size] * 3), precision=of) for of in (_PLAIN, dtype))
+    of_type = partial(products, compiles=get_backend(backend).compiles)
+    plain, narrow = (replace(of_type(of)[0](size), precision=of) for of in (PLAIN, dtype))
     with Worker() as worker:
         found = [rates(worker, backend, threads, kernel, settings) for kernel in (plain, narrow)]
     return _emulated(backend, dtype, *found)
@@ -138,19 +98,23 @@ def rates(
     return tuple(kernel.amount / time_s for time_s in [part.compute_s for part in samples.parts] or samples.wall_s)
 
 
-def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -> str:
+def computed_dtype(backend: str, threads: int, kernel: Kernel) -> str:
     """The type in which the backend computes a product, by its own account; "" when it does not say.
+
+    A run with layer times may change its process for good, as where launches on a device are made to wait. So it has a
+    worker of its own, in which nothing is timed.
 
     Raises:
         BackendRefusal: it has no such product.
     """
-    request, inputs = _prepared(worker, backend, threads, kernel)
-    folder = Path(tempfile.mkdtemp(dir=worker.scratch))
-    worker.load(replace(request, layers_dir=str(folder)), inputs)
-    wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
-    worker.unload()
-    graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
-    times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
+    with Worker() as worker:
+        request, inputs = _prepared(worker, backend, threads, kernel)
+        folder = Path(tempfile.mkdtemp(dir=worker.scratch))
+        worker.load(replace(request, layers_dir=str(folder)), inputs)
+        wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
+        worker.unload()
+        graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
+        times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
     working = [layer for layer in times.layers if not layer.is_overhead]
     # Of a runtime that makes one layer of the whole model, that is the product too.
     computing = [layer for layer in working if PRODUCT in layer.makes] or (working if len(working) == 1 else [])
@@ -160,8 +124,8 @@ def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -
 
 def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain: _Runs) -> _Runs:
     """The fastest of the sizes, of the first way to write the product that is computed in that type."""
-    forms = (dtype, *OTHER_FORMS.get(dtype, ()))
-    found = (_product_runs(worker, backend, threads, dtype, form, plain) for form in forms)
+    ways = products(dtype, compiles=get_backend(backend).compiles)
+    found = (_product_runs(worker, backend, threads, dtype, way, plain) for way in ways)
     reasons = []
     for runs in found:
         if runs.rates:
@@ -170,13 +134,15 @@ def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain:
     return _Runs(why_none=reasons[0])
 
 
-def _product_runs(worker: Worker, backend: str, threads: int, dtype: str, form: str, plain: _Runs) -> _Runs:
+def _product_runs(
+    worker: Worker, backend: str, threads: int, dtype: str, way: Callable[[int], Kernel], plain: _Runs
+) -> _Runs:
     """The type is asked for first: casts around a product would be measured as one, and an emulated one takes long."""
     sizes = sizes_for(get_backend(backend).device).of(dtype)
     precision = dtype if dtype in get_backend(backend).precisions else ""
-    kernels = {size: replace(product(form, *[size] * 3), precision=precision) for size in sizes}
+    kernels = {size: replace(way(size), precision=precision) for size in sizes}
     try:
-        computed = computed_dtype(worker, backend, threads, kernels[sizes[0]])
+        computed = computed_dtype(backend, threads, kernels[sizes[0]])
     except BackendRefusal as error:
         return _Runs(why_none=error.message)
     if computed != dtype:
@@ -195,11 +161,11 @@ def _emulated(backend: str, dtype: str, plain: tuple[float, ...], narrow: tuple[
     if dtype not in _NARROW or not plain or max(narrow) >= _LEAST_RATE * max(plain):
         return ""
     slow, fast = (quantity(max(found), "FLOP/s") for found in (narrow, plain))
-    return f"{EMULATED}: {backend} reaches {slow}, and in {_PLAIN} {fast}"
+    return f"{EMULATED}: {backend} reaches {slow}, and in {PLAIN} {fast}"
 
 
-def _described(products: dict[str, _Runs]) -> str:
-    measured = [(dtype, runs) for dtype, runs in products.items() if runs.rates]
+def _described(best: dict[str, _Runs]) -> str:
+    measured = [(dtype, runs) for dtype, runs in best.items() if runs.rates]
     if not measured:
         return "no matrix product,"
     (first, runs), *others = measured
