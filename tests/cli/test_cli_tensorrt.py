@@ -17,7 +17,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from alexnet_bench.backends.device.cuda_python import module_name
-from alexnet_bench.backends.device.driver import driver_version
+from alexnet_bench.backends.device.driver import has_driver
 from tests.cli.conftest import COMMAND, Cli, Say
 from tests.cli.hostile import assert_one_message
 from tests.unit.backends.tensorrt_here import needs_rtx
@@ -25,7 +25,7 @@ from tests.unit.backends.tensorrt_here import needs_rtx
 pytestmark = [
     needs_rtx,
     pytest.mark.usefixtures("here"),
-    pytest.mark.skipif(driver_version() is not None, reason="there is an NVIDIA driver here"),
+    pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver here"),
 ]
 _RTX = ("--backend", "tensorrt-rtx")
 _TAG, _VERSION = slice(0, 4), slice(24, 28)

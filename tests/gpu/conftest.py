@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import pytest
 
+from alexnet_bench.backends.device.card import first_card
+from alexnet_bench.backends.device.driver import no_driver
 from alexnet_bench.backends.registry import availability, get_backend
 
 
 def driver_missing() -> str:
     """Why no GPU can be used here, "" when one can."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "no NVIDIA driver: libcuda.so.1 is not there"
-    count = ctypes.c_int()
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
-        return "the NVIDIA driver finds no device"
-    return ""
+    return no_driver() or ("" if first_card() else "the NVIDIA driver finds no device")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,17 +12,20 @@ from onnx import helper
 
 from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.device.cuda_python import CudaPython, module_name
-from alexnet_bench.backends.device.driver import call_refusal, driver_version
+from alexnet_bench.backends.device.driver import call_refusal, driver_version, has_driver
+from alexnet_bench.backends.onnxruntime_cuda import missing as no_cuda
+from alexnet_bench.backends.onnxruntime_tensorrt import missing as no_tensorrt
 from alexnet_bench.backends.tensorrt.flavour import cannot_build, cannot_run
 from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.core.errors import BackendRefusal
+from tests.unit.backends.made_elf import elf
 from tests.unit.backends.tensorrt_here import build, needs_rtx, write_node
 
 _OLD = (
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023\nGCC version:  gcc 11.4\n"
 )
 _OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (someone)  Sun Jul 27\n"
-_no_driver = pytest.mark.skipif(driver_version() is not None, reason="there is an NVIDIA driver here")
+_no_driver = pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver here")
 _needs_cuda_python = pytest.mark.skipif(module_name() is None, reason="cuda-python is not installed")
 _TOO_OLD = r"^the NVIDIA driver 535\.54\.03 is too old for what is installed: "
 
@@ -45,14 +48,22 @@ def test_the_version_stands_in_the_first_line(
     assert driver_version() == version
 
 
-def test_linux_under_windows_has_the_driver_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_whose_kernel_module_is_not_shown_is_one_for_every_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
-    monkeypatch.setattr(driver, "WSL_LIBRARY", tmp_path / "libcuda.so.1")
-    assert cannot_build("tensorrt") == cannot_run(tmp_path) == "no NVIDIA driver"
+    monkeypatch.setattr(driver, "LIBRARY", "libno-such-driver.so.1")
+    (tmp_path / "capi").mkdir()
+    for name in ("cuda", "tensorrt"):
+        (tmp_path / "capi" / f"libonnxruntime_providers_{name}.so").write_bytes(elf(["libc.so.6"]))
+
+    def asked() -> list[str]:
+        return [cannot_build("tensorrt"), cannot_run(tmp_path), no_cuda(tmp_path), no_tensorrt(tmp_path)]
+
+    assert asked() == ["no NVIDIA driver"] * 4
     assert call_refusal("driver version is insufficient").message == "driver version is insufficient"
-    (tmp_path / "libcuda.so.1").touch()
-    assert cannot_build("tensorrt") == ""
-    assert "driver" not in cannot_run(tmp_path)
+    monkeypatch.setattr(driver, "LIBRARY", "libc.so.6")  # any that can be loaded
+    assert all("driver" not in said for said in asked())
     refused = call_refusal("driver version is insufficient").message
     assert refused == "the NVIDIA driver is too old for what is installed: driver version is insufficient"
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from alexnet_bench.backends.device import driver
+from alexnet_bench.backends.device.card import Card
 from alexnet_bench.backends.protocol import PlanRequest, Target
 from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.backends.tensorrt.build import build_plan
-from alexnet_bench.core import machine
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 
 _TF32, _TYPED = 7, 1
@@ -260,13 +260,14 @@ def test_only_rtx_builds_for_cards_that_are_not_here(tmp_path: Path, install: An
 
 def test_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
-    monkeypatch.setattr(machine, "_CARDS", tmp_path / "gpus")
+    monkeypatch.setattr(driver, "LIBRARY", "libno-such-driver.so.1")
+    monkeypatch.setattr(flavour, "first_card", lambda: None)
+    assert flavour.target_of("tensorrt") == Target("cuda", "no NVIDIA GPU", None)
     assert flavour.cannot_build("tensorrt") == flavour.cannot_run(tmp_path) == "no NVIDIA driver"
     assert flavour.cannot_build("tensorrt-rtx") == ""
+    monkeypatch.setattr(flavour, "first_card", lambda: Card("NVIDIA L4", "GPU-1", "13.0"))
+    assert flavour.target_of("tensorrt") == Target("cuda", "NVIDIA L4", "for CUDA 13.0")
     (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\nGCC\n")
-    card = tmp_path / "gpus" / "0000:01:00.0"
-    card.mkdir(parents=True)
-    (card / "information").write_text("Model: \t\t NVIDIA L4\nIRQ: 1\n")
     assert flavour.target_of("tensorrt") == Target("cuda", "NVIDIA L4", "580.65.06")
     assert flavour.target_of("tensorrt-rtx") == Target("rtx", "NVIDIA RTX GPUs", None)
     assert flavour.cannot_build("tensorrt") == ""

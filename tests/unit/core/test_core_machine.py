@@ -80,13 +80,3 @@ def test_this_machine_is_described() -> None:
     load = machine.load_average()
     assert load is not None
     assert load >= 0
-
-
-def test_cards_are_named_in_the_order_of_their_bus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "_CARDS", tmp_path)
-    assert machine.nvidia_cards() == ()
-    for bus, name in (("0000:81:00.0", "NVIDIA A"), ("0000:01:00.0", "NVIDIA B")):
-        (tmp_path / bus).mkdir()
-        (tmp_path / bus / "information").write_text(f"Model: \t\t {name}\nIRQ:   12\n")
-    (tmp_path / "0000:99:00.0" / "information").mkdir(parents=True)  # cannot be read
-    assert machine.nvidia_cards() == ("NVIDIA B", "NVIDIA A")

@@ -21,6 +21,7 @@ from alexnet_bench.backends.ceiling_models import (
     write_matrix_product,
 )
 from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.device.card import Card
 from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
 from alexnet_bench.backends.protocol import Backend, Loaded, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS
@@ -51,6 +52,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         return KNOWN
 
     monkeypatch.setattr(measured, "measure_ceilings", instead)
+    monkeypatch.setattr(measured, "get_backend", lambda _: BACKEND)
     return calls
 
 
@@ -77,7 +79,7 @@ def test_another_backend_version_or_thread_count_is_another_measurement(
     assert len(counted) == 4
 
 
-@pytest.mark.parametrize("what", ["METHOD_VERSION", "cpu_model", "usable_cores", "nvidia_cards"])
+@pytest.mark.parametrize("what", ["METHOD_VERSION", "cpu_model", "usable_cores"])
 def test_another_machine_or_method_is_another_measurement(
     what: str, tmp_path: Path, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +87,20 @@ def test_another_machine_or_method_is_another_measurement(
     monkeypatch.setattr(measured, what, 99 if what == "METHOD_VERSION" else lambda: "another")
     measured_ceilings("b", "1", 2, cache=tmp_path)
     assert len(counted) == 2
+
+
+def test_another_card_is_another_measurement_of_a_backend_that_runs_on_it(
+    tmp_path: Path, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Card("NVIDIA L4", "GPU-1", "13.0")
+    cards = (None, card, replace(card, uuid="GPU-2"), replace(card, name="NVIDIA T4"), replace(card, cuda="13.1"))
+    for device, measurements in (("cpu", 1), ("cuda", 4)):  # not those of another driver on the same card
+        counted.clear()
+        monkeypatch.setattr(measured, "get_backend", lambda _, device=device: replace(BACKEND, device=device))
+        for here in cards:
+            monkeypatch.setattr(measured, "first_card", lambda here=here: here)
+            measured_ceilings("b", "1", 2, cache=tmp_path / device)
+        assert len(counted) == measurements
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"flop_per_s": "x"}', b"\xff\xfe", b'{"bytes_per_s": 1}'])
@@ -425,7 +441,9 @@ def test_the_source_does_not_grow_with_every_measurement() -> None:
 
 def test_what_must_match_and_what_only_describes() -> None:
     found = environment.describe(backend="b", backend_version="1.2", threads=4)
-    assert set(found.comparable) == {"cpu", "machine", "usable_cores", "backend", "backend_version", "threads"}
+    assert set(found.comparable) == {
+        *("cpu", "machine", "usable_cores", "backend", "backend_version", "threads", "device")
+    }
     assert set(found.described) == {"date", "kernel", "python", "load_average", "affinity", "settings"}
     assert (found.comparable["backend"], found.comparable["threads"]) == ("b", 4)
     assert dt.datetime.fromisoformat(str(found.described["date"])).tzinfo is not None
@@ -455,6 +473,7 @@ def test_a_busy_machine_never_lowers_a_ceiling(tmp_path: Path, monkeypatch: pyte
         replace(KNOWN, flop_per_s={"float32": 4.0}, bytes_per_s=7.0, source="second"),
     ])  # fmt: skip
     monkeypatch.setattr(measured, "measure_ceilings", lambda *_: next(found))
+    monkeypatch.setattr(measured, "get_backend", lambda _: BACKEND)
     measured_ceilings("b", "1", 2, cache=tmp_path)
     again = measured_ceilings("b", "1", 2, cache=tmp_path, refresh=True)
     assert (again.flop_per_s["float32"], again.bytes_per_s) == (9.0, 7.0)

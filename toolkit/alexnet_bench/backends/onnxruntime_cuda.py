@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alexnet_bench.backends import onnxruntime_layers
+from alexnet_bench.backends.device.card import first_card
+from alexnet_bench.backends.device.driver import no_driver
 from alexnet_bench.backends.elf import needed_libraries
 from alexnet_bench.backends.onnxruntime_fallback import floats_on, refusal
 from alexnet_bench.backends.onnxruntime_session import (
@@ -98,7 +100,8 @@ class OnnxRuntimeCuda:
                 "is there a driver, and do its CUDA and cuDNN fit onnxruntime-gpu? or choose --backend onnxruntime-cpu",
             )
         self._outputs = tuple(output.name for output in self._session.get_outputs())
-        return Loaded(ort.__version__, self._outputs, f"{self.device}:0", settings=settings)
+        card = first_card()
+        return Loaded(ort.__version__, self._outputs, card.name if card else f"{self.device}:0", settings=settings)
 
     def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """One forward pass; arrays are copied to the device when they are others than before.
@@ -236,12 +239,3 @@ def missing(package: Path) -> str:
     if not (package / _LIBRARY).is_file():
         return "the installed onnxruntime has no CUDA provider: it is not onnxruntime-gpu"
     return no_driver()
-
-
-def no_driver() -> str:
-    """That there is no driver, "" when there is one."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "there is no NVIDIA driver: libcuda.so.1 is not found"
-    return ""

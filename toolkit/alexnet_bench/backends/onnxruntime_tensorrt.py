@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_bench.backends import nvinfer
+from alexnet_bench.backends.device.driver import no_driver
 from alexnet_bench.backends.onnxruntime_cuda import SETTINGS as CUDA_SETTINGS
-from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, cuda_provider, may_round, no_driver
+from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, cuda_provider, may_round
 from alexnet_bench.backends.onnxruntime_engines import engine_folder, fix_sizes
 from alexnet_bench.backends.onnxruntime_fallback import RECORD_ASSIGNMENT, left_by, refusal
 from alexnet_bench.backends.onnxruntime_layers import layer_times

@@ -62,7 +62,8 @@ class Torch:
         if request.layers_dir:
             self._folder = Path(request.layers_dir)
             self._record = Record(_calls(program, is_compiled=is_compiled), [], [])
-        return Loaded(str(torch.__version__), (program.output,), self._device, settings=settings)
+        device = "cpu" if self._device == "cpu" else torch.cuda.get_device_name(self._device)
+        return Loaded(str(torch.__version__), (program.output,), device, settings=settings)
 
     def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """One forward pass on the host's arrays; the output is float32 where numpy lacks its type.

@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 _CPU0 = Path("/sys/devices/system/cpu/cpu0")
-_CARDS = Path("/proc/driver/nvidia/gpus")
 _CGROUP = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
@@ -23,18 +22,6 @@ def cpu_model() -> str:
         lines = []
     found = next((line for line in lines if line.startswith("model name")), "")
     return found.partition(":")[2].strip() or platform.processor() or platform.machine()
-
-
-def nvidia_cards() -> tuple[str, ...]:
-    """The models of NVIDIA's cards, as their driver gives them, in the order of their bus; none without a driver."""
-    found = []
-    for path in sorted(_CARDS.glob("*/information")):
-        try:
-            lines = path.read_text(errors="replace").splitlines()
-        except OSError:
-            continue
-        found += [line.removeprefix("Model:").strip() for line in lines if line.startswith("Model:")]
-    return tuple(found)
 
 
 def usable_cores() -> int:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from alexnet_bench.backends.device.card import first_card
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError
-from alexnet_bench.core.machine import cpu_model, nvidia_cards, usable_cores
+from alexnet_bench.core.machine import cpu_model, usable_cores
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.measure.ceiling_runs import METHOD_VERSION, measure_ceilings
 
@@ -68,5 +70,7 @@ def _kept(path: Path) -> Ceilings | None:
 
 
 def _fingerprint(backend: str, backend_version: str, threads: int) -> str:
-    described = (METHOD_VERSION, cpu_model(), usable_cores(), threads, backend, backend_version, nvidia_cards())
+    card = first_card() if get_backend(backend).device == "cuda" else None
+    device = (card.name, card.uuid) if card else ()
+    described = (METHOD_VERSION, cpu_model(), usable_cores(), threads, backend, backend_version, device)
     return hashlib.sha256(repr(described).encode()).hexdigest()[:16]

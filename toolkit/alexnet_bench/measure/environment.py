@@ -16,6 +16,7 @@ def describe(
     backend: str | None,
     backend_version: str | None,
     threads: int | None,
+    device: str | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Environment:
     """What must match for two profiles to be comparable, and what only describes.
@@ -24,6 +25,7 @@ def describe(
         backend: that ran, None where nothing ran.
         backend_version: of its runtime.
         threads: that it was given.
+        device: that it ran on, as the runtime says; None where nothing ran.
         settings: what was in force, as the runtime says.
     """
     comparable: dict[str, Scalar] = {
@@ -33,6 +35,7 @@ def describe(
         "backend": backend,
         "backend_version": backend_version,
         "threads": threads,
+        "device": device,
     }
     described: dict[str, Scalar] = {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

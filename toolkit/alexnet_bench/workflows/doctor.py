@@ -9,6 +9,7 @@ from alexnet_bench import __version__
 from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.ceiling_models import write_triad
 from alexnet_bench.backends.client import Worker
+from alexnet_bench.backends.device.card import first_card
 from alexnet_bench.backends.device.driver import driver_version, has_driver
 from alexnet_bench.backends.protocol import Availability, Backend, LoadRequest, PlanRequest
 from alexnet_bench.backends.registry import BACKENDS, RUN_ELSEWHERE, availability, install_hint
@@ -31,9 +32,16 @@ def diagnose() -> Diagnosis:
         usable_cores=usable_cores(),
         workspace=str(workspace) if workspace else None,
         cache=str(cache_dir()),
-        nvidia_driver=driver_version() or ("of Windows" if has_driver() else None),
+        nvidia_driver=_driver(),
         backends=tuple(_try(backend) for backend in BACKENDS),
     )
+
+
+def _driver() -> str | None:
+    if (version := driver_version()) or not has_driver():
+        return version
+    card = first_card()
+    return f"for CUDA {card.cuda}" if card else "finds no device"
 
 
 def _try(backend: Backend) -> BackendDiagnosis:

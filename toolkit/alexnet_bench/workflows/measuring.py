@@ -86,7 +86,11 @@ def here(run: Measured) -> Environment:
     """The machine of a run, with the settings that were in force."""
     loaded = run.latency.loaded
     return environment.describe(
-        backend=run.backend, backend_version=loaded.backend_version, threads=run.threads, settings=loaded.settings
+        backend=run.backend,
+        backend_version=loaded.backend_version,
+        threads=run.threads,
+        device=loaded.device,
+        settings=loaded.settings,
     )
 
 

@@ -51,7 +51,7 @@ def engine_info(runtime: Runtime, layers: Sequence[LayerProfile]) -> EngineInfo:
 
 def environment(runtime: Runtime) -> Environment:
     """Nothing is known of the machine."""
-    unknown = dict.fromkeys(("cpu", "machine", "usable_cores", "threads"))
+    unknown = dict.fromkeys(("cpu", "machine", "usable_cores", "threads", "device"))
     known = {"backend_version": runtime.version or None, "backend": runtime.backend}
     return Environment({**unknown, **known}, {"source": "files of trtexec"})
 

@@ -1,15 +1,16 @@
-"""The NVIDIA driver of this machine, by what its kernel module says; and calls that fail because of it."""
+"""The NVIDIA driver of this machine, by its kernel module and its library; and calls that fail because of it."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 from pathlib import Path
 
 from alexnet_bench.core.errors import BackendRefusal
 
 VERSION_FILE = Path("/proc/driver/nvidia/version")
-WSL_LIBRARY = Path("/usr/lib/wsl/lib/libcuda.so.1")
-"""Linux under Windows has the driver of Windows, which shows no kernel module (NVIDIA, CUDA on WSL User Guide)."""
+LIBRARY = "libcuda.so.1"
+"""There are drivers whose kernel module shows no version here: under Windows, in some containers, on a Jetson."""
 _TOO_OLD = re.compile(r"driver version is insufficient|initialization failure with error:? 35\b")
 """CUDA's words for its error 35, cudaErrorInsufficientDriver, and those of TensorRT 8.6 and on for the same."""
 _UPDATE = (
@@ -21,7 +22,18 @@ _UPDATE = (
 
 def has_driver() -> bool:
     """Whether there is a driver, of whatever version."""
-    return VERSION_FILE.exists() or WSL_LIBRARY.exists()
+    if VERSION_FILE.exists():
+        return True
+    try:
+        ctypes.CDLL(LIBRARY)  # which starts nothing
+    except OSError:
+        return False
+    return True
+
+
+def no_driver() -> str:
+    """That there is none, "" when there is one."""
+    return "" if has_driver() else "no NVIDIA driver"
 
 
 def driver_version() -> str | None:

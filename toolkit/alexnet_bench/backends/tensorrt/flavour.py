@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet_bench.backends.device.card import first_card
 from alexnet_bench.backends.device.choose import missing
-from alexnet_bench.backends.device.driver import driver_version, has_driver
+from alexnet_bench.backends.device.driver import driver_version, no_driver
 from alexnet_bench.backends.protocol import Target
 from alexnet_bench.backends.tensorrt.options import NAMES, SETTINGS, check_names
 from alexnet_bench.core.errors import BackendRefusal, UsageError
-from alexnet_bench.core.machine import nvidia_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +126,21 @@ def backends_with(name: str) -> list[str]:
 
 
 def target_of(backend: str) -> Target:
-    """What the engines of a backend are for when they are built on this machine; imports nothing."""
+    """What the engines of a backend are for when they are built on this machine; imports no runtime."""
     if any(row.builds_without_gpu for row in FLAVOURS if row.backend == backend):
         return Target("rtx", "NVIDIA RTX GPUs", None)
-    return Target("cuda", next(iter(nvidia_cards()), "no NVIDIA GPU"), driver_version())
+    card = first_card()
+    if card is None:
+        return Target("cuda", "no NVIDIA GPU", driver_version())
+    return Target("cuda", card.name, driver_version() or f"for CUDA {card.cuda}")
 
 
 def cannot_run(_: Path) -> str:
     """Why engines cannot be run here; "" when they can."""
-    return missing() if has_driver() else "no NVIDIA driver"
+    return no_driver() or missing()
 
 
 def cannot_build(backend: str) -> str:
     """Why engines cannot be built here; "" when they can."""
     row = next(row for row in FLAVOURS if row.backend == backend)
-    return "" if row.builds_without_gpu or has_driver() else "no NVIDIA driver"
+    return "" if row.builds_without_gpu else no_driver()
