@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_bench.backends.tensorrt.layer_times import Record, read_layers, write
+from alexnet_bench.backends.run_record import write_record
+from alexnet_bench.backends.tensorrt.layer_times import FILE, Record, read_layers
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph, Node, Tensor
@@ -40,7 +41,7 @@ def describe(*layers: tuple[str, str]) -> str:
 
 
 def read(folder: Path, record: Record, *, timed: int, graph: Graph | None = None) -> LayerTimes:
-    write(folder, record)
+    write_record(folder / FILE, record)
     return read_layers(folder, graph or chain(3), timed_runs=timed, wall_s=(1.0,) * timed)
 
 

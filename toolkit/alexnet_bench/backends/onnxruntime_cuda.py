@@ -26,7 +26,7 @@ from alexnet_bench.backends.onnxruntime_session import (
 from alexnet_bench.backends.onnxruntime_session import open_session, session_options
 from alexnet_bench.backends.onnxruntime_types import rounded_to_tf32
 from alexnet_bench.backends.protocol import ELSEWHERE, Loaded, LoadRequest
-from alexnet_bench.backends.run_record import read_record
+from alexnet_bench.backends.run_record import read_record, write_record
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.errors import BackendRefusal
@@ -86,7 +86,7 @@ class OnnxRuntimeCuda:
         if self._profiling:
             # Launches return at once otherwise, and a kernel's time in the trace would be that of its launch.
             os.environ["CUDA_LAUNCH_BLOCKING"] = "1"
-            Path(request.layers_dir, _RECORD).write_bytes(msgspec.json.encode(_Record(settings["tf32"] == "on")))
+            write_record(Path(request.layers_dir, _RECORD), _Record(settings["tf32"] == "on"))
         import onnxruntime as ort
 
         ort.disable_telemetry_events()

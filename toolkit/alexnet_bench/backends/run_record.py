@@ -12,6 +12,11 @@ from alexnet_bench.core.errors import BackendCrash
 _R = TypeVar("_R")
 
 
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Writes the record of a layer run, for `read_record`."""
+    path.write_bytes(msgspec.json.encode(record))
+
+
 def read_record(path: Path, kind: type[_R], runtime: str) -> _R:
     """The record of a layer run.
 

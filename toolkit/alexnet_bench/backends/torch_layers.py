@@ -10,7 +10,7 @@ from alexnet_bench.backends.run_record import check_runs, read_record
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes
 from alexnet_bench.core.graph import Graph
 
-_FILE = "torch.json"
+FILE = "torch.json"
 
 
 class Call(msgspec.Struct):
@@ -41,11 +41,6 @@ class Record(msgspec.Struct):
     run_s: list[float]
 
 
-def write(folder: Path, record: Record) -> None:
-    """Writes the record."""
-    (folder / _FILE).write_bytes(msgspec.json.encode(record))
-
-
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
     """Layers in terms of the user's tensors, with the times of the last `timed_runs` runs.
 
@@ -58,7 +53,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
     """
-    record = read_record(folder / _FILE, Record, "torch")
+    record = read_record(folder / FILE, Record, "torch")
     check_runs(len(record.run_s), timed_runs, "torch")
     first = len(record.run_s) - timed_runs
     return LayerTimes(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends import torch_layers
 from alexnet_bench.backends.protocol import ELSEWHERE, Loaded, LoadRequest
+from alexnet_bench.backends.run_record import write_record
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.backends.torch_layers import Call, Record
 from alexnet_bench.backends.torch_program import Program, read_program
@@ -84,7 +85,7 @@ class Torch:
     def deactivate(self) -> None:
         """Drops the module, and writes the times of its layers."""
         if self._record is not None and self._program is not None:
-            torch_layers.write(self._folder, self._record)
+            write_record(self._folder / torch_layers.FILE, self._record)
         self._program = self._forward = None
 
     def _run(self, feeds: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from alexnet_bench.backends.tensorrt.plan_log import read_description
 from alexnet_bench.core.engine_layers import EngineLayer, LayerTimes, NamedLayer
 from alexnet_bench.core.graph import Graph
 
-_FILE = "tensorrt.json"
+FILE = "tensorrt.json"
 
 Key = tuple[str, int]
 """A layer's name, and how many of that name come before it."""
@@ -37,11 +37,6 @@ class Record(msgspec.Struct):
     run_s: list[float] = []
 
 
-def write(folder: Path, record: Record) -> None:
-    """Writes the record."""
-    (folder / _FILE).write_bytes(msgspec.json.encode(record))
-
-
 def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
     """Layers in terms of the user's nodes and tensors, with the times of the last `timed_runs` runs.
 
@@ -58,7 +53,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
     """
-    record = read_record(folder / _FILE, Record, "TensorRT")
+    record = read_record(folder / FILE, Record, "TensorRT")
     check_runs(min(len(record.runs), len(record.run_s)), timed_runs, "TensorRT")
     layers = read_description(record.layers).layers
     described = dict(_numbered(named_layers(layers, tf32=record.tf32, graph=graph)))

@@ -14,6 +14,7 @@ from alexnet_bench.backends.device.choose import open_device
 from alexnet_bench.backends.device.protocol import Device, Resources, Stream
 from alexnet_bench.backends.protocol import Backend, DeviceUse, Loaded, LoadRequest, RunParts
 from alexnet_bench.backends.registry import RUN_ELSEWHERE, get_backend
+from alexnet_bench.backends.run_record import write_record
 from alexnet_bench.backends.settings import check_precision
 from alexnet_bench.backends.tensorrt import layer_times
 from alexnet_bench.backends.tensorrt.binding import Binding
@@ -100,7 +101,7 @@ class TensorRt:
         self._let_go()
         self._held.close()
         if record is not None and self._folder is not None:
-            layer_times.write(self._folder, record)
+            write_record(self._folder / layer_times.FILE, record)
 
     def _activate(self, request: LoadRequest, backend: Backend, trt: object, building: dict[str, str]) -> Loaded:
         device = self._device = self._held.add(open_device(self._settings[DEVICE_API]))
