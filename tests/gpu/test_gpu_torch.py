@@ -14,16 +14,18 @@ from alexnet_bench.workflows.resolve import resolve
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 
+@pytest.mark.parametrize("mode", ["eager", "cuda_graph"])
 @pytest.mark.parametrize("name", ["lenet-5", "alexnet-2012"])
-def test_outputs_are_those_of_the_processor(name: str) -> None:
+def test_outputs_are_those_of_the_processor(name: str, mode: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip(f"torch {torch.__version__} has no CUDA")
     generator, shape = np.random.default_rng(0), (1, 1, 32, 32) if name == "lenet-5" else (1, 3, 224, 224)
     inputs = [generator.uniform(-1, 1, shape).astype(np.float32) for _ in range(16)]
     outputs = {}
-    for device in ("cpu", "cuda:0"):
+    for device, settings in (("cpu", {}), ("cuda:0", {"device": "cuda:0", "mode": mode})):
         runner = Torch()
-        runner.activate(LoadRequest("torch", str(resolve(name).path), 2, settings={"device": device}))
+        request = LoadRequest("torch", str(resolve(name).path), 2, settings=settings, shapes={"input": shape})
+        runner.activate(request)
         outputs[device] = [runner.infer({"input": image})[0].copy() for image in inputs]
         runner.deactivate()
     assert compare(outputs["cpu"], outputs["cuda:0"]).error <= TOLERANCES["fp32"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from alexnet_bench.backends.ceiling_models import PRODUCT, PRODUCT_TYPES, write_
 from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.backends.torch_layers import read_layers  # noqa: E402
-from alexnet_bench.backends.torch_runtime import Torch  # noqa: E402
+from alexnet_bench.backends.torch_runtime import Torch, _captured  # noqa: E402
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError  # noqa: E402
 from alexnet_bench.graph.counting import count  # noqa: E402
 from alexnet_bench.graph.onnx_io import build_graph, open_model  # noqa: E402
@@ -137,6 +140,65 @@ def test_a_device_that_is_not_there(exported: Callable[[str], Path], monkeypatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BackendRefusal, match="finds no cuda:0"):
         Torch().activate(LoadRequest("torch", str(exported("lenet-5")), 1, settings={"device": "cuda:0"}))
+
+
+def test_a_graph_of_cuda_is_refused_on_a_processor(exported: Callable[[str], Path]) -> None:
+    with pytest.raises(UsageError, match="captures the kernels of a card, and device is cpu"):
+        Torch().activate(LoadRequest("torch", str(exported("lenet-5")), 1, settings={"mode": "cuda_graph"}))
+
+
+class Replayed:
+    """CUDA's graphs on the processor: a replay computes anew from where the inputs lay, to where the outputs lay."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+        self.module, self.replays = module, 0
+        self.captured: list[tuple[Any, Any]] = []
+        self._is_capturing = False
+        monkeypatch.setattr(torch.cuda, "Stream", lambda: SimpleNamespace(wait_stream=lambda _: None))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(wait_stream=lambda _: None))
+        monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: self)
+        monkeypatch.setattr(torch.cuda, "graph", self._capture)
+
+    def __call__(self, tensor: Any) -> Any:
+        output = self.module(tensor)
+        if self._is_capturing:
+            self.captured.append((tensor, output))
+        return output
+
+    @contextmanager
+    def _capture(self, graph: object) -> Iterator[None]:
+        assert graph is self
+        self._is_capturing = True
+        yield
+        self._is_capturing = False
+
+    def replay(self) -> None:
+        self.replays += 1
+        ((tensor, output),) = self.captured
+        output.copy_(self.module(tensor))
+
+
+def test_a_graph_of_cuda_is_replayed_on_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    replayed = Replayed(monkeypatch, torch.nn.Linear(4, 2))
+    forward = _captured(replayed, torch.zeros(1, 4))
+    for number in range(3):
+        given = torch.full((1, 4), float(number))
+        with torch.inference_mode():
+            torch.testing.assert_close(forward(given), replayed.module(given))
+    assert replayed.replays == 3
+    with pytest.raises(ValueError, match=r"captured for \(1, 4\), and is given \(2, 4\)"):
+        forward(torch.zeros(2, 4))
+
+
+def test_what_cannot_be_captured_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    replayed = Replayed(monkeypatch, torch.nn.Identity())
+    monkeypatch.setattr(replayed, "module", fail)
+    with pytest.raises(BackendRefusal, match="cannot capture this network: operation not permitted"):
+        _captured(replayed, torch.zeros(1, 4))
 
 
 def test_other_models_are_refused_by_name(exported: Callable[[str], Path], tmp_path: Path, build: Build) -> None:

@@ -14,7 +14,7 @@ from alexnet_bench.backends.run_record import write_record
 from alexnet_bench.backends.settings import Setting, check_precision, chosen
 from alexnet_bench.backends.torch_layers import Call, Record
 from alexnet_bench.backends.torch_program import Program, read_program
-from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.core.errors import BackendRefusal, UsageError
 from alexnet_bench.core.text import printable
 
 if TYPE_CHECKING:
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 NAME = "torch"
 PRECISIONS = ("float32", "bfloat16", "float16")
 SETTINGS: Mapping[str, Setting] = {
-    "mode": Setting(("eager", "compiled"), "layer by layer, or by torch.compile, which needs a C++ compiler"),
+    "mode": Setting(
+        ("eager", "compiled", "cuda_graph"),
+        "layer by layer, by torch.compile, which needs a C++ compiler, or as a graph of CUDA's that is replayed",
+    ),
     "device": Setting(("cpu", "cuda:0"), "where it runs; with cuda:0 a run includes copies to the device and back"),
 }
+
+
+_RUNS_BEFORE_CAPTURE = 3
+"""As torch's own notes on CUDA graphs have it."""
 
 
 class Torch:
@@ -43,9 +50,11 @@ class Torch:
 
         Raises:
             BackendRefusal: the file holds no reference network, torch cannot compile here, or there is no such device.
-            UsageError: a setting or a type that it does not know.
+            UsageError: a setting or a type that it does not know, or settings that do not go together.
         """
         settings = chosen(NAME, SETTINGS, request.settings)
+        if settings["mode"] == "cuda_graph" and settings["device"] == "cpu":
+            raise UsageError("mode cuda_graph captures the kernels of a card, and device is cpu", 'set device "cuda:0"')
         precision = check_precision(NAME, request.precision, PRECISIONS)
         import torch
 
@@ -60,6 +69,8 @@ class Torch:
         is_compiled = settings["mode"] == "compiled" and program.module is not None
         if is_compiled:
             self._forward = _compiled(program.module, self._example(request))
+        elif settings["mode"] == "cuda_graph" and program.module is not None and not request.layers_dir:
+            self._forward = _captured(program.module, self._example(request))
         if request.layers_dir:
             self._folder = Path(request.layers_dir)
             self._record = Record(_calls(program, is_compiled=is_compiled), [], [])
@@ -129,12 +140,12 @@ class Torch:
         return time.perf_counter()
 
     def _example(self, request: LoadRequest) -> Any:
-        """Zeros of the shape that will be fed, to compile for."""
+        """Zeros of the shape that will be fed, to compile or capture for."""
         import torch
 
         shape = next(iter(request.shapes.values()), None)
         if shape is None:
-            raise BackendRefusal("torch.compile has to know the shape of the input", "give `shapes` in the request")
+            raise BackendRefusal("torch has to know the shape of the input first", "give `shapes` in the request")
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
 
@@ -152,6 +163,35 @@ def _compiled(module: Any, example: Any) -> Any:
             f"torch.compile does not work here: {type(error).__name__}: {reason}",
             "on a CPU it needs a C++ compiler (g++ or clang++); or run with mode eager",
         ) from None
+    return forward
+
+
+def _captured(module: Any, example: Any) -> Any:
+    """The module's kernels as one graph of CUDA's, which is replayed on what is copied to the place of the example."""
+    import torch
+
+    place, aside = example.clone(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside.wait_stream(torch.cuda.current_stream())
+    try:
+        with torch.inference_mode():
+            with torch.cuda.stream(aside):  # what the first runs set up cannot be captured
+                for _ in range(_RUNS_BEFORE_CAPTURE):
+                    module(place)
+            torch.cuda.current_stream().wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                output = module(place)
+    except RuntimeError as error:
+        reason = printable(" ".join(str(error).split()), 400)
+        raise BackendRefusal(f"torch cannot capture this network: {reason}", "run it with mode eager") from None
+
+    def forward(tensor: Any) -> Any:
+        if tensor.shape != place.shape:
+            raise ValueError(f"it was captured for {tuple(place.shape)}, and is given {tuple(tensor.shape)}")
+        place.copy_(tensor)
+        graph.replay()
+        return output
+
     return forward
 
 
