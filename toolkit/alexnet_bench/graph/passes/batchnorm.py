@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.reads import malformed_left_alone
 from alexnet_bench.graph.passes.result import Feeds, PassResult
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def fold_batchnorm(model: ModelProto, *, feeds: Feeds = (), folder: Path | None 
     del feeds, folder
     draft = Draft(model)
     for norm in list(draft.nodes) if draft.opset >= _FIRST_OPSET else ():
-        before = _linear_before(draft, norm)
-        if before is not None and draft.is_live(norm):
-            _fold(draft, before, norm)
+        with malformed_left_alone:
+            before = _linear_before(draft, norm)
+            if before is not None and draft.is_live(norm):
+                _fold(draft, before, norm)
     return draft.finished()
 
 
@@ -64,6 +66,8 @@ def _fold(draft: Draft, before: NodeProto, norm: NodeProto) -> None:
     if any(value is None or value.dtype != np.float32 for value in values):
         return
     weights, *bias, scale, shift, mean, variance = [value for value in values if value is not None]
+    if len({value.shape for value in (scale, shift, mean, variance)}) > 1:
+        return
     epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), _DEFAULT_EPSILON)
     factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
     offset = _bias(before, bias[0] if bias else np.zeros(1, np.float32), len(factor))
@@ -99,6 +103,8 @@ def _bias(before: NodeProto, bias: Array, channels: int) -> Array | None:
 
 def _scaled_convolution(weights: Array, factor: Array, _: NodeProto) -> Array | None:
     """Weights are [out, in / groups, ...]."""
+    if len(weights) != len(factor):
+        return None
     return weights * factor.reshape(-1, *[1] * (weights.ndim - 1))
 
 
@@ -114,6 +120,8 @@ def _scaled_transposed_convolution(weights: Array, factor: Array, node: NodeProt
 def _scaled_product(weights: Array, factor: Array, node: NodeProto) -> Array | None:
     """Weights are [in, out], or [out, in] with transB."""
     transposed = next((item.i for item in node.attribute if item.name == "transB"), 0)
+    if weights.shape[0 if transposed else 1] != len(factor):
+        return None
     return np.asarray(weights * (factor[:, None] if transposed else factor[None, :]))
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_bench.graph.convert import tensor_from_initialiser
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
-from alexnet_bench.graph.passes.reads import SMALL, captured, elements
+from alexnet_bench.graph.passes.reads import OF_SHAPES, SMALL, captured, elements, malformed_left_alone
 from alexnet_bench.graph.passes.result import Feeds, PassResult
 from alexnet_bench.graph.reference import run_node
 from alexnet_bench.graph.walk import subgraphs
@@ -30,7 +30,6 @@ _EVALUATED = frozenset({
     "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
 })  # fmt: skip
 """Deterministic operators. The quantising ones are left out: folding a DequantizeLinear makes an int8 weight float."""
-_OF_SHAPES = ("Shape", "Size")
 _GROWING = ("ConstantOfShape", "Expand", "Range", "Tile", "Where")
 """A few numbers can ask these for any amount of memory."""
 
@@ -38,9 +37,9 @@ _GROWING = ("ConstantOfShape", "Expand", "Range", "Tile", "Where")
 def fold_constants(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """Nodes that depend on constants alone become initialisers, and Identity nodes go.
 
-    Shape and Size count as constants where every dimension is a number. Results of more elements than what goes with
-    their nodes are folded up to a thousand, so that a file does not grow. Values come from onnx.reference. Nodes with
-    graphs inside, and nodes in them, are left alone.
+    Shape and Size count as constants where every dimension is a number. Results of more bytes than what goes with
+    their nodes are folded up to a thousand elements, so that a file does not grow. Values come from onnx.reference.
+    Nodes with graphs inside, and nodes in them, are left alone.
     """
     del feeds, folder
     draft = Draft(model)
@@ -54,12 +53,13 @@ def _fold_once(draft: Draft) -> bool:
     before = len(draft.changes)
     types: Types | None = None
     for node in draft.nodes:
-        if node.op_type == "Identity" and not node.domain and _bypass(draft, node):
-            continue
-        if draft.is_live(node) and _is_candidate(draft, node):
-            types = types or draft.types()
-            if _is_foldable(draft, node, types):
-                _fold(draft, node, types)
+        with malformed_left_alone:
+            if node.op_type == "Identity" and not node.domain and _bypass(draft, node):
+                continue
+            if draft.is_live(node) and _is_candidate(draft, node):
+                types = types or draft.types()
+                if _is_foldable(draft, node, types):
+                    _fold(draft, node, types)
     return len(draft.changes) > before
 
 
@@ -69,51 +69,50 @@ def _is_candidate(draft: Draft, node: NodeProto) -> bool:
         return False
     if any(name in draft.outputs for name in node.output):
         return False
-    return node.op_type in _OF_SHAPES or all(name in draft.constants for name in node.input if name)
+    return node.op_type in OF_SHAPES or all(name in draft.constants for name in node.input if name)
 
 
 def _is_foldable(draft: Draft, node: NodeProto, types: Types) -> bool:
-    if node.op_type in _OF_SHAPES:
+    if node.op_type in OF_SHAPES:
         return types.sizes(node.input[0]) is not None
     return _is_small(draft, types, node)
 
 
 def _is_small(draft: Draft, types: Types, node: NodeProto) -> bool:
-    """Whether what a node makes is no larger than what goes with it, or than a thousand elements."""
-    names = Counter(name for name in node.input if name)
-    read = sum(elements(draft.constants[name]) for name in names)
-    freed = sum(elements(draft.constants[name]) for name, times in names.items() if draft.wiring.uses(name) == times)
-    sizes = [types.sizes(name) for name in node.output if name]
-    known = [prod(size) for size in sizes if size is not None]
-    if len(known) == len(sizes):
-        return sum(known) <= max(SMALL, freed) or node.op_type == "Constant"
-    return read <= SMALL and node.op_type not in _GROWING
+    """Whether what a node makes has no more bytes than what goes with it, or at most a thousand elements."""
+    read = Counter(name for name in node.input if name)
+    made = [types.tensor(name) for name in node.output if name]
+    if node.op_type == "Constant":
+        return True
+    if any(tensor.elements is None for tensor in made):
+        return sum(elements(draft.constants[name]) for name in read) <= SMALL and node.op_type not in _GROWING
+    if sum(tensor.elements or 0 for tensor in made) <= SMALL:
+        return True
+    gone = [tensor_from_initialiser(draft.constants[name]) for name, n in read.items() if draft.wiring.uses(name) == n]
+    bytes_made = [tensor.size_bytes for tensor in made]
+    return None not in bytes_made and sum(filter(None, bytes_made)) <= sum(item.size_bytes or 0 for item in gone)
 
 
 def _fold(draft: Draft, node: NodeProto, types: Types) -> None:
     made = _evaluated(draft, node, types)
     if made is None or len(made) != len(node.output):
         return
-    for position, value in enumerate(made):
-        name = node.output[position]
-        if name:
-            _become_constant(draft, node, position, value)
+    from onnx import numpy_helper
+
+    constants = [
+        numpy_helper.from_array(np.asarray(value, order="C"), node.output[at]) for at, value in enumerate(made)
+    ]
+    for position, constant in enumerate(constants):
+        if constant.name:  # it takes over the tensor's name, so that graphs inside other nodes still find it
+            draft.wiring.rename_output(node, position, draft.fresh(f"{constant.name}/folded"))
+            draft.set_constant(constant)
     gone = draft.drop(node)
     draft.changes.append(f"{node.name}: {node.op_type} of constants folded; removed {', '.join(gone)}")
 
 
-def _become_constant(draft: Draft, node: NodeProto, position: int, value: Array) -> None:
-    """The initialiser takes over the tensor's name, so that graphs inside other nodes still find it."""
-    from onnx import numpy_helper
-
-    name = node.output[position]
-    draft.wiring.rename_output(node, position, draft.fresh(f"{name}/folded"))
-    draft.set_constant(numpy_helper.from_array(np.asarray(value, order="C"), name))
-
-
 def _evaluated(draft: Draft, node: NodeProto, types: Types) -> list[Array] | None:
     feeds = {name: value for name in node.input if name and (value := draft.value(name)) is not None}
-    if node.op_type in _OF_SHAPES:
+    if node.op_type in OF_SHAPES:
         # Only the sizes are looked at: an array that takes no memory, however large it claims to be.
         feeds = {node.input[0]: np.broadcast_to(np.int8(0), types.sizes(node.input[0]) or ())}
     opsets = {item.domain: item.version for item in draft.model.opset_import}

@@ -9,7 +9,7 @@ import numpy as np
 
 from alexnet_bench.graph.naming import identities
 from alexnet_bench.graph.passes.inferred import Types, inferred_types, without_data
-from alexnet_bench.graph.passes.reads import copy_fields, reads
+from alexnet_bench.graph.passes.reads import copy_fields, malformed_left_alone, reads
 from alexnet_bench.graph.passes.result import PassResult
 from alexnet_bench.graph.passes.wiring import Wiring
 from alexnet_bench.graph.walk import all_names
@@ -71,11 +71,28 @@ class Draft:
         return node.name in self._nodes
 
     def value(self, tensor: str) -> np.ndarray[Any, Any] | None:
-        """The value of a constant: of an initialiser, or of a Constant node with a tensor."""
+        """The value of a constant, whose data fit its sizes.
+
+        That is of an initialiser, of a Constant node with a tensor, or of float32 that is stored in another float type.
+        """
         from onnx import numpy_helper
 
-        proto = self.constants.get(tensor) or self._constant_node(tensor)
-        return None if proto is None else numpy_helper.to_array(proto)
+        stored = self._stored(tensor)
+        proto = self.constants.get(stored or tensor) or self._constant_node(stored or tensor)
+        with malformed_left_alone:
+            value = None if proto is None else numpy_helper.to_array(proto)
+            return value.astype(np.float32) if stored and value is not None else value
+        return None
+
+    def _stored(self, tensor: str) -> str:
+        """Of what a Cast from a float type to float32 makes, the name of what it reads; "" for all else."""
+        node = self.wiring.producer(tensor)
+        if node is None or node.op_type != "Cast" or node.domain or not node.input:
+            return ""
+        source = self.constants.get(node.input[0])
+        is_float = source is not None and source.data_type in (source.FLOAT16, source.BFLOAT16, source.DOUBLE)
+        to_float32 = any(item.name == "to" and item.i == 1 for item in node.attribute)
+        return node.input[0] if is_float and to_float32 else ""
 
     def _constant_node(self, tensor: str) -> TensorProto | None:
         node = self.wiring.producer(tensor)

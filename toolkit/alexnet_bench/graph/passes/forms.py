@@ -10,6 +10,7 @@ import numpy as np
 
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.reads import malformed_left_alone
 from alexnet_bench.graph.passes.result import Feeds, PassResult
 
 if TYPE_CHECKING:
@@ -37,19 +38,17 @@ def gemm_forms(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = No
     for node in list(draft.nodes):
         if node.domain or not draft.is_live(node):
             continue
-        if node.op_type == "Conv" and _covers_its_input(draft, types, node):
-            _as_gemm(draft, node)
-        elif node.op_type == "MatMul" and _is_weight_times_columns(draft, types, node):
-            _as_rows(draft, node)
+        with malformed_left_alone:
+            if node.op_type == "Conv" and _covers_its_input(types, node):
+                _as_gemm(draft, node)
+            elif node.op_type == "MatMul" and _is_weight_times_columns(draft, types, node):
+                _as_rows(draft, node)
     return draft.finished()
 
 
-def _covers_its_input(draft: Draft, types: Types, node: NodeProto) -> bool:
-    weights = draft.constants.get(node.input[1])
+def _covers_its_input(types: Types, node: NodeProto) -> bool:
     sizes = types.sizes_behind_first(node.input[0])
-    if weights is None or sizes is None or tuple(weights.dims[1:]) != sizes or prod(sizes[1:]) == 1:
-        return False
-    if any(name and name not in draft.constants for name in node.input[2:]):
+    if sizes is None or types.sizes_behind_first(node.input[1]) != sizes or prod(sizes[1:]) == 1:
         return False
     settings = {item.name: item for item in node.attribute}
     pads = tuple(settings["pads"].ints) if "pads" in settings else ()
@@ -91,11 +90,10 @@ def _as_gemm(draft: Draft, node: NodeProto) -> None:
 
 
 def _is_weight_times_columns(draft: Draft, types: Types, node: NodeProto) -> bool:
-    weights = draft.constants.get(node.input[0])
-    shape = types.shape(node.input[1])
-    if weights is None or len(weights.dims) != 2 or draft.opset < _NEGATIVE_AXES:
+    sizes, shape = types.sizes(node.input[0]), types.shape(node.input[1])
+    if sizes is None or len(sizes) != 2 or draft.opset < _NEGATIVE_AXES:
         return False
-    return shape is not None and len(shape) >= 3 and shape[-1] == 1 and min(weights.dims) > 1
+    return shape is not None and len(shape) >= 3 and shape[-1] == 1 and min(sizes) > 1
 
 
 def _as_rows(draft: Draft, node: NodeProto) -> None:

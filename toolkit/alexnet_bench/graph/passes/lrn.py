@@ -18,6 +18,7 @@ import numpy as np
 from alexnet_bench.graph.lrn_settings import not_portable
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.reads import malformed_left_alone
 from alexnet_bench.graph.passes.result import Feeds, PassResult
 
 if TYPE_CHECKING:
@@ -78,35 +79,38 @@ def lower_lrn(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = Non
     LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`, and in models below opset 7.
     """
     del feeds, folder
-    return _lowered_where(model, _is_lrn)
+    return _lowered_where(model, lambda _: True)
 
 
 def lower_lrn_that_is_not_portable(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
     """The same for an LRN that some runtime refuses or computes wrongly; any other stays, as it has a kernel."""
     del feeds, folder
-    return _lowered_where(model, lambda node: _is_lrn(node) and not _is_portable(node))
+    return _lowered_where(model, lambda node: not _is_portable(node))
 
 
 def _lowered_where(model: ModelProto, is_wanted: Callable[[NodeProto], bool]) -> PassResult:
     draft = Draft(model)
-    wanted = [node for node in draft.nodes if is_wanted(node)]
-    if draft.opset < _FIRST_OPSET or not wanted:
+    present = [node for node in draft.nodes if node.op_type == "LRN" and not node.domain]
+    if draft.opset < _FIRST_OPSET or not present:
         return draft.finished()
     types = draft.types()
-    for found in [found for node in wanted if (found := _find(draft, types, node)) is not None]:
-        lowered = _lowered(draft, found)
-        draft.replace(found.nodes, lowered)
-        towers = f" within {found.towers} towers, without their Reshape nodes," if found.towers > 1 else ""
-        draft.changes.append(f"{found.node.name}: LRN over {found.channels} channels{towers} as {_written(lowered)}")
+    for node in present:
+        with malformed_left_alone:
+            found = _find(draft, types, node) if is_wanted(node) else None
+            if found is not None:
+                _lower(draft, found)
     return draft.finished()
+
+
+def _lower(draft: Draft, found: _Lrn) -> None:
+    lowered = _lowered(draft, found)
+    draft.replace(found.nodes, lowered)
+    towers = f" within {found.towers} towers, without their Reshape nodes," if found.towers > 1 else ""
+    draft.changes.append(f"{found.node.name}: LRN over {found.channels} channels{towers} as {_written(lowered)}")
 
 
 def _written(nodes: list[NodeProto]) -> str:
     return ", ".join("banded 1x1 Conv" if node.op_type == "Conv" else node.op_type for node in nodes)
-
-
-def _is_lrn(node: NodeProto) -> bool:
-    return node.op_type == "LRN" and node.domain in ("", "ai.onnx")
 
 
 def _is_portable(node: NodeProto) -> bool:
@@ -120,7 +124,10 @@ def _settings(node: NodeProto) -> _Settings:
 
     given = {item.name: helper.get_attribute_value(item) for item in node.attribute}
     return _Settings(
-        int(given["size"]), float(given.get("alpha", 1e-4)), float(given.get("beta", 0.75)), float(given.get("bias", 1))
+        int(given["size"]),
+        float(given.get("alpha", 1e-4)),
+        float(given.get("beta", 0.75)),
+        float(given.get("bias", 1)),
     )
 
 
@@ -128,7 +135,7 @@ def _find(draft: Draft, types: Types, node: NodeProto) -> _Lrn | None:
     if types.dtype(node.input[0]) != "float32":
         return None
     found = _in_towers(draft, types, node) or _alone(types, node)
-    return found if found is not None and found.channels <= MAX_CHANNELS else None
+    return found if found is not None and 0 < found.channels <= MAX_CHANNELS and _settings(node).size > 0 else None
 
 
 def _alone(types: Types, node: NodeProto) -> _Lrn | None:

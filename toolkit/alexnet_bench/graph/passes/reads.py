@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from alexnet_bench.graph.walk import subgraphs
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 SMALL = 1024
 """Elements of a tensor up to which its values may be shapes, axes or settings."""
+OF_SHAPES = ("Shape", "Size")
+"""Operators that read sizes alone."""
+
+malformed_left_alone = suppress(ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+"""Around the work of a pass on one node: settings, sizes or weights that make none of its operator end it.
+
+What such a node raises is whatever Python and numpy raise on the way, before the draft is changed.
+"""
 
 
 def reads(node: NodeProto) -> Iterator[str]:

@@ -11,6 +11,7 @@ from alexnet_bench.graph.passes import gelu, layer_norm, written_out_lrn
 from alexnet_bench.graph.passes.constants import fold_constants
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
+from alexnet_bench.graph.passes.reads import malformed_left_alone
 from alexnet_bench.graph.passes.region import between, highest_rank, is_private
 from alexnet_bench.graph.passes.result import Feeds, PassResult, composed
 
@@ -50,11 +51,11 @@ def _recomposed(model: ModelProto, *, contrib: bool) -> PassResult:
         partial(gelu.find, contrib=contrib),
     )
     for node in list(draft.nodes):
-        for find in finders if draft.is_live(node) else ():
-            made = find(draft, node)
-            if made is not None and _is_all(draft, types, node, made):
-                _replace(draft, node, made)
-                break
+        for find in finders:
+            with malformed_left_alone:
+                made = find(draft, node) if draft.is_live(node) else None
+                if made is not None and _is_all(draft, types, node, made):
+                    _replace(draft, node, made)
     result = draft.finished()
     if folded is None or not result.changes:
         return result if folded is None else Draft(model).finished()

@@ -7,12 +7,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from alexnet_bench.graph.passes.draft import Draft
-from alexnet_bench.graph.passes.reads import reads
+from alexnet_bench.graph.passes.reads import OF_SHAPES, reads
 
 if TYPE_CHECKING:
     from onnx import NodeProto
-
-_OF_SHAPES = ("Shape", "Size")
 
 
 def between(draft: Draft, given: Collection[str], last: NodeProto) -> list[NodeProto] | None:
@@ -39,7 +37,7 @@ def is_private(draft: Draft, given: Collection[str], nodes: list[NodeProto]) -> 
     read_inside = Counter(name for node in nodes for name in reads(node))
     computed = set(given)
     for node in nodes[:-1]:
-        if node.op_type not in _OF_SHAPES and not computed.isdisjoint(reads(node)):
+        if node.op_type not in OF_SHAPES and not computed.isdisjoint(reads(node)):
             computed.update(filter(None, node.output))
     return all(draft.wiring.uses(name) == read_inside[name] for name in computed.difference(given))
 
