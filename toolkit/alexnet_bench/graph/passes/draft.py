@@ -12,20 +12,22 @@ from alexnet_bench.graph.passes.inferred import Types, inferred_types, without_d
 from alexnet_bench.graph.passes.reads import copy_fields, malformed_left_alone, reads
 from alexnet_bench.graph.passes.result import PassResult
 from alexnet_bench.graph.passes.wiring import Wiring
-from alexnet_bench.graph.walk import all_names
+from alexnet_bench.graph.walk import all_names, nested_nodes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 _FIRST_IR_WITH_CONSTANTS = 4
 """From this version on an initialiser need not stand among the inputs, and can be overridden by a caller if it does."""
+_LONG_NAME = "ai.onnx"
 
 
 class Draft:
     """The main graph of a model; functions and the graphs inside nodes stay as they are.
 
     Attributes:
-        model: a copy of the given one, every node named, without its weights, which `finished` puts in.
+        model: a copy of the given one, every node named, without its weights, which `finished` puts in; ONNX's own
+            domain is "" throughout.
         constants: initialisers by name that no caller can override.
         outputs: names of the graph's outputs.
         wiring: who makes and reads each tensor.
@@ -38,6 +40,7 @@ class Draft:
         self.model = ModelProto()
         copy_fields(model, self.model, without="graph")
         copy_fields(model.graph, self.model.graph, without="initializer")
+        _shorten_domain(self.model)
         self._given, self._was_named = model, True
         for node, name in zip(self.model.graph.node, identities(self.model.graph), strict=True):
             self._was_named &= node.name == name
@@ -58,7 +61,7 @@ class Draft:
     @property
     def opset(self) -> int:
         """Version of ONNX's own domain."""
-        return next((item.version for item in self.model.opset_import if item.domain in ("", "ai.onnx")), 1)
+        return next((item.version for item in self.model.opset_import if not item.domain), 1)
 
     @property
     def nodes(self) -> Iterator[NodeProto]:
@@ -197,7 +200,7 @@ class Draft:
             inputs = [info for info in model.graph.input if info.name not in self._initialisers]
             del model.graph.input[:]
             model.graph.input.extend(inputs)
-            model.ir_version = _FIRST_IR_WITH_CONSTANTS
+            model.ir_version = max(model.ir_version, _FIRST_IR_WITH_CONSTANTS)
 
     def _insert(self, anchor: NodeProto, new: Sequence[NodeProto], offset: int) -> None:
         place = self._place[anchor.name]
@@ -226,3 +229,10 @@ class Draft:
             self.wiring.leave(node)
             pending += [maker for maker in makers if maker is not None]
         return gone
+
+
+def _shorten_domain(model: ModelProto) -> None:
+    """Writes ONNX's own domain as "", for which "ai.onnx" is another name."""
+    for item in (*model.opset_import, *nested_nodes(model.graph.node)):
+        if item.domain == _LONG_NAME:
+            item.domain = ""

@@ -25,11 +25,11 @@ def raise_opset(draft: Draft) -> bool:
     opset = draft.opset
     if opset >= FIRST_WITH_BFLOAT16 or draft.model.functions:
         return False
-    operators = {node.op_type for node in nested_nodes(draft.nodes) if node.domain in ("", "ai.onnx")}
+    operators = {node.op_type for node in nested_nodes(draft.nodes) if not node.domain}
     if not all(_only_gains_types(operator, opset) for operator in operators):
         return False
     for item in draft.model.opset_import:
-        if item.domain in ("", "ai.onnx"):
+        if not item.domain:
             item.version = FIRST_WITH_BFLOAT16
     draft.model.ir_version = max(draft.model.ir_version, _FIRST_IR)
     draft.changes.append(f"opset {opset} raised to {FIRST_WITH_BFLOAT16}, in which convolutions take bfloat16")
@@ -42,7 +42,7 @@ def _only_gains_types(operator: str, opset: int) -> bool:
     try:
         old = defs.get_schema(operator, opset, "")
         new = defs.get_schema(operator, FIRST_WITH_BFLOAT16, "")
-    except defs.SchemaError:
+    except (defs.SchemaError, TypeError):  # no such operator, or a version beyond 32 bits
         return False
     before, after = _attributes(old), _attributes(new)
     if operator in _GAINS_ATTRIBUTES:
