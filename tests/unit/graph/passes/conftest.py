@@ -69,6 +69,7 @@ def check(model: ModelProto, name: str, feeds: Feeds, *, seen: bool = False) -> 
     _check_origins(model, result)
     again = PASSES[name].run(result.model, feeds=feeds if seen else ())
     assert again.changes == ()
+    assert again.kept_fp32 == result.kept_fp32
     assert again.model.SerializeToString(deterministic=True) == result.model.SerializeToString(deterministic=True)
     if not result.changes:
         assert result.model.SerializeToString(deterministic=True) == given

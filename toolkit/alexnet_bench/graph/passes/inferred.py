@@ -21,17 +21,21 @@ class Types:
 
     tensors: Mapping[str, Tensor]
 
+    def tensor(self, name: str) -> Tensor:
+        """Type and shape; one of which nothing is known when there is none of that name."""
+        return self.tensors.get(name) or Tensor(name)
+
     def dtype(self, name: str) -> str:
         """The name that numpy has for the element type, "" when unknown."""
-        return (self.tensors.get(name) or Tensor(name)).dtype
+        return self.tensor(name).dtype
 
     def shape(self, name: str) -> tuple[Dim, ...] | None:
         """Sizes by axis; names or None where they are open, None when even the rank is."""
-        return (self.tensors.get(name) or Tensor(name)).shape
+        return self.tensor(name).shape
 
     def sizes(self, name: str) -> tuple[int, ...] | None:
         """The shape when every axis is a number, else None."""
-        return (self.tensors.get(name) or Tensor(name)).sizes
+        return self.tensor(name).sizes
 
     def sizes_behind_first(self, name: str) -> tuple[int, ...] | None:
         """The sizes of all axes but the first; None unless each is a number."""

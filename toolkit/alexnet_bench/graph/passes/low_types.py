@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FLOAT32 = 1
 """TensorProto.FLOAT."""
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+"""The types that layers compute in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,13 @@ _KEPT: dict[str, str] = {
          "LRN", "MeanVarianceNormalization", "RMSNormalization", "ReduceL2", "ReduceSumSquare"),
         "squares and divisions by small sums lose bits",
     ),
-    **dict.fromkeys(("CumSum", "ReduceMean", "ReduceSum"), "long sums lose bits"),
-    **dict.fromkeys(("NonMaxSuppression", "RoiAlign", "Range"), "coordinates need more bits"),
+    **dict.fromkeys(
+        ("CumSum", "DFT", "ReduceL1", "ReduceLogSum", "ReduceMean", "ReduceSum", "STFT"), "long sums lose bits"
+    ),
+    **dict.fromkeys(
+        ("AffineGrid", "Cos", "GridSample", "NonMaxSuppression", "Range", "RoiAlign", "Sin", "Tan"),
+        "angles and coordinates need more bits",
+    ),
     **dict.fromkeys(
         ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"), "scales stay as they were calibrated"
     ),
@@ -69,19 +76,36 @@ _KEPT: dict[str, str] = {
 _NO_ARITHMETIC = ("Cast", "CastLike", "Constant")
 
 
-def computes_in_float(types: Types, node: NodeProto) -> bool:
-    """Whether a node reads or makes float32, other than to change the type of it."""
+def computes_in_float(draft: Draft, types: Types, node: NodeProto, low: LowType) -> bool:
+    """Whether a node reads or makes float32, other than to change the type of it, and computes in no other type."""
     names = [name for name in (*node.input, *node.output) if name]
-    return node.op_type not in _NO_ARITHMETIC and any(types.dtype(name) == "float32" for name in names)
+    return (
+        node.op_type not in _NO_ARITHMETIC
+        and any(types.dtype(name) == "float32" for name in names)
+        and not _other_type(draft, types, node, low)
+    )
 
 
-def why_of_another_type(types: Types, node: NodeProto, low: LowType) -> str:
+def why_of_another_type(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
     """Why a node of another float type than float32 is left alone; "" for all others, and for Casts between types."""
-    found = {types.dtype(name) for name in (*node.input, *node.output) if name}
-    if node.op_type in _NO_ARITHMETIC or "float32" in found or low.name in found:
+    other = _other_type(draft, types, node, low)
+    return f"it is of {other}, not of float32" if other not in ("", low.name) else ""
+
+
+def _other_type(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
+    """The float type that a node computes in, "" for float32 and none.
+
+    What it reads in float32 beside that can have no other type, as the scales of a Resize.
+    """
+    if node.op_type in _NO_ARITHMETIC:
         return ""
-    other = next((dtype for dtype in ("float64", "float16", "bfloat16") if dtype in found), "")
-    return other and f"it is of {other}, not of float32"
+    found = _floats(types, node.input) or _floats(types, node.output)
+    may_change = subgraphs(node) or _schema(draft, node) is None or float_inputs(draft, types, node, low)
+    return "" if "float32" in found and may_change else next((dtype for dtype in found if dtype != "float32"), "")
+
+
+def _floats(types: Types, names: Iterable[str]) -> list[str]:
+    return [dtype for name in names if name and (dtype := types.dtype(name)) in FLOATS]
 
 
 def why_kept(draft: Draft, node: NodeProto, low: LowType) -> str:
@@ -96,6 +120,7 @@ def why_unable(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str
     """Why a node cannot be given the type, though its numbers would allow it; "" when it can."""
     reasons = {
         "a graph inside it reads and makes float32": bool(subgraphs(node)),
+        "what it makes has the type of what it reads": _follows_its_input(draft, node),
         f"its operator is not one of ONNX's opset {draft.opset}": _schema(draft, node) is None,
         "the types of its tensors are not known": not all(map(types.dtype, filter(None, (*node.input, *node.output)))),
         f"{node.op_type} takes no {low.name} in opset {draft.opset}": not float_inputs(draft, types, node, low),
@@ -104,7 +129,15 @@ def why_unable(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str
 
 
 def _is_square(node: NodeProto | None) -> bool:
-    return node is not None and node.op_type == "Mul" and not node.domain and node.input[0] == node.input[1]
+    return node is not None and node.op_type == "Mul" and not node.domain and len(set(node.input)) == 1
+
+
+def _follows_its_input(draft: Draft, node: NodeProto) -> bool:
+    """Whether a node that may make any type makes that of its input, as a RandomNormalLike without `dtype`."""
+    schema = _schema(draft, node)
+    dtype = schema.attributes.get("dtype") if schema is not None and len(node.input) else None
+    is_left_out = all(item.name != "dtype" for item in node.attribute)
+    return is_left_out and dtype is not None and not dtype.required and not dtype.default_value.type
 
 
 def float_inputs(draft: Draft, types: Types, node: NodeProto, low: LowType) -> list[int]:
@@ -153,11 +186,11 @@ def _takes(parameter: Any, low: LowType) -> bool:
 
 def _formal(parameters: Any, count: int) -> Iterator[Any]:
     """The formal parameter of each of so many arguments; the last one repeats when it is variadic."""
-    return (parameters[min(position, len(parameters) - 1)] for position in range(count))
+    return (parameters[min(position, len(parameters) - 1)] for position in range(count if parameters else 0))
 
 
 def _schema(draft: Draft, node: NodeProto) -> OpSchema | None:
-    return None if node.domain not in ("", "ai.onnx") else _find_schema(node.op_type, draft.opset)
+    return None if node.domain else _find_schema(node.op_type, draft.opset)
 
 
 @lru_cache(maxsize=1024)
@@ -166,5 +199,5 @@ def _find_schema(op_type: str, opset: int) -> OpSchema | None:
 
     try:
         return defs.get_schema(op_type, opset, "")
-    except defs.SchemaError:
+    except (defs.SchemaError, TypeError):  # no such operator, or a version beyond 32 bits
         return None

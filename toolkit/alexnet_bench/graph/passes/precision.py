@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from alexnet_bench.graph.passes import low_types, ranges, widen
+from alexnet_bench.graph.passes import coordinates, low_types, ranges, widen
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.result import Feeds, PassResult
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = "alexnet-bench.kept_float32"
 """Key of the metadata that holds the nodes kept because of their numbers, as JSON: name -> reason."""
+_MAKES_COORDINATES = "angles, coordinates or sizes are made of what it makes"
 
 
 def to_float16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
@@ -70,11 +71,16 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
     types = draft.types()
     before = kept_before(model)
     unable = {node.name: reason for node in draft.nodes if (reason := low_types.why_unable(draft, types, node, low))}
-    others = {node.name: reason for node in draft.nodes if (reason := low_types.why_of_another_type(types, node, low))}
+    others = {
+        node.name: reason for node in draft.nodes if (reason := low_types.why_of_another_type(draft, types, node, low))
+    }
     unable |= others
-    wanted = before | {node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, node, low))}
+    wanted = before | dict.fromkeys(coordinates.makers(draft, types) - others.keys(), _MAKES_COORDINATES)
+    wanted |= {node.name: reason for node in draft.nodes if (reason := low_types.why_kept(draft, node, low))}
     candidates = unable | wanted
-    nodes = [node for node in draft.nodes if node.name in others or low_types.computes_in_float(types, node)]
+    nodes = [
+        node for node in draft.nodes if node.name in others or low_types.computes_in_float(draft, types, node, low)
+    ]
     lowered = [node for node in nodes if node.name not in candidates]
     if not lowered:
         return Draft(model).finished(_listed(nodes, candidates), unable.keys() - wanted.keys())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet_bench.core.errors import BackendRefusal
+from alexnet_bench.graph.passes.coordinates import MOVING
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.evaluate import activations
 from alexnet_bench.graph.passes.low_types import FLOAT16
@@ -31,7 +32,8 @@ class Ranges:
     """What was found.
 
     Attributes:
-        kept: nodes that read or make numbers beyond the range, with the tensor and how far it reaches.
+        kept: nodes that read or make numbers beyond the range, with the tensor and how far it reaches; and those in
+            which a number becomes zero.
         notes: what is worth knowing of the rest.
         unchecked: why activations were not looked at, though inputs were given.
     """
@@ -65,6 +67,8 @@ def check(
         MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
     """
     unchecked = ""
+    kept = _where_numbers_vanish(draft, types, nodes, low)
+    nodes = [node for node in nodes if node.name not in kept]
     largest, notes = _weights(draft, types, nodes, low)
     if low is FLOAT16:
         names = {
@@ -80,7 +84,6 @@ def check(
         except BackendRefusal as refusal:  # as an operator may be one of the runtime alone that it is built for
             unchecked = f"{_NOT_CHECKED}: {refusal.message}"
             notes.append(unchecked)
-    kept = {}
     for node in nodes:
         beyond = next((name for name in (*node.input, *node.output) if not largest.get(name, 0.0) <= low.largest), None)
         if beyond is not None:
@@ -104,6 +107,39 @@ def _weights(
         if coarse * 100 > value.size:
             notes.append(f"{name}: {coarse:,} of {value.size:,} weights are subnormal in {low.name}, and lose bits")
     return largest, notes
+
+
+def _where_numbers_vanish(draft: Draft, types: Types, nodes: Sequence[NodeProto], low: LowType) -> dict[str, str]:
+    """Nodes with a number that becomes zero, as what keeps a division from one by zero; and what computes with theirs.
+
+    Their results may be that number: a node that the next to compute with it reads as zero would be kept in vain.
+    """
+    found: dict[str, str] = {}
+    lowered = {node.name for node in nodes}
+    for node in nodes:
+        name = next((name for name, value in _numbers(draft, types, node) if 0 < abs(value) <= low.smallest / 2), None)
+        pending = [] if name is None else [node]
+        seen = set()
+        while pending:
+            reached = pending.pop()
+            if reached.name in lowered:
+                found.setdefault(reached.name, f"{name} becomes zero in {low.name}")
+            if reached.name not in seen and (reached is node or reached.op_type in MOVING):
+                pending += [reader for output in reached.output for reader in draft.wiring.readers(output)]
+            seen.add(reached.name)
+    return found
+
+
+def _numbers(draft: Draft, types: Types, node: NodeProto) -> Iterator[tuple[str, float]]:
+    """The constants of one element that a node reads, and its attributes that are floats."""
+    for name in node.input:
+        if (
+            types.dtype(name) == "float32"
+            and types.tensor(name).elements == 1
+            and (value := draft.value(name)) is not None
+        ):
+            yield name, float(value.reshape(-1)[0])
+    yield from ((f"{node.name}'s {item.name}", item.f) for item in node.attribute if item.type == item.FLOAT)
 
 
 def _spread(values: np.ndarray, low: LowType) -> tuple[float, int, int]:
