@@ -48,6 +48,9 @@ CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
     ("ConvTranspose", [(1, 1, 1), (1, 1, 3)], {}, ""),
     ("ConvTranspose", [(1, 4, 8, 8), (3, 2, 3, 3)], {}, "4 channels go in, its weights are for 3"),
     ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"group": 2}, ""),
+    ("BatchNormalization", [(1, 4, 3), (4,), (4,), (4,), (4,)], {}, ""),
+    ("BatchNormalization", [(1, 4, 3), (4,), (4,), (5,), (4,)], {}, "4 channels go in, its weights are of 5"),
+    ("InstanceNormalization", [(1, 4, 3), (1,), (4,)], {}, "4 channels go in, its weights are of 1"),
     ("Concat", [(2, 3), (2, 4)], {"axis": 1}, ""),
     ("Concat", [(2, 3), (2, 4)], {"axis": -2}, "2x3 and 2x4 differ beside axis -2"),
 ]

@@ -161,6 +161,15 @@ def _conv(node: Node, shapes: Sequence[Shape]) -> str:
     return "" if is_transposed else _window(node, data[2:], weights[2:], short=0)
 
 
+def _normalisation(node: Node, shapes: Sequence[Shape]) -> str:
+    """What goes with each channel; in opset 7 and 8 an attribute may say that it goes with each element."""
+    data, *others = shapes
+    wrong = next((shape for shape in others if shape != data[1:2]), None)
+    if wrong is None or len(data) < 2 or not _integer(node, "spatial", 1):
+        return ""
+    return f"{data[1]:,} channels go in, its weights are of {_written([wrong])}"
+
+
 def _pool(node: Node, shapes: Sequence[Shape]) -> str:
     """Runtimes cut a quotient off towards 0, so that a window which is little too large makes an output of 1 or 0."""
     data, window = shapes
@@ -249,6 +258,7 @@ _CHECKS: dict[str, Check] = {
     "Conv": _conv,
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
     "ConvTranspose": _conv,
+    **dict.fromkeys(("BatchNormalization", "InstanceNormalization"), _normalisation),
     "Concat": _concat,
     "Reshape": _elements,
     "Expand": _expanded,
