@@ -72,6 +72,44 @@ g (float[N,10,8,8] x) => (float[N,12,4,4] y) <float[16,16,3,3] w = {}, float[16]
 """
 
 
+_TO_FOLD = """
+<ir_version: 8, opset_import: ["" : 17]>
+g (float[2,3,2,2] x) => (float[2,4] y)
+<float[4,3,1,1] w = {1,2,3,4,5,6,7,8,9,10,11,12}, float[4] s = {1,2,3,4}, float[1,4] k = {1,2,3,4},
+ float[1,4,2,2] u = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}> {
+    c = Conv (x, w)  d = BatchNormalization (c, s, s, s, s)  e = LRN <size = 3> (d)  f = Identity (e)
+    g = Conv (f, u)  h = Relu (g)  i = Flatten (h)  j = Gemm (i, k)  y = BatchNormalization (j, s, s, s, s)
+}
+"""
+_TO_PUT_TOGETHER = """
+<ir_version: 8, opset_import: ["" : 20]>
+g (float[2,4] x) => (float[2,4] y)
+<float root = {1.41421356}, float one = {1}, float half = {0.5}, float few = {1e-12}, float[4] s = {1,2,3,4},
+ int64[1] last = {-1}, float two = {2}> {
+    a = Add (x, x)  b = Div (a, root)  c = Erf (b)  d = Add (c, one)  e = Mul (a, d)  g = Mul (e, half)
+    mean = ReduceMean (g, last)  z = Sub (g, mean)  q = Pow (z, two)  v = ReduceMean (q, last)
+    o = Add (v, few)  r = Sqrt (o)  n = Div (z, r)  t = Mul (n, s)  l = Add (t, s)  p = Mul (l, half)
+    i = Sin (p)  y = Mul (i, i)
+}
+"""
+_TO_LOWER = """
+<ir_version: 8, opset_import: ["" : 17]>
+g (float[2,6,3,3] x) => (float[2,6,3,3] y)
+<int64[1] one = {1}, int64[10] pads = {0,0,1,0,0,0,0,1,0,0}, float alpha = {0.01}, float k = {1.0}, float beta = {0.75},
+ int64[4] split = {4,3,3,3}, int64[4] join = {2,6,3,3}> {
+    a = Mul (x, x)  b = Unsqueeze (a, one)  c = Pad (b, pads)  d = AveragePool <kernel_shape = [3, 1, 1]> (c)
+    e = Squeeze (d, one)  f = Mul (e, alpha)  g = Add (f, k)  h = Pow (g, beta)  n = Div (x, h)
+    r = Reshape (n, split)  l = LRN <size = 5> (r)  y = Reshape (l, join)
+}
+"""
+
+
+def bases_of_passes() -> list[ModelProto]:
+    """Models in which passes find something, and those of all kinds of layers that hold their weights."""
+    texts = (_TO_FOLD, _TO_PUT_TOGETHER, _TO_LOWER, _BRANCHES, _TURNS)
+    return [*map(onnx.parser.parse_model, texts), _layers(), _old()]
+
+
 def bases() -> list[ModelProto]:
     """Convolutions, branches, loops, functions, computed shapes, recurrent, attention, tables, other and old layers."""
     lenet = architectures.get("lenet-5")
