@@ -17,7 +17,7 @@ from alexnet_bench.core.machine import cpu_model
 from alexnet_bench.engine.apply import runtime_of_passes
 from alexnet_bench.engine.recipe import Recipe
 
-BUILD_VERSION = 2
+BUILD_VERSION = 3
 """Raised when the same inputs give another engine."""
 _FOR_PEOPLE = ("name", "title")
 _FEATURES = (
