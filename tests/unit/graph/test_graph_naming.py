@@ -40,7 +40,7 @@ def graph(*nodes: tuple[str, str, tuple[str, ...]]) -> GraphProto:
         ),
         pytest.param(
             [("", "Relu", (letter * 2000,)) for letter in "xx"],
-            [f"Relu:{'x' * 995}", f"Relu:{'x' * 995}#2"],
+            [f"Relu:{'x' * 995}", f"Relu:{'x' * 993}#2"],
             id="nor from outputs",
         ),
         pytest.param([("卷积 ✓", "Conv", ("x",))], ["卷积 ✓"], id="unicode"),
@@ -70,3 +70,10 @@ def test_many_equal_nodes() -> None:
     """In linear time: trying every number anew for each node would take minutes here."""
     names = identities(graph(*[("", "Print", ())] * 50_000))
     assert names[-1] == "Print:#50000"
+
+
+def test_names_that_were_given_are_kept_the_next_time() -> None:
+    """However long what they are made of is."""
+    nodes = [("", "Relu", (f"{'x' * 2000}{number}",)) for number in range(12)]
+    names = identities(graph(*nodes))
+    assert identities(graph(*((name, "Relu", ("y",)) for name in names))) == names

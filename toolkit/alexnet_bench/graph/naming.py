@@ -37,7 +37,8 @@ def _unused(name: str, taken: set[str], tried: dict[str, int]) -> str:
     candidate, number = name, tried.get(name, 1)
     while candidate in taken:
         number += 1
-        candidate = f"{name}#{number}"
+        ending = f"#{number}"
+        candidate = name[: _LONGEST - len(ending)] + ending  # a longer one would be no name of its own the next time
     tried[name] = number
     taken.add(candidate)
     return candidate
