@@ -102,4 +102,5 @@ def _computed(x: np.ndarray[Any, Any], size: int, alpha: float, beta: float, bia
     before, behind = (size - 1) // 2, size // 2
     padded = np.pad(square, [(0, 0), (before, behind), *[(0, 0)] * (x.ndim - 2)])
     total = sum(padded[:, shift : shift + x.shape[1]] for shift in range(size))
-    return np.asarray(x / (bias + alpha / size * total) ** beta)
+    with np.errstate(all="ignore"):  # of settings that are none the result is no number, and so no proof
+        return np.asarray(x / (bias + alpha / size * total) ** beta)
