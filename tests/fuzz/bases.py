@@ -99,7 +99,7 @@ g (float[2,6,3,3] x) => (float[2,6,3,3] y)
  int64[4] split = {4,3,3,3}, int64[4] join = {2,6,3,3}> {
     a = Mul (x, x)  b = Unsqueeze (a, one)  c = Pad (b, pads)  d = AveragePool <kernel_shape = [3, 1, 1]> (c)
     e = Squeeze (d, one)  f = Mul (e, alpha)  g = Add (f, k)  h = Pow (g, beta)  n = Div (x, h)
-    r = Reshape (n, split)  l = LRN <size = 5> (r)  y = Reshape (l, join)
+    r = Reshape (n, split)  l = LRN <size = 4> (r)  y = Reshape (l, join)
 }
 """
 
