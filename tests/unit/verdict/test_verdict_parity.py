@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
+import weakref
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from alexnet_bench.verdict.parity import Array, compare, mean_over_inputs, top1_agreement
+from alexnet_bench.verdict.self_checks import shuffled
 
 
 def arrays(*values: Any, dtype: str = "float32") -> list[Array]:
@@ -163,3 +166,94 @@ def test_top1_agreement_is_by_row() -> None:
     assert top1_agreement(y, other) == 0.75
     assert top1_agreement(arrays([[1.0]]), arrays([[1.0]])) is None
     assert top1_agreement(arrays(1.0), arrays(1.0)) is None
+
+
+def masked(*, wrong: bool = False, mask: float = -1e30, dtype: str = "float32") -> list[Array]:
+    """Scores of positions, of which a question answerer masks those behind the text: x*(1 - p) + mask*p."""
+    found = []
+    for index, array in enumerate(spread_out()):
+        padding = (np.arange(array.size) >= 30 + index).astype(dtype)
+        x = array[:, ::-1] if wrong else array
+        found.append((x * (1 - padding) + np.asarray(mask, dtype) * padding).astype(dtype))
+    return found
+
+
+@pytest.mark.parametrize("mask", [-1e30, float(np.finfo(np.float32).min), 1e29])
+def test_numbers_that_stand_for_infinity_hide_nothing_beside_them(mask: float) -> None:
+    y = masked(mask=mask)
+    assert compare(y, y).error == 0.0
+    assert compare(y, masked(wrong=True, mask=mask)).error > 1.0
+    right = compare(y, [array * np.float32(1 - 1e-3) for array in y])
+    assert right.error == pytest.approx(1e-3, rel=0.2)
+    assert right.max_abs is not None
+    assert right.max_abs < 1.0
+
+
+def test_a_stand_in_on_one_side_alone_is_found_however_many_both_have() -> None:
+    y = masked()
+    for value in (0.0, -1e29, 1e30):
+        wrong = [array.copy() for array in y]
+        wrong[3][0, -1] = value
+        assert compare(y, wrong).error > 1e20
+    wrong = [array.copy() for array in y]
+    wrong[3][0, 0] = -1e30
+    assert compare(y, wrong).error > 1e20
+
+
+def test_large_numbers_that_come_from_arithmetic_stand_for_nothing() -> None:
+    y = [1e30 * array for array in spread_out()]
+    assert compare(y, [array * np.float32(1.006) for array in y]).error == pytest.approx(0.006, rel=0.1)
+    constant = arrays(*[[1e30]] * 16)
+    assert compare(constant, arrays(*[[1.006e30]] * 16)).error == pytest.approx(0.006, rel=0.1)
+
+
+def test_the_mean_is_of_the_inputs_that_have_a_number() -> None:
+    y = arrays([1, -np.inf], [3, 4], [5, 6])
+    assert mean_over_inputs(y).tolist() == [3.0, 5.0]
+    assert mean_over_inputs(arrays([-np.inf], [-np.inf])).tolist() == [0.0]
+    assert mean_over_inputs(arrays([1, -np.inf], [3])).item() == 2.0
+
+
+@pytest.mark.parametrize("size", [1e-82, 1e-75, 1e75, 1e78])
+def test_the_cosine_of_very_small_and_very_large_outputs(size: float) -> None:
+    y = [array.astype(np.float64) * size for array in spread_out()]
+    assert compare(y, [array * 1.001 for array in y]).cosine == pytest.approx(1.0)
+
+
+class _OneAtATime(Sequence[Array]):
+    """Outputs of which as many are counted as are in memory at once."""
+
+    def __init__(self, inputs: int) -> None:
+        self.inputs, self.alive, self.most = inputs, 0, 0
+
+    def __len__(self) -> int:
+        return self.inputs
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self.inputs:
+            raise IndexError
+        array = np.full((1, 9), index, np.int64)
+        self.alive += 1
+        self.most = max(self.most, self.alive)
+        weakref.finalize(array, self._freed)
+        return array
+
+    def _freed(self) -> None:
+        self.alive -= 1
+
+
+def test_outputs_are_shuffled_one_input_at_a_time() -> None:
+    y, engine = [np.full((1, 9), index, np.int64) for index in range(16)], _OneAtATime(16)
+    assert shuffled("y", y, engine, "exact", 0.0).outcome == "found"
+    assert engine.most <= 3
+
+
+def test_distances_of_integers_are_not_kept() -> None:
+    y = [np.full((1 << 18,), index, np.int8) for index in range(16)]
+    tracemalloc.start()
+    try:
+        assert compare(y, y).mean_abs == 0.0
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 6 * 8 * y[0].size, "a few arrays in float64, and not one for each input"

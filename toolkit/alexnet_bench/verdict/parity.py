@@ -7,7 +7,7 @@ and neither must an engine that is off by a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet_bench.core.verification import Measure
+from alexnet_bench.verdict.stand_ins import distances, is_number, numbers, stand_ins, wide
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]
@@ -38,7 +39,8 @@ class Parity:
         cosine: between y - mean(y) and y' - mean(y).
         worst_input: position of the input with the largest difference.
         problem: why nothing could be compared, "" when it could.
-        nan_in_both: elements that are not a number on both sides; they are left out, as are equal infinities.
+        nan_in_both: elements that are not a number on both sides; they are left out, as are equal infinities, and
+            numbers that stand for them.
     """
 
     measure: Measure
@@ -115,17 +117,24 @@ def top1_agreement(reference: Sequence[Array], engine: Sequence[Array]) -> float
     return agreed / rows if rows else None
 
 
-def mean_over_inputs(arrays: Sequence[Array]) -> Float:
+def mean_over_inputs(arrays: Sequence[Array], left_out: Collection[float] = ()) -> Array:
     """The mean of each element over the inputs, in float64; of all elements where the shape changes.
 
-    Elements that are not finite count as 0.
+    Elements that are not finite do not count, and where that is so for all inputs the mean is 0.
+
+    Args:
+        arrays: one for each input.
+        left_out: values that do not count either.
     """
     if len({array.shape for array in arrays}) > 1:
-        return np.asarray(sum(_values(array).sum() for array in arrays) / max(1, sum(array.size for array in arrays)))
-    total = np.zeros(arrays[0].shape, _values(arrays[0]).dtype)
+        counts = sum(int(is_number(array, left_out).sum()) for array in arrays)
+        return np.asarray(sum(numbers(array, left_out).sum() for array in arrays) / max(1, counts))
+    total = np.zeros(arrays[0].shape, wide(arrays[0]).dtype)
+    counted = np.zeros(arrays[0].shape, np.int64)
     for array in arrays:
-        total += _values(array)
-    return total / len(arrays)
+        total += numbers(array, left_out)
+        counted += is_number(array, left_out)
+    return np.asarray(total / np.maximum(counted, 1))
 
 
 def _problem(reference: Sequence[Array], engine: Sequence[Array]) -> str:
@@ -140,16 +149,19 @@ def _problem(reference: Sequence[Array], engine: Sequence[Array]) -> str:
 
 
 def _exactly(reference: Sequence[Array], engine: Sequence[Array]) -> Parity:
-    wrong = [int((y != other).sum()) for y, other in zip(reference, engine, strict=True)]
-    elements = sum(y.size for y in reference)
+    wrong, elements, largest, total = [], 0, 0.0, 0.0
+    has_distance = _are_whole(reference[0], engine[0])
+    for y, other in zip(reference, engine, strict=True):
+        wrong.append(int((y != other).sum()))
+        elements += y.size
+        if has_distance:
+            distance = np.abs(y.astype(np.float64) - other)
+            largest, total = max(largest, float(distance.max(initial=0.0))), total + float(distance.sum())
     error = sum(wrong) / max(1, elements)
     worst = int(np.argmax(wrong)) if any(wrong) else None
-    if not _are_whole(reference[0], engine[0]) or not elements:
+    if not has_distance or not elements:
         return Parity("exact", error, worst_input=worst)
-    distances = [np.abs(y.astype(np.float64) - other) for y, other in zip(reference, engine, strict=True)]
-    largest = max(float(distance.max(initial=0.0)) for distance in distances)
-    mean = sum(float(distance.sum()) for distance in distances) / elements
-    return Parity("exact", error, max_abs=largest, mean_abs=mean, worst_input=worst)
+    return Parity("exact", error, max_abs=largest, mean_abs=total / elements, worst_input=worst)
 
 
 def _not_finite(reference: Sequence[Array], engine: Sequence[Array]) -> tuple[str, int]:
@@ -167,16 +179,18 @@ def _not_finite(reference: Sequence[Array], engine: Sequence[Array]) -> tuple[st
 
 
 def _floats(reference: Sequence[Array], engine: Sequence[Array], nan_in_both: int) -> Parity:
-    mean = mean_over_inputs(reference)
+    left_out = stand_ins(reference)
+    mean = mean_over_inputs(reference, left_out)
     sums = np.zeros(5)  # of |y - y'|, y^2, (y - mean)^2, (y' - mean)^2, (y - mean)(y' - mean)
     squares, largest = [], 0.0
     for array, other in zip(reference, engine, strict=True):
-        y, distance = _values(array), np.abs(_values(array) - _values(other))
-        left, right = y - mean, _values(other) - mean
+        counts, distance = is_number(array, left_out), distances(array, other, left_out)
+        left, right = (np.where(counts, wide(side) - mean, 0.0) for side in (array, other))
         squares.append(_square(distance))
         largest = max(largest, float(distance.max(initial=0.0)))
         product = float(np.vdot(right, left).real)
-        sums += (float(distance.sum()), _square(y), _square(left), _square(right), product)
+        size = _square(numbers(array, left_out))
+        sums += (float(distance.sum()), size, _square(left), _square(right), product)
     total_abs, size, spread, other_spread, product = map(float, sums)
     varies = spread > SMALLEST_SPREAD**2 * size
     elements = sum(y.size for y in reference)
@@ -187,7 +201,7 @@ def _floats(reference: Sequence[Array], engine: Sequence[Array], nan_in_both: in
         mean_abs=total_abs / max(1, elements),
         relative_error=_ratio(sum(squares), size),
         spread=_ratio(spread, size),
-        cosine=product / sqrt(spread * other_spread) if varies and other_spread else None,
+        cosine=product / sqrt(spread) / sqrt(other_spread) if varies and other_spread else None,
         worst_input=int(np.argmax(squares)) if any(squares) else None,
         nan_in_both=nan_in_both,
     )
@@ -202,9 +216,3 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 def _square(values: Array) -> float:
     return float(np.vdot(values, values).real)
-
-
-def _values(array: Array) -> Array:
-    """In double precision, elements that are not finite as 0: on both sides they are the same."""
-    wide = np.complex128 if np.iscomplexobj(array) else np.float64
-    return np.nan_to_num(array.astype(wide), nan=0.0, posinf=0.0, neginf=0.0)

@@ -46,7 +46,7 @@ def shuffled(
         return SelfCheck(SHUFFLED, name, "found", detail="its shape tells the inputs apart")
     if measure == "size" or not _varies(reference):
         return SelfCheck(SHUFFLED, name, "does not apply", detail="it is the same for every input")
-    wrong = [*engine[1:], engine[0]]
+    wrong = Lazy((*range(1, len(engine)), 0), engine.__getitem__)
     error = way(reference, wrong).error
     found = not error <= limit
     detail = "" if found else f"the outputs of other inputs are within the tolerance of {limit:g}"
