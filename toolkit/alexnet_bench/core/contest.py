@@ -48,6 +48,7 @@ class EntryError:
         precision: that sets the tolerance.
         verdict: on all outputs.
         reasons: why it did not pass.
+        notes: what the errors of outputs that passed do not show.
     """
 
     output: str
@@ -57,6 +58,7 @@ class EntryError:
     precision: str
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

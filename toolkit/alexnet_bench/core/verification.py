@@ -6,6 +6,7 @@ Field names are the public contract of the JSON document. What cannot be said is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from alexnet_bench.core.text import printable
@@ -84,6 +85,15 @@ class OutputParity:
     worst_input: int | None
     verdict: Verdict
     reason: str = ""
+
+    @property
+    def of_allowed(self) -> float:
+        """The error over the largest allowed; infinite where it cannot be told, or must be exact and is not."""
+        if self.error is None:
+            return inf
+        if not self.tolerance:
+            return inf if self.error else 0.0
+        return self.error / self.tolerance
 
 
 @dataclass(frozen=True, slots=True)

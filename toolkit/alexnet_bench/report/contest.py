@@ -145,6 +145,8 @@ def _lines(found: Contest, case: ContestCase) -> Iterator[tuple[str, str]]:
             yield "not here" if entry.error is None else "fell out", f"{_name(entry)}: {entry.refused}"
         elif entry.error is not None and entry.error.verdict != "passed":
             yield entry.error.verdict, f"{_name(entry)}: {_reason(entry.error)}"
+        for note in entry.error.notes if entry.error is not None else ():
+            yield "note", f"{_name(entry)}: {note}"
     reference = found.reference
     how = " ".join(f"{name} {value}" for name, value in reference.settings.items())
     on = f"{printable(reference.name, 200)} on {reference.backend} {reference.backend_version}, {how}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import IO
 
 from rich.console import Console
@@ -162,16 +161,8 @@ def _tried(sizes: SizesTried) -> str:
     """The verdict at other sizes, and the error that comes closest to what is allowed, or is furthest above."""
     if not sizes.outputs:
         return f"{sizes.verdict}, could not be compared"
-    worst = max(sizes.outputs, key=_how_far)
+    worst = max(sizes.outputs, key=lambda output: output.of_allowed)
     return f"{sizes.verdict} on {plural(sizes.inputs, 'input')}, error {_error(worst)} in {printable(worst.name)}"
-
-
-def _how_far(output: OutputParity) -> float:
-    if output.error is None:
-        return inf
-    if not output.tolerance:  # compared exactly
-        return inf if output.error else 0.0
-    return output.error / output.tolerance
 
 
 def _self_check(checks: Sequence[SelfCheck]) -> str:

@@ -11,16 +11,16 @@ from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.contest import EntryError
 from alexnet_bench.core.graph import Graph
-from alexnet_bench.core.verification import OutputParity, SelfCheck, Side
+from alexnet_bench.core.verification import Side
 from alexnet_bench.graph.onnx_io import ModelFile
 from alexnet_bench.verdict import precision as precisions
-from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
+from alexnet_bench.verdict.comparison import judge
+from alexnet_bench.verdict.judge import Criterion, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run, run_model
 from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.pictures import Pixels
 from alexnet_bench.verdict.ranking import Ranking, find_rankings
-from alexnet_bench.verdict.repeats import without_unrepeated
 from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up
 from alexnet_bench.verdict.sides import ModelSide, write_inputs
 from alexnet_bench.workflows.verify_sides import REFERENCE_BACKEND, REFERENCE_SETTINGS
@@ -76,15 +76,26 @@ class Referee:
         allowed = precisions.TOLERANCES[precision] if tolerance is None else tolerance
         ours = self.run.outputs
         criterion = Criterion(allowed, biases=self.biases, bias_values=values, rankings=self.rankings, scores=ours)
-        against = [judge_output(name, ours[name], theirs.outputs[name], criterion) for name in names]
-        same = request.backend == self.side.request.backend
-        judged = without_unrepeated(against, ours, lambda: self.again, self.graph, same_runtime=same)
-        checks: list[SelfCheck] = []
-        for output in judged:
-            checks += check_itself(output, ours[output.name], theirs.outputs[output.name], criterion)
-        verdict, reasons = conclude(judged, checks, depends_on_input=bool(self.graph.live))
-        worst = max(judged, key=_how_far)
-        return EntryError(worst.name, worst.measure, worst.error, worst.tolerance, precision, verdict, reasons)
+        judged = judge(
+            names,
+            ours,
+            theirs.outputs,
+            criterion,
+            graph=self.graph,
+            again=lambda: self.again,
+            same_runtime=request.backend == self.side.request.backend,
+        )
+        worst = max(judged.outputs, key=lambda output: output.of_allowed)
+        return EntryError(
+            output=worst.name,
+            measure=worst.measure,
+            error=worst.error,
+            tolerance=worst.tolerance,
+            precision=precision,
+            verdict=judged.verdict,
+            reasons=judged.reasons,
+            notes=judged.notes,
+        )
 
 
 def make_referee(
@@ -124,10 +135,3 @@ def make_referee(
     inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
     run = side.run(folder / "reference", [*inner, *(ranking.scores for ranking in rankings.values())])
     return Referee(graph, inputs, side, run, side.described(run), biases, rankings, folder, deadlines)
-
-
-def _how_far(output: OutputParity) -> float:
-    """An output's error over what it may be; infinite where it cannot be told, or must be exact and is not."""
-    if output.error is None or (output.error and not output.tolerance):
-        return float("inf")
-    return output.error / output.tolerance if output.tolerance else 0.0

@@ -11,15 +11,16 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.uses import in_use
-from alexnet_bench.core.verification import OutputParity, SelfCheck, SizesTried, Verification
+from alexnet_bench.core.verification import SizesTried, Verification
 from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.branches import conditions, never_taken
-from alexnet_bench.verdict.judge import Criterion, check_itself, conclude, judge_output, matched_outputs
+from alexnet_bench.verdict.comparison import judge
+from alexnet_bench.verdict.judge import Criterion, matched_outputs
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array, has_nan
 from alexnet_bench.verdict.ranking import Ranking, find_rankings
-from alexnet_bench.verdict.repeats import without_unrepeated
+from alexnet_bench.verdict.repeats import Outputs
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import AnySide, ModelSide
@@ -157,13 +158,16 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
     values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
     criterion = Criterion(tolerance, options.top1, biases, values, rankings, ours.outputs)
-    against = [judge_output(name, ours.outputs[name], theirs.outputs[name], criterion) for name in names]
-    outputs = _repeated(against, ours, prepared, folder / "again", progress)
-    checks: list[SelfCheck] = []
-    for judged in outputs:
-        checks += check_itself(judged, ours.outputs[judged.name], theirs.outputs[judged.name], criterion)
-    depends = not isinstance(reference, ModelSide) or bool(reference.graph.live)
-    verdict, reasons = conclude(outputs, checks, depends_on_input=depends)
+    judged = judge(
+        names,
+        ours.outputs,
+        theirs.outputs,
+        criterion,
+        graph=reference.graph if isinstance(reference, ModelSide) else None,
+        again=lambda: _again(reference, prepared.count, folder / "again", progress),
+        same_runtime=_same_runtime(reference, engine),
+    )
+    verdict, reasons, outputs = judged.verdict, judged.reasons, judged.outputs
     first_bad = None
     if verdict == "failed" and options.search:
         numberless = [name for name in names if has_nan(ours.outputs[name])]
@@ -178,7 +182,12 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
             numberless=numberless,
         )
     untried = never_taken(deciding, {**prepared.given, **ours.outputs})
-    notes = (*prepared.notes, *untried, *(f"output {name} of the engine is not in the reference" for name in beyond))
+    notes = (
+        *judged.notes,
+        *prepared.notes,
+        *untried,
+        *(f"output {name} of the engine is not in the reference" for name in beyond),
+    )
     given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
     shapes = {name: array.shape for name, array in prepared.samples[0].items()} if prepared.samples else {}
     sizes = SizesTried(shapes, prepared.count, verdict, reasons, outputs)
@@ -194,7 +203,7 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
         inputs=len(ours.outputs[names[0]]),
         inputs_source=prepared.inputs_source,
         outputs=outputs,
-        self_checks=tuple(checks),
+        self_checks=judged.checks,
         first_bad=first_bad,
         notes=notes,
         sizes=(sizes,) if shapes else (),
@@ -215,20 +224,15 @@ def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
     return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
 
 
-def _repeated(
-    judged: Sequence[OutputParity], ours: Run, prepared: Prepared, folder: Path, progress: Progress
-) -> tuple[OutputParity, ...]:
-    """The outputs without those that fail because the reference does not give them a second time."""
-    reference, engine = prepared.reference, prepared.engine
-    if not isinstance(reference, ModelSide):
-        return tuple(judged)
+def _again(reference: AnySide, count: int, folder: Path, progress: Progress) -> Outputs:
+    """The outputs of a second run of the reference, a model."""
+    progress(f"running the reference once more on {count} inputs: an output fails")
+    return run_side(reference, folder).outputs
 
-    def again() -> Mapping[str, Sequence[Array]]:
-        progress(f"running the reference once more on {prepared.count} inputs: an output fails")
-        return reference.run(folder).outputs
 
-    same = isinstance(engine, ModelSide) and engine.request.backend == reference.request.backend
-    return without_unrepeated(judged, ours.outputs, again, reference.graph, same_runtime=same)
+def _same_runtime(reference: AnySide, engine: AnySide) -> bool:
+    models = [side for side in (reference, engine) if isinstance(side, ModelSide)]
+    return len(models) > 1 and len({side.request.backend for side in models}) == 1
 
 
 def _save(prepared: Prepared, options: VerifyOptions, runs: Mapping[str, Run], names: Sequence[str]) -> None:
