@@ -432,6 +432,27 @@ def test_a_ceiling_is_higher_than_none() -> None:
         assert higher(kept, now).median_flop_per_s == {"float32": 1e11, "float16": 4e11}
 
 
+def test_a_type_has_a_rate_or_a_reason_and_never_both() -> None:
+    refused = replace(KNOWN, flop_per_s={"float32": 1e11, "int8": None}, unavailable={"int8": "no such kernel"})
+    found = replace(KNOWN, flop_per_s={"float32": 1e11, "int8": 4e11}, median_flop_per_s={"int8": 3e11})
+    for kept, now in ((refused, found), (found, refused)):
+        assert (higher(kept, now).flop_per_s["int8"], higher(kept, now).unavailable) == (4e11, {})
+    assert higher(refused, refused).unavailable == {"int8": "no such kernel"}
+
+
+@pytest.mark.parametrize(("rate", "stays"), [(7e10, False), (3e11, True)])
+def test_a_type_once_found_emulated_has_a_rate_where_that_is_above_float32_alone(rate: float, *, stays: bool) -> None:
+    """On a busy machine float32 is measured too low once, or the narrow type is."""
+    why = {"bfloat16": f"{ceiling_runs.EMULATED}: b reaches less"}
+    emulated = replace(KNOWN, flop_per_s={"float32": 2e11, "bfloat16": None}, unavailable=why)
+    busy = replace(KNOWN, flop_per_s={"float32": 1e11, "bfloat16": rate}, median_flop_per_s={"bfloat16": rate / 2})
+    for kept, now in ((emulated, busy), (busy, emulated)):
+        found = higher(kept, now)
+        assert found.flop_per_s["bfloat16"] == (rate if stays else None)
+        assert found.median_flop_per_s["bfloat16"] == (rate / 2 if stays else None)
+        assert found.unavailable == ({} if stays else why)
+
+
 def test_the_source_does_not_grow_with_every_measurement() -> None:
     found = KNOWN
     for _ in range(5):

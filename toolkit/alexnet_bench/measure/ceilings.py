@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import OutputError
 from alexnet_bench.core.machine import cpu_model, usable_cores
 from alexnet_bench.core.profile import Ceilings
-from alexnet_bench.measure.ceiling_runs import METHOD_VERSION, measure_ceilings
+from alexnet_bench.measure.ceiling_runs import EMULATED, METHOD_VERSION, measure_ceilings
 
 _SEVERAL = "the highest of several measurements, the last one "
 
@@ -46,20 +47,34 @@ def measured_ceilings(
 
 
 def higher(kept: Ceilings, now: Ceilings) -> Ceilings:
-    """The higher of two measurements, each ceiling on its own: a busy machine only ever measures too low."""
+    """The higher of two measurements, each ceiling on its own: a busy machine only ever measures too low.
+
+    A type has a rate or a reason why it has none: a rate that was measured once counts, but for that of a type found
+    emulated, unless float32 is no faster than it.
+    """
     faster = {
         dtype: max(kept, now, key=lambda found: found.flop_per_s.get(dtype) or 0.0)
         for dtype in kept.flop_per_s | now.flop_per_s
     }
     memory = max(kept, now, key=lambda found: found.bytes_per_s)
+    why_none = kept.unavailable | now.unavailable
+    rates = {dtype: found.flop_per_s.get(dtype) for dtype, found in faster.items()}
+    rates |= {dtype: None for dtype, why in why_none.items() if why.startswith(EMULATED) and _is_slow(dtype, rates)}
     return replace(
         now,
-        flop_per_s={dtype: found.flop_per_s.get(dtype) for dtype, found in faster.items()},
-        median_flop_per_s={dtype: found.median_flop_per_s.get(dtype) for dtype, found in faster.items()},
+        flop_per_s=rates,
+        median_flop_per_s={
+            dtype: found.median_flop_per_s.get(dtype) if rates[dtype] else None for dtype, found in faster.items()
+        },
+        unavailable={dtype: why for dtype, why in why_none.items() if not rates.get(dtype)},
         bytes_per_s=memory.bytes_per_s,
         median_bytes_per_s=memory.median_bytes_per_s,
         source=_SEVERAL + now.source,
     )
+
+
+def _is_slow(dtype: str, rates: Mapping[str, float | None]) -> bool:
+    return (rates.get(dtype) or 0.0) < (rates.get("float32") or 0.0)
 
 
 def _kept(path: Path) -> Ceilings | None:
