@@ -115,6 +115,18 @@ def test_compute(said: Callable[..., str]) -> None:
     )
 
 
+def test_how_close_to_a_roof_is_said_of_the_layers_under_it(said: Callable[..., str]) -> None:
+    layers = [
+        _layer("Conv", 0.5),
+        _layer("Conv", 0.2, fraction_of_ceiling=None),
+        _layer("Conv", 0.2, bound="memory", fraction_of_ceiling=0.4),
+        _layer("Conv", 0.1, bound="neither", fraction_of_ceiling=0.1),
+    ]
+    assert "bound by arithmetic at 80 % of this machine's peak" in said(layers)
+    unknown = [_layer("Conv", 1.0, fraction_of_ceiling=None)]
+    assert by_operator(unknown)[0].fraction_of_ceiling is None
+
+
 def test_nothing_stands_out(said: Callable[..., str]) -> None:
     layers = [_layer(f"Op{index}", 1.0 - index / 100) for index in range(20)]
     assert said(layers) == "Op0 takes 5.5 % of the time, and no other kind of layer takes more."

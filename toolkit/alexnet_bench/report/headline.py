@@ -22,7 +22,18 @@ _OUT_OF_PROPORTION = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Layers of one operator, added up. Fractions are of the whole profile."""
+    """Layers of one operator, added up.
+
+    Attributes:
+        op: the operator.
+        layers: how many.
+        time_fraction: of the whole profile.
+        flop_fraction: likewise.
+        bound: that of most of their time.
+        fraction_of_ceiling: of the layers with that bound, the others being held against another roof; None where it is
+            known of none.
+        weight_bytes: of all.
+    """
 
     op: str
     layers: int
@@ -31,7 +42,6 @@ class Group:
     bound: str
     fraction_of_ceiling: float | None
     weight_bytes: int
-    flop_per_s: float
 
 
 def headline(profile: Profile) -> str:
@@ -77,16 +87,18 @@ def _group(op: str, layers: list[LayerProfile], total_time: float, total_flop: f
     by_bound: dict[str, float] = {}
     for layer in layers:
         by_bound[layer.bound or ""] = by_bound.get(layer.bound or "", 0.0) + _time(layer)
-    at_roof = sum((layer.fraction_of_ceiling or 0.0) * _time(layer) for layer in layers)
+    bound = max(by_bound, key=by_bound.__getitem__)
+    at_roof = [(layer.fraction_of_ceiling, _time(layer)) for layer in layers if (layer.bound or "") == bound]
+    known = [(fraction, time) for fraction, time in at_roof if fraction is not None]
+    known_s = sum(time for _, time in known)
     return Group(
         op=op,
         layers=len(layers),
         time_fraction=time_s / total_time if total_time else 0.0,
         flop_fraction=_sum(layers, _flop) / total_flop if total_flop else 0.0,
-        bound=max(by_bound, key=by_bound.__getitem__),
-        fraction_of_ceiling=at_roof / time_s if time_s else None,
+        bound=bound,
+        fraction_of_ceiling=sum(fraction * time for fraction, time in known) / known_s if known_s else None,
         weight_bytes=sum(layer.weight_bytes or 0 for layer in layers),
-        flop_per_s=_sum(layers, _flop) / time_s if time_s else 0.0,
     )
 
 
