@@ -121,7 +121,7 @@ def test_what_the_error_of_an_entry_does_not_show_is_noted() -> None:
     assert FAST.error is not None
     noted = replace(FAST, error=replace(FAST.error, notes=("y: its error says nothing of elements below 0.64",)))
     found = replace(CONTEST, cases=(replace(CONTEST.cases[0], entries=(noted, STOCK), fastest=0),))
-    assert "note    openvino bf16: y: its error says nothing of elements below 0.64" in text(found).splitlines()
+    assert "note   openvino bf16: y: its error says nothing of elements below 0.64" in text(found).splitlines()
     assert "| note | openvino bf16: y: its error says nothing of elements below 0.64 |" in to_markdown(found)
 
 
