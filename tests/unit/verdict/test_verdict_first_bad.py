@@ -200,6 +200,23 @@ def test_what_is_quantised_in_place_of_a_relu_is_found_behind_it() -> None:
     assert same_tensors(reference, fused, {}) == {"r": "r", "y": "y"}
 
 
+def test_tensors_of_long_models_are_matched_in_a_walk_or_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+
+    def counted(node: Node) -> tuple[str, ...]:
+        nonlocal reads
+        reads += 1
+        return node.inputs
+
+    count = 300
+    chain = {f"t{index}": ["x" if not index else f"t{index - 1}"] for index in range(count)}
+    graph = graph_of(chain, [f"t{count - 1}"])
+    monkeypatch.setattr(Node, "reads", property(counted))
+    pairs = same_tensors(graph, graph, {f"n_t{index}": (f"n_t{index}",) for index in range(count)})
+    assert len(pairs) == count
+    assert reads <= 4 * count
+
+
 def test_tensors_are_matched_by_the_origins_of_nodes() -> None:
     one = graph_of({"a": ["x"], "b": ["a"], "y": ["b"]}, ["y"])
     fused = graph_of({"ab": ["x"], "y": ["ab"]}, ["y"])

@@ -63,7 +63,7 @@ def steps(graph: Graph, comparable: Collection[str], outputs: Sequence[str]) -> 
     needed: set[str] = set(outputs)
     found = []
     for node in reversed(graph.live_nodes):
-        makes = tuple(name for name in node.writes if name in known & needed)
+        makes = tuple(name for name in node.writes if name in known and name in needed)
         if makes:
             inside, reads = _behind(node, known, producers, graph)
             needed |= set(reads)
