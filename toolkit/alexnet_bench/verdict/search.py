@@ -16,6 +16,7 @@ from alexnet_bench.verdict.numberless import first_numberless
 from alexnet_bench.verdict.pairs import same_tensors
 from alexnet_bench.verdict.parity import Array, compare
 from alexnet_bench.verdict.precision import is_quantised
+from alexnet_bench.verdict.ranking import find_ranking
 from alexnet_bench.verdict.sides import AnySide, ModelSide
 
 _AT_ONCE_BYTES = 1 << 30
@@ -212,6 +213,11 @@ def _found(search: _Search, located: Located, step: Step, hidden: Collection[str
         remarks.append(
             f"{len(between)} of the tensors between them cannot be looked at: marked as outputs, they change what the "
             "engine computes"
+        )
+    if any(find_ranking(search.reference.graph, tensor.name) for tensor in makes if tensor.error):
+        remarks.append(
+            "these indices are compared exactly: near a tie another is as right, and what is chosen by it differs, so "
+            "that a fault behind it is not seen"
         )
     return FirstBad(True, step.nodes, makes, reads, search.runs, candidates, "; ".join(remarks))
 
