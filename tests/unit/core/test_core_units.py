@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_bench.core.units import WrittenSize, binary_bytes, digits, percent, quantity, read_size
+from alexnet_bench.core.units import WrittenSize, binary_bytes, digits, percent, quantity, rate, read_size, share
 
 _FACTORS = {"P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
 
@@ -29,6 +29,8 @@ _FACTORS = {"P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e
         (-0.0132, "-13.2 ms"),
         (3e-10, "0.30 ns"),
         (1e-15, "1.00e-15 s"),
+        (4e-12, "4.00e-12 s"),
+        (2e-11, "0.02 ns"),
         (5e17, "500 Ps"),
         (1e18, "1.00e+18 s"),
         (1e300, "1.00e+300 s"),
@@ -83,6 +85,7 @@ def test_memory_is_told_in_powers_of_1024(value: float | None, text: str) -> Non
         (1.05, "105 %"),
         (-0.005, "-0.5 %"),
         (-0.28, "-28 %"),
+        (-0.0001, "0.0 %"),
         (36.14, "3,614 %"),
         (1e30, "1.0e+32 %"),
     ],
@@ -93,10 +96,37 @@ def test_fractions_are_told_in_percent(fraction: float | None, text: str) -> Non
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0.00"), (9.994, "9.99"), (9.995, "10.0"), (99.94, "99.9"), (99.95, "100"), (-12.34, "-12.3")],
+    [
+        (0.0, "0.00"),
+        (0.0014, "0.0014"),
+        (-0.0996, "-0.10"),
+        (0.04567, "0.0457"),
+        (1.23e-7, "1.23e-07"),
+        (9.994, "9.99"),
+        (9.995, "10.0"),
+        (99.94, "99.9"),
+        (99.95, "100"),
+        (-12.34, "-12.3"),
+    ],
 )
 def test_three_digits_without_an_exponent(value: float, text: str) -> None:
     assert digits(value) == text
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"),
+    [(1234.56, "1,234.6"), (205.6, "205.6"), (9.994, "9.99"), (0.0333, "0.0333"), (0.003, "0.003"), (0.0, "0.00")],
+)
+def test_rates_keep_three_digits(per_s: float, text: str) -> None:
+    assert rate(per_s) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(None, "-"), (1.0, "100 %"), (249 / 250, "99.6 %"), (0.9999, "99.9 %"), (0.29, "29.0 %"), (0.0, "0.0 %")],
+)
+def test_a_share_is_all_where_it_says_so_alone(fraction: float | None, text: str) -> None:
+    assert share(fraction) == text
 
 
 @pytest.mark.parametrize(

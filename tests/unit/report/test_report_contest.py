@@ -14,6 +14,7 @@ from alexnet_bench.core.document import decode, encode
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.profile import Environment
 from alexnet_bench.core.verification import Side
+from alexnet_bench.report.contest import print_contest
 from alexnet_bench.report.render import show, to_markdown
 
 STOCK = Entry(
@@ -123,6 +124,26 @@ def test_what_the_error_of_an_entry_does_not_show_is_noted() -> None:
     found = replace(CONTEST, cases=(replace(CONTEST.cases[0], entries=(noted, STOCK), fastest=0),))
     assert "note   openvino bf16: y: its error says nothing of elements below 0.64" in text(found).splitlines()
     assert "| note | openvino bf16: y: its error says nothing of elements below 0.64 |" in to_markdown(found)
+
+
+@pytest.mark.parametrize("width", [40, 50, 57, 80])
+def test_no_number_is_cut_where_the_table_is_narrow(width: int) -> None:
+    assert WRONG.error is not None
+    unclear = replace(WRONG, backend="onnxruntime-tensorrt", error=replace(WRONG.error, verdict="inconclusive"))
+    found = replace(CONTEST, cases=(replace(CONTEST.cases[0], entries=(unclear, STOCK), fastest=None),))
+    stream = io.StringIO()
+    print_contest(found, stream, width=width)
+    first, second = [line.split() for line in stream.getvalue().splitlines() if line.startswith("onnx")][:2]
+    assert first[0].endswith("-tensorrt")
+    assert {"1.00", "5.0e-01"} < {*first}
+    assert {"20.0", "2.8e-06"} < {*second}
+
+
+def test_a_ratio_and_a_rate_far_below_one_are_no_zeros() -> None:
+    slow = EntryLatency(((30.0,), (30.0,)), 30.0, (30.0, 30.0), 1 / 30, 0.0014, (0.00138, 0.00142))
+    text_of = text(replace(CONTEST, cases=(replace(CONTEST.cases[0], entries=(replace(FAST, latency=slow), STOCK)),)))
+    assert "0.0333" in text_of
+    assert "0.0014  0.00138 to 0.00142" in text_of
 
 
 def test_ties_and_no_winner_are_said() -> None:

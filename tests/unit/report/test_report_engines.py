@@ -49,6 +49,10 @@ def test_a_passport_in_a_few_lines() -> None:
     assert _line(lines, "engine").endswith("/x/engine.onnx")
     assert "abababababab, 1.00 MiB, built in 2.5 s, 2026-01-02 03:04" in _line(lines, "key")
     assert "mine: fold-constants, fp16" in _line(lines, "recipe")
+    assert _line(lines, "attributed").endswith("100 % of the MACs counted")
+    part = io.StringIO()
+    print_passport(replace(_PASSPORT, macs_attributed_fraction=0.9951), part)
+    assert "99.5 % of the MACs counted" in part.getvalue()
     assert "asked for fp16; computed: 2 layers in float16, 1 layer in float32" in _line(lines, "types")
     stream = io.StringIO()
     long = "/x" * 100 + "/engine.onnx"

@@ -87,7 +87,7 @@ def test_the_types_that_were_read_back_stand_in_place_of_what_was_told(types: di
 def test_what_failed_names_the_node_and_nothing_moves_the_cursor() -> None:
     text = shown(FAILED)
     assert "failed: logits: the error is 9.00e-01, above 0.01 (and 1 more)" in text
-    assert "25 %" in text
+    assert "25.0 %" in text
     assert r"conv\x1b[2J2 (5 runs for 25 places)" in text
     assert "c2, error 5.00e-01" in text
     assert "p1, error -" in text
@@ -107,6 +107,17 @@ def test_the_sizes_that_were_tried_are_listed() -> None:
     assert "x 1x3: failed on 4 inputs, error 9.00e-01 in logits" in text
     assert "x 9x3: inconclusive, could not be compared" in text
     assert "| also at | x 1x3: failed on 4 inputs" in to_markdown(replace(PASSED, sizes=tried))
+
+
+def test_a_name_of_control_characters_takes_the_room_that_it_needs() -> None:
+    found = replace(PASSED, outputs=(replace(_OUTPUT, name="\x1b[2J" * 8),))
+    for width in (60, 80, 100):
+        assert "2.50e-03 1.0e-02" in " ".join(shown(found, width).splitlines()[1].split())
+
+
+def test_one_wrong_of_250_is_not_all() -> None:
+    found = replace(PASSED, outputs=(replace(_OUTPUT, top1_agreement=249 / 250),))
+    assert "99.6 %" in shown(found)
 
 
 def test_a_search_without_a_result_says_why() -> None:

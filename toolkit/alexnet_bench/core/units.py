@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import floor
 
 _PREFIXES = (
     (1e15, "P"),
@@ -19,7 +20,7 @@ _PREFIXES = (
 _BINARY = ((1 << 50, "PiB"), (1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _ROUNDS_UP = 0.9995
 """From here on, three significant digits give the next prefix: 999.5 is "1.00 k", not "1,000"."""
-_LARGEST, _SMALLEST = 1e18, 1e-12
+_LARGEST, _SMALLEST = 1e18, 1e-11
 """Beyond these a prefix would leave a row of zeros; an exponent is shorter."""
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMGT]i?B|B)?", re.IGNORECASE)
 _FACTORS = {"": 1, "b": 1} | {f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", start=1)}
@@ -85,13 +86,27 @@ def percent(fraction: float | None) -> str:
     if 0 < value < 0.05:
         return "<0.1 %"
     if abs(value) < 9.95:
-        return f"{value:.1f} %"
+        return "0.0 %" if abs(value) < 0.05 else f"{value:.1f} %"
     return f"{value:,.0f} %" if abs(value) < 1e9 else f"{value:.1e} %"
 
 
+def share(fraction: float | None) -> str:
+    """A fraction in percent with one digit, never rounded up, so that 100 means all; "-" for None."""
+    if fraction is None:
+        return "-"
+    return "100 %" if fraction >= 1 - 1e-9 else f"{floor(fraction * 1000 + 1e-9) / 10:.1f} %"
+
+
+def rate(value: float) -> str:
+    """Something per second, with one digit behind the point, and more where that would be fewer than three."""
+    return f"{value:,.1f}" if abs(value) >= 9.995 else digits(value)
+
+
 def digits(value: float) -> str:
-    """Three significant digits without an exponent."""
+    """Three significant digits; with an exponent below 1e-4 alone."""
     magnitude = abs(value)
     if magnitude >= 99.95:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if magnitude >= 9.995 else f"{value:.2f}"
+    if magnitude >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if magnitude >= 0.0995 or not magnitude else f"{value:.3g}"

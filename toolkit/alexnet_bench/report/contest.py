@@ -12,7 +12,7 @@ from rich.text import Text
 
 from alexnet_bench.core.contest import Contest, ContestCase, Entry, EntryError
 from alexnet_bench.core.text import plural, printable
-from alexnet_bench.core.units import digits, quantity
+from alexnet_bench.core.units import digits, quantity, rate
 from alexnet_bench.report.console import Cells, page, print_fitting, safe
 from alexnet_bench.report.markdown import escape
 
@@ -65,19 +65,20 @@ class _Column:
     heading: str
     text: Callable[[Entry], str]
     goes: int = 0
+    is_name: bool = False
 
 
 _COLUMNS = (
-    _Column("backend", lambda entry: entry.backend),
+    _Column("backend", lambda entry: entry.backend, is_name=True),
     _Column("engine", _engine),
-    _Column("computes in", _types, 2),
+    _Column("computes in", _types, 3),
     _Column(">median", lambda entry: quantity(entry.latency.median_s if entry.latency else None, "s")),
-    _Column(">per second", lambda entry: f"{entry.latency.throughput_per_s:,.1f}" if entry.latency else "-", 3),
-    _Column(">ratio", _ratio, 1),
-    _Column("", _ratio_interval, 5),
+    _Column(">per second", lambda entry: rate(entry.latency.throughput_per_s) if entry.latency else "-", 4),
+    _Column(">ratio", _ratio, 2),
+    _Column("", _ratio_interval, 6),
     _Column(">error", _error),
-    _Column(">allowed", _allowed, 4),
-    _Column("", lambda entry: entry.error.verdict if entry.error and entry.error.verdict != "passed" else ""),
+    _Column(">allowed", _allowed, 5),
+    _Column("", lambda entry: entry.error.verdict if entry.error and entry.error.verdict != "passed" else "", 1),
 )
 
 
@@ -105,7 +106,9 @@ def _print_case(console: Console, found: Contest, case: ContestCase) -> None:
     console.print(safe(_title(found, case), "bold"))
     console.print()
     ran = [(place, entry) for place, entry in enumerate(case.entries) if entry.latency is not None]
-    columns = [Cells(item.heading, [item.text(entry) for _, entry in ran], item.goes) for item in _COLUMNS]
+    columns = [
+        Cells(item.heading, [item.text(entry) for _, entry in ran], item.goes, item.is_name) for item in _COLUMNS
+    ]
     print_fitting(console, columns, ["bold green" if place == case.fastest else _style(entry) for place, entry in ran])
     console.print()
     grid = Table.grid(padding=(0, 2))

@@ -13,7 +13,7 @@ from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import plural, printable
-from alexnet_bench.core.units import binary_bytes, percent
+from alexnet_bench.core.units import binary_bytes, share
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.report.builds import builds_lines, print_builds
 from alexnet_bench.report.console import Cells, page, print_fitting, safe
@@ -126,7 +126,7 @@ def passport_lines(passport: Passport) -> list[tuple[str, str]]:
         ("for", f"{passport.backend} {passport.backend_version} on {passport.device}"),
         ("recipe", f"{passport.recipe.get('name', '-')}: {', '.join(passport.passes) or 'no passes'}"),
         ("types", f"asked for {asked}; computed: {counts or 'not reported'}"),
-        ("attributed", f"{percent(passport.macs_attributed_fraction)} of the MACs counted"),
+        ("attributed", f"{share(passport.macs_attributed_fraction)} of the MACs counted"),
         *_settings(passport),
         *_sizes(passport),
         *([("weights", _NO_WEIGHTS)] if passport.refit_sha256 else []),

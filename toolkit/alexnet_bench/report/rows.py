@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alexnet_bench.core.profile import BudgetLine, Caution, LayerProfile, Profile
 from alexnet_bench.core.text import plural, printable
-from alexnet_bench.core.units import binary_bytes, digits, percent, quantity
+from alexnet_bench.core.units import binary_bytes, digits, percent, quantity, rate, share
 from alexnet_bench.report.headline import is_timed
 from alexnet_bench.report.memory import memory_texts
 
@@ -155,8 +155,8 @@ def shown_warnings(profile: Profile) -> list[Caution]:
 
 def throughput(profile: Profile) -> str:
     """Throughput with its unit: images where the first input looks like a batch of them."""
-    rate = profile.latency.throughput_per_s if profile.latency else 0.0
-    return f"{rate:,.1f} {_item(profile)}/s"
+    per_s = profile.latency.throughput_per_s if profile.latency else 0.0
+    return f"{rate(per_s)} {_item(profile)}/s"
 
 
 def shape(sizes: tuple[int, ...] | None) -> str:
@@ -235,7 +235,7 @@ def _coverage(profile: Profile) -> tuple[str, ...]:
     counted = f"{coverage.nodes_counted:,} of {plural(coverage.nodes, 'node')} counted"
     if coverage.time_attributed_fraction is None:
         return (counted,)
-    macs, time = _exact(coverage.macs_attributed_fraction), _exact(coverage.time_attributed_fraction)
+    macs, time = share(coverage.macs_attributed_fraction), share(coverage.time_attributed_fraction)
     which = "MACs" if coverage.nodes_counted == coverage.nodes else "the MACs counted"
     lines = (f"{counted}; attributed {macs} of {which}, {time} of kernel time", overhead)
     outside = percent(coverage.outside_kernels_fraction)
@@ -250,13 +250,6 @@ def _cost(fraction: float | None) -> str:
     if fraction is None:
         return "costs an unknown time"
     return f"costs {percent(fraction)} more" if fraction >= 0 else f"costs nothing ({percent(fraction)} is noise)"
-
-
-def _exact(fraction: float | None) -> str:
-    """Coverage in percent, never rounded up to 100."""
-    if fraction is None:
-        return "-"
-    return "100 %" if fraction >= 1 - 1e-9 else f"{int(fraction * 1000) / 10:.1f} %"
 
 
 def _ceilings(profile: Profile) -> tuple[str, ...]:
@@ -275,8 +268,8 @@ def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
     else:
         unit = "forward passes" if profile.case.batch == 1 else _item(profile)
         rates = (
-            f"{devices}: {line.forward_per_s_by_flop:,.1f} {unit}/s by FLOP, "
-            f"{line.forward_per_s_by_roofline:,.1f} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
+            f"{devices}: {rate(line.forward_per_s_by_flop)} {unit}/s by FLOP, "
+            f"{rate(line.forward_per_s_by_roofline)} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
         )
     machine = "the machine that ran it" if profile.environment.comparable.get("cpu", "") is None else "this machine"
     achieved = f"{machine}: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"

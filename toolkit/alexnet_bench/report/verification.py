@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet_bench.core.text import plural, printable
-from alexnet_bench.core.units import percent
+from alexnet_bench.core.units import percent, share
 from alexnet_bench.core.verification import (
     FirstBad,
     OutputParity,
@@ -62,7 +62,7 @@ _COLUMNS = (
     _Column("mean abs", lambda output: _number(output.mean_abs), 6),
     _Column("cosine", lambda output: "-" if output.cosine is None else f"{output.cosine:.6f}", 2),
 )
-_TOP1 = _Column("top-1", lambda output: percent(output.top1_agreement), 1)
+_TOP1 = _Column("top-1", lambda output: share(output.top1_agreement), 1)
 
 
 def print_verification(found: Verification, stream: IO[str], *, width: int | None = None) -> None:
@@ -99,7 +99,7 @@ def to_markdown(found: Verification) -> str:
 
 
 def _print_outputs(console: Console, found: Verification) -> None:
-    names = Cells("output", [output.name for output in found.outputs], is_name=True)
+    names = Cells("output", [printable(output.name) for output in found.outputs], is_name=True)
     columns = [
         Cells(f">{column.heading}", [column.text(output) for output in found.outputs], column.goes)
         for column in _columns(found)
