@@ -48,6 +48,15 @@ def test_a_name_loses_its_middle_and_takes_what_room_there_is() -> None:
     assert printed(24)[1].split()[0] == "a-na…its-column"
 
 
+def test_bars_of_every_length_have_a_sign_in_old_encodings() -> None:
+    for encoding in ("ascii", "latin-1", "cp1252"):
+        raw = io.BytesIO()
+        stream = io.TextIOWrapper(raw, encoding)
+        with page(stream, width=40) as console:
+            console.print("█▉▊▋▌▍▎▏|▇▆▅▄▃▂▁")
+        assert raw.getvalue().decode("ascii").rstrip() == "#####--.|#*+=-._"
+
+
 def test_control_characters_are_harmless() -> None:
     (_, line) = printed(40, (Cells("name", ["\x1b[2Jgone"], is_name=True), Cells(">n", ["1"])))
     assert "\x1b" not in line

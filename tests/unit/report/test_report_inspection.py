@@ -114,6 +114,11 @@ def test_layers_with_the_users_nodes_and_a_time_for_each_device() -> None:
     assert _line(lines, "Reorder:x") == "Reorder:x - - 0 0 10.0 B - - overhead - overhead"
 
 
+def test_a_layer_without_predictions_takes_no_time() -> None:
+    found = replace(_ALONE, layers=(replace(_LAYER, predicted=()), *_ALONE.layers[1:]))
+    assert _line(_printed(found), "conv1 + relu1").endswith("111 - -")
+
+
 def test_a_total_names_its_peaks_and_what_is_missing_is_said() -> None:
     text = " ".join(" ".join(_printed(_INSPECTION)).split())
     assert (

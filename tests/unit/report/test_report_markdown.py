@@ -66,7 +66,9 @@ def test_hostile_text_stays_text(read: Read, kind: str) -> None:
         ("http://x", "http\\://x"),
         ("WWW.x", "WWW\\.x"),
         ("@user", "@\u2060user"),
-        ("#12", "\\#12"),
+        ("#12", "\\#\u206012"),
+        ("gh-12 a#b", "gh-\u206012 a\\#b"),
+        ("high-12", "high-12"),
     ],
 )
 def test_escaping(text: str, escaped: str) -> None:

@@ -22,7 +22,7 @@ _MOST_COLUMNS = 1000
 _LEAST_COLUMNS = 40
 _LEAST_NAME = 14
 
-_PLAIN = str.maketrans("█▉▊▋▌▇▆▅▄▃▂▁·…µ", "######*+=-._-~u")
+_PLAIN = str.maketrans("█▉▊▋▌▍▎▏▇▆▅▄▃▂▁·…µ", "#####--.#*+=-._-~u")
 """For encodings without these; one column for one column, so that tables stay aligned."""
 
 

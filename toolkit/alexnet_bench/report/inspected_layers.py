@@ -104,20 +104,20 @@ def _width(column: Column, rows: Sequence[Row]) -> int:
 def _weights(inspection: Inspection) -> tuple[list[float], str]:
     layers, lines = inspection.layers, inspection.predicted
     if lines and lines[0].latency_s is not None:
-        return [layer.predicted[0].time_s or 0.0 for layer in layers], f"time predicted for {short(lines[0])}"
+        return [_predicted(layer, 0).time_s or 0.0 for layer in layers], f"time predicted for {short(lines[0])}"
     return [float(layer.flop or 0) for layer in layers], "FLOP"
 
 
-def _predicted(row: Row, place: int) -> LayerPrediction:
-    return row.layer.predicted[place] if place < len(row.layer.predicted) else LayerPrediction()
+def _predicted(layer: InspectedLayer, place: int) -> LayerPrediction:
+    return layer.predicted[place] if place < len(layer.predicted) else LayerPrediction()
 
 
 def _time(place: int) -> Callable[[Row], str]:
-    return lambda row: quantity(_predicted(row, place).time_s, "s")
+    return lambda row: quantity(_predicted(row.layer, place).time_s, "s")
 
 
 def _bound(place: int) -> Callable[[Row], str]:
-    return lambda row: "overhead" if row.layer.is_overhead else _predicted(row, place).bound or "-"
+    return lambda row: "overhead" if row.layer.is_overhead else _predicted(row.layer, place).bound or "-"
 
 
 def _nodes(layer: InspectedLayer) -> str:

@@ -12,6 +12,7 @@ from alexnet_bench.report.rows import Line, layer_rows, shown_warnings, summary,
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
 _AUTOLINK = re.compile(r"(?i)(:(?=//)|(?<=www)\.)")
 _WORD_JOINER = "\u2060"
+_REFERENCE = re.compile(r"(@|#(?=\d)|(?i:\bgh)-(?=\d))")
 
 
 def to_markdown(document: Profile | ProfileSet, *, top: int | None = None) -> str:
@@ -28,11 +29,11 @@ def to_markdown(document: Profile | ProfileSet, *, top: int | None = None) -> st
 def escape(text: str) -> str:
     """Text of a model made harmless in Markdown: no markup, no links, no mentions, no table cells, no line breaks.
 
-    GitHub looks for mentions in the finished page, where a backslash before the @ is gone: an invisible character that
-    joins words stands behind it instead.
+    GitHub looks for mentions and for numbers of issues (#12, GH-12) in the finished page, where a backslash before the
+    @ or # is gone: an invisible character that joins words stands behind it.
     """
     escaped = _SPECIAL.sub(r"\\\1", escape_controls(text))
-    return _AUTOLINK.sub(r"\\\1", escaped).replace("@", f"@{_WORD_JOINER}")
+    return _REFERENCE.sub(rf"\1{_WORD_JOINER}", _AUTOLINK.sub(r"\\\1", escaped))
 
 
 def _section(profile: Profile, top: int | None) -> str:
