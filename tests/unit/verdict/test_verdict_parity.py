@@ -218,6 +218,7 @@ def test_the_mean_is_of_the_inputs_that_have_a_number() -> None:
 def test_the_cosine_of_very_small_and_very_large_outputs(size: float) -> None:
     y = [array.astype(np.float64) * size for array in spread_out()]
     assert compare(y, [array * 1.001 for array in y]).cosine == pytest.approx(1.0)
+    assert compare(y, y).cosine == 1.0
 
 
 class _OneAtATime(Sequence[Array]):

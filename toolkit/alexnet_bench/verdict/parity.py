@@ -201,7 +201,7 @@ def _floats(reference: Sequence[Array], engine: Sequence[Array], nan_in_both: in
         mean_abs=total_abs / max(1, elements),
         relative_error=_ratio(sum(squares), size),
         spread=_ratio(spread, size),
-        cosine=product / sqrt(spread) / sqrt(other_spread) if varies and other_spread else None,
+        cosine=_cosine(product, spread, other_spread) if varies and other_spread else None,
         worst_input=int(np.argmax(squares)) if any(squares) else None,
         nan_in_both=nan_in_both,
     )
@@ -212,6 +212,12 @@ def _ratio(numerator: float, denominator: float) -> float:
     if not numerator:
         return 0.0
     return sqrt(numerator / denominator) if denominator else inf
+
+
+def _cosine(product: float, left: float, right: float) -> float:
+    """Of a scalar product and two sums of squares, whose own product may be too large or too small for a number."""
+    larger = max(left, right)
+    return product / larger / sqrt((left / larger) * (right / larger))
 
 
 def _square(values: Array) -> float:
