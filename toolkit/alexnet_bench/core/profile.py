@@ -268,6 +268,11 @@ class Caution:
     message: str
     hint: str = ""
 
+    @property
+    def text(self) -> str:
+        """The message, with the hint behind it."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 @dataclass(frozen=True)
 class Profile:

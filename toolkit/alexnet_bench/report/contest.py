@@ -14,7 +14,7 @@ from alexnet_bench.core.contest import Contest, ContestCase, Entry, EntryError
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import digits, quantity, rate
 from alexnet_bench.report.console import Cells, page, print_fitting, safe
-from alexnet_bench.report.markdown import escape
+from alexnet_bench.report.markdown import escape, labelled, table
 
 _STOCK = "onnxruntime-cpu as given"
 _MOST_TYPES = 2
@@ -125,14 +125,11 @@ def _style(entry: Entry) -> str:
 def _section(found: Contest, case: ContestCase) -> Iterator[str]:
     yield f"### {escape(_title(found, case))}"
     yield ""
-    yield f"| {' | '.join(column.heading.removeprefix('>') for column in _COLUMNS)} |"
-    yield f"|{'|'.join('--:' if column.heading.startswith('>') else '---' for column in _COLUMNS)}|"
-    for entry in case.entries:
-        if entry.latency is not None:
-            yield f"| {' | '.join(escape(column.text(entry)) for column in _COLUMNS)} |"
-    yield from ("", "| | |", "|---|---|")
-    for label, text in _lines(found, case):
-        yield f"| {label} | {escape(text)} |"
+    ran = (entry for entry in case.entries if entry.latency is not None)
+    yield from table(
+        [column.heading for column in _COLUMNS], ([column.text(entry) for column in _COLUMNS] for entry in ran)
+    )
+    yield from ("", *labelled((label, (text,)) for label, text in _lines(found, case)))
     yield from ("", f"**{escape(_conclusion(case))}**", "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO
 
@@ -15,7 +15,7 @@ from alexnet_bench.core.units import quantity
 from alexnet_bench.report.console import Name, page, plain_table, safe
 from alexnet_bench.report.engines import passport_lines, print_lines
 from alexnet_bench.report.inspected_layers import Column, Row, columns_of, fitting, rows_of
-from alexnet_bench.report.markdown import escape
+from alexnet_bench.report.markdown import escape, labelled, table
 from alexnet_bench.report.predicted import COMPARED, compared, prediction_lines, without_total
 
 _WIDTH_OF_FILES = 140
@@ -59,12 +59,12 @@ def _print_one(console: Console, inspection: Inspection, top: int | None) -> Non
 def _print_layers(console: Console, inspection: Inspection, top: int | None) -> None:
     rows, rest = rows_of(inspection, top)
     columns = fitting(columns_of(inspection), rows, console.width)
-    table = plain_table(*(column.heading for column in columns), gap=2 if console.width >= 110 else 1)
+    grid = plain_table(*(column.heading for column in columns), gap=2 if console.width >= 110 else 1)
     for row in rows:
-        table.add_row(*(_cell(column, row) for column in columns), style="dim" if row.layer.is_overhead else "")
+        grid.add_row(*(_cell(column, row) for column in columns), style="dim" if row.layer.is_overhead else "")
     for place, column in enumerate(columns):
-        table.columns[place].no_wrap = not column.is_name
-    console.print(table)
+        grid.columns[place].no_wrap = not column.is_name
+    console.print(grid)
     if rest:
         console.print(safe(rest, "dim"))
     console.print()
@@ -75,39 +75,29 @@ def _cell(column: Column, row: Row) -> Name | Text:
 
 
 def _print_compared(console: Console, found: InspectionSet) -> None:
-    table = plain_table(*(heading for heading, _ in COMPARED))
+    grid = plain_table(*(heading for heading, _ in COMPARED))
     for row in compared(found):
-        table.add_row(Name(row[0]), *map(safe, row[1:]))
-    table.columns[0].no_wrap = False
-    console.print(table)
+        grid.add_row(Name(row[0]), *map(safe, row[1:]))
+    grid.columns[0].no_wrap = False
+    console.print(grid)
     console.print()
     print_lines(console, without_total(found))
 
 
 def _section(inspection: Inspection, top: int | None) -> list[str]:
-    lines = [f"### {escape(_title(inspection))}", "", "| | |", "|---|---|"]
-    lines += [f"| {label} | {escape(text)} |" for label, text in _lines(inspection)]
+    lines = [f"### {escape(_title(inspection))}", "", *labelled((label, (text,)) for label, text in _lines(inspection))]
     return [*lines, *(_layers_section(inspection, top) if inspection.layers else [""])]
 
 
 def _layers_section(inspection: Inspection, top: int | None) -> list[str]:
     columns, (rows, rest) = columns_of(inspection), rows_of(inspection, top)
-    headings = [column.heading.removeprefix(">").replace("\n", " ").strip() for column in columns]
-    lines = [
-        "",
-        "<details><summary>Layers</summary>",
-        "",
-        _row(headings),
-        _rule([column.heading for column in columns]),
-    ]
-    lines += [_row([escape(column.text(row)) for column in columns]) for row in rows]
+    cells = ([column.text(row) for column in columns] for row in rows)
+    lines = ["", "<details><summary>Layers</summary>", "", *table([column.heading for column in columns], cells)]
     return [*lines, *(["", escape(rest)] if rest else []), "", "</details>", ""]
 
 
 def _compared_section(found: InspectionSet) -> list[str]:
-    headings = [heading for heading, _ in COMPARED]
-    lines = [_row([heading.removeprefix(">") for heading in headings]), _rule(headings)]
-    lines += [_row([escape(cell) for cell in row]) for row in compared(found)]
+    lines = table([heading for heading, _ in COMPARED], compared(found))
     return [*lines, "", *(f"{label}: {escape(text)}  " for label, text in without_total(found)), ""]
 
 
@@ -127,7 +117,7 @@ def _lines(inspection: Inspection) -> list[tuple[str, str]]:
         *prediction_lines(inspection),
         *([("written by", inspection.producer or "-")] if passport else []),
         ("here", "; ".join(inspection.reasons_against) or _usable(plan)),
-        *(("note", f"{note.message} ({note.hint})" if note.hint else note.message) for note in inspection.warnings),
+        *(("note", note.text) for note in inspection.warnings),
     ]
 
 
@@ -164,11 +154,3 @@ def _told(inspection: Inspection) -> Iterator[tuple[str, str]]:
         macs = sum(layer.macs or 0 for layer in layers)
         whose = "the engine's own graph" if inspection.passport else "the nodes of the model that have a layer"
         yield "work", f"{macs:,} MAC; {quantity(flop, 'FLOP')} and {quantity(moved, 'B')} moved in {whose}"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _rule(headings: Iterable[str]) -> str:
-    return f"|{'|'.join('--:' if heading.startswith('>') else '---' for heading in headings)}|"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.text import escape_controls
 from alexnet_bench.report.headline import headline
-from alexnet_bench.report.rows import Line, layer_rows, shown_warnings, summary, title
+from alexnet_bench.report.rows import layer_rows, shown_warnings, summary, title
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
 _AUTOLINK = re.compile(r"(?i)(:(?=//)|(?<=www)\.)")
@@ -36,28 +37,39 @@ def escape(text: str) -> str:
     return _REFERENCE.sub(rf"\1{_WORD_JOINER}", _AUTOLINK.sub(r"\\\1", escaped))
 
 
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table.
+
+    Args:
+        headings: as they are; ">" before one aligns to the right.
+        rows: texts of cells, which are made harmless.
+    """
+    rules = ("--:" if heading.startswith(">") else "---" for heading in headings)
+    shown = (heading.removeprefix(">").replace("\n", " ").strip() for heading in headings)
+    return [_row(shown), f"|{'|'.join(rules)}|", *(_row(map(escape, row)) for row in rows)]
+
+
+def labelled(lines: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """The lines of a table of labels, each with its texts; several stand one below the other."""
+    return ["| | |", "|---|---|", *(_row((label, "<br>".join(map(escape, texts)))) for label, texts in lines)]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def _section(profile: Profile, top: int | None) -> str:
     lines = [f"### {escape(title(profile))}", "", f"**{escape(headline(profile))}**", ""]
-    lines += ["| | |", "|---|---|", *map(_summary_row, summary(profile))]
+    lines += labelled((line.label, line.texts) for line in summary(profile))
     lines += ["", *_layers(profile, top)]
     for warning in shown_warnings(profile):
-        hint = f" ({warning.hint})" if warning.hint else ""
-        lines += [f"> {escape(warning.message + hint)}", ""]
+        lines += [f"> {escape(warning.text)}", ""]
     return "\n".join(lines)
-
-
-def _summary_row(line: Line) -> str:
-    return f"| {line.label} | {'<br>'.join(map(escape, line.texts))} |"
 
 
 def _layers(profile: Profile, top: int | None) -> list[str]:
     shown = layer_rows(profile, top)
-    headings = ["layer", *(column.heading for column in shown.columns)]
-    rules = ["---", *("--:" if column.right else "---" for column in shown.columns)]
-    lines = ["<details><summary>Layers</summary>", "", _table_row(headings), f"|{'|'.join(rules)}|"]
-    lines += [_table_row([escape(row.name), *(escape(c.text(row)) for c in shown.columns)]) for row in shown.rows]
+    headings = ["layer", *(f"{'>' if column.right else ''}{column.heading}" for column in shown.columns)]
+    rows = ([row.name, *(column.text(row) for column in shown.columns)] for row in shown.rows)
+    lines = ["<details><summary>Layers</summary>", "", *table(headings, rows)]
     return [*lines, *(["", escape(shown.rest)] if shown.rest else []), "", "</details>", ""]
-
-
-def _table_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

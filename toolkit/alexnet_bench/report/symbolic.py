@@ -10,12 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.symbolic import Condition, Formula, SymbolicBytes, SymbolicCounts, SymbolicNode, shown_name
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes
 from alexnet_bench.report.console import Name, page, safe
-from alexnet_bench.report.markdown import escape
+from alexnet_bench.report.markdown import escape, labelled, table
 
 DEFAULT_TOP = 15
 _ROOM_FOR_BYTES = 110
@@ -55,7 +54,7 @@ def print_symbolic(
         for label, text in _summary(counts):
             grid.add_row(Text(label, style="dim", no_wrap=True), safe(text))
         for warning in counts.warnings:
-            grid.add_row(Text("note", style="yellow"), safe(_note(warning)))
+            grid.add_row(Text("note", style="yellow"), safe(warning.text))
         console.print(grid)
         console.print()
         _print_nodes(console, counts, top)
@@ -64,29 +63,27 @@ def print_symbolic(
 def to_markdown(counts: SymbolicCounts, *, top: int | None = None) -> str:
     """The same for a pull request, the nodes folded away."""
     shown, rest = _largest(counts, top)
-    lines = [f"### {escape(_title(counts))}", "", "| | |", "|---|---|"]
-    lines += [f"| {label} | {escape(text)} |" for label, text in _summary(counts)]
+    lines = [f"### {escape(_title(counts))}", "", *labelled((label, (text,)) for label, text in _summary(counts))]
     lines += ["", "<details><summary>Nodes</summary>", ""]
-    lines += [f"| layer | {' | '.join(column.heading for column in _COLUMNS)} |", f"|---|{'---|' * len(_COLUMNS)}"]
-    for node in shown:
-        lines.append(f"| {' | '.join(escape(text) for text in (printable(node.name), *_cells(node, _COLUMNS)))} |")
+    headings = ["layer", *(column.heading for column in _COLUMNS)]
+    lines += table(headings, ((printable(node.name), *_cells(node, _COLUMNS)) for node in shown))
     lines += [*(["", escape(rest)] if rest else []), "", "</details>", ""]
     for warning in counts.warnings:
-        lines += [f"> {escape(_note(warning))}", ""]
+        lines += [f"> {escape(warning.text)}", ""]
     return "\n".join(lines)
 
 
 def _print_nodes(console: Console, counts: SymbolicCounts, top: int | None) -> None:
     shown, rest = _largest(counts, top)
     columns = [column for column in _COLUMNS if column.from_width <= console.width]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column("layer")
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    grid.add_column("layer")
     for column in columns:
-        table.add_column(column.heading, overflow="fold")
+        grid.add_column(column.heading, overflow="fold")
     for node in shown:
-        table.add_row(Name(printable(node.name)), *map(safe, _cells(node, columns)))
+        grid.add_row(Name(printable(node.name)), *map(safe, _cells(node, columns)))
     if shown:
-        console.print(table)
+        console.print(grid)
     if rest:
         console.print(safe(rest, "dim"))
 
@@ -148,10 +145,6 @@ def _conditions(label: str, where: Sequence[Condition]) -> Iterator[tuple[str, s
         names.setdefault(str(condition), []).append(shown_name(condition.name))
     if names:
         yield label, "; ".join(f"{' and '.join(who)}: {what}" for what, who in names.items())
-
-
-def _note(warning: Caution) -> str:
-    return f"{warning.message}{f' ({warning.hint})' if warning.hint else ''}"
 
 
 def _largest(counts: SymbolicCounts, top: int | None) -> tuple[list[SymbolicNode], str]:

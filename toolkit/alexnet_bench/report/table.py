@@ -102,8 +102,7 @@ def _summary(profile: Profile) -> Table:
         for index, text in enumerate(line.texts):
             grid.add_row(Text("" if index else line.label, style="dim"), safe(text))
     for warning in shown_warnings(profile):
-        hint = f" ({warning.hint})" if warning.hint else ""
-        grid.add_row(Text("note", style="yellow"), safe(f"{warning.message}{hint}"))
+        grid.add_row(Text("note", style="yellow"), safe(warning.text))
     return grid
 
 

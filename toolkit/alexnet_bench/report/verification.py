@@ -22,7 +22,7 @@ from alexnet_bench.core.verification import (
     Verification,
 )
 from alexnet_bench.report.console import Cells, page, print_fitting, safe
-from alexnet_bench.report.markdown import escape
+from alexnet_bench.report.markdown import escape, labelled, table
 
 _STYLES = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow"}
 _MEASURES = {"spread": "", "size": " of size", "exact": " differ", "score": " by score", "none": ""}
@@ -87,12 +87,9 @@ def to_markdown(found: Verification) -> str:
     """The same for a pull request."""
     columns = _columns(found)
     lines = [f"### {escape(f'{printable(found.engine.name)}: {found.verdict}')}", ""]
-    lines += [f"| output | {' | '.join(column.heading for column in columns)} |", f"|---|{'--:|' * len(columns)}"]
-    for output in found.outputs:
-        cells = (printable(output.name), *(column.text(output) for column in columns))
-        lines.append(f"| {' | '.join(map(escape, cells))} |")
-    lines += ["", "| | |", "|---|---|"]
-    lines += [f"| {label} | {escape(text)} |" for label, text in _lines(found)]
+    rows = ((printable(output.name), *(column.text(output) for column in columns)) for output in found.outputs)
+    lines += table(["output", *(f">{column.heading}" for column in columns)], rows)
+    lines += ["", *labelled((label, (text,)) for label, text in _lines(found))]
     for reason in found.reasons:
         lines += ["", f"> {escape(reason)}"]
     return "\n".join([*lines, ""])
