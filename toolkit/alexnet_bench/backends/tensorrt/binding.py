@@ -77,11 +77,6 @@ class Binding:
         self._inputs = [slot for slot in self._slots if slot.tensor.is_input]
         self._outputs = [slot for slot in self._slots if not slot.tensor.is_input]
 
-    @property
-    def buffer_bytes(self) -> int:
-        """Of inputs and outputs on the device."""
-        return sum(slot.on_device.size_bytes for slot in self._slots)
-
     def capture(self) -> None:
         """Captures the engine's part of a run, which is one launch from then on.
 
