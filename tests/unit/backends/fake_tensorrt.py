@@ -47,6 +47,10 @@ class TensorLocation(enum.Enum):
     DEVICE, HOST = range(2)
 
 
+class TensorFormat(enum.Enum):
+    LINEAR, HWC8 = range(2)
+
+
 class LayerInformationFormat(enum.Enum):
     ONELINE, JSON = range(2)
 
@@ -74,6 +78,11 @@ class Kind:
         has_host_code: it is not read unless its code may run.
         backend: whose it is.
         is_capturable: what TensorRT-RTX says of that.
+        padded: optimisation profiles in which x has its channels padded to a multiple of 8.
+        streamable: bytes of weights that can be streamed.
+        proposes: the budget for them, as an int32_t; None is half of them.
+        takes_budgets: whether it keeps to a budget that is set.
+        has_figures: whether the bindings can hand the size of the weights on; those of TensorRT 10 and 11 cannot.
     """
 
     sizes: tuple[int, ...] = (2, 4)
@@ -86,6 +95,11 @@ class Kind:
     has_host_code: bool = False
     backend: str = "tensorrt"
     is_capturable: bool = True
+    padded: tuple[int, ...] = ()
+    streamable: int = WEIGHTS_BYTES
+    proposes: int | None = None
+    takes_budgets: bool = True
+    has_figures: bool = True
 
     @property
     def is_rtx(self) -> bool:
@@ -115,6 +129,7 @@ class FakeTensorRt(SimpleNamespace):
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
+        self.TensorFormat = TensorFormat
         self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
         if kind.is_rtx:
             self.DynamicShapesKernelSpecializationStrategy = Strategy
@@ -223,6 +238,7 @@ class _Engine:
         self.names = ("x", "n", "y", "m")
         self.has_weights = not trt.kind.is_stripped
         self._has_contexts = False
+        self._budget = int(trt.kind.streamable)
 
     def __del__(self) -> None:
         self.weights.is_open = False
@@ -276,18 +292,35 @@ class _Engine:
         self._trt.count(f"get_tensor_shape {name}")
         return tuple(self._trt.kind.sizes)
 
+    def get_tensor_format(self, name: str, profile: int) -> TensorFormat:
+        self._trt.count("get_tensor_format")
+        return TensorFormat.HWC8 if name == "x" and profile in self._trt.kind.padded else TensorFormat.LINEAR
+
+    def get_tensor_format_desc(self, name: str, profile: int) -> str:
+        self._trt.count("get_tensor_format_desc")
+        assert self.get_tensor_format(name, profile) is TensorFormat.HWC8
+        return "Eight channel FP16 format (kHWC8) where C is padded to a multiple of 8"
+
+    @property
+    def streamable_weights_size(self) -> int:
+        self._trt.count("streamable_weights_size")
+        return int(self._trt.kind.streamable)
+
     def get_weight_streaming_automatic_budget(self) -> int:
         self._trt.count("get_weight_streaming_automatic_budget")
-        return WEIGHTS_BYTES // 2
+        proposed = self._trt.kind.proposes
+        return self.streamable_weights_size // 2 if proposed is None else proposed
 
     @property
     def weight_streaming_budget_v2(self) -> int:
-        raise NotImplementedError
+        self._trt.count("weight_streaming_budget_v2")
+        return self._budget if self._trt.kind.takes_budgets else int(self._trt.kind.streamable)
 
     @weight_streaming_budget_v2.setter
     def weight_streaming_budget_v2(self, budget: int) -> None:
         self._trt.count("weight_streaming_budget_v2")
         self._trt.budgets.append(budget)
+        self._budget = min(budget, self._trt.kind.streamable)
         if self._has_contexts:
             self._trt.device.wrongs.append("the budget of weights was set with a context there")
 

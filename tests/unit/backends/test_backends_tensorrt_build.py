@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ def write_text(folder: Path, graph: str, opset: int = 17) -> None:
     weights = [item for item in model.graph.input if "x" in {info.name for info in model.graph.input} - {item.name}]
     for info in weights:
         sizes = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
-        model.graph.initializer.append(numpy_helper.from_array(draw.normal(0, 0.1, sizes).astype("f"), info.name))
+        dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
+        model.graph.initializer.append(numpy_helper.from_array(draw.normal(0, 0.1, sizes).astype(dtype), info.name))
         model.graph.input.remove(info)
     for node in model.graph.node:
         node.name = node.output[0]
@@ -45,6 +47,16 @@ def test_an_engine_comes_with_its_layers(tmp_path: Path) -> None:
     assert built.timing_cache_sha256 is None
     check_plan(tmp_path / "engine.plan", "tensorrt-rtx", built.backend_version)
     assert "Building engine" in (tmp_path / "progress.txt").read_text()
+
+
+@pytest.mark.parametrize("dtype", ["float", "float16"])
+def test_inputs_and_outputs_of_what_is_built_are_plain_arrays(tmp_path: Path, dtype: str) -> None:
+    """All formats are allowed by default; runs take no other."""
+    conv = f"{dtype}[1,3,8,8] x, {dtype}[8,3,3,3] w) => ({dtype}[1,8,6,6] y) {{ y = Conv (x, w) }}"
+    write_text(tmp_path, f"g ({conv}")
+    build(tmp_path / "model.onnx")
+    told = (tmp_path / "layers.txt").read_text().partition("I/O Tensors:")[2]
+    assert re.findall(r"Format: (\w+ \w+ \w+) FP", told) == ["Row major linear"] * 2
 
 
 @pytest.mark.parametrize(

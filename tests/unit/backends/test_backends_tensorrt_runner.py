@@ -186,6 +186,29 @@ def test_sizes_outside_of_all_profiles_are_refused_with_their_ranges_before_a_ru
     bench.check()
 
 
+def test_an_engine_whose_inputs_are_padded_is_refused_before_anything_is_copied(make: Make) -> None:
+    """Its buffer would be longer than the array: trtexec --inputIOFormats=fp16:hwc8."""
+    bench = make(Kind(padded=(0,)))
+    said = r"cannot run this engine here: x is no plain array: Eight channel FP16 format \(kHWC8\)"
+    with pytest.raises(BackendRefusal, match=said) as refused:
+        bench.load()
+    assert "--inputIOFormats=fp32:chw" in refused.value.hint
+    assert {"allocate", "set_tensor_address", "execute_async_v3"}.isdisjoint(bench.device.faults.seen)
+    bench.check()
+
+
+def test_only_the_profile_that_is_run_has_to_take_plain_arrays(make: Make) -> None:
+    bench = make(Kind(sizes=(-1, 4), profiles=_TWO, padded=(1,)))
+    bench.load()
+    fed = feeds(1, 2, 4)
+    assert right(bench.runner.infer(fed), fed)
+    with pytest.raises(BackendRefusal, match="x is no plain array"):
+        bench.runner.infer(feeds(1, 4, 4))
+    assert right(bench.runner.infer(fed), fed)
+    bench.runner.deactivate()
+    bench.check()
+
+
 def test_sizes_of_the_request_are_bound_before_the_first_run(make: Make) -> None:
     bench = make(Kind(sizes=(-1, 4)))
     bench.load(shapes={"x": (3, 4), "n": (3, 4)})

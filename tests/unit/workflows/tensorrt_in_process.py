@@ -25,7 +25,13 @@ from alexnet_bench.backends.protocol import Described, Loaded, LoadRequest, Plan
 from alexnet_bench.backends.worker import Engine, Request, Samples
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.fake_device import FakeDevice
-from tests.unit.backends.fake_tensorrt import EngineStat, LayerInformationFormat, TensorIOMode, TensorLocation
+from tests.unit.backends.fake_tensorrt import (
+    EngineStat,
+    LayerInformationFormat,
+    TensorFormat,
+    TensorIOMode,
+    TensorLocation,
+)
 
 VERSION = "11.0.1"
 LAYER_S = 1e-8
@@ -107,6 +113,7 @@ class TensorRt(SimpleNamespace):
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
+        self.TensorFormat = TensorFormat
         self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
         self._here = threading.local()
 
@@ -216,6 +223,9 @@ class _Engine:
 
     def get_tensor_location(self, _: str) -> TensorLocation:
         return TensorLocation.DEVICE
+
+    def get_tensor_format(self, _name: str, _profile: int) -> TensorFormat:
+        return TensorFormat.LINEAR
 
     def get_tensor_dtype(self, name: str) -> str:
         return f"DataType.{_DATA_TYPES[self.dtype(name)]}"

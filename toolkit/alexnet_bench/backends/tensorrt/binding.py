@@ -53,7 +53,8 @@ class Binding:
         shapes: of its inputs.
 
     Raises:
-        BackendRefusal: the engine does not take these sizes, or there is not enough memory; nothing is held then.
+        BackendRefusal: the engine does not take these sizes, or plain arrays; or there is not enough memory; nothing is
+            held then.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Binding:
         self._fed: dict[str, np.ndarray] = {}
         self._graph: Graph | None = None
         try:
-            session.use_profile(tensors, shapes, stream.handle)
+            session.check_linear(tensors, session.use_profile(tensors, shapes, stream.handle))
             session.set_shapes(shapes)
             self._slots = [self._slot(tensor) for tensor in tensors]
             self._events: list[Event] = [self._held.add(device.create_event()) for _ in range(4)]

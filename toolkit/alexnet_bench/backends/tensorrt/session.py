@@ -118,20 +118,40 @@ class Session(Checked):
 
     def use_profile(
         self, tensors: Sequence[EngineTensor], shapes: Mapping[str, Sequence[int]], stream_handle: int
-    ) -> None:
+    ) -> int:
         """Takes the first optimisation profile that holds the sizes of all inputs that the engine leaves open.
 
         Args:
             tensors: of the engine.
             shapes: of its inputs.
             stream_handle: that the change of profile goes into.
+
+        Returns:
+            its number.
         """
         ranges = {tensor.name: self.ranges(tensor.name) for tensor in tensors if tensor.is_open_input}
         if not ranges:
-            return
+            return 0
         chosen = holding_profile(ranges, shapes)
         if chosen != self._get("context", "active_optimization_profile"):
             self._must("context", "set_optimization_profile_async", chosen, stream_handle)
+        return chosen
+
+    def check_linear(self, tensors: Sequence[EngineTensor], profile: int) -> None:
+        """Refuses inputs and outputs that are vectorised or padded: all is copied as plain arrays.
+
+        Args:
+            tensors: of the engine.
+            profile: the optimisation profile in use.
+        """
+        for name in (tensor.name for tensor in tensors):
+            if self._must("engine", "get_tensor_format", name, profile) != self._trt.TensorFormat.LINEAR:
+                form = printable(str(self._call("engine", "get_tensor_format_desc", name, profile)), 200)
+                raise BackendRefusal(
+                    f"{self.backend} cannot run this engine here: {printable(name, 200)} is no plain array: {form}",
+                    "build it with linear inputs and outputs (trtexec: --inputIOFormats=fp32:chw, "
+                    "--outputIOFormats=fp32:chw)",
+                )
 
     def set_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Says how large each input is."""
