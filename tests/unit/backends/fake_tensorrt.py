@@ -260,6 +260,8 @@ class _Engine:
 
     def get_engine_stat(self, stat: EngineStat) -> int:
         self._trt.count(f"get_engine_stat {stat.value}")
+        if not self._trt.kind.has_figures:
+            raise TypeError("cannot create weak reference to 'int' object")
         return WEIGHTS_BYTES
 
     @property

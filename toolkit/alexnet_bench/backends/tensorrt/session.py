@@ -224,12 +224,12 @@ class Session(Checked):
         """Of all weights in the engine, None where TensorRT does not say."""
         if not hasattr(self._trt, "EngineStat"):
             return None
-        return int(self._must("engine", "get_engine_stat", self._trt.EngineStat.TOTAL_WEIGHTS_SIZE))
+        return self._figure(lambda: self._must("engine", "get_engine_stat", self._trt.EngineStat.TOTAL_WEIGHTS_SIZE))
 
     @property
-    def activation_bytes(self) -> int:
-        """Of the memory that layers share for what flows between them."""
-        return int(self._get("engine", "device_memory_size_v2"))
+    def activation_bytes(self) -> int | None:
+        """Of the memory that layers share for what flows between them, None where TensorRT does not say."""
+        return self._figure(lambda: self._get("engine", "device_memory_size_v2"))
 
     def close(self) -> None:
         """Ends the context, then the engine, then the runtime."""
@@ -239,6 +239,16 @@ class Session(Checked):
         self._engine = None
         self._registry = None
         self._runtime = None
+
+    def _figure(self, ask: Callable[[], Any]) -> int | None:
+        """A size; that it cannot be had is no reason against the engine.
+
+        `get_engine_stat` of TensorRT's bindings ties its answer to the engine (keep_alive), which no int can be.
+        """
+        try:
+            return int(ask())
+        except BackendRefusal:
+            return None
 
     def _tensor(self, name: str) -> EngineTensor:
         trt, shown = self._trt, printable(name, 200)
