@@ -27,7 +27,7 @@ from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.runner import TensorRt
 from alexnet_bench.backends.worker import Request, time_runs
 from alexnet_bench.core.errors import BackendRefusal, EngineError, MissingRuntimeError, UsageError
-from tests.unit.backends import fake_tensorrt
+from tests.unit.backends import fake_device, fake_tensorrt
 from tests.unit.backends.fake_cuda import put_cuda_python, put_pycuda
 from tests.unit.backends.fake_device import OP_S, FakeDevice, Faults
 from tests.unit.backends.fake_tensorrt import DataType, FakeTensorRt, Kind, TensorLocation
@@ -349,6 +349,55 @@ def test_weights_are_streamed_within_a_budget(make: Make, streaming: str, budget
     settings = bench.load(settings={"weight_streaming": streaming}).settings
     assert bench.trt.budgets == ([] if budget is None else [budget])
     assert settings.get("weight_budget_bytes") == (None if budget is None else str(budget))
+    bench.runner.deactivate()
+    bench.check()
+
+
+_GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("streaming", "kind", "budget"),
+    [
+        ("1MiB", Kind(), fake_tensorrt.WEIGHTS_BYTES),  # more than there is: all of it stays on the device
+        ("3GiB", Kind(streamable=5 * _GIB), 3 * _GIB),
+        ("on", Kind(streamable=5 * _GIB, proposes=3 * _GIB - 4 * _GIB), 3 * _GIB),
+        ("on", Kind(streamable=5 * _GIB, proposes=_GIB), 5 * _GIB),
+    ],
+)
+def test_budgets_beyond_what_the_bindings_hand_on_are_whole(
+    make: Make, streaming: str, kind: Kind, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_device, "TOTAL_BYTES", 8 * _GIB)
+    bench = make(kind)
+    assert bench.load(settings={"weight_streaming": streaming}).settings["weight_budget_bytes"] == str(budget)
+    assert bench.trt.budgets == [budget]
+    bench.runner.deactivate()
+    bench.check()
+
+
+@pytest.mark.parametrize(
+    ("streaming", "kind", "said"),
+    [
+        ("1KiB", Kind(takes_budgets=False), "it is given 1,024 bytes, and keeps to 4,096"),
+        ("on", Kind(takes_budgets=False), "it is given 2,048 bytes, and keeps to 4,096"),
+        ("on", Kind(proposes=-1), "get_weight_streaming_automatic_budget: it proposes -1 bytes"),
+    ],
+)
+def test_a_budget_that_is_not_kept_to_is_refused(make: Make, streaming: str, kind: Kind, said: str) -> None:
+    bench = make(kind)
+    with pytest.raises(BackendRefusal, match=said):
+        bench.load(settings={"weight_streaming": streaming})
+    bench.check()
+
+
+def test_a_size_that_the_bindings_do_not_hand_on_is_not_told(make: Make) -> None:
+    bench = make(Kind(has_figures=False))
+    use = bench.load().device_use
+    assert use is not None
+    assert (use.weights_bytes, use.activation_bytes) == (None, fake_tensorrt.ACTIVATION_BYTES)
+    fed = feeds(1)
+    assert right(bench.runner.infer(fed), fed)
     bench.runner.deactivate()
     bench.check()
 

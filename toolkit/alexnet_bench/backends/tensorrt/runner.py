@@ -133,7 +133,8 @@ class TensorRt:
             session.refit(request.weights_path)
             self._settings[_REFITTED] = "on"
         if told.weight_streaming:
-            self._settings[_BUDGET] = str(session.stream_weights(told.weight_budget_bytes))
+            free_bytes = device.free_memory().free_bytes
+            self._settings[_BUDGET] = str(session.stream_weights(told.weight_budget_bytes, free_bytes))
         loaded = device.free_memory().free_bytes
         session.prepare()
         self._tensors = session.tensors()

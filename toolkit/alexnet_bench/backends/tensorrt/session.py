@@ -11,6 +11,7 @@ from alexnet_bench.backends.tensorrt.engine_tensor import DTYPES, EngineTensor
 from alexnet_bench.backends.tensorrt.flavour import flavour_of
 from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.profiles import holding_profile
+from alexnet_bench.backends.tensorrt.weight_budget import automatic_budget
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
@@ -72,19 +73,29 @@ class Session(Checked):
             self._parser_refitter = None
             self._refitter = None
 
-    def stream_weights(self, budget_bytes: int | None) -> int:
+    def stream_weights(self, budget_bytes: int | None, free_bytes: int) -> int:
         """Keeps weights on the host that are over a budget, before the context is made.
 
         Args:
             budget_bytes: the most of them that lie on the device; None takes what TensorRT proposes for this device.
+            free_bytes: on the device.
 
         Returns:
-            the budget.
+            the budget; that of an engine whose weights all lie on the device is the size of all that can be streamed.
         """
+        most = int(self._get("engine", "streamable_weights_size"))
         if budget_bytes is None:
-            budget_bytes = int(self._must("engine", "get_weight_streaming_automatic_budget"))
+            told = int(self._must("engine", "get_weight_streaming_automatic_budget"))
+            budget_bytes = automatic_budget(told, most, free_bytes - (self.activation_bytes or 0))
+            if budget_bytes is None:
+                raise self._refusal("get_weight_streaming_automatic_budget", f"it proposes {told:,} bytes")
+        budget_bytes = min(budget_bytes, most)
         self._set("engine", "weight_streaming_budget_v2", value=budget_bytes)
-        return budget_bytes
+        kept = int(self._get("engine", "weight_streaming_budget_v2"))
+        if kept != budget_bytes:  # the bindings drop the answer of the call, which is no
+            said = f"it is given {budget_bytes:,} bytes, and keeps to {kept:,}"
+            raise self._refusal("weight_streaming_budget_v2", said)
+        return kept
 
     def prepare(self) -> None:
         """Makes the execution context, whose activations lie on the device.
