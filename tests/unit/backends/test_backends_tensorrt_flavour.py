@@ -18,6 +18,7 @@ from alexnet_bench.backends.tensorrt.build import build_plan
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 
 _TF32, _TYPED = 7, 1
+_DAMAGED = b"damaged"
 _FLAGS = {"REFIT": 2, "REFIT_IDENTICAL": 3, "STRIP_PLAN": 4, "VERSION_COMPATIBLE": 5, "WEIGHT_STREAMING": 6}
 
 
@@ -41,11 +42,13 @@ class _Config:
     def set_memory_pool_limit(self, pool: str, size: int) -> None:
         self.limits[pool] = size
 
-    def create_timing_cache(self, content: bytes) -> bytes:
-        return content
+    def create_timing_cache(self, content: bytes) -> bytes | None:
+        return None if content == _DAMAGED else content
 
     def set_timing_cache(self, timings: bytes, *, ignore_mismatch: bool) -> bool:
         assert ignore_mismatch is False
+        if timings is None:
+            raise TypeError("set_timing_cache(): incompatible function arguments")
         if timings.strip(b"+"):  # of another card or version: it is not taken
             return False
         self.timings = timings
@@ -206,12 +209,25 @@ def test_timings_are_kept_and_used_again(tmp_path: Path, install: Any) -> None:
         assert built.timing_cache_sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_timings_of_another_card_or_version_are_replaced(tmp_path: Path, install: Any) -> None:
+@pytest.mark.parametrize("known", [b"of another card", _DAMAGED])
+def test_timings_that_are_damaged_or_of_another_card_or_version_are_replaced(
+    tmp_path: Path, install: Any, known: bytes
+) -> None:
     timings = tmp_path / "card.cache"
-    timings.write_bytes(b"of another card")
+    timings.write_bytes(known)
     module = install("10.13.3")
     build_plan(_request(tmp_path, timing_cache_path=str(timings)))
     assert (module.config.timings, timings.read_bytes()) == (b"", b"+")
+
+
+def test_a_build_that_takes_no_timings_is_one_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Any
+) -> None:
+    module = install("10.13.3")
+    monkeypatch.setattr(module.config, "set_timing_cache", lambda _, **__: False)
+    timings = tmp_path / "card.cache"
+    assert build_plan(_request(tmp_path, timing_cache_path=str(timings))).timing_cache_sha256 is None
+    assert not timings.exists()
 
 
 def test_timings_can_be_left_out(tmp_path: Path, install: Any) -> None:

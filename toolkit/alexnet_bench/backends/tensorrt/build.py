@@ -189,18 +189,22 @@ def _timing_cache(config: Any, flavour: Flavour, settings: BuildSettings, reques
         return None
     path = Path(request.timing_cache_path)
     known = path.read_bytes() if path.is_file() else b""
-    if not config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False) and known:
-        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)  # of another card or version
+    for content in (known, b""):  # timings that are damaged, or of another card or version, are started anew
+        timings = config.create_timing_cache(content)
+        if timings is not None and config.set_timing_cache(timings, ignore_mismatch=False):
+            break
     return path
 
 
 def _keep_timings(config: Any, path: Path | None) -> str | None:
-    """Writes the timings back; gives their hash."""
+    """Writes the timings back; gives their hash, None where there are none."""
     if path is None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         timings = config.get_timing_cache()
+    if timings is None:
+        return None
     content = bytes(timings.serialize())
     atomic.make_folder(path.parent)
     atomic.write_cached(path, content)
