@@ -55,6 +55,10 @@ class LayerInformationFormat(enum.Enum):
     ONELINE, JSON = range(2)
 
 
+class ProfilingVerbosity(enum.Enum):
+    LAYER_NAMES_ONLY, NONE, DETAILED = range(3)
+
+
 class EngineStat(enum.Enum):
     TOTAL_WEIGHTS_SIZE = 0
 
@@ -129,7 +133,7 @@ class FakeTensorRt(SimpleNamespace):
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
-        self.TensorFormat = TensorFormat
+        self.TensorFormat, self.ProfilingVerbosity = TensorFormat, ProfilingVerbosity
         self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
         if kind.is_rtx:
             self.DynamicShapesKernelSpecializationStrategy = Strategy
@@ -398,12 +402,22 @@ class _Context:
         self._profile = 0
         self.enqueue_emits_profile = True
         self.profiler: Any = None
+        self._nvtx_verbosity = ProfilingVerbosity.DETAILED
 
     def __del__(self) -> None:
         for handle in self._streams:
             if not self._trt.device.stream(handle).is_open:
                 self._trt.device.wrongs.append(OUTLIVED[0])
         self._memory.is_open = False
+
+    @property
+    def nvtx_verbosity(self) -> ProfilingVerbosity:
+        return self._nvtx_verbosity
+
+    @nvtx_verbosity.setter
+    def nvtx_verbosity(self, verbosity: ProfilingVerbosity) -> None:
+        self._trt.count("nvtx_verbosity")
+        self._nvtx_verbosity = verbosity
 
     @property
     def active_optimization_profile(self) -> int:
@@ -470,6 +484,8 @@ class _Context:
         own = (self._memory.address, self._engine.weights.address)
         reads, writes = (x.address, n.address, *own), (y.address, m.address)
         device.launch(handle, "execute", reads, writes, compute, steps=self._steps(handle))
+        if self._nvtx_verbosity is not ProfilingVerbosity.NONE:
+            device.wrongs.append("ranges of NVTX slow the launch down")
         if self.profiler is not None and self.enqueue_emits_profile:
             device.wrongs.append("the profiler slows the launch down")
         self._to_report = True

@@ -28,6 +28,7 @@ from tests.unit.backends.fake_device import FakeDevice
 from tests.unit.backends.fake_tensorrt import (
     EngineStat,
     LayerInformationFormat,
+    ProfilingVerbosity,
     TensorFormat,
     TensorIOMode,
     TensorLocation,
@@ -113,7 +114,7 @@ class TensorRt(SimpleNamespace):
         self.ILogger = type("ILogger", (), {"__init__": lambda _: None})
         self.IProfiler = type("IProfiler", (), {"__init__": lambda _: None})
         self.TensorIOMode, self.TensorLocation = TensorIOMode, TensorLocation
-        self.TensorFormat = TensorFormat
+        self.TensorFormat, self.ProfilingVerbosity = TensorFormat, ProfilingVerbosity
         self.LayerInformationFormat, self.EngineStat = LayerInformationFormat, EngineStat
         self._here = threading.local()
 

@@ -103,17 +103,12 @@ class Session(Checked):
         One that compiles kernels for the sizes of its inputs does so in the first run with them, and not beside it: a
         graph would go on with the kernels that run meanwhile, and their time would be taken for that of the engine.
         """
-        if not flavour_of(self.backend, self._trt.__version__).compiles_while_running:
+        if flavour_of(self.backend, self._trt.__version__).compiles_while_running:
+            self._make_eager_context()
+        else:
             self._context = self._must("engine", "create_execution_context")
-            return
-        self._runtime_config = self._must("engine", "create_runtime_config")
-        with self._told("dynamic_shapes_kernel_specialization_strategy"):
-            eager = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
-            self._runtime_config.dynamic_shapes_kernel_specialization_strategy = eager
-        with self._told("create_execution_context"):  # not by name: as in `refit`
-            self._context = self._engine.create_execution_context(self._runtime_config)
-        if self._context is None:
-            raise self._refusal("create_execution_context", "")
+        # The engine has details for its inspector; as ranges of NVTX they make each launch longer.
+        self._set("context", "nvtx_verbosity", value=self._trt.ProfilingVerbosity.NONE)
 
     def tensors(self) -> tuple[EngineTensor, ...]:
         """Inputs and outputs, in the engine's order."""
@@ -250,6 +245,16 @@ class Session(Checked):
         self._engine = None
         self._registry = None
         self._runtime = None
+
+    def _make_eager_context(self) -> None:
+        self._runtime_config = self._must("engine", "create_runtime_config")
+        with self._told("dynamic_shapes_kernel_specialization_strategy"):
+            eager = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            self._runtime_config.dynamic_shapes_kernel_specialization_strategy = eager
+        with self._told("create_execution_context"):  # not by name: as in `refit`
+            self._context = self._engine.create_execution_context(self._runtime_config)
+        if self._context is None:
+            raise self._refusal("create_execution_context", "")
 
     def _figure(self, ask: Callable[[], Any]) -> int | None:
         """A size; that it cannot be had is no reason against the engine.
