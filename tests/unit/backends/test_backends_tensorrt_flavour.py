@@ -100,10 +100,15 @@ class _Module(SimpleNamespace):
     def Runtime(self, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
         inspector = SimpleNamespace(get_engine_information=lambda form: f"Layers:\nName: {form}")
         engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
-        return SimpleNamespace(
-            deserialize_cuda_engine=lambda plan: engine if plan == b"plan" else None,
-            get_plugin_registry=self._registry,
+        has_code = self.config.on.get(_FLAGS["VERSION_COMPATIBLE"], False)
+
+        def read(plan: bytes) -> SimpleNamespace | None:
+            return engine if plan == b"plan" and (runtime.engine_host_code_allowed or not has_code) else None
+
+        runtime = SimpleNamespace(
+            deserialize_cuda_engine=read, get_plugin_registry=self._registry, engine_host_code_allowed=False
         )
+        return runtime
 
     def OnnxParser(self, _network: object, _log: object) -> SimpleNamespace:  # noqa: N802 - as above
         return SimpleNamespace(parse_from_file=lambda _: True)
@@ -143,9 +148,11 @@ def test_tf32_is_off_unless_asked_for(tmp_path: Path, install: Any, asked: bool)
     assert module.config.on[_TF32] is asked
 
 
-def test_the_inspector_is_asked_where_the_log_is_silent(tmp_path: Path, install: Any) -> None:
+@pytest.mark.parametrize("compatible", ["off", "on"])
+def test_the_inspector_is_asked_where_the_log_is_silent(tmp_path: Path, install: Any, compatible: str) -> None:
+    """An engine with code of its own, too: it was built here."""
     install("10.13.3").says_layers = False
-    build_plan(_request(tmp_path))
+    build_plan(_request(tmp_path, settings={"version_compatible": compatible}))
     assert (tmp_path / "layers").read_text() == "Layers:\nName: json"
 
 

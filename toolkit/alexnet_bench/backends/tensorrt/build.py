@@ -51,7 +51,7 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
     if plan is None:
         raise build_refusal(request.backend, log.errors, _shape_inputs(network))
     Path(request.plan_path).write_bytes(memoryview(plan))
-    Path(request.layers_path).write_text(_described(trt, plan, log, request), encoding="utf-8")
+    Path(request.layers_path).write_text(_described(trt, plan, log, request, settings), encoding="utf-8")
     return PlanBuilt(trt.__version__, _keep_timings(config, cache), tuple(log.warnings[:_MOST_WARNINGS]))
 
 
@@ -71,12 +71,14 @@ def _load_plugins(registry: Any, log: Any, request: PlanRequest) -> None:
             raise plugin_refusal(request.backend, path, log.errors)
 
 
-def _described(trt: Any, plan: Any, log: Any, request: PlanRequest) -> str:
+def _described(trt: Any, plan: Any, log: Any, request: PlanRequest, settings: BuildSettings) -> str:
     """What TensorRT says of the layers: in its log, or where that is silent and a driver there, by its inspector."""
     if log.description:
         return str(log.description)
     runtime = trt.Runtime(log)
     _load_plugins(runtime.get_plugin_registry(), log, request)
+    if settings.version_compatible:
+        runtime.engine_host_code_allowed = True
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
         return ""
