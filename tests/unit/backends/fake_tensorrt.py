@@ -228,7 +228,8 @@ class _Runtime:
             self._log.log("Severity.ERROR", "IRuntime::deserializeCudaEngine: Error Code 1: Serialization")
             return None
         if self._trt.kind.has_host_code and not self.engine_host_code_allowed:
-            self._log.log("Severity.ERROR", "the engine has host code")
+            why = "since IRuntime::getEngineHostCodeAllowed() is false."
+            self._log.log("Severity.ERROR", f"Cannot deserialize engine with lean runtime {why}")
             return None
         if self._trt.says_no("deserialize_cuda_engine"):
             return None

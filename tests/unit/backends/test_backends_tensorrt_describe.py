@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alexnet_bench.backends.protocol import Described, EngineInput, LoadRequest, ShapeBounds
 from alexnet_bench.backends.registry import availability, get_backend
-from alexnet_bench.backends.tensorrt import describe
+from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.backends.tensorrt.describe import describe_plan
 from alexnet_bench.core.errors import BackendRefusal, EngineError
 from tests.unit.backends import fake_tensorrt
@@ -27,14 +28,14 @@ _OPEN = Kind(sizes=(-1, 4), profiles=(((1, 4), (8, 4)), ((9, 4), (32, 4))))
 
 @pytest.fixture
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
-    monkeypatch.setattr(describe, "cannot_run", lambda _: "")
+    monkeypatch.setattr(ready, "cannot_run", lambda _: "")
 
     def put(kind: Kind | None = None, faults: Faults | None = None) -> FakeTensorRt:
         device = FakeDevice(faults)
         trt = FakeTensorRt(device, kind)
         (tmp_path / "engine.plan").write_bytes(fake_tensorrt.plan(kind))
         monkeypatch.setitem(sys.modules, get_backend(trt.kind.backend).module, trt)
-        monkeypatch.setattr(describe, "open_device", lambda _: device.open())
+        monkeypatch.setattr(ready, "open_device", lambda _: device.open())
         return trt
 
     gc.freeze()
@@ -43,7 +44,11 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
 
 
 def _ask(folder: Path, backend: str = "tensorrt", **shapes: tuple[int, ...]) -> Described:
-    return describe_plan(LoadRequest(backend, str(folder / "engine.plan"), 1, shapes=shapes))
+    return describe_plan(_request(folder, backend=backend, shapes=shapes))
+
+
+def _request(folder: Path, *, backend: str = "tensorrt", **told: Any) -> LoadRequest:
+    return LoadRequest(backend, str(folder / "engine.plan"), 1, **told)
 
 
 def _check(trt: FakeTensorRt) -> None:
@@ -81,6 +86,24 @@ def test_layers_are_those_of_the_profile_that_takes_the_sizes(put: Put, tmp_path
     trt = put(_OPEN)
     _ask(tmp_path, x=(16, 4), n=(16, 4))
     assert trt.chosen == [1]
+    _check(trt)
+
+
+def test_an_engine_is_asked_as_it_is_run(put: Put, tmp_path: Path) -> None:
+    """Plugins, and code that it carries."""
+    trt = put(Kind(has_host_code=True))
+    with pytest.raises(BackendRefusal, match="Cannot deserialize engine with lean runtime") as refused:
+        _ask(tmp_path)
+    assert "--host-code" in refused.value.hint
+    _check(trt)
+    describe_plan(_request(tmp_path, settings={"version_compatible": "on"}, plugins=("a.so",)))
+    assert trt.plugins == ("a.so",)
+    _check(trt)
+
+
+def test_an_engine_that_cannot_be_run_for_its_format_is_told_all_the_same(put: Put, tmp_path: Path) -> None:
+    trt = put(Kind(padded=(0,)))
+    assert _ask(tmp_path).layers
     _check(trt)
 
 

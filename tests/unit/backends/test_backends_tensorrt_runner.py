@@ -20,8 +20,7 @@ from alexnet_bench.backends.device.protocol import Device
 from alexnet_bench.backends.device.pycuda_device import PyCuda
 from alexnet_bench.backends.protocol import DeviceUse, Loaded, LoadRequest, RunParts
 from alexnet_bench.backends.registry import get_backend
-from alexnet_bench.backends.tensorrt import engine_tensor, source
-from alexnet_bench.backends.tensorrt import runner as runners
+from alexnet_bench.backends.tensorrt import engine_tensor, ready, source
 from alexnet_bench.backends.tensorrt.layer_times import read_layers
 from alexnet_bench.backends.tensorrt.profiler import make_profiler
 from alexnet_bench.backends.tensorrt.runner import TensorRt
@@ -79,7 +78,7 @@ PUT: dict[Package, Callable[[pytest.MonkeyPatch, FakeDevice], object]] = {
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     path = tmp_path / "engine.plan"
-    monkeypatch.setattr(runners, "cannot_run", lambda _: "")
+    monkeypatch.setattr(ready, "cannot_run", lambda _: "")
 
     def put(
         kind: Kind | None = None,
@@ -96,7 +95,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         if package is not None:
             PUT[package](monkeypatch, device)
         bench = Bench(device, trt, path, package)
-        monkeypatch.setattr(runners, "open_device", bench.open)
+        monkeypatch.setattr(ready, "open_device", bench.open)
         return bench
 
     gc.freeze()  # what all other tests have left need not be looked through each time
@@ -324,8 +323,9 @@ def test_an_engine_without_weights_is_refitted_before_it_is_made_ready(make: Mak
 
 def test_code_of_an_engine_runs_only_where_it_was_built_with_some(make: Make) -> None:
     bench = make(Kind(has_host_code=True))
-    with pytest.raises(BackendRefusal, match="the engine has host code"):
+    with pytest.raises(BackendRefusal, match="Cannot deserialize engine with lean runtime") as refused:
         bench.load()
+    assert "--host-code" in refused.value.hint
     bench.check()
     other = make(Kind(has_host_code=True))
     other.load(settings={"version_compatible": "on"})
@@ -407,7 +407,7 @@ def test_without_a_package_for_the_device_its_name_is_told(make: Make, monkeypat
         raise MissingRuntimeError("neither is installed")
 
     bench = make()
-    monkeypatch.setattr(runners, "open_device", none)
+    monkeypatch.setattr(ready, "open_device", none)
     with pytest.raises(MissingRuntimeError, match="neither is installed"):
         bench.load()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.tensorrt import describe, runner
+from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.backends.tensorrt.describe import describe_plan
 from alexnet_bench.backends.tensorrt.runner import TensorRt
 from alexnet_bench.core.errors import EngineError
@@ -25,9 +25,8 @@ def trt(monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
     device.capability = 90
     module = FakeTensorRt(device, Kind(backend="tensorrt-rtx"))
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", module)
-    for user in (runner, describe):
-        monkeypatch.setattr(user, "cannot_run", lambda _: "")
-        monkeypatch.setattr(user, "open_device", lambda _: device.open())
+    monkeypatch.setattr(ready, "cannot_run", lambda _: "")
+    monkeypatch.setattr(ready, "open_device", lambda _: device.open())
     return module
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from alexnet_bench import Options, Profile, profile
 from alexnet_bench.backends.device import driver
-from alexnet_bench.backends.tensorrt import build, describe, flavour, runner, source
+from alexnet_bench.backends.tensorrt import build, flavour, ready, source
 from alexnet_bench.measure import ceiling_runs, latency, layer_run
 from alexnet_bench.measure.ceiling_sizes import Sizes
 from alexnet_bench.verdict import model_run
@@ -52,8 +52,7 @@ def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TensorRt]:
     (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27\n")
     monkeypatch.setattr(driver, "VERSION_FILE", tmp_path / "version")
     monkeypatch.setattr(flavour, "missing", lambda: "")
-    for opener in (runner, describe):
-        monkeypatch.setattr(opener, "open_device", module.open_device)
+    monkeypatch.setattr(ready, "open_device", module.open_device)
     for builder in (build, source):
         monkeypatch.setattr(builder, "build_plan", tensorrt_in_process.build_plan)
     for user in (ceiling_runs, latency, layer_run, build_plans, doctor, run_plan, inspect_plan, model_run):

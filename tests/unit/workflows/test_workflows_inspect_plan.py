@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench import BuildOptions, build_engine
-from alexnet_bench.backends.tensorrt import describe
+from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.core.document import encode
 from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, UsageError
 from alexnet_bench.core.inspection import Inspection
@@ -210,7 +210,7 @@ def test_an_engine_that_does_not_load_has_its_header_all_the_same(
     def refuse(_: str) -> None:
         raise BackendRefusal("the device is gone")
 
-    monkeypatch.setattr(describe, "open_device", refuse)
+    monkeypatch.setattr(ready, "open_device", refuse)
     found = inspect(write_plan(tmp_path))
     assert found.plan is not None
     assert "the device is gone" in found.warnings[-1].message

@@ -11,6 +11,10 @@ from alexnet_bench.backends.tensorrt.build_log import make_log
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 
+_HAS_CODE = "getEngineHostCodeAllowed"
+"""Of TensorRT's error for a version compatible engine that may not run the code that it carries."""
+_LET_IT = "it carries code, which would run as yours: where you trust who built it, give --host-code"
+
 
 class Checked:
     """What holds objects of TensorRT, in attributes of a fixed name for each kind.
@@ -59,4 +63,5 @@ class Checked:
             "; ".join(" ".join(part.split()) for part in (reason, said) if part) or "it gives no reason", 600
         )
         log = "\n".join([*self._log.errors, *self._log.warnings])
-        return call_refusal(f"{self.backend} fails in {function}: {why}", said=log)
+        hint = _LET_IT if _HAS_CODE in log else ""
+        return call_refusal(f"{self.backend} fails in {function}: {why}", hint, said=log)

@@ -41,7 +41,7 @@ class Session(Checked):
 
         Args:
             plan: the engine.
-            runs_host_code: lets it run code that it carries itself: version compatible engines do.
+            runs_host_code: lets it run code that it carries itself: version compatible engines have some.
             plugins: libraries that it needs.
 
         Raises:
