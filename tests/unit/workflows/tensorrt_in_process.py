@@ -126,13 +126,23 @@ class TensorRt(SimpleNamespace):
         self._here.device = device
         return device
 
-    def Runtime(self, _log: Any) -> Any:  # noqa: N802 - TensorRT's name
+    def Runtime(self, log: Any) -> Any:  # noqa: N802 - TensorRT's name
         """As TensorRT."""
         device = self._here.device
-        return SimpleNamespace(
-            deserialize_cuda_engine=lambda plan: _Engine(device, json.loads(plan[64:]), self),
+
+        def read(plan: bytes) -> _Engine | None:
+            content = json.loads(plan[64:])
+            if content.get("host_code") and not runtime.engine_host_code_allowed:
+                log.log("Severity.ERROR", "since IRuntime::getEngineHostCodeAllowed() is false.")
+                return None
+            return _Engine(device, content, self)
+
+        runtime = SimpleNamespace(
+            deserialize_cuda_engine=read,
             get_plugin_registry=lambda: SimpleNamespace(load_library=self._load_library),
+            engine_host_code_allowed=False,
         )
+        return runtime
 
     def _load_library(self, path: str) -> object:
         self.plugins.append(path)

@@ -17,7 +17,7 @@ from alexnet_bench.core.inspection import Inspection
 from alexnet_bench.workflows.inspect import inspect, inspect_all
 from alexnet_bench.workflows.inspect_plan import FROM_RUNTIME, Known
 from alexnet_bench.workflows.report import read_document
-from tests.unit.workflows.foreign_plans import leave_open, rtx_head, without_metadata, write_plan
+from tests.unit.workflows.foreign_plans import change, leave_open, rtx_head, without_metadata, write_plan
 from tests.unit.workflows.tensorrt_in_process import TensorRt
 from tests.unit.workflows.trtexec_models import mnist, resnet18
 
@@ -215,6 +215,20 @@ def test_an_engine_that_does_not_load_has_its_header_all_the_same(
     assert found.plan is not None
     assert "the device is gone" in found.warnings[-1].message
     assert found.layers == ()
+
+
+@pytest.mark.usefixtures("trt")
+def test_an_engine_that_carries_code_is_asked_where_the_user_lets_it(tmp_path: Path) -> None:
+    plan = change(write_plan(tmp_path), host_code=True)
+    refused = inspect(plan)
+    assert refused.layers == ()
+    assert "getEngineHostCodeAllowed" in refused.warnings[-1].message
+    assert inspect(plan, known=Known(host_code=True)).layers
+
+
+def test_code_is_for_engines_that_can_carry_some(plan: Path) -> None:
+    with pytest.raises(UsageError, match="engines of tensorrt-rtx carry no code"):
+        inspect(plan, known=Known(host_code=True))
 
 
 def test_engines_with_and_without_a_passport_stand_side_by_side(plan: Path) -> None:

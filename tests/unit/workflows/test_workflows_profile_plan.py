@@ -11,11 +11,19 @@ import pytest
 
 from alexnet_bench import BuildOptions, Options, Profile, build_engine, profile
 from alexnet_bench.backends.array_files import write_arrays
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.tensorrt import flavour
 from alexnet_bench.core import document
-from alexnet_bench.core.errors import AlexnetBenchError, EngineError, MissingRuntimeError, ShapeError, UsageError
+from alexnet_bench.core.errors import (
+    AlexnetBenchError,
+    BackendRefusal,
+    EngineError,
+    MissingRuntimeError,
+    ShapeError,
+    UsageError,
+)
 from alexnet_bench.report.markdown import to_markdown
-from alexnet_bench.workflows import given_inputs
+from alexnet_bench.workflows import given_inputs, run_plan
 from alexnet_bench.workflows.profile import profile_set
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.backends.tensorrt_here import needs_rtx
@@ -195,6 +203,35 @@ def test_a_damaged_engine_is_refused_before_anything_is_loaded(trt: TensorRt, tm
     with pytest.raises(EngineError, match="is no engine of TensorRT"):
         _run(tmp_path / "junk.trt")
     assert trt.devices == []
+
+
+def test_code_of_a_foreign_engine_runs_where_the_user_lets_it(trt: TensorRt, tmp_path: Path) -> None:
+    plan = change(write_plan(tmp_path), host_code=True)
+    with pytest.raises(BackendRefusal, match="getEngineHostCodeAllowed") as refused:
+        _run(plan)
+    assert "give --host-code" in refused.value.hint
+    _check_measured(_run(plan, host_code=True))
+    assert trt.devices
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "why"),
+    [
+        ("lenet-5", {}, "--host-code is for engines of TensorRT without a passport"),
+        ("lenet-5", {"static": True}, "--host-code"),
+        ("a.plan", {}, "engines of tensorrt-rtx carry no code"),
+        ("a.plan", {"static": True}, "--static runs nothing .*: --host-code would do nothing"),
+    ],
+)
+@needs_rtx
+def test_nothing_else_has_code_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, options: dict[str, Any], why: str
+) -> None:
+    monkeypatch.setattr(run_plan, "usable_plan", lambda *_: get_backend("tensorrt-rtx"))
+    rtx_head(tmp_path / "a.plan")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=why):
+        profile(model, options=Options(host_code=True, **options))
 
 
 def test_a_model_is_for_engines_and_files_of_trtexec(tmp_path: Path) -> None:

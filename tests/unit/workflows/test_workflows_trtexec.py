@@ -176,6 +176,7 @@ def test_sizes_that_contradict_the_model_are_an_error(tmp_path: Path) -> None:
         (Options(optimize=False), (None,), r"--\[no-\]optimize"),
         (Options(recipe="fp32"), (None,), "--recipe"),
         (Options(device_api="pycuda"), (None,), "--pycuda"),
+        (Options(host_code=True), (None,), "--host-code"),
     ],
 )
 def test_what_would_need_a_run_is_refused(options: Options, batches: tuple[int | None, ...], why: str) -> None:

@@ -86,6 +86,8 @@ def _check(options: Options) -> None:
             "entries are compared on inputs that are generated",
             "leave --inputs out, or name one --backend; alexnet-bench verify ENGINE --inputs compares on your own",
         )
+    if options.host_code:
+        raise UsageError("--host-code is for one engine without a passport", "leave it out, or give the engine alone")
     if options.device_api is not None:
         raise UsageError("--cuda-python and --pycuda are for one backend", "leave them out, or name one --backend")
     if options.recipe is not None or options.optimize is not None:

@@ -47,6 +47,7 @@ def inspect(
         ),
     ] = None,
     shape: options.Shape = None,
+    host_code: options.HostCode = False,
     top: options.Top = None,
     json: options.Json = None,
     markdown: options.Markdown = None,
@@ -62,7 +63,7 @@ def inspect(
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 
     budgets = budget or DEFAULT_BUDGETS
-    known = Known(model, Path(layer_info) if layer_info else None, shapes or None)
+    known = Known(model, Path(layer_info) if layer_info else None, shapes or None, host_code)
     several = len(engine) > 1
     found = (
         inspect_all(engine, budgets=budgets, known=known) if several else look(engine[0], budgets=budgets, known=known)

@@ -25,6 +25,9 @@ Timeout = Annotated[
     ),
 ]
 Top = Annotated[int | None, typer.Option(min=0, metavar="N", help="Layers to show, the slowest; 0 shows all.")]
+HostCode = Annotated[
+    bool, typer.Option("--host-code", help="Let an engine without a passport run code that it carries, as you.")
+]
 Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write it as JSON; - is standard output.")]
 Markdown = Annotated[str | None, typer.Option(metavar="FILE", help="Write it as Markdown; - is standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")]

@@ -82,6 +82,7 @@ def profile(
             "--model", metavar="MODEL", help="What an engine without a passport, or of trtexec:DIR, was built from."
         ),
     ] = None,
+    host_code: options.HostCode = False,
     export_times: trtexec.ExportTimes = None,
     export_profile: trtexec.ExportProfile = None,
     export_layer_info: trtexec.ExportLayerInfo = None,
@@ -117,6 +118,7 @@ def profile(
         timeout_s=timeout,
         device_api=None if cuda_python is None else "cuda-python" if cuda_python else "pycuda",
         model=onnx,
+        host_code=host_code,
     )
     if symbolic:
         from alexnet_bench.cli.symbolic import count_symbolically

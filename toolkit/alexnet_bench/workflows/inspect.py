@@ -96,7 +96,7 @@ def _inspect(engine: str | Path, budgets: Sequence[Budget], known: Known) -> Ins
     if known != NOTHING_KNOWN:
         raise UsageError(
             f"{printable(str(engine), 200)} has a passport, which tells its model, its layers and their sizes",
-            "leave --model, --layer-info and --shape out",
+            "leave --model, --layer-info, --shape and --host-code out",
         )
     check_whole(found)
     return _of_passport(found, budgets)

@@ -10,6 +10,7 @@ from alexnet_bench.attribution.by_metadata import attribute
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.tensorrt.flavour import check_carries_code
 from alexnet_bench.backends.tensorrt.layer_file import layer_file_beside, read_layer_file
 from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
 from alexnet_bench.backends.tensorrt.plan_header import read_plan_header
@@ -25,6 +26,7 @@ from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows import cautions, plan_cautions
 from alexnet_bench.workflows.counted import Counted, shapes
 from alexnet_bench.workflows.inspected import bare_layer, counted_engine, inspected_layer, predictions
+from alexnet_bench.workflows.options import RUNS_HOST_CODE
 from alexnet_bench.workflows.resolve import resolve
 from alexnet_bench.workflows.told_layers import Sizes, count_told, sizes_of
 from alexnet_bench.workflows.uncounted import no_model
@@ -41,11 +43,18 @@ class Known:
         model: that it was built from; None counts nothing.
         layer_info: a file that tells its layers; None takes the one beside it, or asks the runtime.
         shapes: sizes by input, in place of those that the layers tell.
+        host_code: whether it may run code that it carries, where the runtime is asked.
     """
 
     model: str | None = None
     layer_info: Path | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
+    host_code: bool = False
+
+    @property
+    def run_settings(self) -> dict[str, str]:
+        """Of the runtime that is asked."""
+        return RUNS_HOST_CODE if self.host_code else {}
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,12 @@ def inspect_plan(path: Path, known: Known, budgets: Sequence[Budget]) -> Inspect
 
     Raises:
         EngineError: the file is no engine, or cut short within its first bytes.
-        UsageError: the file that is to tell its layers does not.
+        UsageError: the file that is to tell its layers does not, or what is known of it does not fit.
         AlexnetBenchError: its subclass says what is wrong with the model or the sizes.
     """
     file = plan_file(path)
+    if known.host_code:
+        check_carries_code(file.backend)
     if known.model is not None:
         open_model(resolve(known.model).path)  # one that is no model is wrong even where no layers are known
     reasons = reasons_against_plan(path, file.backend)
@@ -124,7 +135,10 @@ def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _
         return _Told(None, why_not="it cannot be loaded here")
     try:
         with Worker() as worker:
-            described = worker.describe(LoadRequest(file.backend, str(path.resolve()), 1, shapes=_fixed(known.shapes)))
+            request = LoadRequest(
+                file.backend, str(path.resolve()), 1, settings=known.run_settings, shapes=_fixed(known.shapes)
+            )
+            described = worker.describe(request)
         return _Told(read_description(described.layers), FROM_RUNTIME)
     except AlexnetBenchError as error:  # what its first bytes tell is told all the same
         return _Told(None, why_not=error.message)

@@ -32,8 +32,12 @@ _STEERING = {
     "precision": "--precision",
     "optimize": "--[no-]optimize",
     "timeout_s": "--timeout",
+    "host_code": "--host-code",
 }
 """Options that steer a run or a build, by what they are called here."""
+
+RUNS_HOST_CODE = {"version_compatible": "on"}
+"""By which a runner of TensorRT lets an engine run code that it carries."""
 
 Progress = Callable[[str], None]
 
@@ -60,6 +64,7 @@ class Options:
         model: what an engine was built from that has no passport, or whose files of trtexec are read; None counts
             nothing.
         device_api: the package for the memory of a device, "cuda-python" or "pycuda"; None takes what is installed.
+        host_code: lets an engine of TensorRT without a passport run code that it carries.
     """
 
     backend: str | None = None
@@ -77,6 +82,7 @@ class Options:
     timeout_s: float | None = None
     model: str | None = None
     device_api: str | None = None
+    host_code: bool = False
 
     @property
     def timed_s(self) -> float:
@@ -108,7 +114,8 @@ class Options:
     @property
     def run_settings(self) -> dict[str, str]:
         """Settings of the backend that options stand for."""
-        return {"device_api": self.device_api} if self.device_api else {}
+        chosen = {"device_api": self.device_api} if self.device_api else {}
+        return chosen | (RUNS_HOST_CODE if self.host_code else {})
 
 
 @contextmanager

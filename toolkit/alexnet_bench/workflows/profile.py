@@ -62,11 +62,8 @@ def profile_set(
     check(chosen, batches)
     is_read = str(model).startswith(READ_FROM)
     foreign = None if is_read else _foreign_plan(str(model))
-    if chosen.model is not None and not is_read and foreign is None:
-        raise UsageError(
-            f"--model {printable(chosen.model)} is for files of trtexec, and for engines without a passport",
-            "profile trtexec:DIR --model MODEL, or profile FILE.plan --model MODEL",
-        )
+    if foreign is None and not is_read:
+        _check_has_passport(chosen)
     if chosen.model is None and (is_read or foreign is not None) and tuple(chosen.budgets) != DEFAULT_BUDGETS:
         raise UsageError(
             "--budget predicts times of what is counted, and without the model nothing is",
@@ -108,6 +105,20 @@ def _foreign_plan(text: str) -> Path | None:
     from alexnet_bench.engine.loading import foreign_plan
 
     return foreign_plan(text)
+
+
+def _check_has_passport(options: Options) -> None:
+    """Raises UsageError for options that tell what a passport or a model tells itself."""
+    if options.model is not None:
+        raise UsageError(
+            f"--model {printable(options.model)} is for files of trtexec, and for engines without a passport",
+            "profile trtexec:DIR --model MODEL, or profile FILE.plan --model MODEL",
+        )
+    if options.host_code:
+        raise UsageError(
+            "--host-code is for engines of TensorRT without a passport",
+            "leave it out: a passport tells whether its engine carries code",
+        )
 
 
 def _looking_into(engine: str | Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import Backend, Described, LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
+from alexnet_bench.backends.tensorrt.flavour import check_carries_code
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
@@ -127,6 +128,8 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
         )
     states = states_of([path])
     backend = usable_plan(path, options.backend)
+    if options.host_code:
+        check_carries_code(backend.name)
     model = None if options.model is None else resolve(options.model)
     file = None if model is None else open_model(model.path)
     progress("asking the engine what it is")

@@ -117,6 +117,12 @@ def check_settings(backend: str, given: Mapping[str, str]) -> None:
                 raise UsageError(f"{backend} has no setting {name!r}: {reason}", f"leave {name} out{others}")
 
 
+def check_carries_code(backend: str) -> None:
+    """Raises UsageError where no engine of a backend carries code that it could be allowed to run."""
+    if backend not in backends_with("version_compatible"):
+        raise UsageError(f"engines of {backend} carry no code that they could run", "leave --host-code out")
+
+
 def backends_with(name: str) -> list[str]:
     """The backends that have a setting of a build, those that build anywhere first; none where it is none."""
     if name not in NAMES:
