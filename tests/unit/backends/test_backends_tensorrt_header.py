@@ -24,6 +24,22 @@ def test_the_header_is_read(plan: Path) -> None:
     assert read_plan_header(plan) == PlanHeader("tensorrt-rtx", "1.7.1.116", 133692, (80, 86, 89, 120, 121))
 
 
+def test_the_version_of_an_engine_of_tensorrt_is_told_and_not_held_against_it(tmp_path: Path) -> None:
+    """As NVIDIA's trtexec reads it; a version compatible one is read by others, too."""
+    path = tmp_path / "engine.plan"
+    path.write_bytes(b"ftrt" + bytes(20) + b"\x0a\x10\x01\x0b" + b"\xff" * 72)
+    assert read_plan_header(path) == PlanHeader("tensorrt", "10.16.1.11", None)
+    check_plan(path, "tensorrt", "11.4.0.106")
+    check_plan(path, "tensorrt", "10.16.1.11", capability=90)
+
+
+@pytest.mark.parametrize("letters", [b"ftrt", b"vtrt"])
+def test_of_another_layout_nothing_but_the_letters_is_taken(tmp_path: Path, letters: bytes) -> None:
+    path = tmp_path / "engine.plan"
+    path.write_bytes(letters + b"\1\0\0\0" + b"\x0a" * 92)
+    assert read_plan_header(path) == PlanHeader("tensorrt" if letters == b"ftrt" else "tensorrt-rtx", "", None)
+
+
 def test_a_good_engine_is_let_through(plan: Path) -> None:
     check_plan(plan, *_HERE)
     check_plan(plan, *_HERE, capability=89)

@@ -122,8 +122,8 @@ def _check_header(plan: Path, passport: Passport) -> None:
         EngineError: with both.
     """
     header = read_plan_header(plan)
-    told = f"{header.backend} {header.version}".strip()
-    said = f"{passport.backend} {passport.backend_version if header.version else ''}".strip()
+    told = f"{header.backend} {header.only_version}".strip()
+    said = f"{passport.backend} {passport.backend_version if header.only_version else ''}".strip()
     if told != said:
         raise EngineError(
             f"the engine {printable(str(plan), 200)} is foreign: its first bytes are of {told}, and its passport "

@@ -1,9 +1,10 @@
 """The first bytes of an engine of TensorRT: which flavour and version wrote it, and how long it should be.
 
-NVIDIA documents no layout. Seen on plans of TensorRT-RTX 1.7.1.116: four letters; the length of the file in bytes 16 to
-23, little endian; major, minor, patch and build in bytes 24 to 27; in byte 32 a bit for each compute capability that
-it was built for, of which the seventh has no name there. That TensorRT 10 and 11 begin with "ftrt" is taken
-from elsewhere, and only the letters are relied on there.
+Of TensorRT, NVIDIA's trtexec reads (printPlanVersion of samples/common/sampleEngines.cpp): "ftrt"; the version of the
+layout in bytes 4 to 7; in the layout 0 major, minor, patch and build in bytes 24 to 27. Plans of TensorRT-RTX
+1.7.1.116 were seen to have the same after their own letters, and more, which is relied on there alone: the length of
+the file in bytes 16 to 23, little endian; in byte 32 a bit for each compute capability that it was built for, of which
+the seventh has no name there.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_bench.backends.tensorrt.flavour import FLAVOURS
+from alexnet_bench.backends.tensorrt.flavour import FLAVOURS, backends_with
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import foreign
 
 _HEAD_BYTES = 40
-_LENGTH, _VERSION, _TARGETS = slice(16, 24), slice(24, 28), 32
+_LAYOUT, _LENGTH, _VERSION, _TARGETS = slice(4, 8), slice(16, 24), slice(24, 28), 32
 _CAPABILITIES = (75, 80, 86, 89, 120, 121)
 """By bit; 89 is SM 8.9."""
 _FULL_HEADER = (b"vtrt",)
@@ -40,6 +41,11 @@ class PlanHeader:
     version: str
     size_bytes: int | None
     capabilities: tuple[int, ...] = ()
+
+    @property
+    def only_version(self) -> str:
+        """The version that alone reads it; "" where that is not known, or where it may be version compatible."""
+        return "" if self.backend in backends_with("version_compatible") else self.version
 
 
 def begins_like_a_plan(path: Path) -> bool:
@@ -74,10 +80,12 @@ def read_plan_header(path: Path) -> PlanHeader:
         )
     if len(head) < _HEAD_BYTES:
         raise EngineError(f"the engine {shown} is cut short: {len(head)} bytes", _BUILD_AGAIN + backend)
-    if head[:4] not in _FULL_HEADER:
+    if any(head[_LAYOUT]):
         return PlanHeader(backend, "", None)
+    version = ".".join(map(str, head[_VERSION])) if any(head[_VERSION]) else ""
+    if head[:4] not in _FULL_HEADER:
+        return PlanHeader(backend, version, None)
     targets = tuple(number for bit, number in enumerate(_CAPABILITIES) if head[_TARGETS] >> bit & 1)
-    version = ".".join(map(str, head[_VERSION]))
     return PlanHeader(backend, version, int.from_bytes(head[_LENGTH], "little"), targets)
 
 
@@ -106,9 +114,9 @@ def check_plan(path: Path, backend: str, version: str | None, capability: int | 
     hint = _BUILD_AGAIN + backend
     if header.backend != backend:
         raise EngineError(f"the engine {shown} is of {header.backend}, and cannot be run by {backend}", hint)
-    if version is not None and header.version and header.version != version:
+    if version is not None and header.only_version and header.only_version != version:
         raise EngineError(
-            f"the engine {shown} was written by {backend} {header.version}, and here is {printable(version)}", hint
+            f"the engine {shown} was written by {backend} {header.only_version}, and here is {printable(version)}", hint
         )
     if capability is not None and header.capabilities and capability not in header.capabilities:
         built_for = ", ".join(f"{number // 10}.{number % 10}" for number in header.capabilities)
