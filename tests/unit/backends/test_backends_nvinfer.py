@@ -117,8 +117,11 @@ def test_the_libraries_are_loaded_for_all_and_say_their_version(
 ) -> None:
     """Their soname is what the loader finds the provider's libraries by, wherever these were loaded from."""
     libraries = wheel(tmp_path, monkeypatch, "10.13.2.6")
-    for path in libraries.glob("*.so.10"):
-        path.unlink()
+    resources = [f"libnvinfer_builder_resource{kind}.so.10.13.2" for kind in ("", "_sm89")]
+    (libraries / "libnvinfer_builder_resource_sm75.so.10.13.2").touch()  # that cannot be loaded: not of this card
+    (libraries / "libnvinfer_builder_resource.so.11.4.0").symlink_to(resources[0])
+    for path in (*libraries.glob("*.so.10"), *(libraries / name for name in resources)):
+        path.unlink(missing_ok=True)
         command = ["cc", "-shared", "-x", "c", "-", f"-Wl,-soname,{path.name}", "-o", str(path)]
         subprocess.run(command, input=SOURCE, text=True, check=True)
     # In a process of its own: what is loaded for all stays, and other tests load the real TensorRT.
@@ -129,6 +132,7 @@ def test_the_libraries_are_loaded_for_all_and_say_their_version(
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert said.startswith("10.13.2\n")
     assert all(str(libraries / f"lib{name}.so.10") in said for name in ("nvinfer", "nvonnxparser", "nvinfer_plugin"))
+    assert all(str(libraries / name) in said for name in resources)
 
 
 def test_a_library_that_cannot_be_loaded_is_a_refusal(

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from alexnet_bench.backends.elf import ElfError, needed_libraries
@@ -29,6 +30,8 @@ _CORE = "libnvinfer.so"
 _SONAME = re.compile(r"libnv(infer|onnxparser)\.so\.(?P<major>\d+)")
 _PLUGINS = "libnvinfer_plugin.so"
 """Operators that the provider looks for without being linked to them."""
+_RESOURCES = "libnvinfer_builder_resource*.so"
+"""What the core opens by name as it builds, and so does not find in the folder of a wheel."""
 _LDCONFIG = ("/sbin/ldconfig", "-p")
 
 
@@ -66,6 +69,9 @@ def load(package: Path) -> str:
             ctypes.CDLL(str(name), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
         raise BackendRefusal(f"TensorRT's libraries cannot be loaded: {printable(str(error), 400)}") from None
+    for path in _resources(wanted):
+        with suppress(OSError):  # one for another card may be missed; TensorRT tells which it is that it needs
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     return next((version_of(library) for name, library in loaded.items() if name.startswith(_CORE)), "")
 
 
@@ -87,9 +93,19 @@ def _wanted(package: Path) -> list[str]:
 
 
 def _plugins(wanted: list[str]) -> list[Path]:
-    majors = dict.fromkeys(found["major"] for name in wanted if (found := _SONAME.fullmatch(name)))
-    places = (find(f"{_PLUGINS}.{major}") for major in majors)
+    places = (find(f"{_PLUGINS}.{major}") for major in _majors(wanted))
     return [path for path in places if path is not None]
+
+
+def _resources(wanted: list[str]) -> list[Path]:
+    """What lies beside the core for its builder, one library for each kind of cards in newer versions."""
+    cores = [path.parent for name in wanted if name.startswith(_CORE) and (path := find(name)) is not None]
+    names = [f"{_RESOURCES}.{major}*" for major in _majors(wanted)]
+    return [path for folder in cores for name in names for path in sorted(folder.glob(name))]
+
+
+def _majors(wanted: list[str]) -> list[str]:
+    return list(dict.fromkeys(found["major"] for name in wanted if (found := _SONAME.fullmatch(name))))
 
 
 def _places(pattern: str) -> Iterator[Path]:
