@@ -11,10 +11,9 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from alexnet_bench.backends.device.cuda_resources import Buffer, Event, Graph, Part, Pinned, Stream, check
-from alexnet_bench.backends.device.protocol import DeviceBuffer, FreeMemory, PinnedBuffer, Resources
+from alexnet_bench.backends.device.cuda_resources import Buffer, Event, Graph, Pinned, Stream, check
+from alexnet_bench.backends.device.protocol import DeviceBuffer, FreeMemory, PinnedBuffer
 from alexnet_bench.backends.device.protocol import Stream as AnyStream
-from alexnet_bench.core.errors import BackendRefusal
 
 NAME = "cuda-python"
 MODULES = ("cuda.bindings.runtime", "cuda.cudart")
@@ -115,9 +114,8 @@ class CudaPython:
         """As the protocol."""
         try:
             return self._captured(stream, work)
-        except BaseException:
-            self._cuda.cudaGetLastError()  # forgets what `work` and the end of a capture in vain have left
-            raise
+        finally:
+            self._cuda.cudaGetLastError()  # forgets what `work`, and calls whose answer is not looked at, have left
 
     def free_memory(self) -> FreeMemory:
         """As the protocol."""
@@ -137,15 +135,10 @@ class CudaPython:
         return self._instantiate(int(self._call("cudaStreamEndCapture", stream.handle)))
 
     def _instantiate(self, captured: int) -> Graph:
-        parts = Resources()
-        parts.add(Part(captured, "cudaGraphDestroy", self._call))
         try:
-            handle = int(self._call("cudaGraphInstantiate", captured, 0))
-        except BackendRefusal:
-            parts.abandon()
-            raise
-        parts.add(Part(handle, "cudaGraphExecDestroy", self._call))
-        return Graph(handle, parts, self._call)
+            return Graph(int(self._call("cudaGraphInstantiate", captured, 0)), self._call)
+        finally:
+            self._cuda.cudaGraphDestroy(captured)  # what is launched does not need it
 
     def _end_in_vain(self, stream: AnyStream) -> None:
         """Ends a capture that failed; the stream takes work again after that, whatever the call says."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends.device.driver import call_refusal
 from alexnet_bench.backends.device.protocol import Event as AnyEvent
-from alexnet_bench.backends.device.protocol import Resources
 from alexnet_bench.backends.device.protocol import Stream as AnyStream
 from alexnet_bench.core.text import printable
 
@@ -113,24 +112,10 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a graph consists of: what was captured, and what is launched."""
-
-    handle: int
-    destroy: str
-    call: Call
-
-    def close(self) -> None:
-        """As the protocol."""
-        self.call(self.destroy, self.handle)
-
-
-@dataclass(frozen=True)
 class Graph:
     """A graph that is ready to be launched."""
 
     handle: int
-    parts: Resources
     call: Call
 
     def launch(self, stream: AnyStream) -> None:
@@ -139,4 +124,4 @@ class Graph:
 
     def close(self) -> None:
         """As the protocol."""
-        self.parts.close()
+        self.call("cudaGraphExecDestroy", self.handle)
