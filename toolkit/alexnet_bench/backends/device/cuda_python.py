@@ -18,34 +18,6 @@ from alexnet_bench.backends.device.protocol import Stream as AnyStream
 NAME = "cuda-python"
 MODULES = ("cuda.bindings.runtime", "cuda.cudart")
 """Where the runtime API lies: cuda-python 12.8 and on, and before."""
-FUNCTIONS = {
-    "cudaSetDevice": 1,
-    "cudaGetDeviceProperties": 1,
-    "cudaDeviceGetAttribute": 2,
-    "cudaMemGetInfo": 0,
-    "cudaMalloc": 1,
-    "cudaFree": 1,
-    "cudaHostAlloc": 2,
-    "cudaFreeHost": 1,
-    "cudaMemcpyAsync": 5,
-    "cudaStreamCreateWithFlags": 1,
-    "cudaStreamSynchronize": 1,
-    "cudaStreamDestroy": 1,
-    "cudaStreamBeginCapture": 2,
-    "cudaStreamEndCapture": 1,
-    "cudaEventCreateWithFlags": 1,
-    "cudaEventRecord": 2,
-    "cudaEventElapsedTime": 2,
-    "cudaEventDestroy": 1,
-    "cudaGraphInstantiate": 2,
-    "cudaGraphLaunch": 2,
-    "cudaGraphDestroy": 1,
-    "cudaGraphExecDestroy": 1,
-    "cudaGetLastError": 0,
-    "cudaGetErrorName": 1,
-    "cudaGetErrorString": 1,
-}
-"""What is called, and with how many arguments: tests compare them with the code, and with the package."""
 
 
 def module_name() -> str | None:

@@ -36,7 +36,7 @@ def check(cuda: Any, function: str, answer: Sequence[Any]) -> Any:
     code, *results = answer
     if int(code) == 0:
         return results[0] if len(results) == 1 else tuple(results)
-    name, text = (_text(ask(code)) for ask in (cuda.cudaGetErrorName, cuda.cudaGetErrorString))
+    name, text = _text(cuda.cudaGetErrorName(code)), _text(cuda.cudaGetErrorString(code))
     cuda.cudaGetLastError()
     hint = "give a smaller --batch" if name == _OUT_OF_MEMORY else ""
     raise call_refusal(f"{function} fails: {name} ({text})", hint)
