@@ -16,7 +16,7 @@ from tests.unit.workflows.verify_models import network, write
 pytestmark = pytest.mark.usefixtures("here")
 
 _TRTEXEC = Path(__file__).parents[1] / "data" / "trtexec" / "resnet18-fp16"
-_SWITCHES = {"--static", "--symbolic", "--optimize", "--cuda-python", "--top1", "--no-search"}
+_SWITCHES = {"--static", "--symbolic", "--optimize", "--cuda-python", "--top1", "--no-search", "--host-code"}
 _VALUES = {
     "--backend": "openvino", "--precision": "fp32", "--recipe": "fp32", "--tolerance": "0.5", "--batch": "1",
     "--shape": "x=1x3x16x16", "--threads": "1", "--seconds": "0.1", "--budget": "gtx-580:1", "--seed": "1",
@@ -86,6 +86,8 @@ def test_an_option_that_would_do_nothing_is_refused(line: str, option: str, say:
         ("profile m.onnx --backend fastest --seconds 9999", "no time to measure for"),
         ("profile m.onnx --precision fp32 --backend openvino --pycuda", "openvino manages its own memory"),
         ("profile m.onnx --recipe openvino-fp32 --pycuda", "openvino manages its own memory"),
+        ("profile m.onnx --host-code", "--host-code is for engines of TensorRT without a passport"),
+        ("profile m.onnx --backend all --host-code", "--host-code is for one engine without a passport"),
         ("profile m.onnx --symbolic --budget gtx-580:2 --model m.onnx", "--budget, --model would do nothing"),
     ],
 )

@@ -226,9 +226,12 @@ def test_an_engine_that_carries_code_is_asked_where_the_user_lets_it(tmp_path: P
     assert inspect(plan, known=Known(host_code=True)).layers
 
 
-def test_code_is_for_engines_that_can_carry_some(plan: Path) -> None:
+@pytest.mark.usefixtures("trt")
+def test_code_is_for_engines_that_can_carry_some_and_are_asked(plan: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="engines of tensorrt-rtx carry no code"):
         inspect(plan, known=Known(host_code=True))
+    with pytest.raises(UsageError, match="tells the layers, and nothing of the engine is run"):
+        inspect(write_plan(tmp_path), known=Known(host_code=True, layer_info=_LOG))
 
 
 def test_engines_with_and_without_a_passport_stand_side_by_side(plan: Path) -> None:

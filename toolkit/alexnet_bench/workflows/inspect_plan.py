@@ -18,7 +18,7 @@ from alexnet_bench.backends.tensorrt.plan_log import read_description
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo
 from alexnet_bench.backends.tensorrt.trtexec_layers import TimedInfo, name_nodes, timed_infos
 from alexnet_bench.core.devices import Budget
-from alexnet_bench.core.errors import AlexnetBenchError
+from alexnet_bench.core.errors import AlexnetBenchError, UsageError
 from alexnet_bench.core.inspection import InspectedLayer, Inspection, PlanFile
 from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.text import printable
@@ -130,6 +130,9 @@ def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _
     """The layers, from the file that is named, the one beside the engine, or the runtime."""
     source = known.layer_info or layer_file_beside(path)
     if source is not None:
+        if known.host_code:
+            shown = printable(str(source), 200)
+            raise UsageError(f"{shown} tells the layers, and nothing of the engine is run", "leave --host-code out")
         return _Told(read_layer_file(source), str(source))
     if reasons:
         return _Told(None, why_not="it cannot be loaded here")
