@@ -19,7 +19,16 @@ from tests.unit.backends import test_backends_tensorrt_runner as runner_tests
 from tests.unit.backends.device_contract import DeviceContract, Open
 from tests.unit.backends.fake_cuda import CONTEXT, put_pycuda
 from tests.unit.backends.fake_device import FakeDevice, Faults
-from tests.unit.backends.test_backends_tensorrt_runner import SCENES, UNTOLD, WAYS, Make, failing, make, play
+from tests.unit.backends.test_backends_tensorrt_runner import (
+    FIGURES,
+    SCENES,
+    UNTOLD,
+    WAYS,
+    Make,
+    failing,
+    make,
+    play,
+)
 
 ALONE = "ALEXNET_BENCH_PYCUDA"
 """Set in a process where no other library may look for a driver and find the one that is made up."""
@@ -101,7 +110,8 @@ def test_every_call_may_fail(
     monkeypatch.chdir(tmp_path)
     told = failing(make, scene, faults, PyCuda)
     quiet = {name for name, said in told.items() if "" in said}
-    assert quiet <= UNTOLD if faults["forever"] else quiet == UNTOLD & set(told)
+    harmless = {*UNTOLD, *FIGURES} & set(told)
+    assert quiet <= harmless if faults["forever"] else quiet == harmless
 
 
 @pytest.mark.parametrize("scene", _SCENES)

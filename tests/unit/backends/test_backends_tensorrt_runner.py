@@ -521,7 +521,7 @@ CAPTURE_CALLS = {
     "rtx": {*_CAPTURES, "is_stream_capturable"},
 }
 """What is called for a graph. Where that fails it is no error: the run goes on without one."""
-_FIGURES = {"get_engine_stat 0", "device_memory_size_v2"}
+FIGURES = {"get_engine_stat 0", "device_memory_size_v2"}
 """What is called for a size alone. Where that fails it is not known."""
 
 
@@ -532,7 +532,7 @@ def test_every_call_may_fail(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     told = failing(make, scene, faults)
-    harmless = {*CAPTURE_CALLS.get(scene, set()), *_FIGURES} & set(told)
+    harmless = {*CAPTURE_CALLS.get(scene, set()), *FIGURES} & set(told)
     assert {name for name, said in told.items() if "" in said} == (set() if faults["forever"] else harmless)
     for name, said in told.items():  # the call that failed is named; after one for a graph, whatever fails next
         words = name.rpartition(".")[2].split()[0]
@@ -553,12 +553,12 @@ def test_every_call_of_both_packages_may_fail(
     told = failing(make, scene, faults, package)
     quiet = {name for name, said in told.items() if "" in said}
     if package is PyCuda:
-        harmless = {*UNTOLD, *_FIGURES} & set(told)
+        harmless = {*UNTOLD, *FIGURES} & set(told)
     elif scene == "layers":
-        harmless = _FIGURES
+        harmless = FIGURES
     else:
         harmless = {
-            *_FIGURES,
+            *FIGURES,
             "cudaStreamBeginCapture",
             "cudaStreamEndCapture",
             "cudaGraphInstantiate",
