@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 MAX_RETRIES = 3
-"""Loops nested more deeply are not tried a second time: every level doubles the work."""
+"""Loops nested more deeply are walked once: every level multiplies the work."""
 
 
 def complete(

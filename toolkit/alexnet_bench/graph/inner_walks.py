@@ -46,6 +46,9 @@ class Walked:
         return self.known.sizes(name) == start.sizes and self.known.tensors[name].dtype == start.dtype
 
 
+_WALKS = 4
+"""Over the body of a loop, at most: each opens what the one before found to change."""
+
 Walk = Callable[["GraphProto", Mapping[str, Tensor]], Walked]
 """Walks over a body, given what is known of its inputs; the shapes that it finds are written into the body."""
 
@@ -57,7 +60,7 @@ def enter(node: NodeProto, known: KnownTensors, walk: Walk, *, retry: bool) -> d
         node: of any operator; those without bodies are left alone.
         known: what is known around it, to which its outputs are added.
         walk: over one of its bodies.
-        retry: whether a loop whose turns differ in shape is walked a second time, with those shapes open.
+        retry: whether a loop whose turns differ in shape is walked again, with those shapes open.
 
     Returns:
         the values that were followed inside, by the name of the attribute that holds the body.
@@ -66,7 +69,7 @@ def enter(node: NodeProto, known: KnownTensors, walk: Walk, *, retry: bool) -> d
     if node.op_type == "If":
         return _enter_branches(node, known, walk)
     if len(graphs) == 1 and (node.op_type == "Loop" or (node.op_type == "Scan" and known.opsets.get("", 1) > 8)):
-        return _enter_loop(node, graphs[0], known, walk, 2 if retry else 1)
+        return _enter_loop(node, graphs[0], known, walk, _WALKS if retry else 1)
     return {}
 
 
@@ -96,17 +99,26 @@ def _enter_branches(node: NodeProto, known: KnownTensors, walk: Walk) -> dict[st
 
 
 def _enter_loop(node: NodeProto, body: GraphProto, known: KnownTensors, walk: Walk, tries: int) -> dict[str, Values]:
-    """Takes the shapes of the initial values for those of every turn, if a turn leaves them as they are."""
+    """Takes the shapes of the initial values for those of every turn, where a turn leaves them as they are.
+
+    A value whose shape a turn changes, or is not known to keep, is open from then on, and so may be others that are
+    made of it; with the last walk all are.
+    """
     from onnx import GraphProto
 
     carried = _carried(node, body)
-    starts = {inside: known.tensors[first] for first, inside, *_ in carried if known.sizes(first) is not None}
+    seeds = {inside: known.tensors[first] for first, inside, *_ in carried if known.sizes(first) is not None}
     fixed = _slices(node, body, known)
-    for seeds in (starts, {})[:tries]:
+    for more in reversed(range(tries)):
         turn = GraphProto()
         turn.CopyFrom(body)
         walked = walk(turn, fixed | seeds)
-        if all(walked.ends_as(after, seeds[inside]) for _, inside, after, _ in carried if inside in seeds):
+        changed = {
+            inside for _, inside, after, _ in carried if inside in seeds and not walked.ends_as(after, seeds[inside])
+        }
+        if changed:
+            seeds = {name: start for name, start in seeds.items() if name not in changed} if more > 1 else {}
+        else:
             body.CopyFrom(turn)
             known.fill({made: seeds[inside] for _, inside, _, made in carried if inside in seeds})
             if node.op_type == "Loop":
