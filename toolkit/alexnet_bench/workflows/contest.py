@@ -154,7 +154,7 @@ def check(model: str | Path, batches: Sequence[int | None], options: ContestOpti
 
 def _field(resolved: ResolvedModel, file: ModelFile, options: ContestOptions, batch: int | None, folder: Path) -> Field:
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=options.shapes)
-    costs, images = count(graph), images_of(graph, batch)
+    costs, images = count(graph), images_of(file, graph, batch)
     limits.check_memory(costs, images)
     folder.mkdir()
     write_arrays(folder, generate(graph, seed=options.seed, pixel_range=resolved.pixel_range))

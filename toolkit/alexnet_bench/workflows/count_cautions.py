@@ -5,16 +5,14 @@ The codes are a public contract, and described in docs/profile-json.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
 from alexnet_bench.core.profile import Caution, Coverage, UnknownOp
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.workflows.images import is_batch
 
 _MOST_LISTED = 8
-_BATCH = re.compile(r"(?i)n|b|bs|bsz|s0|.*batch.*|dim_?0|unk_?_?\d*|none|\?|-1|dynamic.*|.*_dim_0|images?")
-"""What exporters and people call a batch."""
 _OPEN_SHAPES = (
     "no size of an input is open: what is missing depends on data, or goes through operators that are not followed; "
     "shapes that another shape inference writes into the model fill such gaps"
@@ -29,12 +27,23 @@ def not_run() -> Caution:
 def of_sizes(open_sizes: Mapping[str, str]) -> Iterator[Caution]:
     """First dimensions that were taken as 1, though they seem to be no batch: a text of one token costs little."""
     for name, dimension in open_sizes.items():
-        if not _BATCH.fullmatch(dimension):
+        if not is_batch(dimension):
             yield Caution(
                 "open-size",
                 f"the first dimension of {printable(name)}, {printable(dimension)}, is open and was taken as 1",
                 f"give its size: --shape {printable(name)}=...",
             )
+
+
+def of_batch(first: tuple[str, int] | None) -> Iterator[Caution]:
+    """A first size that was not taken for a batch: how many a second are made would be multiplied by it."""
+    if first is not None:
+        name, size = first
+        yield Caution(
+            "no-batch",
+            f"the first dimension of {printable(name)}, {size:,}, is not taken for a batch: rates are of whole runs",
+            f"give --batch {size} if it is one",
+        )
 
 
 def of_seen(nodes: Sequence[str]) -> Caution:

@@ -28,7 +28,7 @@ from alexnet_bench.graph.binding import declared_otherwise, taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.workflows import count_cautions, quoted
-from alexnet_bench.workflows.images import images_of
+from alexnet_bench.workflows.images import images_of, unlike_a_batch
 from alexnet_bench.workflows.resolve import ResolvedModel
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ def count_case(
     graph = build_graph(file, name=resolved.name, batch=batch, given_shapes=given_shapes)
     proto = file.proto.graph
     open_sizes = taken_as_one(proto, given_shapes or {}) if batch is None else {}
+    first = unlike_a_batch(file, graph) if batch is None else None
     return Counted(
         graph,
         count(graph),
-        images_of(graph, batch),
-        (*count_cautions.of_sizes(open_sizes), *count_cautions.of_outputs(declared_otherwise(proto, graph.tensors))),
+        images_of(file, graph, batch),
+        (
+            *count_cautions.of_sizes(open_sizes),
+            *count_cautions.of_batch(first),
+            *count_cautions.of_outputs(declared_otherwise(proto, graph.tensors)),
+        ),
         resolved.whole_on_one_card,
     )
 

@@ -111,7 +111,7 @@ def _of_passport(found: Engine, budgets: Sequence[Budget]) -> Inspection:
     counted = counted_engine(graph, count(graph), budgets, _whole_on_one_card(file))
     owned = join_by_name(graph, passport.layers).owned
     layers = tuple(inspected_layer(counted, *pair) for pair in zip(passport.layers, owned, strict=True))
-    images = images_of(graph, batch)
+    images = images_of(file, graph, batch)
     return Inspection(
         model=graph.name,
         passport=passport,
