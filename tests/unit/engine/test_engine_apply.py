@@ -77,7 +77,7 @@ def test_what_no_pass_can_change_is_told_with_the_reason() -> None:
     model.opset_import[0].version = 12
     model.graph.node[1].op_type = "Softmax"  # which computes something else from opset 13 on
     recipe = Recipe(name="r", precision="bf16", passes=("bf16",))
-    reason = "MatMul takes no bfloat16 in opset 12"
+    reason = "MatMul takes no bfloat16 before opset 13"
     applied = apply_recipe(model, recipe, _FEEDS)
     assert applied.unable == {"first: product": reason, "second": reason}
     assert applied.kept_fp32 == ("relu",)

@@ -112,8 +112,8 @@ def test_nodes_that_were_kept_may_stay_in_float32_and_in_nothing_else() -> None:
 
 
 def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
-    reasons = {"conv": "Conv takes no bfloat16 in opset 9", "if": "a graph inside it reads and makes float32"}
-    with pytest.raises(PrecisionError, match=r"conv \(float32: Conv takes no bfloat16 in opset 9\)") as caught:
+    reasons = {"conv": "Conv takes no bfloat16 before opset 22", "if": "a graph inside it reads and makes float32"}
+    with pytest.raises(PrecisionError, match=r"conv \(float32: Conv takes no bfloat16 before opset 22\)") as caught:
         _check("bf16", _layer("conv", "float32"), unable=reasons)
     assert "--opset 22" in caught.value.hint
     with pytest.raises(PrecisionError, match=r"conv \(bfloat16\)$"):
@@ -121,6 +121,14 @@ def test_what_could_not_be_changed_is_wrong_with_its_reason() -> None:
     with pytest.raises(PrecisionError, match=r"if \(float32: a graph inside it") as caught:
         _check("bf16", _layer("if", "float32"), _layer("good", "bfloat16"), unable=reasons)
     assert "--keep-fp32 NAME" in caught.value.hint
+
+
+def test_what_takes_the_type_in_no_opset_is_proposed_to_be_kept_beside_what_is_kept_already() -> None:
+    reasons = {"es": "Einsum takes no bfloat16"}
+    layers = [_layer("ct", "float32"), _layer("es", "float32")]
+    with pytest.raises(PrecisionError, match=r"1 of 2 .*: es \(float32: Einsum takes no bfloat16\)$") as caught:
+        _check("bf16", *layers, unable=reasons, products=("ct", "es"), kept=("ct",))
+    assert caught.value.hint == ("the reason stands behind each; or keep it in float32: build-engine --keep-fp32 es")
 
 
 def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it() -> None:

@@ -272,7 +272,7 @@ def test_pools_do_not_keep_convolutions_out_of_bfloat16() -> None:
 
 
 def test_a_type_that_no_opset_of_the_model_has_is_an_error() -> None:
-    with pytest.raises(PrecisionError, match="Conv takes no bfloat16 in opset 9") as error:
+    with pytest.raises(PrecisionError, match="Conv takes no bfloat16 before opset 22") as error:
         _build("onnx:squeezenet", "bf16")
     assert "--opset 22" in error.value.hint
 
@@ -537,6 +537,40 @@ def test_open_sizes_without_a_range_are_refused_with_the_option_to_give(tmp_path
     assert "--shape x=" in error.value.hint
     options = BuildOptions(backend=_RTX, precision="fp32", shapes={"x": (2, 5, 4)})
     assert sum(layer.macs or 0 for layer in build_engine(model, options=options).layers) == 2 * 5 * 4 * 3
+
+
+def _chain(path: Path) -> Path:
+    """Two nodes that TensorRT-RTX 1.7.1 takes in float32 and not in bfloat16, the latter of them in the builder."""
+    text = """<ir_version: 10, opset_import: ["" : 22]> g (float[1,4,8,8] x, float[4,6,3,3] w) => (float[1,6,17,17] y) {
+      [swish] s = HardSwish (x)
+      [wider] y = ConvTranspose <strides = [2, 2]> (s, w)
+    }"""
+    model = parser.parse_model(text)
+    weights = np.random.default_rng(0).normal(0, 0.1, (4, 6, 3, 3)).astype(np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    del model.graph.input[1]
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keep", "said", "hint"),
+    [
+        ((), r"does not take node swish \(HardSwish\): .*BF16", "--keep-fp32 swish"),
+        (("HardSwish",), r"cannot build node wider \(ConvTranspose\): .*infer output types", "--keep-fp32 wider"),
+    ],
+    ids=["parser", "builder"],
+)
+def test_a_node_that_a_pass_narrowed_and_is_refused_is_proposed_to_be_kept(
+    keep: tuple[str, ...], said: str, hint: str, tmp_path: Path
+) -> None:
+    model = _chain(tmp_path / "chain.onnx")
+    options = BuildOptions(backend=_RTX, precision="bf16", keep_fp32=keep)
+    with pytest.raises(BackendRefusal, match=said) as refused:
+        build_engine(model, options=options)
+    assert hint in refused.value.hint
+    assert "--pass" not in refused.value.hint
+    build_engine(model, options=replace(options, keep_fp32=("swish", "wider")))
 
 
 def test_an_operator_that_is_not_there_is_named(tmp_path: Path) -> None:

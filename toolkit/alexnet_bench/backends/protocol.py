@@ -163,6 +163,8 @@ class PlanRequest:
         profiles: by input name, for sizes that the model leaves open; one for each optimisation profile.
         timing_cache_path: of timings from earlier builds, used and added to where the runtime has any use for them.
         plugins: libraries of operators that the runtime does not have itself.
+        passes: that the model is from; a refusal proposes none of them.
+        narrowed: for each node that a pass gave a type of 16 bits, the user's node that `--keep-fp32` takes to undo it.
     """
 
     backend: str
@@ -176,6 +178,8 @@ class PlanRequest:
     profiles: tuple[dict[str, ShapeBounds], ...] = ()
     timing_cache_path: str = ""
     plugins: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+    narrowed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 MAX_SHOWN = 120
+_LONGEST_TYPED = 400
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -14,6 +17,11 @@ def printable(text: str, limit: int = MAX_SHOWN) -> str:
     # One character more than fits is enough to know that the text is cut; a name may be megabytes long.
     shown = escape_controls(text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def typed(name: str) -> str:
+    """A name as it is typed to a shell, "" for one that is too long for that or has characters that nobody types."""
+    return shlex.quote(name) if name and printable(name, _LONGEST_TYPED) == name else ""
 
 
 def escape_controls(text: str, keep: str = "") -> str:

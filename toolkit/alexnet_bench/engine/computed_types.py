@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo
-from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.text import plural, printable, typed
 
 COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "float16", "bf16": "bfloat16"}
 """The type of arithmetic that a precision asks for, by the names that backends report."""
@@ -16,7 +16,8 @@ _BYTES = ("int8", "uint8")
 _WIDE = "float64"
 _MOST_NAMED = 12
 _MOST_KEPT = 4
-_LONGEST_NAME = 400
+_FROM_OPSET = re.compile(r" before opset (\d+)$")
+"""How a reason ends that a newer opset takes away."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
         products = asked.products_of(layer) or [layer.name]
         each.setdefault((products[0], layer.compute_dtype), _named(asked, layer, reason))
     named = _listed(list(each.values()))
+    can_stay = _has(asked, working) or (any(reasons) and len(wrong) < len(working))
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep and _has(asked, working) else ""),
+        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep and can_stay else ""),
     )
 
 
@@ -186,8 +188,9 @@ def _listed(names: Sequence[str]) -> str:
 def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
     has = _types(wrong)
     own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
-    if any("opset" in reason for reason in reasons):
-        return "export the model at a newer opset (alexnet-bench export MODEL.onnx --opset 22 -o NEW.onnx)"
+    opsets = [int(found[1]) for reason in reasons if (found := _FROM_OPSET.search(reason))]
+    if opsets:
+        return f"convert the model to a newer opset (alexnet-bench export MODEL.onnx --opset {max(opsets)} -o NEW.onnx)"
     if any(reasons):
         return "the reason stands behind each"
     if asked.lacks and has <= {"float32", "tf32"}:
@@ -226,10 +229,9 @@ def _or_keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
     names = [name for name in found if name not in asked.kept_fp32]
     if not layers:
         return ""
-    can_be_typed = all(printable(name, _LONGEST_NAME) == name for name in names)
-    if not names or len(names) > _MOST_KEPT or not can_be_typed:
+    if not names or len(names) > _MOST_KEPT or not all(map(typed, names)):
         return "; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
-    options = " ".join(f"--keep-fp32 {shlex.quote(name)}" for name in names)
+    options = " ".join(f"--keep-fp32 {typed(name)}" for name in names)
     return f"; or keep {'it' if len(names) == 1 else 'them'} in float32: build-engine {options}"
 
 

@@ -34,6 +34,7 @@ def plan_request(
     *,
     profiles: Sequence[dict[str, ShapeBounds]],
     timings: Path | None,
+    narrowed: Mapping[str, str],
 ) -> PlanRequest:
     """What a worker is to build.
 
@@ -44,6 +45,7 @@ def plan_request(
         scratch: a folder for what the build says.
         profiles: by input name, for sizes that the model leaves open; one for each optimisation profile.
         timings: the file of kernel timings, None for a build without one.
+        narrowed: nodes that a pass gave a type of 16 bits, each with the user's.
     """
     return PlanRequest(
         recipe.backend,
@@ -57,6 +59,8 @@ def plan_request(
         profiles=tuple(profiles),
         timing_cache_path=str(timings) if timings else "",
         plugins=tuple(plugin.path for plugin in recipe.plugins),
+        passes=recipe.passes,
+        narrowed=dict(narrowed),
     )
 
 

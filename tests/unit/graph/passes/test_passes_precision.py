@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, shape_inference
 from onnx.parser import parse_model
@@ -100,7 +101,17 @@ def test_an_opset_is_only_raised_where_operators_keep_their_interface() -> None:
     model = small(nodes, {"x": [1, 3, 4, 4]}, ["y"], {"w": drawn(4, 3, 1, 1)})
     result = check(model, "bf16", [])
     assert result.changes == ()
-    assert result.kept_fp32[0] == "node_c: Conv takes no bfloat16 in opset 17"
+    assert result.kept_fp32[0] == "node_c: Conv takes no bfloat16 before opset 22"
+
+
+def test_an_operator_that_takes_a_type_in_no_opset_is_not_said_to_take_it_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Einsum takes bfloat16 from opset 28 on."""
+    monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 27)
+    nodes = [helper.make_node("Einsum", ["x", "w"], ["y"], equation="ij,jk->ik")]
+    model = small(nodes, {"x": [2, 3]}, ["y"], {"w": drawn(3, 4)})
+    assert check(model, "bf16", []).kept_fp32 == ("node_y: Einsum takes no bfloat16",)
 
 
 def two_products(scale: float = 1.0) -> ModelProto:

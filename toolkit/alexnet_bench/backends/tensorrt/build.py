@@ -6,18 +6,27 @@ import hashlib
 import importlib
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alexnet_bench.backends.device.driver import call_refusal
 from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest
 from alexnet_bench.backends.tensorrt.build_log import make_log, make_monitor
 from alexnet_bench.backends.tensorrt.flavour import Flavour, check_settings, flavour_of
 from alexnet_bench.backends.tensorrt.options import BuildSettings, build_settings
-from alexnet_bench.backends.tensorrt.refusal import build_refusal, parser_refusal, plugin_refusal
+from alexnet_bench.backends.tensorrt.refusal import (
+    Refused,
+    build_refusal,
+    parser_refusal,
+    plugin_refusal,
+    refused_tensor,
+)
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import BackendRefusal, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.onnx_io import open_model
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 _MOST_WARNINGS = 8
 
@@ -49,7 +58,8 @@ def build_plan(request: PlanRequest) -> PlanBuilt:
         config.progress_monitor = make_monitor(trt, Path(request.progress_path))
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise build_refusal(request.backend, log.errors, _shape_inputs(network))
+        node = _maker(Path(request.model_path), refused_tensor(log.errors))
+        raise build_refusal(_refused(request, node), log.errors, _shape_inputs(network))
     Path(request.plan_path).write_bytes(memoryview(plan))
     Path(request.layers_path).write_text(_described(trt, plan, log, request, settings), encoding="utf-8")
     return PlanBuilt(trt.__version__, _keep_timings(config, cache), tuple(log.warnings[:_MOST_WARNINGS]))
@@ -97,17 +107,32 @@ def _parse(trt: Any, network: Any, log: Any, request: PlanRequest) -> None:
     if parser.parse_from_file(request.model_path):
         return
     if parser.num_errors == 0:
-        raise build_refusal(request.backend, log.errors)
+        raise build_refusal(_refused(request, None), log.errors)
     error = parser.get_error(0)
-    node, operator = error.node_name(), error.node_operator()
-    domain = _domain(Path(request.model_path), node, operator)
-    raise parser_refusal(request.backend, node=node, operator=operator, domain=domain, said=error.desc())
+    raise parser_refusal(_refused(request, _parsed(Path(request.model_path), error)), error.desc())
 
 
-def _domain(model: Path, name: str, operator: str) -> str:
-    """The domain of a node's operator, which the parser does not tell; "" for one within a subgraph, too."""
+def _parsed(model: Path, error: Any) -> NodeProto:
+    """The node that the parser means, which tells no domain; one with a name and an operator alone in a subgraph."""
+    from onnx import NodeProto
+
+    name, operator = error.node_name(), error.node_operator()
     nodes = open_model(model).proto.graph.node
-    return next((str(node.domain) for node in nodes if node.name == name and node.op_type == operator), "")
+    found = (node for node in nodes if node.name == name and node.op_type == operator)
+    return next(found, NodeProto(name=name, op_type=operator))
+
+
+def _maker(model: Path, tensor: str) -> NodeProto | None:
+    """The node of a model that makes a tensor, None for what is no tensor of it."""
+    nodes = open_model(model).proto.graph.node
+    return next((node for node in nodes if tensor and tensor in node.output), None)
+
+
+def _refused(request: PlanRequest, node: NodeProto | None) -> Refused:
+    if node is None:
+        return Refused(request.backend, passes=request.passes)
+    keep = request.narrowed.get(node.name, "")
+    return Refused(request.backend, node.name, node.op_type, node.domain, keep=keep, passes=request.passes)
 
 
 def _configure(trt: Any, config: Any, request: PlanRequest, settings: BuildSettings) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from alexnet_bench.core.errors import BackendRefusal
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import printable, typed
 
 _PASS_FOR_OP = {"LRN": "lower-lrn", "BatchNormalization": "fold-batchnorm"}
 """Passes that take an operator away."""
 _PASS_FOR_REASON = (
-    (re.compile("constant|initiali[sz]er|weights", re.IGNORECASE), "fold-constants"),
+    (
+        re.compile(r"(?<![\w./:])(constants?|initiali[sz]ers?|weights|is_weights)(?![\w/:]|\.\w)", re.IGNORECASE),
+        "fold-constants",
+    ),
     (re.compile("FP32 (GEMM|convolution)|Turing", re.IGNORECASE), "fp16"),
 )
 """Passes that take away what a reason speaks of. On Turing, TensorRT-RTX multiplies no matrices of float32."""
@@ -39,43 +43,72 @@ _HINT_FOR_REASON = (
 _NOISE = re.compile(r"Cuda Runtime|Invalid Node|^\W*$")
 _ASSERTED = re.compile(r'^.* && "(.+)"$')
 """A condition of the parser's source that did not hold, with its text for the user."""
+_DUMPED = re.compile(r"\bfor operation: *\d+: \w+: (?P<made>\S.*?)(?:_before_bias)?-[( ]")
+"""What Myelin tells of an operation, in front of all its tensors with their numbers; a bias is added by another one."""
 _SAYS_NOTHING = ("false", "")
 _UNKNOWN = re.compile("^(false)?$|Plugin not found|[Nn]o importer|no such operator")
 
 
-def parser_refusal(backend: str, *, node: str, operator: str, domain: str, said: str) -> BackendRefusal:
-    """The refusal of a node by the parser.
+@dataclass(frozen=True)
+class Refused:
+    """What is refused, and what was done to it before.
 
-    Args:
-        backend: whose parser.
-        node: its name.
+    Attributes:
+        backend: that refuses it.
+        node: its name, "" where it is not known.
         operator: of the node.
         domain: of the operator, "" for ONNX's own.
-        said: the parser's description, of one or several lines.
+        keep: the user's node that a pass made this one of in a type of 16 bits, "" where none did.
+        passes: that the model is from.
     """
+
+    backend: str
+    node: str = ""
+    operator: str = ""
+    domain: str = ""
+    keep: str = ""
+    passes: Collection[str] = ()
+
+    def __str__(self) -> str:
+        whole = f"{self.domain}.{self.operator}" if self.domain else self.operator
+        return f"node {printable(self.node, 200)} ({printable(whole, 200)})"
+
+
+def parser_refusal(refused: Refused, said: str) -> BackendRefusal:
+    """The refusal of a node by the parser, from its description, of one or several lines."""
     reason = _reason(said)
-    whole = f"{domain}.{operator}" if domain else operator
-    what = f"{backend} does not take node {printable(node, 200)} ({printable(whole, 200)})"
     why = "it has no such operator" if reason in _SAYS_NOTHING else printable(reason, 400)
-    return BackendRefusal(f"{what}: {why}", _hint(operator, reason))
+    is_unknown = bool(_UNKNOWN.search(reason))
+    return BackendRefusal(
+        f"{refused.backend} does not take {refused}: {why}", _hint(refused, reason, is_unknown=is_unknown)
+    )
 
 
-def build_refusal(backend: str, errors: Sequence[str], shape_inputs: Sequence[str] = ()) -> BackendRefusal:
+def build_refusal(refused: Refused, errors: Sequence[str], shape_inputs: Sequence[str] = ()) -> BackendRefusal:
     """The refusal of a network by the builder, which says why in its log alone.
 
     Args:
-        backend: whose builder.
+        refused: with the node, where the log tells it.
         errors: of its log.
         shape_inputs: names of inputs whose values decide on sizes within the network.
     """
-    said = next((line for line in map(_reason, errors) if line), "it says no reason")
-    hint = _shape_input_hint(shape_inputs) if _SHAPE_INPUTS.search(said) else _hint("", said)
-    return BackendRefusal(f"{backend} cannot build this model: {printable(said, 600)}", hint)
+    said = _first_reason(errors)
+    dumped = _DUMPED.search(said)
+    said = f"{said[: dumped.end('made')]} ..." if dumped else said
+    hint = _shape_input_hint(shape_inputs) if _SHAPE_INPUTS.search(said) else _hint(refused, said)
+    what = str(refused) if refused.node else "this model"
+    return BackendRefusal(f"{refused.backend} cannot build {what}: {printable(said, 600)}", hint)
+
+
+def refused_tensor(errors: Sequence[str]) -> str:
+    """The tensor that the operation makes which the builder stumbles over, "" where its log does not tell."""
+    dumped = _DUMPED.search(_first_reason(errors))
+    return dumped["made"] if dumped else ""
 
 
 def plugin_refusal(backend: str, path: str, errors: Sequence[str]) -> BackendRefusal:
     """The refusal of a library of plugins."""
-    said = next((line for line in map(_reason, errors) if line), "it says no reason")
+    said = _first_reason(errors)
     return BackendRefusal(
         f"{backend} does not load the plugin library {printable(path, 200)}: {printable(said, 400)}",
         "give a library with getCreators or getPluginCreators, built for this version of TensorRT",
@@ -93,21 +126,32 @@ def _shape_input_hint(names: Sequence[str]) -> str:
     )
 
 
+def _first_reason(errors: Sequence[str]) -> str:
+    return next((line for line in map(_reason, errors) if line), "it says no reason")
+
+
 def _reason(said: str) -> str:
     """What a message of several lines says, on one: the first tells where, and often the last of them why."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not _NOISE.search(line)]
     return " ".join(dict.fromkeys(_ASSERTED.sub(r"\1", line) for line in lines))
 
 
-def _hint(operator: str, reason: str) -> str:
+def _hint(refused: Refused, reason: str, *, is_unknown: bool = False) -> str:
     known = next((hint for when, hint in _HINT_FOR_REASON if when.search(reason)), "")
     if known:
         return known
-    helps = _PASS_FOR_OP.get(operator) or next((name for when, name in _PASS_FOR_REASON if when.search(reason)), "")
-    if helps == "fp16":
+    helps = _PASS_FOR_OP.get(refused.operator) or _first_pass(reason)
+    if helps == "fp16" and helps not in refused.passes:
         return "build it with --precision fp16, or for newer cards alone (setting compute_capability)"
-    if helps:
+    if helps and helps not in refused.passes:
         return f"the pass {helps} may help: build-engine --pass {helps}"
-    if operator and _UNKNOWN.search(reason):
+    if is_unknown:
         return "a library of plugins may have this operator: --plugins FILE; or build it for another backend"
+    if refused.keep:
+        name = typed(refused.keep) or "NAME"
+        return f"it may be taken in float32: build-engine --keep-fp32 {name}; or build it for another backend"
     return "build it for another backend: alexnet-bench doctor lists them"
+
+
+def _first_pass(reason: str) -> str:
+    return next((name for when, name in _PASS_FOR_REASON if when.search(reason)), "")

@@ -123,9 +123,11 @@ def why_unable(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str
         "what it makes has the type of what it reads": _follows_its_input(draft, node),
         f"its operator is not one of ONNX's opset {draft.opset}": _schema(draft, node) is None,
         "the types of its tensors are not known": not all(map(types.dtype, filter(None, (*node.input, *node.output)))),
-        f"{node.op_type} takes no {low.name} in opset {draft.opset}": not float_inputs(draft, types, node, low),
     }
-    return next((reason for reason, holds in reasons.items() if holds), "")
+    found = next((reason for reason, holds in reasons.items() if holds), "")
+    if found or float_inputs(draft, types, node, low):
+        return found
+    return f"{node.op_type} takes no {low.name}{_until(draft, types, node, low)}"
 
 
 def _is_square(node: NodeProto | None) -> bool:
@@ -142,7 +144,10 @@ def _follows_its_input(draft: Draft, node: NodeProto) -> bool:
 
 def float_inputs(draft: Draft, types: Types, node: NodeProto, low: LowType) -> list[int]:
     """Positions of the float32 inputs that may be of the low type."""
-    schema = _schema(draft, node)
+    return _inputs_taking(_schema(draft, node), types, node, low)
+
+
+def _inputs_taking(schema: OpSchema | None, types: Types, node: NodeProto, low: LowType) -> list[int]:
     formal = _formal(schema.inputs, len(node.input)) if schema is not None else ()
     return [
         position
@@ -177,6 +182,16 @@ def converted(value: Array, low: LowType, name: str) -> TensorProto:
         rounded = (whole + 0x7FFF + ((whole >> 16) & 1)) >> 16
         bits = np.where(np.isnan(value).reshape(rounded.shape), 0x7FC0, rounded).astype("<u2").tobytes()
     return TensorProto(name=name, data_type=low.code, dims=value.shape, raw_data=bits)
+
+
+def _until(draft: Draft, types: Types, node: NodeProto, low: LowType) -> str:
+    """Before which opset an operator does not take the type, "" where it does in none."""
+    from onnx import defs
+
+    later = range(draft.opset + 1, defs.onnx_opset_version() + 1)
+    found = (opset for opset in later if _inputs_taking(_find_schema(node.op_type, opset), types, node, low))
+    opset = next(found, None)
+    return "" if opset is None else f" before opset {opset}"
 
 
 def _takes(parameter: Any, low: LowType) -> bool:
