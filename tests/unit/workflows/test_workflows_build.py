@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench import BuildOptions, build_engine
-from alexnet_bench.backends.protocol import LoadRequest
+from alexnet_bench.backends.protocol import Availability, LoadRequest
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.errors import (
     BackendRefusal,
@@ -29,7 +30,7 @@ from alexnet_bench.core.errors import (
 )
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.engine import build as engine_build
-from alexnet_bench.engine import cache
+from alexnet_bench.engine import cache, narrowed
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import data_file, find_engine
@@ -312,6 +313,24 @@ def test_a_model_in_float64_is_built_and_less_than_that_is_said(tmp_path: Path, 
 def test_a_type_that_the_runtime_has_no_kernels_for_is_refused_in_its_words() -> None:
     with pytest.raises(BackendRefusal, match="onnxruntime"):
         build_engine("lenet-5", options=BuildOptions(backend=_ORT, precision="bf16"))
+
+
+@pytest.mark.parametrize(
+    ("works", "hint"),
+    [
+        (("openvino", "tensorrt"), "that computes in bfloat16: --backend openvino or --backend tensorrt"),
+        ((), r"openvino can be told to compute in bfloat16: .*pip install"),
+    ],
+)
+def test_a_type_that_a_pass_chose_and_the_runtime_has_no_kernels_for_is_said_with_who_has(
+    works: tuple[str, ...], hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        narrowed, "availability", lambda backend: Availability(backend.name, "1", works=backend.name in works)
+    )
+    with pytest.raises(BackendRefusal, match=r"^onnxruntime-cpu has no kernel of bfloat16 for node conv1: ") as caught:
+        build_engine("lenet-5", options=BuildOptions(backend=_ORT, precision="bf16"))
+    assert re.search(hint, caught.value.hint)
 
 
 def test_a_model_that_changes_while_it_is_built_gives_no_engine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ SETTINGS: Mapping[str, Setting] = {
     "memory_pattern": Setting(("on", "off"), "whether the memory of a run is planned as one block after the first run"),
     "spinning": Setting(("on", "off"), "whether threads wait actively: session.intra_op.allow_spinning"),
 }
+_NO_KERNEL = re.compile("NOT_IMPLEMENTED : Could not find an implementation for .* node with name '(.*)'")
 _LEVELS = {
     "all": "ORT_ENABLE_ALL",
     "none": "ORT_DISABLE_ALL",
@@ -86,6 +88,12 @@ def open_session(request: LoadRequest, options: Any, providers: Sequence[object]
             f"onnxruntime {ort.__version__} refuses the model: {printable(str(error), 600)}",
             ELSEWHERE,
         ) from None
+
+
+def node_without_kernel(refusal: str) -> str:
+    """The node that ONNX Runtime has no kernel for, by the message of its refusal; "" for any other refusal."""
+    found = _NO_KERNEL.search(refusal)
+    return found[1] if found else ""
 
 
 def run_session(session: Any, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:

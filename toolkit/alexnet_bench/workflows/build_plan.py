@@ -31,8 +31,8 @@ from alexnet_bench.core.passport import EngineLayerInfo, count_types
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.build import Written, write_engine
 from alexnet_bench.engine.cache import PLAN_FILE
-from alexnet_bench.engine.computed_types import COMPUTED_IN
 from alexnet_bench.engine.key import this_place
+from alexnet_bench.engine.narrowed import narrowed_nodes
 from alexnet_bench.engine.plan import (
     TF32,
     check_settings,
@@ -102,7 +102,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         written = _write(task, typed)
         engine = open_model(written.file)
         graph = build_graph(engine, name=task.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-        request = _request(task, written.file, worker, narrowed=_narrowed(task, written, graph))
+        request = _request(task, written.file, worker, narrowed_nodes(recipe, written.origins, task.graph, graph))
         built = _build(worker, request, progress)
         keep_graph(engine, plan)
         told, unread = _told(request)
@@ -139,7 +139,7 @@ def make_marked_plan(task: Task, tensors: Sequence[str], progress: Callable[[str
     with Worker(task.deadlines) as worker:
         written = _write(task, worker.scratch)
         marked = mark_outputs(open_model(written.file), tensors, worker.scratch / "marked")
-        _build(worker, _request(task, marked, worker, narrowed={}), progress)
+        _build(worker, _request(task, marked, worker, {}), progress)
     return task.folder / PLAN_FILE
 
 
@@ -149,28 +149,11 @@ def _write(task: Task, folder: Path) -> Written:
     return write_engine(task.source, task.graph, recipe, feeds=task.feeds, folder=folder, key=task.key)
 
 
-def _request(task: Task, network: Path, worker: Worker, *, narrowed: Mapping[str, str]) -> PlanRequest:
+def _request(task: Task, network: Path, worker: Worker, narrow: Mapping[str, str]) -> PlanRequest:
     recipe = task.recipe
     profiles = [_profile(task, ranges) for ranges in recipe.sizes]
     plan, timings = task.folder / PLAN_FILE, _timings(recipe.backend)
-    return plan_request(recipe, network, plan, worker.scratch, profiles=profiles, timings=timings, narrowed=narrowed)
-
-
-def _narrowed(task: Task, written: Written, graph: Graph) -> dict[str, str]:
-    """The engine's nodes that a pass gave a narrower type, each with the user's that is told to keep its own."""
-    if not task.recipe.narrows_types:
-        return {}
-    low = COMPUTED_IN[task.recipe.precision]
-    narrow_before = set(_of_type(task.graph, low))
-    origins = {name: written.origins.get(name, ()) for name in _of_type(graph, low)}
-    return {name: origin[0] for name, origin in origins.items() if origin and narrow_before.isdisjoint(origin)}
-
-
-def _of_type(graph: Graph, dtype: str) -> Iterator[str]:
-    """The nodes that read or make a type."""
-    for node in graph.nodes:
-        if any(graph.tensor(name).dtype == dtype for name in (*node.reads, *node.writes)):
-            yield node.name
+    return plan_request(recipe, network, plan, worker.scratch, profiles=profiles, timings=timings, narrowed=narrow)
 
 
 def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from alexnet_bench.engine.computed_types import (
     untold,
 )
 from alexnet_bench.engine.loading import graph_file, is_plan
+from alexnet_bench.engine.narrowed import explained, narrowed_nodes
 from alexnet_bench.engine.plan import TF32, check_shapes, is_stripped
 from alexnet_bench.engine.plugins import plugin_paths
 from alexnet_bench.engine.ranges import ENDS, End, SizeRanges
@@ -110,7 +111,10 @@ def make(
         write_arrays(Path(scratch), feeds)
         engine_graph = build_graph(engine, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
         request = load_request(recipe, written.file, graph)
-        found = read_back(request, Path(scratch), engine_graph, deadlines)
+        try:
+            found = read_back(request, Path(scratch), engine_graph, deadlines)
+        except BackendRefusal as refusal:
+            raise explained(refusal, recipe, narrowed_nodes(recipe, written.origins, graph, engine_graph)) from None
     engine_costs = count(engine_graph)
     joined = join(engine_graph, engine_costs, found.layers)
     mapped = user_layers(costs, engine_costs, joined, written.origins)
