@@ -107,6 +107,7 @@ def build_engine(
     settings = options.settings([*(setting or []), *options.targets(target or [])])
     from alexnet_bench.workflows.build import BuildOptions
     from alexnet_bench.workflows.build import build_engine as build
+    from alexnet_bench.workflows.resolve import check_input_names
     from alexnet_bench.workflows.tune_check import DEFAULT_TUNE_SECONDS
 
     chosen = BuildOptions(
@@ -118,7 +119,9 @@ def build_engine(
         keep_fp32=keep_fp32 or (),
         batch=batch,
         shapes=shapes,
-        profiles=options.profiles(least or [], usual or [], largest or []),
+        profiles=options.profiles(
+            least or [], usual or [], largest or [], lambda names: check_input_names(model, names)
+        ),
         settings=settings,
         plugins=plugins or (),
         rebuild=rebuild,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -76,11 +76,17 @@ def shapes(texts: Sequence[str], option: str = "--shape") -> dict[str, tuple[int
 
 
 def profiles(
-    least: Sequence[str], usual: Sequence[str], largest: Sequence[str]
+    least: Sequence[str], usual: Sequence[str], largest: Sequence[str], check: Callable[[Collection[str]], None]
 ) -> list[dict[str, tuple[tuple[int, ...], ...]]]:
     """Ranges of sizes by input name, for each optimisation profile; none where nothing is given.
 
     The n-th sizes of an input are those of the n-th profile; what is given once for an input holds in all of them.
+
+    Args:
+        least: as typed for --min.
+        usual: as typed for --opt.
+        largest: as typed for --max.
+        check: refuses names that are none of an input; called where a range is not whole, as that may be why.
 
     Raises:
         UsageError: not all three ends of a range are there, or not for each profile.
@@ -89,6 +95,7 @@ def profiles(
     names = list(dict.fromkeys(name for of_end in given for name in of_end))
     counts = {len(of_end.get(name, ())) for of_end in given for name in names}
     if 0 in counts:
+        check(names)
         lacking = next(name for name in names if any(name not in of_end for of_end in given))
         raise UsageError(
             f"the range of {printable(lacking)} is not whole", "give an input --min, --opt and --max, all three"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_bench.core.errors import ModelError, UsageError
+from alexnet_bench.core.errors import ModelError, ShapeError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import networks_cache
 from alexnet_bench.workflows.options import Progress, silent
@@ -176,3 +176,22 @@ def _may_be_opened(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def check_input_names(model: str | Path, names: Iterable[str]) -> None:
+    """Refuses names that are none of an input of a model.
+
+    Raises:
+        ShapeError: there is such a name; the message has those of the model.
+        AlexnetBenchError: the model is not there, or cannot be read.
+    """
+    from alexnet_bench.graph.convert import required_inputs
+    from alexnet_bench.graph.onnx_io import open_model
+
+    inputs = required_inputs(open_model(resolve(model).path).proto.graph)
+    unknown = next((name for name in names if name not in inputs), None)
+    if unknown is not None:
+        raise ShapeError(
+            f"the model has no input named {printable(unknown)}; it has {', '.join(map(printable, inputs)) or 'none'}",
+            "give an input --min, --opt and --max, all three",
+        )
