@@ -65,7 +65,15 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
         ("build-engine lenet-5 --backend onnxruntime-cuda --tune", "onnxruntime-cuda"),
         ("build-engine lenet-5 --batch 0", "whole number from 1"),
         ("build-engine lenet-5 --shape x", "is not a shape"),
-        ("build-engine lenet-5 --min x=1", "the range of x is not whole"),
+        ("build-engine lenet-5 --min input=1", "the range of input is not whole"),
+        (
+            "build-engine lenet-5 --min y=1 --opt input=1 --max input=1",
+            "the model has no input named y; it has input",
+        ),
+        (
+            "build-engine lenet-5 --min input=1 --min input=9 --opt input=2 --opt input=9 --max input=4",
+            "optimisation profile 2: the shapes of input: min, opt and max have to be in order",
+        ),
         ("build-engine lenet-5 --min x=1 --opt x=1 --max x", "write --max NAME="),
         (
             "build-engine lenet-5 --min x=1 --min x=2 --opt x=1 --opt x=2 --opt x=3 --max x=9",

@@ -116,7 +116,7 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ('keep_fp32 = ["LRN"]\nprecision = "bf16"', "there is no such pass", "fp16 or bf16"),
         ("passes = [", "cannot be read", ""),
         ("[[profiles]]\nbatches = 1", "profiles has an unknown field 'batches'", "did you mean batch?"),
-        ("[[profiles]]\n[profiles.batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
+        ("[[profiles]]\n[profiles.batch]\nmin = 2\nopt = 1\nmax = 3", "optimisation profile 1: batch: min, opt", ""),
         ("[batch]\nmin=1\nopt=1\nmax=1\n[[profiles]]\n", "and not in both", "move them into a profile"),
         ("[[profiles]]\n", "profile 1 has no sizes", "give each of [[profiles]] a batch or shapes"),
         (

@@ -85,25 +85,29 @@ class SizeRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ", ".join((*batch, *shapes))
 
 
-def check_ranges(ranges: SizeRanges) -> None:
+def check_ranges(ranges: SizeRanges, where: str = "") -> None:
     """What the types of the fields cannot say, and what they say, which is only held to where a file is read.
+
+    Args:
+        ranges: of one optimisation profile.
+        where: in front of what is wrong with them.
 
     Raises:
         UsageError: ranges in the wrong order, or of several ranks; sizes that no engine takes.
     """
     batch = ranges.batch
     if batch is not None:
-        _check_sizes("batch", (batch.min, batch.opt, batch.max), least=1)
+        _check_sizes(f"{where}batch", (batch.min, batch.opt, batch.max), least=1)
     for name, shape in ranges.shapes.items():
         for sizes in (shape.min, shape.opt, shape.max):
-            _check_sizes(f"the shape of {printable(name)}", sizes, least=0)
+            _check_sizes(f"{where}the shape of {printable(name)}", sizes, least=0)
     if batch is not None and not batch.min <= batch.opt <= batch.max:
-        raise UsageError("batch: min, opt and max have to be in order")
+        raise UsageError(f"{where}batch: min, opt and max have to be in order")
     for name, shape in ranges.shapes.items():
         if not len(shape.min) == len(shape.opt) == len(shape.max):
-            raise UsageError(f"the shapes of {printable(name)} are not all of one rank")
+            raise UsageError(f"{where}the shapes of {printable(name)} are not all of one rank")
         if not all(low <= opt <= high for low, opt, high in zip(shape.min, shape.opt, shape.max, strict=True)):
-            raise UsageError(f"the shapes of {printable(name)}: min, opt and max have to be in order")
+            raise UsageError(f"{where}the shapes of {printable(name)}: min, opt and max have to be in order")
 
 
 def _check_sizes(what: str, sizes: Sequence[int], *, least: int) -> None:

@@ -128,8 +128,8 @@ def check_recipe(recipe: Recipe) -> None:
                 f"optimisation profile {at} has {'both batch and shapes' if ranges.shapes else 'no sizes'}",
                 "give each of [[profiles]] a batch or shapes",
             )
-    for ranges in recipe.sizes:
-        check_ranges(ranges)
+    for at, ranges in enumerate(recipe.sizes, start=1):
+        check_ranges(ranges, f"optimisation profile {at}: " if recipe.profiles else "")
     twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"the pass {printable(twice)} is there twice")
