@@ -144,7 +144,8 @@ def _profile(path: Path, content: object) -> LayerRun:
         raise _damaged(path, "a layer has no name")
     key = next((key for key in ("medianMs", "averageMs", "timeMs") if all(key in row for row in rows)), "averageMs")
     divisor = runs if key == "timeMs" and isinstance(runs, int) and runs > 0 else 1
-    times = [_seconds(path, row, index, (key,)) / divisor for index, row in enumerate(rows)]
+    start = 0 if "name" in first else 1  # what comes before the layers is an entry of the file, too
+    times = [_seconds(path, row, index, (key,)) / divisor for index, row in enumerate(rows, start)]
     names = [str(row["name"]) for row in rows]
     return LayerRun(
         runs if isinstance(runs, int) and runs > 0 else None,
