@@ -14,6 +14,7 @@ from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.core.document import encode
 from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, UsageError
 from alexnet_bench.core.inspection import Inspection
+from alexnet_bench.workflows import inspect_plan
 from alexnet_bench.workflows.inspect import inspect, inspect_all
 from alexnet_bench.workflows.inspect_plan import FROM_RUNTIME, Known
 from alexnet_bench.workflows.report import read_document
@@ -93,6 +94,23 @@ def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
     given = inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
     assert sum(layer.macs or 0 for layer in given.layers) == 8 * _LENET_MACS
     assert (given.batch, "not-in-files" in _codes(given)) == (8, False)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (Known(layer_info=_LOG), "tells the layers, and without the model --shape would do nothing"),
+        (Known(), "cannot be loaded here, and without its layers --shape would do nothing"),
+        (Known(model="lenet-5"), "cannot be loaded here, and without its layers --shape would do nothing"),
+    ],
+)
+def test_sizes_that_nothing_is_counted_with_are_refused(
+    plan: Path, known: Known, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspect_plan, "reasons_against_plan", lambda *_: ("there is no driver",))
+    inspect(plan, known=known)
+    with pytest.raises(UsageError, match=said):
+        inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
 
 
 def test_a_log_of_trtexec_tells_the_sizes_too(plan: Path, tmp_path: Path) -> None:

@@ -46,7 +46,13 @@ def inspect(
             help="Its layers: of trtexec --exportLayerInfo, or the log of its build; default: ENGINE.layers.json.",
         ),
     ] = None,
-    shape: options.Shape = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SIZES",
+            help="Size of an input of an engine without a passport, as NAME=1x3x224x224; may be repeated.",
+        ),
+    ] = None,
     host_code: options.HostCode = False,
     top: options.Top = None,
     json: options.Json = None,

@@ -133,8 +133,12 @@ def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _
         if known.host_code:
             shown = printable(str(source), 200)
             raise UsageError(f"{shown} tells the layers, and nothing of the engine is run", "leave --host-code out")
+        if known.shapes and known.model is None:
+            raise _no_use(f"{printable(str(source), 200)} tells the layers, and without the model", "--model MODEL")
         return _Told(read_layer_file(source), str(source))
     if reasons:
+        if known.shapes:
+            raise _no_use("the engine cannot be loaded here, and without its layers", "--layer-info FILE")
         return _Told(None, why_not="it cannot be loaded here")
     try:
         with Worker() as worker:
@@ -145,6 +149,10 @@ def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _
         return _Told(read_description(described.layers), FROM_RUNTIME)
     except AlexnetBenchError as error:  # what its first bytes tell is told all the same
         return _Told(None, why_not=error.message)
+
+
+def _no_use(why: str, without: str) -> UsageError:
+    return UsageError(f"{why} --shape would do nothing", f"give {without} too, or leave --shape out")
 
 
 def _fixed(given: Mapping[str, Sequence[int]] | None) -> dict[str, tuple[int, ...]]:
