@@ -208,6 +208,22 @@ def test_a_copy_takes_no_place_but_that_of_an_engine(tmp_path: Path) -> None:
         assert target.read_bytes() == content
 
 
+def test_a_copy_takes_no_place_of_notes_that_are_called_like_its_passport(tmp_path: Path) -> None:
+    options, target, notes = BuildOptions(backend=_ORT), tmp_path / "out.onnx", tmp_path / "out.onnx.passport.json"
+    notes.write_text("my own notes")
+    for _ in range(2):  # without an engine there, and with one that says itself what it is
+        with pytest.raises(
+            UsageError, match=r"out\.onnx\.passport\.json is there already, is no passport of this tool"
+        ):
+            build_engine("lenet-5", options=options, output=target)
+        assert notes.read_text() == "my own notes"
+        target.write_bytes(Path(build_engine("lenet-5", options=options).path).read_bytes())
+    build_engine("lenet-5", options=options, output=tmp_path / "other.onnx")
+    whole = (tmp_path / "other.onnx.passport.json").read_bytes()
+    notes.write_bytes(whole[: len(whole) // 2])  # damaged, but no one else's
+    assert build_engine("lenet-5", options=options, output=target) == read_passport(notes)
+
+
 @pytest.mark.parametrize("name", ["out.bin", "out"])
 def test_a_copy_is_named_like_a_model(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not the name of an engine"):

@@ -23,6 +23,8 @@ from alexnet_bench.core.tuning import Tuning
 PASSPORT_VERSION = 1
 """Raised when a field changes its meaning or goes away; once for a release."""
 SCHEMA = "alexnet-bench.passport"
+_BEGINNING = 200
+"""Bytes of a passport that its schema lies within."""
 _KEY = re.compile(r"[0-9a-f]{64}")
 _BUILD_ONE = "build the engine again: alexnet-bench build-engine MODEL --rebuild"
 
@@ -199,3 +201,12 @@ def read_passport(path: Path) -> Passport:
         reason = getattr(error, "strerror", None) or error
         raise EngineError(f"{name} cannot be read: {reason}", _BUILD_ONE) from None
     return decode_passport(content, name)
+
+
+def says_passport(path: Path) -> bool:
+    """Whether a file says that it is a passport: it may be damaged, or of another version."""
+    try:
+        with path.open("rb") as file:
+            return f'"{SCHEMA}"'.encode() in file.read(_BEGINNING)
+    except (OSError, ValueError):
+        return False

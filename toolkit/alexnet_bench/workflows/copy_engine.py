@@ -8,7 +8,7 @@ from pathlib import Path
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import EngineError, UsageError
-from alexnet_bench.core.passport import Passport, encode_passport, read_passport
+from alexnet_bench.core.passport import Passport, encode_passport, read_passport, says_passport
 from alexnet_bench.core.places import check_ours
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.loading import BESIDE, PLAN_SUFFIXES, engine_files, graph_file, is_plan
@@ -38,12 +38,19 @@ def check_suffix(target: Path, backend: str) -> None:
 
 
 def check_other(target: Path, model: Path) -> None:
-    """Raises UsageError when the copy would take the place of the model, or of any other file but an engine of ours."""
+    """Refuses to replace the model, or anything but an engine of ours and what lies beside one.
+
+    Raises:
+        UsageError: a file is there already that this tool did not write.
+    """
     if target.exists() and target.samefile(model):
         raise UsageError(
             f"{printable(str(target), 200)} is the model itself, and would be replaced", "name another file"
         )
     check_ours(target, "engine", _is_ours)
+    check_ours(passport_path(target), "passport", says_passport)
+    if is_plan(target):
+        check_ours(graph_file(target), "graph", _says_built_here)
 
 
 def _is_ours(file: Path) -> bool:
@@ -51,13 +58,17 @@ def _is_ours(file: Path) -> bool:
 
     It need not be whole: the copy of a damaged engine is written anew.
     """
-    from alexnet_bench.engine.build import says_built_here  # seldom needed, and takes a while to import
-
     try:
         read_passport(passport_path(file))
     except EngineError:
-        return not is_plan(file) and says_built_here(file)
+        return not is_plan(file) and _says_built_here(file)
     return True
+
+
+def _says_built_here(file: Path) -> bool:
+    from alexnet_bench.engine.build import says_built_here  # seldom needed, and takes a while to import
+
+    return says_built_here(file)
 
 
 def passport_path(target: Path) -> Path:
