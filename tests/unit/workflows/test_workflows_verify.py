@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from alexnet_bench import BuildOptions, Verification, VerifyOptions, build_engine, export, verify
 from alexnet_bench.core import document
@@ -289,6 +289,50 @@ def test_an_engine_for_a_range_is_tried_at_its_ends_too(tmp_path: Path) -> None:
     assert given.notes == ("the engine takes batch 1 to 32: only the sizes given were tried",)
     given = verify(tmp_path / "bad.onnx", against=reference, options=VerifyOptions(shapes={"x": (4, 16)}, search=False))
     assert (given.verdict, given.outputs[0].shape) == ("failed", (4, 8))
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+def test_an_open_batch_is_tried_at_two_as_well(is_built: bool, tmp_path: Path) -> None:
+    from alexnet_bench import BuildOptions, build_engine
+
+    def summed(*more: NodeProto) -> onnx.ModelProto:
+        nodes = [helper.make_node("MatMul", ["x", "w"], ["y" if not more else "a"], name="product"), *more]
+        weights = {"w": np.random.default_rng(0).standard_normal((16, 8)).astype("f4"), "first": np.array([0])}
+        return model(nodes, [value("x", ["N", 16])], [value("y", ["N", 8])], weights)
+
+    first = [  # the first entry's result for the whole batch
+        helper.make_node("Gather", ["a", "first"], ["g"], name="gather"),
+        helper.make_node("Shape", ["a"], ["s"], name="shape"),
+        helper.make_node("Expand", ["g", "s"], ["y"], name="expand"),
+    ]
+    reference = write(tmp_path / "right.onnx", summed())
+    wrong = write(tmp_path / "wrong.onnx", summed(*first))
+    if is_built:
+        built = BuildOptions(backend="onnxruntime-cpu")
+        wrong = Path(build_engine(wrong, options=built, output=tmp_path / "engine.onnx").path)
+    found = verify(wrong, against=reference, options=VerifyOptions(search=False))
+    assert [(item.shapes, item.inputs, item.verdict) for item in found.sizes] == [
+        ({"x": (1, 16)}, 16, "passed"), ({"x": (2, 16)}, 8, "failed"),
+    ]  # fmt: skip
+    assert found.verdict == "failed"
+    given = verify(wrong, against=reference, options=VerifyOptions(batch=1))
+    assert (given.verdict, given.notes) == (
+        "passed", ("the engine leaves the batch open: only the sizes given were tried",),
+    )  # fmt: skip
+    assert verify(reference, against=reference, options=VerifyOptions(batch=2)).notes == ()
+
+
+def test_an_engine_that_takes_no_second_batch_says_so_and_passes(tmp_path: Path) -> None:
+    weights = {"w": np.ones((16, 8), np.float32), "one": np.array([1, 16])}
+    product = helper.make_node("MatMul", ["r", "w"], ["y"], name="product")
+    for name, first in (("right.onnx", "Identity"), ("engine.onnx", "Reshape")):
+        reshape = helper.make_node(first, ["x", "one"][: 1 + (first == "Reshape")], ["r"], name="first")
+        content = model([reshape, product], [value("x", ["N", 16])], [value("y", ["N", 8])], weights)
+        write(tmp_path / name, content)
+    for engine, against in (("engine.onnx", "right.onnx"), ("right.onnx", "engine.onnx")):
+        found = verify(tmp_path / engine, against=tmp_path / against)
+        assert (found.verdict, len(found.sizes)) == ("passed", 1)
+        assert found.notes[0].startswith("the batch is open, and only 1 was tried: with 2, ")
 
 
 def test_outputs_that_do_not_depend_on_the_input_say_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""The smallest and the largest sizes that an engine takes, verified beside those that it is made for."""
+"""Sizes verified beside those that an engine is made for: the ends of its ranges, and another batch than 1."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import binary_bytes, quantity
 from alexnet_bench.core.verification import FirstBad, SizesTried, Verdict, Verification
 from alexnet_bench.engine.ranges import ENDS, SizeRanges
+from alexnet_bench.graph.binding import taken_as_one
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.workflows.verify_inputs import fixed_by_reference
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _LEAST = 2
 """Inputs at other sizes, so that the spread is known; more as long as they are no more work than the first."""
+_OTHER_BATCH = 2
+"""Where both sides leave the batch open, and it was 1: what mixes up the entries of a batch is right for one alone."""
 _MOST_FLOP = 2e12
 """At other sizes, unless the first ones are more work: about half a minute on two cores."""
 
@@ -35,7 +38,9 @@ Compare = Callable[["VerifyOptions", Path], Verification]
 def with_other_sizes(
     found: Verification, pair: Pair, options: VerifyOptions, compare: Compare, folder: Path
 ) -> Verification:
-    """The same verification with the ends of the ranges that the engine takes; unchanged where it failed already.
+    """The same verification with other sizes that the engine takes; unchanged where it failed already.
+
+    Those are the ends of the ranges that it is made for; of a file that says none, and leaves the batch open, batch 2.
 
     Args:
         found: at the sizes that the engine is made for, or that were given.
@@ -47,22 +52,68 @@ def with_other_sizes(
     Raises:
         AlexnetBenchError: the engine does not take sizes of its range.
     """
-    ranges = pair.engine.recipe.sizes if pair.engine.recipe is not None else ()
-    if found.verdict == "failed" or not any(map(_is_open, ranges)):
+    recipe = pair.engine.recipe
+    ranges = recipe.sizes if recipe is not None and recipe.has_sizes else ()
+    if found.verdict == "failed" or (ranges and not any(map(_is_open, ranges))):
         return found
-    if options.batch is not None or options.shapes or options.inputs is not None:
-        said = f"the engine takes {'; '.join(map(str, ranges))}: only the sizes given were tried"
-        return replace(found, notes=(*found.notes, said))
+    if not ranges:
+        return _with_open_batch(found, pair, options, compare, folder)
+    if _are_given(options):
+        return _noted(found, _only_given(f"takes {'; '.join(map(str, ranges))}"))
     if fixed := fixed_by_reference(pair.reference, pair.engine):
-        names = ", ".join(map(printable, fixed))
-        said = f"the reference fixes sizes that the engine leaves open, of {names}: only these were tried"
-        return replace(found, notes=(*found.notes, said))
+        return _noted(found, _only_fixed(fixed))
     for at, (batch, shapes) in enumerate(_others(ranges)):
         costs, taken = _costs(pair, batch, shapes)
         if all(taken != item.shapes for item in found.sizes):
-            at_these = replace(options, shapes=taken, save_inputs=None, save_outputs=None)
-            found = _tried(found, pair, at_these, costs, compare, folder / str(at))
+            found = _tried(found, pair, _at(options, taken), costs, compare, folder / str(at))
     return found
+
+
+def _with_open_batch(
+    found: Verification, pair: Pair, options: VerifyOptions, compare: Compare, folder: Path
+) -> Verification:
+    """With a second batch. An engine that refuses it gives nothing wrong, and promised nothing: that is a note."""
+    ours, theirs = (_open_batches(side.file) for side in (pair.reference, pair.engine))
+    if not theirs or pair.reference.file is None:
+        return found
+    if fixed := [name for name in theirs if name not in ours]:
+        return _noted(found, _only_fixed(fixed))
+    first = found.sizes[0].shapes if found.sizes else {}
+    if any(first.get(name, (1,))[0] != 1 for name in theirs):
+        return found
+    if _are_given(options):
+        return _noted(found, _only_given("leaves the batch open"))
+    try:
+        costs, taken = _costs(pair, _OTHER_BATCH, {})
+        return _compared(found, pair, _at(options, taken), costs, compare, folder)
+    except (ShapeError, BackendRefusal, BackendCrash) as error:
+        return _noted(found, f"the batch is open, and only 1 was tried: with {_OTHER_BATCH}, {error.message}")
+
+
+def _open_batches(file: ModelFile | None) -> Collection[str]:
+    return taken_as_one(file.proto.graph, {}) if file is not None else ()
+
+
+def _are_given(options: VerifyOptions) -> bool:
+    return options.batch is not None or bool(options.shapes) or options.inputs is not None
+
+
+def _only_given(what: str) -> str:
+    return f"the engine {what}: only the sizes given were tried"
+
+
+def _only_fixed(names: Iterable[str]) -> str:
+    shown = ", ".join(map(printable, names))
+    return f"the reference fixes sizes that the engine leaves open, of {shown}: only these were tried"
+
+
+def _noted(found: Verification, note: str) -> Verification:
+    return replace(found, notes=(*found.notes, note))
+
+
+def _at(options: VerifyOptions, shapes: Mapping[str, tuple[int, ...]]) -> VerifyOptions:
+    """The options for sizes beside the first, of which nothing is saved."""
+    return replace(options, shapes=shapes, save_inputs=None, save_outputs=None)
 
 
 def _is_open(ranges: SizeRanges) -> bool:
@@ -78,21 +129,37 @@ def _others(ranges: Sequence[SizeRanges]) -> Iterator[tuple[int | None, Shapes]]
 def _tried(
     found: Verification, pair: Pair, options: VerifyOptions, costs: CostTable, compare: Compare, folder: Path
 ) -> Verification:
-    """With one more set of sizes, those of the options."""
-    shapes = {name: tuple(shape) for name, shape in (options.shapes or {}).items()}
-    tried = SizesTried(shapes, 0, "inconclusive")
+    """With one more set of sizes, those of the options, which the engine is to take."""
+    tried = SizesTried(_shapes(options), 0, "inconclusive")
     try:
-        number = _inputs(costs, _costs(pair, None, found.sizes[0].shapes)[0], found.inputs)
-        other = compare(replace(options, count=number, search=options.search and found.verdict != "failed"), folder)
-    except UsageError as error:
-        return replace(found, notes=(*found.notes, f"not tried at {tried}: {error.message}"))
+        return _compared(found, pair, options, costs, compare, folder)
     except ShapeError as error:  # of the engine's graph: that of the reference was built at these sizes
         return _joined(found, replace(tried, verdict="failed", reasons=(error.message,)), None)
     except (BackendRefusal, BackendCrash) as error:
         return _joined(found, replace(tried, reasons=(error.message,)), None)
+
+
+def _compared(
+    found: Verification, pair: Pair, options: VerifyOptions, costs: CostTable, compare: Compare, folder: Path
+) -> Verification:
+    """The same.
+
+    Raises:
+        AlexnetBenchError: one of both sides does not take these sizes.
+    """
+    tried = SizesTried(_shapes(options), 0, "inconclusive")
+    try:
+        number = _inputs(costs, _costs(pair, None, found.sizes[0].shapes)[0], found.inputs)
+        other = compare(replace(options, count=number, search=options.search and found.verdict != "failed"), folder)
+    except UsageError as error:
+        return _noted(found, f"not tried at {tried}: {error.message}")
     verdict = _worst([output.verdict for output in other.outputs])  # few inputs may leave the self-checks with nothing
     tried = replace(tried, inputs=other.inputs, outputs=other.outputs, verdict=verdict)
     return _joined(found, replace(tried, reasons=other.reasons if verdict != "passed" else ()), other.first_bad)
+
+
+def _shapes(options: VerifyOptions) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(shape) for name, shape in (options.shapes or {}).items()}
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:
