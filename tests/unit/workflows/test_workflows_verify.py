@@ -287,6 +287,10 @@ def test_an_engine_for_a_range_is_tried_at_its_ends_too(tmp_path: Path) -> None:
     given = verify(tmp_path / "bad.onnx", against=reference, options=VerifyOptions(batch=8))
     assert (given.verdict, len(given.sizes)) == ("passed", 1)
     assert given.notes == ("the engine takes batch 1 to 32: only the sizes given were tried",)
+    for name, verdict in (("good.onnx", "passed"), ("bad.onnx", "failed")):
+        beyond = verify(tmp_path / name, against=reference, options=VerifyOptions(batch=64, search=False))
+        said = "the engine was built for batch 1 to 32, and these sizes are outside: only the sizes given were tried"
+        assert (beyond.verdict, beyond.notes) == (verdict, (said,))
     given = verify(tmp_path / "bad.onnx", against=reference, options=VerifyOptions(shapes={"x": (4, 16)}, search=False))
     assert (given.verdict, given.outputs[0].shape) == ("failed", (4, 8))
 

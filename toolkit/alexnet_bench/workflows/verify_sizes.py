@@ -14,6 +14,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import binary_bytes, quantity
 from alexnet_bench.core.verification import FirstBad, SizesTried, Verdict, Verification
 from alexnet_bench.engine.ranges import ENDS, SizeRanges
+from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.binding import taken_as_one
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
@@ -22,6 +23,7 @@ from alexnet_bench.workflows.verify_inputs import fixed_by_reference
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.verify import VerifyOptions
+    from alexnet_bench.workflows.verify_open import Opened
     from alexnet_bench.workflows.verify_sides import Pair
 
 _LEAST = 2
@@ -54,6 +56,9 @@ def with_other_sizes(
     """
     recipe = pair.engine.recipe
     ranges = recipe.sizes if recipe is not None and recipe.has_sizes else ()
+    if _is_outside(pair.engine, found):
+        said = f"was built for {'; '.join(map(str, ranges))}, and these sizes are outside"
+        return _noted(found, _only_given(said))
     if found.verdict == "failed" or (ranges and not any(map(_is_open, ranges))):
         return found
     if not ranges:
@@ -114,6 +119,14 @@ def _noted(found: Verification, note: str) -> Verification:
 def _at(options: VerifyOptions, shapes: Mapping[str, tuple[int, ...]]) -> VerifyOptions:
     """The options for sizes beside the first, of which nothing is saved."""
     return replace(options, shapes=shapes, save_inputs=None, save_outputs=None)
+
+
+def _is_outside(engine: Opened, found: Verification) -> bool:
+    """Whether the first sizes are none that the engine was built for."""
+    if engine.recipe is None or not engine.recipe.has_sizes or engine.file is None or not found.sizes:
+        return False
+    shapes = found.sizes[0].shapes
+    return all(item.outside(shapes) is not None for item in by_input(engine.recipe, engine.file.path))
 
 
 def _is_open(ranges: SizeRanges) -> bool:
