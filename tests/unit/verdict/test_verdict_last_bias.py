@@ -13,9 +13,10 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 
+_OURS = "com.microsoft"
 _WEIGHTS = {
     "w": np.ones((4, 3), np.float32), "b": np.ones(3, np.float32), "k": np.ones((2, 1, 1, 1), np.float32),
-    "kb": np.ones(2, np.float32),
+    "kb": np.ones(2, np.float32), "k1": np.ones(1, np.float32),
 }  # fmt: skip
 
 
@@ -25,12 +26,17 @@ def found(tmp_path: Path, nodes: Sequence[NodeProto], x: list[int], y: list[int]
     inputs, outputs = [value("x", TensorProto.FLOAT, x)], [value("y", TensorProto.FLOAT, y)]
     graph = helper.make_graph(list(nodes), "g", inputs, outputs, constants)
     path = tmp_path / "m.onnx"
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
+    path.write_bytes(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(_OURS, 1)]
+        ).SerializeToString()
+    )
     return find_last_bias(build_graph(open_model(path), name="m"), "y")
 
 
 def node(op: str, reads: str, makes: str, **attributes: Any) -> NodeProto:
-    return helper.make_node(op, reads.split(), [makes], name=f"n_{makes}", **attributes)
+    outputs = makes.split()
+    return helper.make_node(op, reads.split(), outputs, name=f"n_{outputs[0]}", **attributes)
 
 
 def test_of_a_gemm_with_its_factor(tmp_path: Path) -> None:
@@ -68,3 +74,41 @@ def test_networks_that_end_without_one(nodes: Sequence[NodeProto], y: list[int],
     why = found(tmp_path, nodes, [1, 4], y)
     assert isinstance(why, str)
     assert why.endswith("comes last, and adds no bias")
+
+
+@pytest.mark.parametrize(
+    ("made", "x", "op", "tensor"),
+    [
+        (node("LayerNormalization", "x b b", "y"), [2, 3], "LayerNormalization", "b"),
+        (node("InstanceNormalization", "x kb kb", "y"), [1, 2, 4], "InstanceNormalization", "kb"),
+        (node("BatchNormalization", "x kb kb kb kb", "y"), [1, 2, 4], "BatchNormalization", "kb"),
+        (node("SkipLayerNormalization", "x x b b", "y", domain=_OURS), [1, 1, 3], "SkipLayerNormalization", "b"),
+    ],
+    ids=lambda item: item.op_type if isinstance(item, NodeProto) else None,
+)
+def test_of_a_normalisation(made: NodeProto, x: list[int], op: str, tensor: str, tmp_path: Path) -> None:
+    bias = found(tmp_path, [made], x, x)
+    assert isinstance(bias, LastBias)
+    assert (bias.tensor, bias.op, bias.scale) == (tensor, op, 1.0)
+    assert bias.shift(tuple(x), _WEIGHTS[tensor]).shape == tuple(x)
+
+
+def test_of_what_is_taken_away(tmp_path: Path) -> None:
+    bias = found(tmp_path, [node("Sub", "x b", "y")], [1, 3], [1, 3])
+    assert isinstance(bias, LastBias)
+    assert bias.shift((1, 3), _WEIGHTS["b"]).tolist() == [[-1, -1, -1]]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "why"),
+    [
+        ([node("LayerNormalization", "x b", "y")], "adds no bias"),
+        ([node("LayerNormalization", "x b b", "n y")], "this output of it has no bias"),
+        ([node("Relu", "x", "r"), node("LayerNormalization", "x b r", "y")], "its bias is no constant"),
+        ([node("GroupNormalization", "x k1 k1", "y", num_groups=1)], "its bias, one for each group, is not looked at"),
+        ([node("BiasGelu", "x b", "y", domain=_OURS)], "whether it adds a bias is not looked at"),
+    ],
+    ids=["without", "mean", "computed", "groups", "foreign"],
+)
+def test_a_bias_that_is_not_looked_at_is_not_denied(nodes: Sequence[NodeProto], why: str, tmp_path: Path) -> None:
+    assert str(found(tmp_path, nodes, [1, 3], [1, 3])).endswith(f"comes last, and {why}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,29 @@ from alexnet_bench.verdict.parity import Array
 
 _KEEPS_VALUES = frozenset({"Identity", "Cast", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 """Operators that hand on their first input, in the same order of elements."""
-_CONVOLUTIONS = ("Conv", "ConvTranspose")
+_PER_CHANNEL = frozenset(
+    {"Conv", "ConvTranspose", "DeformConv", "BatchNormalization", "InstanceNormalization", "GroupNormalization"}
+)
+"""Operators whose bias has an element for each size of the second axis; that of others is broadcast."""
+_ADDS = ("Add", "Sum")
+_BIAS_INPUT = {
+    ("", "Conv"): 2,
+    ("", "ConvTranspose"): 2,
+    ("", "DeformConv"): 3,
+    ("", "Gemm"): 2,
+    ("", "BatchNormalization"): 2,
+    ("", "InstanceNormalization"): 2,
+    ("", "GroupNormalization"): 2,
+    ("", "LayerNormalization"): 2,
+    ("com.microsoft", "SkipLayerNormalization"): 3,
+    ("com.microsoft", "EmbedLayerNormalization"): 6,
+    ("com.microsoft", "MatMulNBits"): 5,
+}
+"""Where operators read what they add last to their first output."""
+_NOT_LOOKED_AT = frozenset({"LSTM", "GRU", "RNN", "QLinearConv"})
+"""Operators of ONNX with a bias that is no part of their output as it is."""
+_BY_CHANNEL_FROM = 21
+"""Before this opset the bias of a GroupNormalization has an element for each group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +80,7 @@ class LastBias:
         """
         sizes = self.sizes if self.sizes is not None else shape
         values = bias.astype(np.float64) * self.scale
-        if self.op in _CONVOLUTIONS:
+        if self.op in _PER_CHANNEL:
             values = values.reshape(-1, *[1] * (len(sizes) - 2))
         return np.broadcast_to(values, sizes).reshape(shape)
 
@@ -69,24 +90,26 @@ def find_last_bias(graph: Graph, output: str) -> LastBias | str:
     if graph.tensor(output).dtype and not is_float(graph.tensor(output).dtype):
         return "it holds no floats"
     producers = graph.producers
-    node, is_softmax = _behind(producers, output), False
-    if node is not None and _is_softmax(node, graph, output):
-        node, is_softmax = _behind(producers, node.inputs[0]), True
-    if node is None:
+    made, is_softmax = _behind(producers, output), False
+    if made in producers and _is_softmax(producers[made], graph, output):
+        made, is_softmax = _behind(producers, producers[made].inputs[0]), True
+    if made not in producers:
         return "no operator makes it"
-    name, scale = _bias(node, graph)
-    if not name:
-        return f"{printable(node.name)} ({printable(node.op_type)}) comes last, and adds no bias"
-    sizes = graph.tensor(node.outputs[0]).sizes
-    return LastBias(output, node.name, name, node.op_type, sizes, scale, is_softmax)
+    node = producers[made]
+    bias = _bias(node, made, graph)
+    if isinstance(bias, str):
+        return f"{printable(node.name)} ({printable(node.op_type)}) comes last, and {bias}"
+    name, scale = bias
+    return LastBias(output, node.name, name, node.op_type, graph.tensor(made).sizes, scale, is_softmax)
 
 
-def _behind(producers: Mapping[str, Node], tensor: str) -> Node | None:
-    """The node that computes a tensor, looking through those that only hand it on."""
+def _behind(producers: Mapping[str, Node], tensor: str) -> str:
+    """The tensor that is computed, looking through nodes that only hand it on."""
     node = producers.get(tensor)
     while node is not None and not node.domain and node.op_type in _KEEPS_VALUES:
-        node = producers.get(node.inputs[0])
-    return node
+        tensor = node.inputs[0]
+        node = producers.get(tensor)
+    return tensor
 
 
 def _is_softmax(node: Node, graph: Graph, output: str) -> bool:
@@ -98,18 +121,29 @@ def _is_softmax(node: Node, graph: Graph, output: str) -> bool:
     return axis in (-1, len(sizes) - 1)
 
 
-def _bias(node: Node, graph: Graph) -> tuple[str, float]:
-    """The constant tensor that a node adds to the rest, "" for none, and the factor before it."""
-    if node.domain:
-        return "", 1.0
-    inputs: tuple[Any, ...] = node.inputs
-    if node.op_type in (*_CONVOLUTIONS, "Gemm") and len(inputs) > 2:
-        beta = node.attributes.get("beta", 1.0) if node.op_type == "Gemm" else 1.0
-        candidates = inputs[2:3]
-        return next((name for name in candidates if name in graph.constants), ""), _number(beta)
-    if node.op_type == "Add":
-        return next((name for name in inputs if name in graph.constants), ""), 1.0
-    return "", 1.0
+def _bias(node: Node, made: str, graph: Graph) -> tuple[str, float] | str:
+    """The constant tensor that a node adds to the rest of what it makes, and the factor before it; or why none."""
+    constants = graph.constants
+    if not node.domain and node.op_type in _ADDS:
+        found = next((name for name in node.inputs if name in constants), "")
+        return (found, 1.0) if found else "adds no bias"
+    if not node.domain and node.op_type == "Sub" and node.inputs[1] in constants:
+        return node.inputs[1], -1.0
+    at = _BIAS_INPUT.get((node.domain, node.op_type))
+    if at is not None:
+        return _own_bias(node, at, graph) if made == node.outputs[0] else "this output of it has no bias"
+    is_unknown = bool(node.domain) or node.op_type in _NOT_LOOKED_AT
+    return "whether it adds a bias is not looked at" if is_unknown else "adds no bias"
+
+
+def _own_bias(node: Node, at: int, graph: Graph) -> tuple[str, float] | str:
+    """The same of a node that reads its bias as the input at an index."""
+    name = node.inputs[at] if at < len(node.inputs) else ""
+    if name not in graph.constants:
+        return "its bias is no constant" if name else "adds no bias"
+    if node.op_type == "GroupNormalization" and graph.opset < _BY_CHANNEL_FROM:
+        return "its bias, one for each group, is not looked at"
+    return name, _number(node.attributes.get("beta", 1.0)) if node.op_type == "Gemm" else 1.0
 
 
 def _number(value: object) -> float:
