@@ -112,9 +112,10 @@ def test_long_sums_stay(operator: str) -> None:
 
 def small_number(kind: str) -> tuple[list[NodeProto], dict[str, Array], int]:
     """x / max(|x|, 1e-12), which is 0 for a row of zeros, and log(x + 1e-10)."""
-    if kind == "log":
+    if kind.startswith("log"):
         nodes = [helper.make_node("Add", ["x", "few"], ["a"]), helper.make_node("Log", ["a"], ["y"])]
-        return nodes, {"few": np.array(1e-10, np.float32)}, 17
+        few = [[1e-10, 1e-12, 1e-9, 1e-10]] if kind == "log of a vector" else 1e-10
+        return nodes, {"few": np.array(few, np.float32)}, 17
     clip = helper.make_node("Clip", ["norm"] + ["few"] * (kind == "input"), ["least"])
     if kind == "attribute":
         clip.attribute.add().CopyFrom(helper.make_attribute("min", 1e-12))
@@ -128,7 +129,7 @@ def small_number(kind: str) -> tuple[list[NodeProto], dict[str, Array], int]:
     return nodes, {"few": np.array(1e-12, np.float32), "sizes": np.array([2, 4])}, 17 if kind == "input" else 9
 
 
-@pytest.mark.parametrize("kind", ["log", "input", "attribute"])
+@pytest.mark.parametrize("kind", ["log", "log of a vector", "input", "attribute"])
 def test_a_number_that_becomes_zero_keeps_its_node_and_what_computes_with_it(kind: str) -> None:
     nodes, weights, opset = small_number(kind)
     model = small(nodes, {"x": [2, 4]}, ["y"], weights, opset=opset)
@@ -137,10 +138,10 @@ def test_a_number_that_becomes_zero_keeps_its_node_and_what_computes_with_it(kin
     np.testing.assert_allclose(outputs_of(result.model, feeds)[0][0], outputs_of(model, feeds)[0][0], rtol=1e-3)
     names = [line.split(":")[0] for line in result.kept_fp32]
     assert names == (
-        ["node_a", "node_y"] if kind == "log" else ["node_norm", "node_least", "node_all", "node_quotient"]
+        ["node_a", "node_y"] if kind.startswith("log") else ["node_norm", "node_least", "node_all", "node_quotient"]
     )
     few = "node_least's min" if kind == "attribute" else "few"
-    assert f"{names[-1 if kind != 'log' else 0]}: {few} becomes zero in float16" in result.kept_fp32
+    assert f"{names[0 if kind.startswith('log') else -1]}: {few} becomes zero in float16" in result.kept_fp32
 
 
 @pytest.mark.parametrize("operator", ["RandomNormalLike", "RandomUniformLike", "Bernoulli", "EyeLike"])

@@ -117,7 +117,7 @@ def _where_numbers_vanish(draft: Draft, types: Types, nodes: Sequence[NodeProto]
     found: dict[str, str] = {}
     lowered = {node.name for node in nodes}
     for node in nodes:
-        name = next((name for name, value in _numbers(draft, types, node) if 0 < abs(value) <= low.smallest / 2), None)
+        name = next((name for name, values in _numbers(draft, types, node) if _vanish(values, low)), None)
         pending = [] if name is None else [node]
         seen = set()
         while pending:
@@ -130,16 +130,30 @@ def _where_numbers_vanish(draft: Draft, types: Types, nodes: Sequence[NodeProto]
     return found
 
 
-def _numbers(draft: Draft, types: Types, node: NodeProto) -> Iterator[tuple[str, float]]:
-    """The constants of one element that a node reads, and its attributes that are floats."""
+def _numbers(draft: Draft, types: Types, node: NodeProto) -> Iterator[tuple[str, np.ndarray]]:
+    """The constants that a node reads, and its attributes that are floats; each 1-D."""
     for name in node.input:
-        if (
-            types.dtype(name) == "float32"
-            and types.tensor(name).elements == 1
-            and (value := draft.value(name)) is not None
-        ):
-            yield name, float(value.reshape(-1)[0])
-    yield from ((f"{node.name}'s {item.name}", item.f) for item in node.attribute if item.type == item.FLOAT)
+        if types.dtype(name) == "float32" and (value := draft.value(name)) is not None:
+            yield name, value.reshape(-1)
+    for item in node.attribute:
+        if item.type == item.FLOAT:
+            yield f"{node.name}'s {item.name}", np.array([item.f])
+
+
+def _vanish(values: np.ndarray, low: LowType) -> bool:
+    """Whether all that is not zero becomes zero in the type; the first part of nearly all weights says that it is not.
+
+    Args:
+        values: 1-D.
+        low: the type.
+    """
+    is_any = False
+    for begin in range(0, values.size, _PART):
+        magnitude = np.abs(values[begin : begin + _PART])
+        if not (magnitude <= low.smallest / 2).all():
+            return False
+        is_any = is_any or bool(magnitude.any())
+    return is_any
 
 
 def _spread(values: np.ndarray, low: LowType) -> tuple[float, int, int]:
