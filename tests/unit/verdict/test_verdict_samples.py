@@ -205,6 +205,13 @@ def test_arrays_that_do_not_fit_are_refused(
         read(save(tmp_path, *some(16), array), ONE)
 
 
+def test_other_files_are_all_that_helps_against_a_wrong_shape(tmp_path: Path) -> None:
+    """Options for sizes are refused beside inputs that are given."""
+    with pytest.raises(UsageError) as refused:
+        read(save(tmp_path, *some(16), np.zeros((2, 4), np.float32)), ONE)
+    assert refused.value.hint == "give other files: these sizes are numbers in the model"
+
+
 def test_equal_inputs_are_not_counted_twice(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds 15 distinct inputs, and 16 are needed"):
         read(save(tmp_path, *some(15), *some(15)), ONE)

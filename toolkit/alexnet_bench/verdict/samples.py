@@ -195,7 +195,7 @@ def check_fits(where: str, feeds: Feeds, declared: Mapping[str, Tensor]) -> None
             sizes = "x".join(str(size or "?") for size in tensor.shape or ())
             raise UsageError(
                 f"{where}: {printable(name)} has the shape {'x'.join(map(str, array.shape))}, the model takes {sizes}",
-                "give --shape or --batch as the files have it, or other files",
+                "give other files: these sizes are numbers in the model",
             )
 
 
