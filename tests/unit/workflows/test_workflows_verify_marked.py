@@ -21,7 +21,7 @@ from alexnet_bench.verdict.judge import Criterion, judge_output
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import ModelSide
 from alexnet_bench.workflows.verify_sides import open_pair, prepare
-from tests.unit.workflows.verify_models import model, network, weight, write
+from tests.unit.workflows.verify_models import Array, model, network, weight, write
 
 SCALE = np.float32(0.05)
 
@@ -124,3 +124,26 @@ def test_an_engine_that_cannot_be_looked_into_is_said_to_be_one(tmp_path: Path, 
     found = searched(tmp_path / "again", everything)
     assert (found.found, found.nodes, found.runs) == (False, (), 4)
     assert found.detail.startswith("tensors inside cannot be looked at")
+
+
+def test_nodes_of_the_engine_alone_are_named_where_the_fault_is(tmp_path: Path) -> None:
+    """The scale behind the Relu is wrong: what reads it is right, and all of it that the reference has."""
+    value = helper.make_tensor_value_info
+    shapes = [value("x", TensorProto.FLOAT, [1, 16])], [value("y", TensorProto.FLOAT, [1, 8])]
+    weights: dict[str, Array] = {"w": np.random.default_rng(0).standard_normal((16, 8)).astype("f4")}
+    first = [
+        helper.make_node("MatMul", ["x", "w"], ["m"], name="product"),
+        helper.make_node("Relu", ["m"], ["r"], name="relu"),
+    ]
+    quantised = [
+        helper.make_node("QuantizeLinear", ["r", "s", "z"], ["q"], name="quantise"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], name="dequantise"),
+    ]
+    last = [helper.make_node("Tanh", [tensor], ["y"], name="last") for tensor in ("r", "d")]
+    scales: dict[str, Array] = {"s": np.array(1e-3, np.float32), "z": np.array(0, np.uint8)}
+    right = write(tmp_path / "right.onnx", model([*first, last[0]], *shapes, weights))
+    wrong = write(tmp_path / "wrong.onnx", model([*first, *quantised, last[1]], *shapes, weights | scales))
+    found = verify(wrong, against=right).first_bad
+    assert found is not None
+    assert (found.nodes, found.makes[0].name, found.reads[0].error) == (("last",), "y", 0.0)
+    assert found.detail == "the engine has nodes of its own there, which the fault may be in: quantise, dequantise"

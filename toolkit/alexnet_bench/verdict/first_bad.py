@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from alexnet_bench.core.graph import Graph, Node
 
+Origins = Mapping[str, Sequence[str]]
 Errors = Callable[[Sequence[str]], Mapping[str, float]]
 """Runs both with tensors marked as outputs, and gives the error of each, and of the failing outputs by their names."""
 
@@ -65,7 +66,7 @@ def steps(graph: Graph, comparable: Collection[str], outputs: Sequence[str]) -> 
     for node in reversed(graph.live_nodes):
         makes = tuple(name for name in node.writes if name in known and name in needed)
         if makes:
-            inside, reads = _behind(node, known, producers, graph)
+            inside, reads = between(node, known, producers, graph)
             needed |= set(reads)
             found.append(Step(tuple(item.name for item in graph.in_order(inside)), reads, makes))
     return found[::-1]
@@ -108,7 +109,7 @@ def locate(found: Sequence[Step], outputs: Mapping[str, float], errors: Errors, 
     return Located(step, {name: known[name] for name in (*step.reads, *step.makes)}, runs)
 
 
-def _behind(
+def between(
     node: Node, known: Collection[str], producers: Mapping[str, Node], graph: Graph
 ) -> tuple[set[str], tuple[str, ...]]:
     """The nodes between a node and the comparable tensors behind it, itself included; and those tensors."""
@@ -126,3 +127,22 @@ def _behind(
             inside.add(producer.name)
             pending += producer.reads
     return inside, tuple(reads)
+
+
+def added_between(step: Step, reference: Graph, engine: Graph, pairs: Mapping[str, str], origins: Origins) -> list[str]:
+    """The engine's nodes that compute a step and stand for no node of the reference, in order.
+
+    Args:
+        step: of the reference.
+        reference: its graph.
+        engine: graph of the engine.
+        pairs: tensors that both have, name in the reference -> name in the engine.
+        origins: node of the engine -> nodes of the reference that it stands for.
+    """
+    known, producers = set(pairs.values()), engine.producers
+    makers = {name: producers[pairs[name]] for name in step.makes if pairs[name] in producers}
+    inside = {name for node in makers.values() for name in between(node, known, producers, engine)[0]}
+    same = {node.name for name, node in makers.items() if node.op_type == reference.producers[name].op_type}
+    ours = {node.name for node in reference.nodes}
+    stands_for_none = (name for name in inside - same if ours.isdisjoint(origins.get(name) or (name,)))
+    return [node.name for node in engine.in_order(set(stands_for_none))]

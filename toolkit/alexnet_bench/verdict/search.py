@@ -10,7 +10,7 @@ from pathlib import Path
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.verification import FirstBad, OutputParity, TensorError
-from alexnet_bench.verdict.first_bad import Located, Step, locate, steps
+from alexnet_bench.verdict.first_bad import Located, Step, added_between, locate, steps
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.numberless import first_numberless
 from alexnet_bench.verdict.pairs import same_tensors
@@ -25,6 +25,8 @@ _GROWS = 0.5
 """Of the error that is made: where that much is read already, it has grown on the way there."""
 _CHANGES = 0.5
 """Of the tolerance: an engine whose outputs change by more when tensors are marked computes something else."""
+_MOST_NAMED = 6
+"""Nodes of the engine alone, in a remark."""
 _PATIENCE = 4
 """Times the runs that halving takes: where marking changes the outputs, tensors are tried one by one."""
 
@@ -208,6 +210,9 @@ def _found(search: _Search, located: Located, step: Step, hidden: Collection[str
     remarks = []
     if reads and _badness(reads[0]) > _GROWS * _badness(makes[0]):
         remarks.append("the error grows on the way there: rather a sum of many small ones than a fault of this node")
+    seen = {name: other for name, other in search.pairs.items() if name not in hidden}
+    if added := added_between(step, search.reference.graph, search.engine.graph, seen, search.engine.origins):
+        remarks.append(f"the engine has nodes of its own there, which the fault may be in: {_listed(added)}")
     made = {name for node in search.reference.graph.nodes if node.name in step.nodes for name in node.writes}
     if between := [name for name in hidden if name in made]:
         remarks.append(
@@ -235,6 +240,11 @@ def _vanished(search: _Search, candidates: int) -> FirstBad:
     more = f" and {plural(len(search.marked) - 3, 'more tensor')}" if search.marked[3:] else ""
     detail = f"the fault goes away when {where}{more} can be seen from outside: look for a fusion across it"
     return FirstBad(found=False, runs=search.runs, candidates=candidates, detail=detail)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name, 100) for name in names[:_MOST_NAMED])
+    return f"{shown} and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else shown
 
 
 def _tensor(name: str, pairs: Mapping[str, str], errors: Mapping[str, float]) -> TensorError:
