@@ -79,6 +79,10 @@ def test_no_inputs_at_all(read: Read) -> None:
         pytest.param(TOKENS, None, None, "x has dynamic dimensions: NxTx16", "--shape x=1x1x16", id="two symbols"),
         pytest.param(TOKENS, 8, None, "x has dynamic dimensions: NxTx16", "--shape x=8x1x16", id="and a batch"),
         pytest.param(
+            *("g (float[N,3,H,W] x) => (float y) { y = Relu(x) }", None, None, "Nx3xHxW", "--shape x=1x3x224x224"),
+            id="a picture",
+        ),
+        pytest.param(
             "g (float[1,?,4] x) => (float y) { y = Relu(x) }", None, None, "1x?x4", "--shape x=1x1x4", id="nameless"
         ),
         pytest.param("g (float[] x) => (float y) { y = Relu(x) }", None, None, "x has no shape", "--shape x=", id="-"),
@@ -88,7 +92,7 @@ def test_no_inputs_at_all(read: Read) -> None:
             id="absurd sizes",
         ),
         pytest.param(CLASSIFIER, 2, {"x": (5, 3, 8, 8)}, "5x3x8x8 at batch 2", "--shape x=1x3x8x8", id="other batch"),
-        pytest.param(FIXED, 8, None, "fixed at batch 2, 8 was asked for", "leave --batch out", id="fixed batch"),
+        pytest.param(FIXED, 8, None, "fixed at batch 2, 8 was asked for", "of a recipe, its [batch]", id="fixed batch"),
         pytest.param(CLASSIFIER, None, {"z": (1,)}, "no input named z; it has x", "--shape INPUT=", id="unknown input"),
         pytest.param(TOKENS, None, {"T": (4,)}, "no input named T; it has x", "T is a size of x: ", id="a dimension"),
         pytest.param(CLASSIFIER, None, {"x": (1, 3)}, "4 dimensions, the shape given has 2", "Nx3x8x8", id="rank"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Shape = Sequence[Dim]
 
+_PICTURE_SIZE, _PICTURE_AXES, _CHANNELS = 224, 4, (1, 3, 4)
+"""For an example that a network of pictures can run at: most make them smaller by 32."""
 _FOR_EXAMPLE = 'for example {"input": (1, 3, 224, 224)}'
 
 
@@ -203,7 +205,7 @@ def _check_batch(batch: int | None, infos: Sequence[ValueInfoProto]) -> None:
     name, fixed = next(iter(first.items()))
     raise ShapeError(
         f"input {printable(name)} is fixed at batch {fixed}, {batch} was asked for",
-        "export the model with a dynamic batch, or leave --batch out",
+        "export the model with a dynamic batch, or leave --batch out; of a recipe, its [batch]",
     )
 
 
@@ -221,11 +223,18 @@ def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, i
     if shape is None:
         return ShapeError(f"input {name} has no shape", f"write --shape {name}=1x3x224x224")
     known = _substituted(shape, sizes)
-    guess = [dim if isinstance(dim, int) else (batch or 1 if axis == 0 else 1) for axis, dim in enumerate(known)]
+    usual = [batch or 1, *[_PICTURE_SIZE if _is_picture(known) else 1] * (len(known) - 1)]
+    guess = [dim if isinstance(dim, int) else size for dim, size in zip(known, usual, strict=True)]
     return ShapeError(
         f"input {name} has dynamic dimensions: {_written(known)}",
         f"write their sizes, for example --shape {name}={_written(guess)}; build-engine takes --min, --opt and --max",
     )
+
+
+def _is_picture(shape: Sequence[Dim]) -> bool:
+    """Whether all that is known of an input but its batch are channels, as many as a picture has."""
+    known = [dim for dim in shape[1:] if isinstance(dim, int)]
+    return len(shape) == _PICTURE_AXES and len(known) == 1 and known[0] in _CHANNELS
 
 
 def _written(shape: Shape) -> str:
