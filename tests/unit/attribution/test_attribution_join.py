@@ -214,6 +214,27 @@ def test_a_product_that_an_unmatched_layer_may_compute_is_not_said_to_be_left_ou
     assert joined(graph, [replace(unknown, multiplies=False), sums]).owned[1].merged == {"n_a", "n_m", "n_s"}
 
 
+def test_a_product_that_a_layer_beside_it_may_compute_is_not_said_to_be_left_out(hand: Hand) -> None:
+    """It multiplies, and is only known to have a part in a node that multiplies nothing."""
+    graph = branch(hand)
+    sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",), inner=("t",))
+    found = joined(graph, [replace(hand.layer("product", "x", "y"), multiplies=True), sums])
+    assert found.unattributed == ("n_a", "n_m", "n_s")
+    assert [owned.merged for owned in found.owned] == [frozenset()] * 2
+
+
+def test_what_is_left_out_is_told_from_what_is_computed_elsewhere(hand: Hand) -> None:
+    nodes = [hand.node("MatMul", "x w", "m"), hand.node("Mul", "m nothing", "s"), hand.node("Add", "x s", "t")]
+    nodes += [hand.node("MatMul", "x v", "p"), hand.node("MatMul", "x v", "q"), hand.node("Add", "p q", "u")]
+    shapes = dict.fromkeys(("x", "w", "m", "s", "t", "v", "p", "q", "u"), (3, 3))
+    graph = hand.graph(nodes, shapes | {"nothing": (3,)}, outputs="t u", constants="w v nothing")
+    sums = replace(hand.layer("sum", "x", "t"), multiplies=False, named=("t",))
+    product = replace(hand.layer("product", "x", "p"), multiplies=True)
+    owned = joined(graph, [sums, product, hand.layer("add", "p", "u")]).owned
+    assert [item.merged for item in owned] == [{"n_m", "n_s"}, {"n_q"}, frozenset()]
+    assert [item.left_out for item in owned] == [{"n_m", "n_s"}, frozenset(), frozenset()]
+
+
 def test_a_layer_that_adds_to_a_product_of_another_has_no_part_of_the_product(hand: Hand) -> None:
     """The bias of the Gemm is added by the layer behind, which reads what the product makes inside of that node."""
     nodes = [hand.node("Gemm", "x w b", "g"), hand.node("Relu", "g", "y")]

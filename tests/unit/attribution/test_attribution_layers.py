@@ -314,6 +314,21 @@ def test_what_is_in_no_row_has_no_owner(hand: Hand) -> None:
     assert coverage.measured(costs, attribution, found, times).macs_attributed_fraction == 0.5
 
 
+def test_a_product_that_no_layer_computes_has_no_owner(hand: Hand) -> None:
+    """One that equals another is computed with that; one that the runtime left out is not."""
+    nodes = [hand.node("MatMul", "x w", "m"), hand.node("Add", "x m", "y")]
+    nodes += [hand.node("MatMul", "x v", "p"), hand.node("MatMul", "x v", "q"), hand.node("Mul", "p q", "z")]
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("x", "w", "m", "y", "v", "p", "q", "z"), (3, 3))
+    graph = hand.graph(nodes, shapes, outputs="y z", constants="w v")
+    layers = [replace(hand.layer("sum", "x", "y"), multiplies=False), hand.layer("product", "x", "p")]
+    layers = [*layers, hand.layer("mul", "p", "z")]
+    times = hand.times({"sum": [1.0], "product": [1.0], "mul": [1.0]}, layers)
+    costs, attribution = count(graph), joined(graph, layers)
+    found = timed_layers(graph, costs, attribution, times, None)
+    assert [layer.merged_nodes for layer in found] == [("n_m",), ("n_q",), ()]
+    assert coverage.measured(costs, attribution, found, times).macs_attributed_fraction == pytest.approx(2 / 3)
+
+
 def test_what_cannot_be_counted_is_listed_by_operator_and_reason(hand: Hand) -> None:
     nodes = [hand.node("Strange", "x", "a"), hand.node("Strange", "a", "b"), hand.node("MatMul", "b x", "y")]
     graph = hand.graph(nodes, {"x": (2, 2), "a": (2, 2), "b": None, "y": (2, 2)}, outputs="y")

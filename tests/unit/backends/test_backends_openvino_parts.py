@@ -169,7 +169,7 @@ def test_a_product_that_no_kernel_computes_is_counted_nowhere(build: Build) -> N
     weights |= {"scale": np.array(0.01, np.float32), "zero": np.array(0, np.uint8)}
     gone = {"n_m", "n_m_q", "n_m_d", "n_s", "n_s_q", "n_s_d"}
     run = profiled(build.model(nodes, {"x": (100, 64)}, ["t_d"], weights), left_out=gone)
-    run.check()
+    run.check(macs_fraction=0.0)
     assert not any(layer.multiplies for layer in run.times.layers), "this OpenVINO computes it: take another model"
     assert set().union(*(layer.merged_nodes for layer in run.layers)) == gone
     assert sum(layer.macs or 0 for layer in run.layers) == 0

@@ -28,6 +28,9 @@ def counted_only(costs: CostTable) -> Coverage:
 def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerProfile], times: LayerTimes) -> Coverage:
     """Coverage of counts, arithmetic and time.
 
+    What a layer has and does not compute counts as attributed where it is known to be computed elsewhere: an equal node
+    is, a product that the runtime left out is not.
+
     `time_attributed_fraction` is (time on the user's nodes + identified overhead) / time in kernels. Overhead, and the
     time of a run outside kernels, are given apart.
     """
@@ -38,7 +41,9 @@ def measured(costs: CostTable, attribution: Attribution, layers: Sequence[LayerP
     mine = (layer for layer in layers if layer.onnx_nodes or layer.shared_nodes or layer.constant_nodes)
     owned_s = sum(layer.time_s or 0.0 for layer in mine)
     without_owner = sum(costs.by_name[name].macs or 0 for name in attribution.unattributed)
-    lost_macs = without_owner + sum(_uncounted(costs, layer) for layer in layers if layer.macs is None)
+    left_out = sum(costs.by_name[name].macs or 0 for name in set().union(*(own.left_out for own in attribution.owned)))
+    uncounted = sum(_uncounted(costs, layer) for layer in layers if layer.macs is None)
+    lost_macs = without_owner + left_out + uncounted
     return replace(
         counts,
         macs_attributed_fraction=1 - lost_macs / costs.macs if costs.macs else None,

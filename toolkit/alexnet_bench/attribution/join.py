@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from alexnet_bench.attribution.not_computed import not_computed
+from alexnet_bench.attribution.not_computed import may_be_elsewhere, not_computed
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
@@ -27,6 +27,7 @@ class Owned:
         nodes: the user's nodes that it owns alone, in graph order.
         shared: nodes that it owns in part, with its share; the shares of a node sum to 1.
         merged: those of them that the runtime does not compute: it found them equal to others, or left them out.
+        left_out: those of the merged that are not known to be computed while loading or in place of an equal one.
         constants: nodes that no input can change, and that the runtime computes in each run nevertheless, in graph
             order; they are not live, so they are among neither of these.
     """
@@ -35,6 +36,7 @@ class Owned:
     nodes: tuple[str, ...]
     shared: tuple[tuple[str, float], ...] = ()
     merged: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     constants: tuple[str, ...] = ()
 
 
@@ -70,14 +72,14 @@ def join(graph: Graph, costs: CostTable, layers: Sequence[EngineLayer]) -> Attri
             continue  # several layers for several nodes: which computes which cannot be told
         inner = _region(layer, layer.inner, graph.producers, materialised, values)
         regions[index] = list(dict.fromkeys((*region, *inner)))
-    left_out = not_computed(graph, costs, dict(workers), regions)
-    owners = _owners({index: set(names) - left_out.get(index, frozenset()) for index, names in regions.items()})
+    lost = not_computed(graph, costs, dict(workers), regions)
+    owners = _owners({index: set(names) - lost.get(index, frozenset()) for index, names in regions.items()})
     computed = frozenset(owners)
-    may_be_elsewhere = any(layer.is_unmatched and layer.multiplies is not False for layer in layers)
-    for index, layer in workers:
-        equal = _region(layer, layer.equals, graph.producers, materialised, values)
-        lost = () if may_be_elsewhere else left_out.get(index, ())  # else it is not known that none computes them
-        for name in dict.fromkeys((*lost, *equal)):
+    if may_be_elsewhere(costs, layers, regions):
+        lost = {}
+    equals = {index: _region(layer, layer.equals, graph.producers, materialised, values) for index, layer in workers}
+    for index, _ in workers:
+        for name in dict.fromkeys((*lost.get(index, ()), *equals[index])):
             if name not in computed:
                 owners.setdefault(name, []).append(index)
     _adopt_duplicates(graph, owners, values)
@@ -86,9 +88,10 @@ def join(graph: Graph, costs: CostTable, layers: Sequence[EngineLayer]) -> Attri
         for index in owners.get(name, ()):
             of_layers[index].append(name)
     merged = owners.keys() - computed
+    left_out = _unknown(graph, merged, computed.union(*equals.values()), values)
     shares = {name: _shares(layers, found) for name, found in owners.items() if len(found) > 1}
     pairs = zip(layers, of_layers, strict=True)
-    owned = [_owned(index, layer, mine, shares, merged) for index, (layer, mine) in enumerate(pairs)]
+    owned = [_owned(index, layer, mine, shares, merged, left_out) for index, (layer, mine) in enumerate(pairs)]
     owned = _with_constants(graph, owned)
     return Attribution(tuple(owned), tuple(node.name for node in graph.live_nodes if node.name not in owners))
 
@@ -161,6 +164,16 @@ def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mappin
             owners[node.name] = computed[values[node.writes[0]]]
 
 
+def _unknown(
+    graph: Graph, merged: AbstractSet[str], known: AbstractSet[str], values: Mapping[str, str]
+) -> frozenset[str]:
+    """Of nodes that no layer computes, those whose results an input can change and no known node has, too."""
+    there = {values[name] for node in graph.live_nodes if node.name in known for name in node.writes}
+    wanted = ((node.name, node.writes) for node in graph.live_nodes if node.name in merged)
+    done = {name for name, made in wanted if all(item in graph.fixed or values[item] in there for item in made)}
+    return frozenset(merged - done)
+
+
 def _shares(layers: Sequence[EngineLayer], found: Sequence[int]) -> dict[int, float]:
     """By layer, its share of a node that several compute; what only shows their result has none of the work."""
     working = [index for index in found if not layers[index].is_view] or found
@@ -173,11 +186,13 @@ def _owned(
     mine: Sequence[str],
     shares: Mapping[str, Mapping[int, float]],
     merged: AbstractSet[str],
+    left_out: AbstractSet[str],
 ) -> Owned:
     alone = tuple(name for name in mine if name not in shares)
     shared = tuple((name, shares[name][index]) for name in mine if name in shares)
     idle = not mine and not layer.is_overhead  # such as a node that nothing reads, which the runtime runs all the same
-    return Owned(replace(layer, is_unmatched=True) if idle else layer, alone, shared, frozenset(merged & set(mine)))
+    layer = replace(layer, is_unmatched=True) if idle else layer
+    return Owned(layer, alone, shared, frozenset(merged & set(mine)), frozenset(left_out & set(mine)))
 
 
 def _with_constants(graph: Graph, owned: Sequence[Owned]) -> list[Owned]:

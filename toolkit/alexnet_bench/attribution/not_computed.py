@@ -48,6 +48,26 @@ def not_computed(
     return found
 
 
+def may_be_elsewhere(costs: CostTable, layers: Sequence[EngineLayer], regions: Mapping[int, Sequence[str]]) -> bool:
+    """Whether a layer may compute one of the products that none is shown to compute.
+
+    That is a layer without a node which is not known to multiply nothing, and one that is known to multiply and has
+    nothing to multiply in its region: what it has there is not what it computes.
+
+    Args:
+        costs: of the user's graph.
+        layers: in execution order.
+        regions: the names of the nodes between the tensors of each, by number.
+    """
+    return any(
+        not any(costs.by_name[name].macs != 0 for name in regions.get(number, ()))
+        if layer.multiplies
+        else layer.multiplies is None and layer.is_unmatched
+        for number, layer in enumerate(layers)
+        if not (layer.is_overhead or layer.is_view)
+    )
+
+
 def _with_followers(nodes: Sequence[Node], lost: Collection[str], claimed: Collection[str]) -> set[str]:
     """Nodes that are not computed, with those in the region that read them and are not known to be computed."""
     found, made = set(lost), set[str]()
