@@ -50,6 +50,23 @@ def test_a_scale_that_is_computed_before_the_product_behind_which_it_stands(is_l
     assert run.nodes_of("Subgraph") == [{"n_d"}]
 
 
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_scaled_product_that_is_subtracted(is_read: bool, build: Build) -> None:
+    """The sign goes into the scale, the scale onto an operand, and the product is called after neither node."""
+    before = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "t x", "m"), node("Mul", "m two", "s")]
+    rest = [node("Neg", "u", "n"), node("Sub", "n s", "d"), node("Transpose", "u", "v", perm=[0, 2, 1])]
+    nodes = [*before, *rest, node("Sub", "d v", "y"), *([node("Sigmoid", "t", "z")] if is_read else [])]
+    outputs = ["y", "z"] if is_read else ["y"]
+    weights: dict[str, Any] = {"two": np.array(-2, np.float32)}
+    run = profiled(build.model(nodes, {"x": (2, 3, 40), "u": (2, 1, 40)}, outputs, weights))
+    run.check()
+    assert {layer.op: layer.macs for layer in run.layers if layer.macs} == {"MatMul": 2 * 40 * 40 * 3}
+    assert run.nodes_of("MatMul") == [{"n_m"} if is_read else {"n_t", "n_m"}]
+    assert {"n_s"} in run.nodes_of("Subgraph")
+    assert {"n_n", "n_d", "n_y"} in run.nodes_of("Subgraph")
+    assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
+
+
 def test_a_product_that_scales_its_operand_by_a_kernel_of_its_own(build: Build) -> None:
     gemm = node("Gemm", "s x", "m", transA=1, alpha=0.5)
     run = profiled(build.model([node("Sigmoid", "x", "s"), gemm, node("Relu", "m", "y")], {"x": (64, 100)}, ["y"], {}))

@@ -16,7 +16,7 @@ MOVERS = (
     *("DepthToSpace", "SpaceToDepth", "ShuffleChannels", "Roll"),
 )
 """Kernels that compute nothing."""
-_MOVING = (
+MOVING = (
     *("Transpose", "Slice", "Split", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Gather", "Pad", "Tile"),
     *("Expand", "DepthToSpace", "SpaceToDepth", "Identity"),
 )
@@ -54,7 +54,7 @@ class Asked:
             node = self._node(name, read)
             if node is None or node.name in self._products:
                 continue
-            if node.op_type in _MOVING and self._is_behind(node, read):
+            if node.op_type in MOVING and self._is_behind(node, read):
                 found[name] = None
                 continue
             pending += [item for item in node.reads if item not in seen]
@@ -74,6 +74,6 @@ class Asked:
             if not set(read).isdisjoint(node.reads):
                 return True
             before = [maker for name in node.reads if (maker := self._node(name, read)) is not None]
-            pending += [maker for maker in before if maker.op_type in _MOVING and maker.name not in seen]
+            pending += [maker for maker in before if maker.op_type in MOVING and maker.name not in seen]
             seen.update(maker.name for maker in before)
         return False

@@ -71,26 +71,35 @@ def _shape_changes(number: int, kernels: Sequence[Kernel], followers: Mapping[in
 
 
 def scaled_products(
-    kernels: Sequence[Kernel], graph: Graph, named: Sequence[Collection[str]], strangers: Collection[int]
+    kernels: Sequence[Kernel],
+    graph: Graph,
+    named: Sequence[Collection[str]],
+    makes: Sequence[Collection[str]],
+    strangers: Collection[int],
 ) -> dict[int, tuple[int, str, str]]:
     """For each kernel that scales an operand of a product in place of its result: who multiplies, result, product.
 
-    The kernel that multiplies names the operator that scales in the model, and none names the product itself.
+    The kernel that multiplies names the operator that scales in the model, and none names the product itself; or it
+    names nothing, and is known to make the product.
 
     Args:
         kernels: in execution order.
         graph: the user's.
         named: the user's tensors whose operators each kernel names.
+        makes: the user's tensors that each kernel makes.
         strangers: the kernels that stand for nothing in the model, by number.
     """
-    multiplied = {name for node in graph.live_nodes if node.op_type == "MatMul" for name in node.writes}
-    inside = multiplied.difference(*named)
+    products = {name for node in graph.live_nodes if node.op_type == "MatMul" for name in node.writes}
+    inside = products.difference(*named)
+    made = set[str]().union(*makes)
     found: dict[int, tuple[int, str, str]] = {}
     for number, product in products_behind(kernels, strangers).items():
         operators = _SCALES.intersection(_ARITHMETIC[kernels[number].name.partition("_")[0]])
         for node in _with_constant(graph, inside, operators):
-            if node.writes[0] in named[product]:
-                found[number] = product, node.writes[0], next(name for name in node.inputs if name in inside)
+            scaled, multiplied = node.writes[0], next(name for name in node.inputs if name in inside)
+            is_unnamed = product in strangers and multiplied in makes[product] and scaled not in made
+            if scaled in named[product] or is_unnamed:
+                found[number] = product, scaled, multiplied
     return found
 
 

@@ -63,13 +63,9 @@ class Claims:
             self.makes[number] = moved
         self.inner = self._find_inner(graph)
         self.named = [self._named(number) for number in range(len(own))]
-        for number, (product, scaled, inside) in scaled_products(self._kernels, graph, self.named, strangers).items():
-            self.makes[number] = (scaled,)
-            self.named[product] = self.named[product] - {scaled} | {inside}
-            if self.makes[product] == (scaled,):
-                self.makes[product] = (inside,)
-            else:
-                self.inner[product] = (*self.inner[product], inside)
+        scales = scaled_products(self._kernels, graph, self.named, self.makes, strangers)
+        for number, (product, scaled, inside) in scales.items():
+            self._scale(number, product, scaled, inside)
         self.reads = self._find_reads()
 
     def is_overhead(self, number: int) -> bool:
@@ -84,6 +80,18 @@ class Claims:
         if sizes is None or len(self.makes[number]) != 1 or (value is not None and value.is_whole):
             return None
         return None if graph.tensor(self.makes[number][0]).elements in (None, prod(sizes)) else tuple(sizes)
+
+    def _scale(self, number: int, product: int, scaled: str, inside: str) -> None:
+        """A kernel that scales an operand of a product makes what is scaled, and the product what is inside of that."""
+        self.makes[number] = (scaled,)
+        self.named[product] = self.named[product] - {scaled} | {inside}
+        if self.makes[product] == (scaled,):
+            self.makes[product] = (inside,)
+        elif self.makes[product] == (inside,):
+            self.values[product, 0] = Value((scaled,))
+            self.inner[product] = tuple(name for name in self.inner[product] if name != scaled)
+        else:
+            self.inner[product] = (*self.inner[product], inside)
 
     def _is_stranger(self, number: int) -> bool:
         return not (self._operators[number] or self.constant[number] or self._is_conversion(number))

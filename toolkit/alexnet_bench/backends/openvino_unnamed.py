@@ -1,17 +1,19 @@
-"""Products that no kernel names: OpenVINO merged the change of shape that had the name into the next one.
+"""Products that no kernel names: OpenVINO merged the operator that had the name into another one.
 
 An Einsum, for example, is a matrix product and a Reshape that has its name; where the next Einsum begins with a Reshape
-of its own, one remains of the two, under a new name.
+of its own, one remains of the two, under a new name. A product that is subtracted is added with the opposite sign; the
+sign is one of its operands' then, and the product is called after the multiplication by it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import prod
 
+from alexnet_bench.backends.openvino_asked import MOVING
 from alexnet_bench.backends.openvino_fused import nodes_between
 from alexnet_bench.backends.openvino_record import Kernel
 from alexnet_bench.core.graph import Graph
@@ -40,7 +42,8 @@ def unnamed_products(
 ) -> dict[int, str]:
     """What kernels make of which each is the only one that can make it, and can make nothing else.
 
-    It is as large as their result, made by a product from what they read, and what is behind them is made from it.
+    It is as large as their result, made by a product from what they read, moved perhaps, and what is behind them is
+    made from it.
 
     Args:
         graph: the user's.
@@ -60,11 +63,27 @@ def unnamed_products(
             node.writes[0]
             for node in open_nodes
             if graph.tensor(node.writes[0]).elements == size
-            and set(node.reads) - graph.fixed - graph.constants == unnamed.read
+            and _unmoved(graph, node.reads, unnamed.read) == unnamed.read
             and any(nodes_between(graph, (), name, node.writes, done - {name}) for name in unnamed.behind)
         ]
     makers = Counter(name for names in able.values() for name in names)
     return {number: names[0] for number, names in able.items() if len(names) == 1 and makers[names[0]] == 1}
+
+
+def _unmoved(graph: Graph, tensors: Iterable[str], read: Collection[str]) -> set[str]:
+    """What tensors are that an input can change, before all that moves them behind what a kernel reads.
+
+    A product turns an operand as it reads it, even where another kernel turns the same tensor for others.
+    """
+    pending, found = list(tensors), set[str]()
+    while pending:
+        name = pending.pop()
+        node = None if name in read else graph.producers.get(name)
+        if node is not None and node.op_type in MOVING:
+            pending += node.reads
+        else:
+            found.add(name)
+    return found - graph.fixed - graph.constants
 
 
 def _elements(kernel: Kernel) -> int:
