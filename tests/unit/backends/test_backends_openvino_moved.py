@@ -67,6 +67,18 @@ def test_a_scaled_product_that_is_subtracted(is_read: bool, build: Build) -> Non
     assert [layer.merged_nodes for layer in run.layers if layer.merged_nodes] == []
 
 
+def test_of_two_scaled_products_in_one_difference_neither_is_guessed(build: Build) -> None:
+    turned = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t", "m"), node("MatMul", "t x", "n")]
+    nodes = [*turned, node("Mul", "m two", "r"), node("Mul", "n three", "s"), node("Sub", "u r", "d")]
+    weights: dict[str, Any] = {"two": np.array(2, np.float32), "three": np.array(3, np.float32)}
+    given = {"x": (2, 30, 30), "u": (2, 30, 30)}
+    run = profiled(build.model([*nodes, node("Sub", "d s", "y")], given, ["y"], weights), adds_up=False)
+    assert set(run.coverage.unattributed_nodes) == {"n_t", "n_m", "n_n", "n_r", "n_s"}
+    assert run.coverage.macs_attributed_fraction == 0
+    assert [layer.macs for layer in run.layers if layer.op == "MatMul"] == [None, None]
+    assert run.owners["n_y"] == ("Subgraph",)
+
+
 def test_a_product_that_scales_its_operand_by_a_kernel_of_its_own(build: Build) -> None:
     gemm = node("Gemm", "s x", "m", transA=1, alpha=0.5)
     run = profiled(build.model([node("Sigmoid", "x", "s"), gemm, node("Relu", "m", "y")], {"x": (64, 100)}, ["y"], {}))

@@ -66,6 +66,7 @@ def as_parts(
         feeds: by the name of each layer, those whose results it reads.
     """
     nodes, fixed = {node.name: node for node in graph.live_nodes}, graph.fixed
+    layers = _without_undecided(layers, graph, costs.by_name, feeds)
     result = list(layers)
     for name, numbers in _together(layers, graph, costs.by_name).items():
         makers = [number for number, layer in enumerate(layers) if _makes(layer, nodes[name])]
@@ -89,6 +90,27 @@ def as_parts(
         for number in set(numbers).difference(workers):
             moves = layers[number].op in moving and not (layers[number].op in MOVERS and number in inside)
             result[number] = replace(result[number], is_overhead=moves, is_view=not moves)
+    return result
+
+
+def _without_undecided(
+    layers: Sequence[EngineLayer], graph: Graph, costs: Mapping[str, NodeCost], feeds: Mapping[str, Collection[str]]
+) -> list[EngineLayer]:
+    """The kernels, without what products make that are only known to serve the same node, one without multiply-adds.
+
+    Which of the products before that node is whose cannot be told then, nor what is prepared for which.
+    """
+    without = {name for node in graph.live_nodes if costs[node.name].macs == 0 for name in node.writes}
+    serving: dict[tuple[str, ...], list[int]] = {}
+    for number, layer in enumerate(layers):
+        if layer.multiplies and not (layer.named or layer.is_overhead) and without.intersection(layer.makes):
+            serving.setdefault(layer.makes, []).append(number)
+    result = list(layers)
+    for makes, numbers in serving.items():
+        fed = {name for number in numbers for name in (layers[number].name, *feeds.get(layers[number].name, ()))}
+        for number, layer in enumerate(layers if len(numbers) > 1 else ()):
+            if layer.name in fed and layer.makes == makes and not (layer.named or layer.is_overhead):
+                result[number] = replace(layer, makes=(), inner=(), is_unmatched=True)
     return result
 
 
