@@ -53,11 +53,23 @@ def work_of(count: Count, op: Operation) -> Work:
     if node.op_type == "If":
         return _larger_branch(op, [_sum(body, count) for _, body in node.bodies])
     body = _sum(node.bodies[0][1], count)
-    turns, sure = _trip_count(op) if node.op_type == "Loop" else _scan_length(op)
+    turns, sure = _turns(op)
     if turns is None:
         return replace(body, assumed="one turn of the loop")
     work = _times(body, turns)
     return work if sure else replace(work, assumed=f"at most {plural(turns, 'turn')} of the loop")
+
+
+def turns_of(graph: Graph, node: Node) -> int | None:
+    """The most turns of a Loop or a Scan of a graph, None where that is not known."""
+    try:
+        return _turns(Operation(node, graph))[0]
+    except UnknownShape:
+        return None
+
+
+def _turns(op: Operation) -> tuple[int | None, bool]:
+    return _trip_count(op) if op.node.op_type == "Loop" else _scan_length(op)
 
 
 def _larger_branch(op: Operation, branches: Sequence[Work]) -> Work:

@@ -33,6 +33,8 @@ _DATATYPES = ("Datatype", "Format/Datatype", "DataType")
 _SPELLED = {"fp32": "float32", "fp16": "float16", "double": "float64"}
 RUNTIME = "Runtime"
 """What ran the profile that was written in this shape: `{"Backend": "onnxruntime", "Version": "1.24.1"}`."""
+_JUMPS = ("JumpTarget", "JumpTargetThen", "JumpTargetElse")
+"""As the log of a build says it; whether the inspector does was not seen."""
 _ENDS = "I/O Tensors"
 _HELD = ("Weights", "Bias")
 """What a convolution says of its constants, as type and count."""
@@ -93,6 +95,7 @@ def _layer(item: object, where: str) -> PlanLayer:
         _tensors(item, "Outputs", where),
         _text(item, "TacticName", where, default=""),
         None if metadata is None else node_names(metadata),
+        tuple(_text(item, key, where) for key in _JUMPS if key in item) or None,
         tells_constants=bool(held) or "Constants" in item,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from alexnet_bench.backends.tensorrt.graph_types import GraphTypes, graph_types
 from alexnet_bench.backends.tensorrt.layer_nodes import is_nobodys, known_names, nodes_of
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, has_product_kernel, multiplies
+from alexnet_bench.backends.tensorrt.loops import runs_of, turns_around
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer, PlanTensor
 from alexnet_bench.backends.tensorrt.unnamed import with_unnamed
 from alexnet_bench.backends.tensorrt.untold_constants import with_untold_constants
@@ -32,13 +33,18 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     nodes = [nodes_of(layer, known) for layer in layers]
     if graph is not None and types is not None:
         nodes = with_unnamed(layers, nodes, graph, types)
-    named = [_named(layer, mine, types, tf32=tf32) for layer, mine in zip(layers, nodes, strict=True)]
+    runs = runs_of(layers, nodes, turns_around(graph))
+    named = [
+        _named(layer, mine, types, tf32=tf32, runs=often)
+        for layer, mine, often in zip(layers, nodes, runs, strict=True)
+    ]
     return named if types is None else with_untold_constants(layers, named, types)
 
 
-def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool) -> NamedLayer:
+def _named(
+    layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool, runs: int | None
+) -> NamedLayer:
     dtype = compute_dtype(layer, nodes, types)
-    is_whole = types is None or types.in_part.isdisjoint(nodes)
     return NamedLayer(
         EngineLayer(
             name=layer.name,
@@ -52,12 +58,20 @@ def _named(layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *
             output_dtypes=_unique(layer.outputs),
             tactic=layer.tactic,
             output_shapes=layer.told_shapes,
-            moved_bytes=layer.moved_bytes if is_whole else None,
+            moved_bytes=None if types is not None and types.in_part.intersection(nodes) else _moved(layer, runs),
         ),
         nodes,
         multiplies=multiplies(layer, nodes, types),
         is_by_name=bool(nodes) and layer.nodes is None,
     )
+
+
+def _moved(layer: PlanLayer, runs: int | None) -> int | None:
+    """Bytes that all runs of a layer move together; None where they are not told, or constants in a loop are not."""
+    each = layer.moved_bytes
+    if each is None or runs is None or (runs != 1 and not layer.tells_constants):
+        return None
+    return each * runs
 
 
 def _unique(tensors: Sequence[PlanTensor]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ FIRST_LINE = "Layers:"
 _LAYER = re.compile(
     r"Name: (?P<name>.*?), LayerType: (?P<type>\w*), Inputs: \[(?P<inputs>.*?)\], "
     r"(?:Constants: \[(?P<constants>.*?)\], )?Outputs: \[(?P<outputs>| \{ .*? \})\], (?P<parameters>.*?)"
-    r"(?:TacticName: (?P<tactic>.*?), (?:TacticValue: \w*, )?)?StreamId: -?\d+.*?, "
+    r"(?:TacticName: (?P<tactic>.*?), (?:TacticValue: \w*, )?)?(?P<last>StreamId: -?\d+.*?), "
     r"Metadata: ?(?P<metadata>[^\n]*|\[.*\])",
     re.DOTALL,
 )
@@ -41,6 +41,8 @@ _TENSOR = re.compile(
 )
 _HELD = re.compile(r'(?:Weights|Bias): \{"Type": "(?P<type>\w+)", "Count": (?P<count>\d+)\}')
 """What a convolution says of its constants."""
+_JUMP = re.compile(r", JumpTarget(?:Then|Else)?: ")
+"""What stands at the end of a loop, and before and after a branch: names, or `<EXIT>`."""
 _BINDING = re.compile(r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?:Input|Output), ", re.DOTALL | re.MULTILINE)
 """Under `I/O Tensors:`; under `Bindings:` there are names alone, one on a line."""
 _BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
@@ -129,6 +131,7 @@ def _layer(entry: str) -> PlanLayer:
         _tensors(match["outputs"]),
         match["tactic"] or "",
         node_names(match["metadata"]),
+        tuple(_JUMP.split(match["last"])[1:]),
         tells_constants=bool(held) or match["constants"] is not None,
     )
 

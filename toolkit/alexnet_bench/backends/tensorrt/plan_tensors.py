@@ -60,6 +60,8 @@ class PlanLayer:
         kind: its LayerType, "" when only names are told.
         inputs: that it reads.
         constants: weights that lie in the engine, as far as they are told.
+        jumps_to: names of layers that may run after it in place of the next, back to which a loop begins its next turn;
+            None when that is not told.
         tells_inputs: whether `inputs` are all that it reads; in what this tool wrote they are the user's tensors.
         tells_constants: whether they are all told; TensorRT 10.16 tells them of few kinds of layers.
         outputs: that it writes.
@@ -74,6 +76,7 @@ class PlanLayer:
     outputs: tuple[PlanTensor, ...] = ()
     tactic: str = ""
     nodes: tuple[str, ...] | None = None
+    jumps_to: tuple[str, ...] | None = None
     tells_inputs: bool = True
     tells_constants: bool = True
 
