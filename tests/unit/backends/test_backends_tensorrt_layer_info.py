@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, multiplies
 from alexnet_bench.backends.tensorrt.plan_log import read_description, read_plan_layers
-from alexnet_bench.backends.tensorrt.plan_tensors import OF_TRTEXEC, LayerInfo, PlanTensor, Runtime
+from alexnet_bench.backends.tensorrt.plan_tensors import ANY_SIZE, OF_TRTEXEC, LayerInfo, PlanTensor, Runtime
 from alexnet_bench.core.errors import BackendCrash
 
 _DATA = Path(__file__).parents[2] / "data" / "trtexec"
@@ -79,7 +80,7 @@ def test_types_of_all_versions(said: str, dtype: str) -> None:
         ({"Layers": [{"Name": "a", "Weights": {"Type": "Half", "Count": "many"}}]}, r"Weights.Count"),
         ({"Layers": [], "Bindings": [1]}, "Bindings"),
         ({"Layers": [], "I/O Tensors": ["x"]}, "I/O Tensors is no list of tensors"),
-        ({"Layers": [], "I/O Tensors": [{"Name": "x", "ProfileInfo": [{"OptShape": "4x3"}]}]}, "OptShape of x"),
+        ({"Layers": [], "I/O Tensors": [{"Name": "x", "ProfileInfo": [{"OptShape": "4x3"}]}]}, r"x\.OptShape"),
         ({"Layers": [], "Runtime": {"Version": "1.2"}}, "Runtime has no Backend"),
     ],
 )
@@ -115,8 +116,17 @@ def test_inputs_and_outputs_are_told_as_tensorrt_11_does() -> None:
     info = parse_layer_info({"Layers": ["a"], "I/O Tensors": _ENDS})
     assert info.bindings == ("x", "y")
     assert info.inputs == (PlanTensor("x", "float16", (-1, 3)),)
-    assert info.usual == {"x": (4, 3)}
+    assert info.ranges == {"x": (ShapeBounds((0, 0), (4, 3), (ANY_SIZE, ANY_SIZE)),)}
     assert info.runtime == OF_TRTEXEC
+
+
+def test_the_sizes_that_an_engine_takes_are_those_of_each_profile() -> None:
+    profiles = [{"MinShape": [at, 3], "OptShape": [at + 1, 3], "MaxShape": [at + 2, 3]} for at in (1, 4)]
+    ends = [{**_ENDS[0], "ProfileInfo": profiles}]
+    found = parse_layer_info({"Layers": ["a"], "I/O Tensors": ends}).ranges["x"]
+    assert found == tuple(ShapeBounds((at, 3), (at + 1, 3), (at + 2, 3)) for at in (1, 4))
+    ends = [{**_ENDS[0], "ProfileInfo": [profiles[0], {"Format": "linear"}]}]
+    assert parse_layer_info({"Layers": ["a"], "I/O Tensors": ends}).ranges == {}
 
 
 def test_layers_of_another_runtime_do_not_tell_what_they_read() -> None:

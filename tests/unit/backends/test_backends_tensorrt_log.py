@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.backends.tensorrt.layer_types import compute_dtype, multiplies
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import parse_layer_log, read_plan_layers
@@ -258,22 +259,35 @@ def _graph() -> Graph:
 
 
 @pytest.mark.parametrize(
-    ("line", "usual"),
+    ("lines", "usual"),
     [
         (
             "[I] Input build shape (profile 0): images=1x3x640x640+3x3x640x640+10x3x640x640",
-            {"images": (3, 3, 640, 640)},
+            {"images": [(3, 3, 640, 640)]},
         ),
-        ("[I] Input build shape: a=b=32x128+32x128+32x128", {"a=b": (32, 128)}),
-        ("[I] Input build shape: n=1+2+4\r", {"n": (2,)}),
+        ("[I] Input build shape: a=b=32x128+32x128+32x128", {"a=b": [(32, 128)]}),
+        ("[I] Input build shape: n=1+2+4\r", {"n": [(2,)]}),
+        (
+            "[I] Input build shape (profile 0): x=1+2+4\n[I] Input build shape (profile 1): x=5+6+8",
+            {"x": [(2,), (6,)]},
+        ),
         ("[I] Input build shape (profile 1): x=1+2+4", {}),
         ("[I] Input build shapes: model", {}),
         ("[I] Input calibration shape : x=1+2+4", {}),
     ],
 )
-def test_sizes_that_trtexec_was_given_are_those_of_the_first_profile(line: str, usual: dict[str, object]) -> None:
-    text = f"{line}\n{(_DATA / 'lenet-5.build.log').read_text()}"
-    assert parse_layer_log(text).usual == usual
+def test_sizes_that_trtexec_was_given_are_those_of_its_profiles(lines: str, usual: dict[str, object]) -> None:
+    text = f"{lines}\n{(_DATA / 'lenet-5.build.log').read_text()}"
+    ranges = parse_layer_log(text).ranges
+    of_the_engine = {"input": [(4, 1, 32, 32)]}
+    assert {name: [bounds.opt for bounds in found] for name, found in ranges.items()} == usual | of_the_engine
+
+
+def test_the_log_tells_the_inputs_and_the_sizes_that_they_take() -> None:
+    found = parse_layer_log((_DATA / "lenet-5.build.log").read_text())
+    assert found.inputs == (PlanTensor("input", "float32", (-1, 1, 32, 32)),)
+    image = (1, 32, 32)
+    assert found.ranges == {"input": (ShapeBounds((1, *image), (4, *image), (8, *image)),)}
 
 
 def test_a_layer_moves_each_of_its_tensors_once() -> None:

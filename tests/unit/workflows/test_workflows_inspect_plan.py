@@ -7,12 +7,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import parser
 
 from alexnet_bench import BuildOptions, build_engine
 from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.core.document import encode
-from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, UsageError
+from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, ShapeError, UsageError
 from alexnet_bench.core.inspection import Inspection
 from alexnet_bench.workflows import inspect_plan
 from alexnet_bench.workflows.inspect import inspect, inspect_all
@@ -83,17 +85,47 @@ def test_the_log_of_its_build_tells_the_layers(plan: Path) -> None:
 def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
     known = Known(model="lenet-5", layer_info=_LOG)
     found = inspect(plan, known=known, budgets=("rtx-4090", "gtx-580:2"))
-    assert sum(layer.macs or 0 for layer in found.layers) == _LENET_MACS
+    assert sum(layer.macs or 0 for layer in found.layers) == 4 * _LENET_MACS  # the usual batch of the engine
     assert (found.layers[2].name, found.layers[2].onnx_nodes) == ("conv1 + tanh1", ("conv1", "tanh1"))
     assert (found.layers[1].name, found.layers[1].bytes) == ("__myl_Move_myl0_1", None)
-    assert (found.model, found.batch, found.shapes) == ("lenet-5", 1, {"input": (1, 1, 32, 32)})
+    assert (found.model, found.batch, found.shapes) == ("lenet-5", 4, {"input": (4, 1, 32, 32)})
     assert [line.device for line in found.predicted] == ["rtx-4090", "gtx-580"]
     assert found.predicted[0].latency_s == pytest.approx(sum(layer.predicted[0].time_s or 0 for layer in found.layers))
     assert "other-model" not in _codes(found)
-    assert {"not-in-files", "unattributed"} <= set(_codes(found))  # the batch is open in the log; flatten is no layer
+    assert ("unattributed" in _codes(found), "not-in-files" in _codes(found)) == (True, False)  # flatten is no layer
     given = inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
     assert sum(layer.macs or 0 for layer in given.layers) == 8 * _LENET_MACS
-    assert (given.batch, "not-in-files" in _codes(given)) == (8, False)
+    assert given.batch == 8
+
+
+def test_sizes_that_nothing_tells_are_taken_as_one(plan: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.log").write_text(_with_bindings())
+    found = inspect(plan, known=Known(model="lenet-5", layer_info=tmp_path / "old.log"))
+    assert (found.batch, "not-in-files" in _codes(found)) == (1, True)
+
+
+@pytest.mark.parametrize("model", ["lenet-5", None])
+def test_sizes_that_the_engine_does_not_take_are_refused(plan: Path, tmp_path: Path, model: str | None) -> None:
+    """Whoever tells them, and with and without a model: bytes are of the sizes that layers have."""
+    for sizes, name in (((9, 1, 32, 32), "input"), ((4, 1, 28, 28), "input"), ((4, 32, 32), "input")):
+        with pytest.raises(ShapeError, match=r"does not take input as .*\d") as error:
+            inspect(plan, known=Known(model=model, layer_info=_LOG, shapes={name: sizes}))
+        assert error.value.hint == "it takes input from 1x1x32x32 to 8x1x32x32"
+    with pytest.raises(ShapeError, match="the engine has no input elsewhere"):
+        inspect(plan, known=Known(model=model, layer_info=_LOG, shapes={"elsewhere": (1,)}))
+    (tmp_path / "fixed.log").write_text(_LOG.read_text().replace("[-1,", "[2,"))
+    with pytest.raises(ShapeError, match="does not take input as 4x1x32x32") as error:
+        inspect(plan, known=Known(model=model, layer_info=tmp_path / "fixed.log", shapes={"input": (4, 1, 32, 32)}))
+    assert error.value.hint == "it takes input as 2x1x32x32"
+    (tmp_path / "old.log").write_text(_with_bindings())
+    with pytest.raises(ShapeError, match="does not take") as error:
+        inspect(plan, known=Known(model=model, layer_info=tmp_path / "old.log", shapes={"input": (4, 1, 28, 28)}))
+    assert error.value.hint == "it takes input as ?x1x32x32"
+
+
+def _with_bindings() -> str:
+    """The log with the names alone of inputs and outputs, as of TensorRT 10, which then tells no ranges."""
+    return _LOG.read_text().partition("I/O Tensors:")[0] + "Bindings:\ninput\nlogits\n"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +152,7 @@ def test_a_log_of_trtexec_tells_the_sizes_too(plan: Path, tmp_path: Path) -> Non
         f"[06/17/2025-18:44:33] [I] Input build shape (profile {at}): input=1x1x32x32+{usual}x1x32x32+64x1x32x32\n"
         for at, usual in enumerate((16, 32))
     )
-    log.write_text(options + _LOG.read_text())
+    log.write_text(options + _with_bindings())
     found = inspect(plan, known=Known(model="lenet-5", layer_info=log))
     assert (found.batch, found.shapes) == (16, {"input": (16, 1, 32, 32)})
     assert sum(layer.macs or 0 for layer in found.layers) == 16 * _LENET_MACS
@@ -163,6 +195,17 @@ def test_layers_of_another_model_are_not_attributed(plan: Path, tmp_path: Path) 
     assert "unattributed" in _codes(found)
     (said,) = [warning for warning in found.warnings if warning.code == "other-model"]
     assert said.message.startswith("0 of the ")
+
+
+def test_sizes_that_the_model_cannot_have_are_those_of_another(plan: Path, tmp_path: Path) -> None:
+    graph = "g (float[N, 784] input) => (float[N, 784] y) { y = Relu (input) }"
+    onnx.save(parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}'), tmp_path / "flat.onnx")
+    with pytest.raises(ShapeError, match=r"input is 4x1x32x32 in the engine.*Nx784 in .*another model") as error:
+        inspect(plan, known=Known(model=str(tmp_path / "flat.onnx"), layer_info=_LOG))
+    assert error.value.hint == "give --model the one that the engine was built from"
+    asked = Known(model=str(tmp_path / "flat.onnx"), layer_info=_LOG, shapes={"input": (2, 1, 32, 32)})
+    with pytest.raises(ShapeError, match="input has 2 dimensions, the shape given has 4"):
+        inspect(plan, known=asked)
 
 
 def test_an_inspection_is_shown_again(plan: Path, tmp_path: Path) -> None:

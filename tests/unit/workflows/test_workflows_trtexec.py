@@ -159,8 +159,21 @@ def test_layers_of_another_model_are_unattributed_and_not_refused(tmp_path: Path
 
 def test_sizes_that_contradict_the_model_are_an_error(tmp_path: Path) -> None:
     model = resnet18(tmp_path / "fixed.onnx", batch=1)
-    with pytest.raises(ShapeError):
+    with pytest.raises(ShapeError, match=r"is 32x3x224x224 in the engine.*1x3x224x224 in .*another model"):
         profile(f"trtexec:{_RESNET}", options=Options(model=str(model)))
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_sizes_that_were_not_run_are_refused(tmp_path: Path, is_counted: bool) -> None:
+    """The times are those of batch 32, and no option makes them others."""
+    model = str(resnet18(tmp_path / "resnet18.onnx")) if is_counted else None
+    with pytest.raises(ShapeError, match="no input of the engine takes a batch of 64") as error:
+        profile(f"trtexec:{_RESNET}", batch=64, options=Options(model=model))
+    assert error.value.hint == "it takes input.1 as 32x3x224x224"
+    shapes = {"input.1": (64, 3, 224, 224)}
+    with pytest.raises(ShapeError, match=r"does not take input\.1 as 64x3x224x224"):
+        profile(f"trtexec:{_RESNET}", options=Options(model=model, shapes=shapes))
+    assert profile(f"trtexec:{_RESNET}", batch=32, options=Options(model=model)).case.batch == 32
 
 
 @pytest.mark.parametrize(

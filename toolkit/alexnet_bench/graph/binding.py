@@ -79,8 +79,18 @@ def declared_otherwise(graph: GraphProto, tensors: Mapping[str, Tensor]) -> dict
             continue
         pairs = zip(declared, sizes, strict=False)
         if len(declared) != len(sizes) or any(isinstance(dim, int) and dim != size for dim, size in pairs):
-            found[info.name] = (_written(declared), _written(sizes))
+            found[info.name] = (written(declared), written(sizes))
     return found
+
+
+def declared_shapes(graph: GraphProto) -> dict[str, tuple[Dim, ...] | None]:
+    """The shapes of a graph's inputs as the file has them, None where it has none."""
+    return {info.name: tensor_from_info(info).shape for info in graph.input}
+
+
+def can_be(declared: Shape | None, sizes: Sequence[int]) -> bool:
+    """Whether an input of a declared shape can have some sizes."""
+    return declared is None or (len(declared) == len(sizes) and _fits(declared, sizes, {}))
 
 
 def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:
@@ -90,8 +100,8 @@ def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> 
     if given[0] not in (1, batch):
         name = printable(info.name)
         raise ShapeError(
-            f"input {name} cannot be {_written(given)} at batch {batch}",
-            f"leave the batch out, or write --shape {name}={_written([1, *given[1:]])} for every batch",
+            f"input {name} cannot be {written(given)} at batch {batch}",
+            f"leave the batch out, or write --shape {name}={written([1, *given[1:]])} for every batch",
         )
     return [batch, *given[1:]]
 
@@ -128,19 +138,19 @@ def _check_fits(info: ValueInfoProto, given: Sequence[int], sizes: Mapping[str, 
         raise ShapeError(f"input {name} is no tensor, and takes no shape", f"leave --shape {name}=... out")
     if len(given) > MAX_RANK or prod(given) > MAX_ELEMENTS or any(size < 0 for size in given):
         raise ShapeError(
-            f"{_written(given)} is no shape that input {name} can have", "give sizes that fit into a computer's memory"
+            f"{written(given)} is no shape that input {name} can have", "give sizes that fit into a computer's memory"
         )
     if shape is None:
         return
     if len(given) != len(shape):
         raise ShapeError(
             f"input {name} has {len(shape)} dimensions, the shape given has {len(given)}",
-            f"its declared shape is {_written(shape)}",
+            f"its declared shape is {written(shape)}",
         )
     if not _fits(shape, given, sizes):
         is_fixed = any(isinstance(dim, int) and dim != size for dim, size in zip(shape, given, strict=True))
         raise ShapeError(
-            f"{_written(given)} does not fit input {name}, which is {_written(_substituted(shape, sizes))}",
+            f"{written(given)} does not fit input {name}, which is {written(_substituted(shape, sizes))}",
             "sizes that are numbers in the model stay as they are"
             if is_fixed
             else "sizes of one symbolic name must be the same everywhere",
@@ -226,8 +236,8 @@ def _unknown_size(info: ValueInfoProto, batch: int | None, sizes: Mapping[str, i
     usual = [batch or 1, *[_PICTURE_SIZE if _is_picture(known) else 1] * (len(known) - 1)]
     guess = [dim if isinstance(dim, int) else size for dim, size in zip(known, usual, strict=True)]
     return ShapeError(
-        f"input {name} has dynamic dimensions: {_written(known)}",
-        f"write their sizes, for example --shape {name}={_written(guess)}; build-engine takes --min, --opt and --max",
+        f"input {name} has dynamic dimensions: {written(known)}",
+        f"write their sizes, for example --shape {name}={written(guess)}; build-engine takes --min, --opt and --max",
     )
 
 
@@ -237,5 +247,6 @@ def _is_picture(shape: Sequence[Dim]) -> bool:
     return len(shape) == _PICTURE_AXES and len(known) == 1 and known[0] in _CHANNELS
 
 
-def _written(shape: Shape) -> str:
+def written(shape: Shape) -> str:
+    """A shape for messages, "?" where a size is open."""
     return "x".join("?" if dim is None else printable(str(dim)) for dim in shape) or "a scalar"

@@ -164,7 +164,7 @@ def _bare(inspection: Inspection, infos: Sequence[TimedInfo], sizes: Sizes) -> I
     found = replace(
         inspection,
         batch=sizes.batch,
-        shapes={name: tuple(size) for name, size in sizes.given.items()},
+        shapes={name: tuple(size) for name, size in sizes.inputs.items()},
         layers=tuple(bare_layer(item.layer) for item in named),
     )
     return _with_warnings(found, *plan_cautions.of_names(named), no_model())

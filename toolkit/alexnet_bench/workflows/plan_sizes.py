@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.backends.protocol import EngineInput, ShapeBounds
@@ -45,17 +46,24 @@ def sizes_to_run(
 def _sizes(item: EngineInput, given: Sequence[int] | None, batch: int | None, profile: int) -> Shape:
     if given is not None:
         return tuple(given)
-    usual = item.ranges[profile].opt if item.ranges else item.shape
+    usual = _bounds(item, profile).opt
     if batch is not None and item.shape[:1] == (-1,):
         return (batch, *usual[1:])
     return usual
 
 
 def _takes(item: EngineInput, sizes: Sequence[int], profile: int) -> bool:
-    bounds = item.ranges[profile] if item.ranges else ShapeBounds(item.shape, item.shape, item.shape)
+    bounds = _bounds(item, profile)
     if len(sizes) != len(bounds.min):
         return False
     return all(low <= size <= high for low, size, high in zip(bounds.min, sizes, bounds.max, strict=True))
+
+
+def _bounds(item: EngineInput, profile: int) -> ShapeBounds:
+    """What an input takes in a profile; of one without ranges, open sizes may be any."""
+    if item.ranges:
+        return item.ranges[min(profile, len(item.ranges) - 1)]
+    return ShapeBounds(item.shape, item.shape, tuple(sys.maxsize if size < 0 else size for size in item.shape))
 
 
 def _taken(inputs: Sequence[EngineInput]) -> str:
@@ -72,4 +80,4 @@ def _described(item: EngineInput) -> Iterator[str]:
 
 
 def _written(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "a scalar"
+    return "x".join("?" if size < 0 else str(size) for size in sizes) or "a scalar"

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from alexnet_bench.backends.protocol import EngineInput
 from alexnet_bench.backends.tensorrt.plan_tensors import LayerInfo, PlanTensor
+from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.text import printable
+from alexnet_bench.graph.binding import can_be, declared_shapes, written
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.workflows.counted import Counted, count_case
+from alexnet_bench.workflows.plan_sizes import sizes_to_run
 from alexnet_bench.workflows.resolve import resolve
 
 
@@ -16,31 +21,43 @@ class Sizes:
     """The inputs of the engine.
 
     Attributes:
-        tensors: as the layers tell them; empty when they do not.
-        given: sizes to count a model with, by input.
-        batch: None when it is not told.
-        is_asked: whether sizes and batch are the user's own, and not those that the layers tell.
+        tensors: as the layers tell them, with sizes in place of those that they leave open; empty when they do not.
+        told: sizes by input, where the layers tell all of them or only what was asked for was open.
+        asked: sizes by input that the user gave.
+        asked_batch: that the user gave.
     """
 
     tensors: tuple[PlanTensor, ...]
-    given: Mapping[str, Sequence[int]]
-    batch: int | None
-    is_asked: bool = False
+    told: Mapping[str, tuple[int, ...]]
+    asked: Mapping[str, tuple[int, ...]]
+    asked_batch: int | None
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Sizes by input, where all of them are told."""
-        return {tensor.name: tensor.sizes for tensor in self.tensors if tensor.sizes and min(tensor.sizes) >= 0}
+        """Sizes by input, where they are known."""
+        return {**self.told, **self.asked}
+
+    @property
+    def batch(self) -> int | None:
+        """None when it is not told."""
+        first = next(iter(self.inputs.values()), ())
+        return self.asked_batch or (first[0] if first and first[0] > 0 else None)
 
 
 def sizes_of(info: LayerInfo | None, given: Mapping[str, Sequence[int]] | None, batch: int | None) -> Sizes:
-    """The inputs by what is told of the layers, which what was given on the command line goes before."""
-    inputs = () if info is None else tuple(_settled(item, info.usual.get(item.name)) for item in _inputs(info))
-    told = Sizes(inputs, {}, None).inputs
-    if batch is not None or given:
-        return Sizes(inputs, dict(given or {}), batch, is_asked=True)
-    first = next(iter(told.values()), ())
-    return Sizes(inputs, told, first[0] if first and first[0] > 0 else None)
+    """The inputs by what is told of the layers; what these leave open is as given, else as the engine is made for.
+
+    Raises:
+        ShapeError: what is given contradicts what is told, or no optimisation profile takes it.
+    """
+    info = info or LayerInfo(())
+    asked = {name: tuple(sizes) for name, sizes in (given or {}).items()}
+    tensors = tuple(_inputs(info))
+    ends = [_end(item, info) for item in tensors if item.sizes is not None]
+    known = asked.keys() if info.inputs and len(ends) == len(tensors) else {item.name for item in ends}
+    sizes = sizes_to_run(ends, {name: size for name, size in asked.items() if name in known}, batch) if ends else {}
+    told = {name: size for name, size in sizes.items() if min(size, default=0) >= 0}
+    return Sizes(tuple(replace(item, sizes=sizes.get(item.name)) for item in tensors), told, asked, batch)
 
 
 def _inputs(info: LayerInfo) -> Sequence[PlanTensor]:
@@ -50,12 +67,11 @@ def _inputs(info: LayerInfo) -> Sequence[PlanTensor]:
     return info.inputs or [read[name] for name in info.bindings if name in read and name not in made]
 
 
-def _settled(tensor: PlanTensor, usual: tuple[int, ...] | None) -> PlanTensor:
-    """An input with the sizes that the engine is made for, where it leaves some open."""
-    if usual is None or tensor.sizes is None or len(usual) != len(tensor.sizes):
-        return tensor
-    fits = all(size in (-1, made_for) for size, made_for in zip(tensor.sizes, usual, strict=True))
-    return replace(tensor, sizes=usual) if fits else tensor
+def _end(tensor: PlanTensor, info: LayerInfo) -> EngineInput:
+    sizes = tensor.sizes or ()
+    ranges = info.ranges.get(tensor.name, ()) if -1 in sizes else ()
+    fit = all(len(ends) == len(sizes) for bounds in ranges for ends in (bounds.min, bounds.opt, bounds.max))
+    return EngineInput(tensor.name, tensor.dtype, sizes, ranges if fit else ())
 
 
 def count_told(model: str, sizes: Sizes) -> tuple[Counted, bool]:
@@ -70,11 +86,22 @@ def count_told(model: str, sizes: Sizes) -> tuple[Counted, bool]:
     """
     resolved = resolve(model)
     file = open_model(resolved.path)
-    names = {item.name for item in file.proto.graph.input}
-    told = sizes.given if sizes.is_asked else {name: size for name, size in sizes.given.items() if name in names}
-    batch = sizes.batch if sizes.is_asked else None
-    case = count_case(file, resolved, batch, told)
-    return case, batch is not None or bool(told) or _is_fixed(file)
+    told = _of_model(sizes, file, resolved.name)
+    case = count_case(file, resolved, None if told else sizes.asked_batch, {**sizes.asked, **told})
+    return case, sizes.asked_batch is not None or bool(told or sizes.asked) or _is_fixed(file)
+
+
+def _of_model(sizes: Sizes, file: ModelFile, model: str) -> dict[str, tuple[int, ...]]:
+    """The sizes that the engine tells of inputs of a model. Raises ShapeError for some that an input cannot have."""
+    declared = {name: shape for name, shape in declared_shapes(file.proto.graph).items() if name in sizes.told}
+    for name, shape in declared.items():
+        if name not in sizes.asked and not can_be(shape, size := sizes.told[name]):
+            raise ShapeError(
+                f"input {printable(name)} is {written(size)} in the engine, by its layers, and {written(shape or ())} "
+                f"in the model {printable(model, 200)}: it seems to be another model",
+                "give --model the one that the engine was built from",
+            )
+    return {name: sizes.told[name] for name in declared}
 
 
 def _is_fixed(file: ModelFile) -> bool:

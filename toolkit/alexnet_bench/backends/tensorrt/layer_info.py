@@ -14,7 +14,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.backends.tensorrt.plan_tensors import (
+    ANY_SIZE,
     OF_TRTEXEC,
     LayerInfo,
     PlanLayer,
@@ -57,7 +59,7 @@ def parse_layer_info(found: object) -> LayerInfo:
         tuple(replace(layer, tells_inputs=False) for layer in layers) if runtime else layers,
         tuple(bindings) or tuple(tensor.name for tensor in ends),
         tuple(tensor for tensor, item in ends.items() if item.get("IOMode") == "Input"),
-        {tensor.name: usual for tensor, item in ends.items() if (usual := _usual(item, tensor.name)) is not None},
+        {tensor.name: ranges for tensor, item in ends.items() if (ranges := _ranges(item, tensor.name))},
         runtime or OF_TRTEXEC,
     )
     return with_told_constants(info)
@@ -70,13 +72,26 @@ def _runtime(found: Mapping[str, object]) -> Runtime | None:
     return Runtime(_text(told, "Backend", RUNTIME), _text(told, "Version", RUNTIME, default=""))
 
 
-def _usual(item: Mapping[str, object], name: str) -> tuple[int, ...] | None:
-    """The sizes that the engine is made for in its first optimisation profile; None where they are not told."""
+def _ranges(item: Mapping[str, object], name: str) -> tuple[ShapeBounds, ...]:
+    """The sizes that an input may have in each optimisation profile; none where one does not tell the usual ones."""
     profiles = item.get("ProfileInfo")
-    first = profiles[0] if isinstance(profiles, list) and profiles else None
-    sizes = first.get("OptShape") if isinstance(first, dict) else None
+    listed = [found for found in profiles if isinstance(found, dict)] if isinstance(profiles, list) else []
+    ranges = [_bounds(found, name) for found in listed]
+    return tuple(bounds for bounds in ranges if bounds is not None) if None not in ranges else ()
+
+
+def _bounds(profile: Mapping[str, object], name: str) -> ShapeBounds | None:
+    usual = _sizes(profile, "OptShape", name)
+    if usual is None:
+        return None
+    least, most = (_sizes(profile, key, name) for key in ("MinShape", "MaxShape"))
+    return ShapeBounds(least or (0,) * len(usual), usual, most or (ANY_SIZE,) * len(usual))
+
+
+def _sizes(item: Mapping[str, object], key: str, where: str) -> tuple[int, ...] | None:
+    sizes = item.get(key)
     if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
-        raise ValueError(f"OptShape of {name} is no list of whole numbers")
+        raise ValueError(f"{where}.{key} is no list of whole numbers")
     return None if sizes is None else tuple(sizes)
 
 
@@ -108,11 +123,9 @@ def _tensors(item: Mapping[str, object], key: str, where: str) -> tuple[PlanTens
 
 
 def _tensor(item: Mapping[str, object], where: str) -> PlanTensor:
-    sizes = item.get("Dimensions")
-    if sizes is not None and not (isinstance(sizes, list) and all(map(_is_whole, sizes))):
-        raise ValueError(f"{where}.Dimensions is no list of whole numbers")
+    sizes = _sizes(item, "Dimensions", where)
     said = next((_text(item, key, where) for key in _DATATYPES if key in item), "")
-    return PlanTensor(_text(item, "Name", where), said_dtype(said), None if sizes is None else tuple(sizes))
+    return PlanTensor(_text(item, "Name", where), said_dtype(said), sizes)
 
 
 def _held(item: Mapping[str, object], where: str) -> tuple[PlanTensor, ...]:

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.backends.tensorrt.layer_info import parse_layer_info, said_dtype
 from alexnet_bench.backends.tensorrt.plan_tensors import (
     LayerInfo,
@@ -43,13 +44,20 @@ _HELD = re.compile(r'(?:Weights|Bias): \{"Type": "(?P<type>\w+)", "Count": (?P<c
 """What a convolution says of its constants."""
 _JUMP = re.compile(r", JumpTarget(?:Then|Else)?: ")
 """What stands at the end of a loop, and before and after a branch: names, or `<EXIT>`."""
-_BINDING = re.compile(r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?:Input|Output), ", re.DOTALL | re.MULTILINE)
+_BINDING = re.compile(
+    r"^ Name: (?P<name>(?:(?!\n Name: ).)*?), IOMode: (?P<mode>Input|Output), (?P<rest>[^\n]*)",
+    re.DOTALL | re.MULTILINE,
+)
 """Under `I/O Tensors:`; under `Bindings:` there are names alone, one on a line."""
+_OF_BINDING = re.compile(r"DataType: (?P<type>\w+), Dimensions: \[(?P<dims>[-\d,]*)\]")
+_TAKEN = re.compile(r"MinShape: \[(?P<min>[\d,]*)\], OptShape: \[(?P<opt>[\d,]*)\], MaxShape: \[(?P<max>[\d,]*)\]")
+"""The sizes of an input in an optimisation profile."""
 _BEGIN = re.compile(rf"^(?:.* )?{FIRST_LINE}$", re.MULTILINE)
 _END = re.compile(r"\n[^\S\n]*\n(?:I/O Tensors|Bindings):")
 """What stands below the layers of every log: `Bindings:` up to TensorRT 10, `I/O Tensors:` of 11 and TensorRT-RTX."""
 _BUILT_FOR = re.compile(
-    r"Input build shape(?: \(profile 0\))?: (?P<name>.+)=(?P<min>\d[\dx]*)\+(?P<opt>\d[\dx]*)\+(?P<max>\d[\dx]*)\s*$",
+    r"Input build shape(?: \(profile (?P<profile>\d+)\))?: (?P<name>.+)="
+    r"(?P<min>\d[\dx]*)\+(?P<opt>\d[\dx]*)\+(?P<max>\d[\dx]*)\s*$",
     re.MULTILINE,
 )
 """trtexec writes its options first: the sizes of each input in each optimisation profile, whose number 8.x left out."""
@@ -104,18 +112,45 @@ def parse_layer_log(text: str) -> LayerInfo:
     if not listed:
         raise ValueError(f"nothing follows the line {FIRST_LINE!r}")
     layers = tuple(map(_layer, _NEXT.split(listed)))
-    usual = {
-        match["name"]: tuple(int(size) for size in match["opt"].split("x") if size)
-        for match in _BUILT_FOR.finditer(text, 0, begin.start())
-    }
-    return with_told_constants(LayerInfo(layers, _bindings(text[end.end() :], layers), usual=usual))
+    ends = list(_BINDING.finditer(text, end.end()))
+    told = {item["name"]: item for item in ends if item["mode"] == "Input"}
+    taken = {name: tuple(map(_bounds, _TAKEN.finditer(item["rest"]))) for name, item in told.items()}
+    info = LayerInfo(
+        layers,
+        tuple(item["name"] for item in ends) or _named_below(text[end.end() :], layers),
+        tuple(_input(name, found) for name, item in told.items() if (found := _OF_BINDING.match(item["rest"]))),
+        _asked_for(text[: begin.start()]) | {name: ranges for name, ranges in taken.items() if ranges},
+    )
+    return with_told_constants(info)
 
 
-def _bindings(below: str, layers: Sequence[PlanLayer]) -> tuple[str, ...]:
-    """The inputs and outputs of the engine, by what stands below its layers."""
-    named = tuple(match["name"] for match in _BINDING.finditer(below))
+def _named_below(below: str, layers: Sequence[PlanLayer]) -> tuple[str, ...]:
+    """The inputs and outputs of the engine, where only their names stand below its layers."""
     known = {tensor.name for layer in layers for tensor in (*layer.inputs, *layer.outputs)}
-    return named or tuple(dict.fromkeys(line for line in below.splitlines() if line in known))
+    return tuple(dict.fromkeys(line for line in below.splitlines() if line in known))
+
+
+def _asked_for(above: str) -> dict[str, tuple[ShapeBounds, ...]]:
+    """The sizes that trtexec was asked for, by input and profile; of a profile, what is said first."""
+    found: dict[str, dict[int, ShapeBounds]] = {}
+    for match in _BUILT_FOR.finditer(above):
+        found.setdefault(match["name"], {}).setdefault(int(match["profile"] or 0), _bounds(match))
+    return {
+        name: tuple(of_input.values()) for name, of_input in found.items() if [*of_input] == [*range(len(of_input))]
+    }
+
+
+def _input(name: str, told: re.Match[str]) -> PlanTensor:
+    return PlanTensor(name, said_dtype(told["type"]), _sizes(told["dims"]))
+
+
+def _bounds(told: re.Match[str]) -> ShapeBounds:
+    least, usual, most = (_sizes(told[end]) for end in ("min", "opt", "max"))
+    return ShapeBounds(least, usual, most)
+
+
+def _sizes(written: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in re.split("[x,]", written) if size)
 
 
 def _layer(entry: str) -> PlanLayer:
@@ -142,8 +177,5 @@ def _held(parameters: str) -> Iterator[PlanTensor]:
 
 def _tensors(text: str) -> tuple[PlanTensor, ...]:
     return tuple(
-        PlanTensor(
-            match["name"], said_dtype(match["type"]), tuple(int(size) for size in match["dims"].split(",") if size)
-        )
-        for match in _TENSOR.finditer(text)
+        PlanTensor(match["name"], said_dtype(match["type"]), _sizes(match["dims"])) for match in _TENSOR.finditer(text)
     )

@@ -7,12 +7,15 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from alexnet_bench.backends.protocol import ShapeBounds
 from alexnet_bench.core.graph import Tensor
 
 _NODE = re.compile(r"\[ONNX Layer: (.*)\]", re.DOTALL)
 _BETWEEN = re.compile("[\x1e\x1f]")
 _HOLDER = "Constant"
 """The kind of a layer that does nothing but hold a constant."""
+ANY_SIZE = (1 << 31) - 1
+"""The largest that TensorRT has for an axis."""
 _DTYPES = {
     "Float": "float32",
     "Half": "float16",
@@ -122,14 +125,15 @@ class LayerInfo:
         layers: of the engine.
         bindings: names of its inputs and outputs.
         inputs: of the engine, where they are told by themselves; else they are those that its layers read.
-        usual: the sizes that it is made for, by input: `opt` of its first optimisation profile.
+        ranges: the sizes that it takes, by input and optimisation profile; those without a known end are `ANY_SIZE` at
+            most.
         runtime: what ran it: TensorRT, unless this tool wrote another one down.
     """
 
     layers: tuple[PlanLayer, ...]
     bindings: tuple[str, ...] = ()
     inputs: tuple[PlanTensor, ...] = ()
-    usual: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[ShapeBounds, ...]] = field(default_factory=dict)
     runtime: Runtime = OF_TRTEXEC
 
 
