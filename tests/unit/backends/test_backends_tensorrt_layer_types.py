@@ -157,6 +157,44 @@ def test_what_is_not_told_is_not_guessed(tmp_path: Path, layer: PlanLayer, nodes
     assert compute_dtype(layer, nodes, _between_casts(tmp_path, "float16", _FULL)) == ""
 
 
+_SCORES = f"""{_HEAD} g (float16[2,8] x) => (float[2,8] y) <float16[8,8] w = {{{",".join("1" * 64)}}}> {{
+  [fc] s = MatMul (x, w)
+  [half] h = Relu (s)
+  ["s/to_float32"] f = Cast <to=1> (s)
+  [softmax] y = Softmax (f)
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "nodes", "expected"),
+    [
+        ("__myl_AddCastMaxrSubExpSumDiv_myl0_1", ("s/to_float32", "softmax", "fc"), "float32"),
+        ("__myl_AddCast_myl0_1", ("s/to_float32", "fc"), "float16"),  # the rest of the product is all that is left
+    ],
+)
+def test_a_product_that_another_layer_multiplies_does_not_count(
+    tmp_path: Path, kernel: str, nodes: tuple[str, ...], expected: str
+) -> None:
+    product = replace(_layer("fc_myl0_0", "float16", kind="gemm"), nodes=("fc",))
+    other = replace(_layer(kernel, "float16"), nodes=nodes)
+    graph = _graph(tmp_path, _SCORES)
+    types = [item.layer.compute_dtype for item in named_layers([product, other], tf32=False, graph=graph)]
+    assert types == ["float16", expected]
+    (alone,) = named_layers([other], tf32=False, graph=graph)
+    assert alone.layer.compute_dtype == "float16"
+
+
+def test_rounding_casts_to_bytes_which_is_no_cast_of_the_graph(tmp_path: Path) -> None:
+    """Of a cast that was taken out nothing is left: the rounding is done in half."""
+    text = f"""{_HEAD} g (float16[2,8] x, float s, int8 z) => (int8[2,8] y) {{
+      [cast] f = Cast <to=1> (x)
+      [quantise] y = QuantizeLinear (f, s, z)
+    }}"""
+    types = graph_types(_graph(tmp_path, text))
+    for kernel, expected in (("MulMinMaxRounCast", "float16"), ("CastMulMinMaxRounCast", "float32")):
+        assert compute_dtype(_layer(f"__myl_{kernel}_myl0_0", "float16"), ("cast", "quantise"), types) == expected
+
+
 def test_a_cut_list_of_steps_counts_no_casts(tmp_path: Path) -> None:
     layer = _layer("__myl_CastExpReshMulSumEtc_myl0_0", "float16", "float16")
     assert compute_dtype(layer, (*_ALL, "exp"), _between_casts(tmp_path, "float16", _FULL)) == "float32"

@@ -16,6 +16,7 @@ _WRITTEN_OUT = re.compile("__myl_[A-Za-z]*MulSum")
 """A small product as multiplications and a sum; so are the squares of a norm."""
 _STEPS = re.compile("__myl_((?:[A-Z][a-z]*)+)_")
 _STEP = re.compile("[A-Z][a-z]*")
+_QUANTISES = re.compile("RounCast(Cast)?(?![a-z])")
 _CAST, _AND_SO_ON = "Cast", "Etc"
 _FLOATS = ("float64", "float32", "float16", "bfloat16", "float8e4m3fn", "float4e2m1")
 _BYTES = ("int8", "uint8")
@@ -84,11 +85,11 @@ def _of_floats(layer: PlanLayer, nodes: Sequence[str], types: GraphTypes | None,
 
 
 def _casts_of(layer: PlanLayer) -> int | None:
-    """How many casts a kernel has, None where that is not told."""
+    """How many casts between floats a kernel has, None where that is not told. What is rounded is cast to bytes."""
     listed = _STEPS.match(layer.name)
     if listed is None:
         return 0 if has_product_kernel(layer) else None
-    steps = _STEP.findall(listed[1])
+    steps = _STEP.findall(_QUANTISES.sub("", listed[1]))
     return None if _AND_SO_ON in steps else steps.count(_CAST)
 
 

@@ -34,17 +34,33 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     if graph is not None and types is not None:
         nodes = with_unnamed(layers, nodes, graph, types)
     runs = runs_of(layers, nodes, turns_around(graph))
+    computed = _computed(layers, nodes, types)
     named = [
-        _named(layer, mine, types, tf32=tf32, runs=often)
-        for layer, mine, often in zip(layers, nodes, runs, strict=True)
+        _named(layer, mine, compute_dtype(layer, theirs, types), types, tf32=tf32, runs=often)
+        for layer, mine, theirs, often in zip(layers, nodes, computed, runs, strict=True)
     ]
     return named if types is None else with_untold_constants(layers, named, types)
 
 
+def _computed(
+    layers: Sequence[PlanLayer], nodes: Sequence[tuple[str, ...]], types: GraphTypes | None
+) -> Sequence[tuple[str, ...]]:
+    """The nodes whose arithmetic each layer does: without products that others multiply, where anything is left."""
+    if types is None:
+        return nodes
+    working = [multiplies(layer, mine, types) for layer, mine in zip(layers, nodes, strict=True)]
+    named = {name for mine, is_so in zip(nodes, working, strict=True) if is_so for name in mine}
+    multiplied = types.products.intersection(named)
+    others = [tuple(name for name in mine if name not in multiplied) for mine in nodes]
+    return [
+        other if types.computed(other) and not is_so else mine
+        for mine, other, is_so in zip(nodes, others, working, strict=True)
+    ]
+
+
 def _named(
-    layer: PlanLayer, nodes: tuple[str, ...], types: GraphTypes | None, *, tf32: bool, runs: int | None
+    layer: PlanLayer, nodes: tuple[str, ...], dtype: str, types: GraphTypes | None, *, tf32: bool, runs: int | None
 ) -> NamedLayer:
-    dtype = compute_dtype(layer, nodes, types)
     return NamedLayer(
         EngineLayer(
             name=layer.name,
