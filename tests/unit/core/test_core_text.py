@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_bench.core.text import escape_controls, plural, printable
+from alexnet_bench.core.text import escape_controls, listed, plural, printable
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,8 @@ def test_plurals() -> None:
     assert [plural(count, "layer") for count in (0, 1, 2)] == ["0 layers", "1 layer", "2 layers"]
     assert plural(3, "process") == "3 processes"
     assert plural(12_157, "run") == "12,157 runs"
+
+
+def test_a_list_that_is_cut_says_how_many_more_there_are() -> None:
+    assert listed(["a", "b"], 2) == "a, b"
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"

@@ -169,7 +169,7 @@ def test_nodes_without_an_owner() -> None:
     (caution,) = cautions.of_attribution(coverage)
     assert caution.code == "unattributed"
     assert caution.message.startswith("4 nodes")
-    assert caution.message.endswith("a, b, c")
+    assert caution.message.endswith("a, b, c and 1 more")
 
 
 def test_constants_that_run_again_are_named_with_their_share(profile: Profile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 MAX_SHOWN = 120
 _LONGEST_TYPED = 400
@@ -46,6 +47,11 @@ def plural(count: int, noun: str) -> str:
     """A count with its noun: "1 layer", "3 layers", "4 processes"."""
     ending = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """The first of some items, and how many more there are: "a, b, c and 4 more"."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
 def _decoded(text: str) -> str:

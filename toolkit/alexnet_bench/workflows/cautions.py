@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.attribution.roofline import ABOVE_ROOF
 from alexnet_bench.core.machine import last_level_cache_bytes, load_average, usable_cores, usable_cpus
 from alexnet_bench.core.profile import Caution, Ceilings, Coverage, Latency, LatencyParts, LayerProfile, ceiling_of
-from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.text import listed, plural, printable
 from alexnet_bench.core.units import percent
 from alexnet_bench.workflows.options import LEAST_PROCESSES, MOST_PROCESSES
 
@@ -180,7 +180,7 @@ def _without_ceiling(ceilings: Ceilings, layers: Sequence[LayerProfile]) -> Iter
 def of_nodes(unattributed: Sequence[str], hint: str = "") -> Iterator[Caution]:
     """Nodes of which no layer is known."""
     if unattributed:
-        names = ", ".join(printable(name) for name in unattributed[:3])
+        names = listed([printable(name) for name in unattributed], 3)
         yield Caution(
             "unattributed",
             f"{plural(len(unattributed), 'node')} could not be joined to a layer of the engine: {names}",
@@ -192,12 +192,11 @@ def of_constants(layers: Sequence[LayerProfile]) -> Iterator[Caution]:
     """Constants that the runtime computes in each run, though no input can change them."""
     again = sorted((layer for layer in layers if layer.constant_nodes), key=lambda layer: -(layer.time_s or 0.0))
     if again:
-        shown = ", ".join(f"{printable(item.name, 100)} ({percent(item.time_fraction)})" for item in again[:3])
-        more = f" and {len(again) - 3} more" if len(again) > 3 else ""
+        shown = listed([f"{printable(item.name, 100)} ({percent(item.time_fraction)})" for item in again], 3)
         is_dequantised = any(layer.op == _DEQUANTISE for layer in again)
         yield Caution(
             "recomputed-constants",
-            f"constants computed again in each run: {shown}{more}",
+            f"constants computed again in each run: {shown}",
             _DEQUANTISED_AGAIN if is_dequantised else "fold them in the file, as onnxsim does",
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
 from alexnet_bench.core.profile import Caution, Coverage, UnknownOp
-from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.text import listed, plural, printable
 from alexnet_bench.workflows.images import is_batch
 
 _MOST_LISTED = 8
@@ -101,5 +101,4 @@ def _listed(unknown: Sequence[UnknownOp]) -> str:
     nodes: dict[str, int] = {}
     for item in unknown:
         nodes[item.op] = nodes.get(item.op, 0) + len(item.nodes)
-    shown = [f"{printable(op)} ({count})" for op, count in list(nodes.items())[:_MOST_LISTED]]
-    return ", ".join(shown) + (f" and {len(nodes) - _MOST_LISTED} more" if len(nodes) > _MOST_LISTED else "")
+    return listed([f"{printable(op)} ({count})" for op, count in nodes.items()], _MOST_LISTED)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.profile import Caution
-from alexnet_bench.core.text import printable
+from alexnet_bench.core.text import listed, printable
 from alexnet_bench.graph.lrn_settings import not_portable
 
 _MOST_NAMED = 3
@@ -22,11 +22,10 @@ def of_graph(backend: str, graph: Graph) -> Iterator[Caution]:
     nodes = [node for node in graph.live_nodes if node.op_type == "LRN" and not node.domain]
     found = [f"{printable(node.name)} ({setting})" for node in nodes if (setting := _not_portable(node))]
     if backend == "openvino" and found:
-        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         yield Caution(
             "miscomputed",
             "outputs are not the model's: OpenVINO computes LRN wrongly whose bias is no whole number or whose size is "
-            f"even, as {', '.join(found[:_MOST_NAMED])}{more}",
+            f"even, as {listed(found, _MOST_NAMED)}",
             "the pass portable-lrn, of the recipes of build-engine, makes other operators of it",
         )
 
