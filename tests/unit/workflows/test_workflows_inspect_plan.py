@@ -179,6 +179,28 @@ def test_layer_info_beside_it_is_found(plan: Path, tmp_path: Path, ending: str) 
     assert first.bytes == 2 * (32 * (3 * 224 * 224 + 64 * 112 * 112) + 9408 + 64)
 
 
+def test_types_are_counted_as_in_a_passport(plan: Path, tmp_path: Path) -> None:
+    """Of all layers that stand for nodes, such as one of a product which another layer multiplies."""
+    onnx.save(
+        parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]> g (float[N,8] x, float[8,8] w) => (float[N,8] y)
+        { [mm] y = MatMul (x, w) }"""),
+        tmp_path / "m.onnx",
+    )
+    sides = {key: [{"Name": key[0], "Dimensions": [-1, 8], "Datatype": "Float"}] for key in ("Inputs", "Outputs")}
+    layers = [
+        {"Name": name, "LayerType": kind, "Metadata": node, **sides}
+        for name, kind, node in (("__myl_Resh_0", "kgen", "[ONNX Layer: mm]"), ("mm", "gemm", "[ONNX Layer: mm]"))
+    ]
+    (tmp_path / "l.json").write_text(json.dumps({"Layers": [*layers, {**layers[0], "Metadata": ""}]}))
+    found = inspect(plan, known=Known(model=str(tmp_path / "m.onnx"), layer_info=tmp_path / "l.json"))
+    assert [(layer.compute_dtype, layer.is_overhead) for layer in found.layers] == [
+        ("float32", True),
+        ("float32", False),
+        ("float32", True),
+    ]
+    assert found.compute_dtypes == {"float32": 2}
+
+
 def test_layers_of_one_optimisation_profile_are_shown(plan: Path, tmp_path: Path) -> None:
     second = {"Name": "k_myl1_0", "LayerType": "gemm", "Inputs": [{"Name": "x [profile 1]"}]}
     layers = [{"Name": "k_myl0_0", "LayerType": "gemm"}, second, {"Name": "l_myl1_1", "LayerType": "gemm"}]

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from alexnet_bench.core.passport import Passport
+from alexnet_bench.core.passport import Passport, count_types
 from alexnet_bench.core.profile import Caution, SharedNode
 
 INSPECTION_VERSION = 1
@@ -168,9 +168,11 @@ class Inspection:
 
     @property
     def compute_dtypes(self) -> dict[str, int]:
-        """Layers by the type of their arithmetic, overhead left out."""
+        """Layers by the type of their arithmetic, those of nodes; where no node is known, all but overhead."""
         if self.passport is not None:
             return self.passport.compute_dtypes
+        if any(layer.onnx_nodes or layer.shared_nodes for layer in self.layers):
+            return count_types(self.layers)
         return dict(
             Counter(layer.compute_dtype for layer in self.layers if layer.compute_dtype and not layer.is_overhead)
         )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -126,7 +127,18 @@ class _Head(msgspec.Struct):
     schema_version: int = 0
 
 
-def count_types(layers: Iterable[EngineLayerInfo]) -> dict[str, int]:
+class _Typed(Protocol):
+    """A layer with its type, and its nodes."""
+
+    @property
+    def onnx_nodes(self) -> tuple[str, ...]: ...
+    @property
+    def shared_nodes(self) -> tuple[SharedNode, ...]: ...
+    @property
+    def compute_dtype(self) -> str: ...
+
+
+def count_types(layers: Iterable[_Typed]) -> dict[str, int]:
     """Layers by the type of their arithmetic, those that stand for nodes of the user."""
     of_nodes = (layer for layer in layers if layer.onnx_nodes or layer.shared_nodes)
     return dict(Counter(layer.compute_dtype for layer in of_nodes if layer.compute_dtype))
