@@ -8,6 +8,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
+import onnx.parser
 import pytest
 
 from alexnet_bench.core import document
@@ -161,6 +163,18 @@ def test_sizes_that_contradict_the_model_are_an_error(tmp_path: Path) -> None:
     model = resnet18(tmp_path / "fixed.onnx", batch=1)
     with pytest.raises(ShapeError, match=r"is 32x3x224x224 in the engine.*1x3x224x224 in .*another model"):
         profile(f"trtexec:{_RESNET}", options=Options(model=str(model)))
+
+
+def test_a_batch_that_is_given_fills_what_is_open(tmp_path: Path) -> None:
+    """Also where the model does not call it a batch."""
+    (tmp_path / "t").mkdir()
+    ends = [{"Name": "x", "IOMode": "Input", "DataType": "Float", "Dimensions": [-1, 8]}]
+    layers = [{"Name": "r", "LayerType": "kgen", "Metadata": "[ONNX Layer: r]"}]
+    (tmp_path / "t" / "l.json").write_text(json.dumps({"Layers": layers, "I/O Tensors": ends}))
+    graph = "g (float[T,8] x) => (float[T,8] y) { [r] y = Relu (x) }"
+    onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}'), tmp_path / "m.onnx")
+    found = profile(f"trtexec:{tmp_path / 't'}", batch=6, options=Options(model=str(tmp_path / "m.onnx")))
+    assert (found.case.batch, found.case.shapes) == (6, {"x": (6, 8)})
 
 
 @pytest.mark.parametrize("is_counted", [True, False])

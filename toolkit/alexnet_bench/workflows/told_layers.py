@@ -87,7 +87,8 @@ def count_told(model: str, sizes: Sizes) -> tuple[Counted, bool]:
     resolved = resolve(model)
     file = open_model(resolved.path)
     told = _of_model(sizes, file, resolved.name)
-    case = count_case(file, resolved, None if told else sizes.asked_batch, {**sizes.asked, **told})
+    is_of_all = all(size[:1] in ((), (sizes.asked_batch,)) for size in told.values())
+    case = count_case(file, resolved, sizes.asked_batch if is_of_all else None, {**sizes.asked, **told})
     return case, sizes.asked_batch is not None or bool(told or sizes.asked) or _is_fixed(file)
 
 
