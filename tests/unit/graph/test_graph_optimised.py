@@ -115,6 +115,7 @@ def test_files_that_onnx_runtime_wrote_are_counted_fully(tmp_path: Path, opset: 
         assert operators & {"LayerNormalization", "SkipLayerNormalization"}
     formulas = symbolic_counts(written)
     assert [node.name for node in formulas.nodes if node.work is None or node.moved is None] == []
+    assert formulas.totals.work is not None
     assert formulas.totals.work.macs.at({"N": 3}) == after.macs
 
 

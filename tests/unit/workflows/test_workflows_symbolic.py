@@ -14,10 +14,16 @@ import alexnet_bench
 from alexnet_bench import symbolic_counts
 from alexnet_bench.core.document import decode, encode
 from alexnet_bench.core.errors import ShapeError, UsageError
-from alexnet_bench.core.symbolic import Condition
+from alexnet_bench.core.symbolic import Condition, SymbolicBytes, SymbolicCounts, SymbolicWork
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.report.symbolic import print_symbolic, to_markdown
+
+
+def _totals(counts: SymbolicCounts) -> tuple[SymbolicWork, SymbolicBytes]:
+    assert counts.totals.work is not None
+    assert counts.totals.moved is not None
+    return counts.totals.work, counts.totals.moved
 
 
 def _model(tmp_path: Path, *, batch: str = "N", op: str = "Relu") -> Path:
@@ -41,8 +47,9 @@ def _model(tmp_path: Path, *, batch: str = "N", op: str = "Relu") -> Path:
 def test_the_network_of_2012_for_any_batch() -> None:
     counts = symbolic_counts("alexnet-2012")
     assert counts.dimensions == ("N",)
-    assert counts.totals.work.macs.text == "724,406,816*N"
-    assert counts.totals.work.where == counts.totals.moved.where == ()
+    work, moved = _totals(counts)
+    assert work.macs.text == "724,406,816*N"
+    assert work.where == moved.where == ()
     assert (counts.totals.params, counts.totals.nodes) == (60_965_224, 25)
     macs = {node.name: node.work.macs.text for node in counts.nodes if node.work and node.work.macs.terms}
     assert macs["conv1"] == "105,415,200*N"
@@ -127,7 +134,7 @@ def test_sizes_that_are_given_stay_numbers(tmp_path: Path) -> None:
     assert symbolic_counts(path, batch=2).dimensions == ("H", "W")
     counts = symbolic_counts(path, shapes={"H": (8,), "W": (7,)})
     assert counts.model.inputs[0].shape == ("N", 3, 8, 7)
-    assert counts.totals.work.flop.text == "144*N"
+    assert _totals(counts)[0].flop.text == "144*N"
     with pytest.raises(UsageError, match="a batch is a whole number"):
         symbolic_counts(path, batch=0)
 
@@ -146,7 +153,7 @@ def test_formulas_of_a_model_without_open_dimensions_are_numbers(tmp_path: Path,
         sum(row.bytes_written or 0 for row in table.rows if row.counted),
     )
     assert counts.totals.weight_bytes == table.weight_bytes
-    assert (counts.dimensions, counts.totals.work.where, counts.totals.moved.where) == ((), (), ())
+    assert (counts.dimensions, *(total.where for total in _totals(counts))) == ((), (), ())
     assert [node.work is None for node in counts.nodes] == [not row.counted for row in table.rows]
     assert [warning.code for warning in counts.warnings] == ["no-dimensions", *(["no-formula"] * (op == "Mystery"))]
     assert {warning.hint for warning in counts.warnings} == {""}
@@ -174,9 +181,27 @@ def test_what_has_no_formula_is_said(tmp_path: Path) -> None:
     assert "no formula" in stream.getvalue().split("layer")[1]
 
 
+def test_totals_of_nothing_are_unknown(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info
+    node = helper.make_node("Mystery", ["x"], ["y"], name="n", domain="com.example")
+    graph = helper.make_graph(
+        [node], "g", [value("x", TensorProto.FLOAT, ["N"])], [value("y", TensorProto.FLOAT, None)]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("com.example", 1)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    counts = symbolic_counts(tmp_path / "m.onnx")
+    assert (counts.totals.work, counts.totals.moved, counts.totals.nodes) == (None, None, 1)
+    assert decode(encode(counts)) == counts
+    assert (counts.at({"N": 8}).macs, counts.at({"N": 8}).bytes_read) == (None, None)
+    stream = io.StringIO()
+    print_symbolic(counts, stream, width=120)
+    assert "macs      -\nflop      -\nbytes     -\n" in stream.getvalue()
+    assert "| flop | - |" in to_markdown(counts)
+
+
 def test_the_table_and_the_markdown(tmp_path: Path) -> None:
     counts = symbolic_counts(_model(tmp_path, batch="batch-size"))
-    assert counts.totals.work.where == (Condition("H", 2, 2), Condition("W", 2, 2))
+    assert _totals(counts)[0].where == (Condition("H", 2, 2), Condition("W", 2, 2))
     stream = io.StringIO()
     print_symbolic(counts, stream, width=120)
     text = stream.getvalue()

@@ -147,8 +147,8 @@ class SymbolicTotals:
     """Sums over the nodes that have a formula.
 
     Attributes:
-        work: of `nodes_with_work` nodes.
-        moved: of `nodes_with_moved` nodes.
+        work: of `nodes_with_work` nodes; None where the graph has nodes, and none of them a formula.
+        moved: of `nodes_with_moved` nodes, likewise.
         activation_peak_bytes: right where both of the others are; None when no single formula gives it.
         weight_bytes: of every constant that a live node reads, each once; depends on no size.
         params: elements of the float weights.
@@ -157,8 +157,8 @@ class SymbolicTotals:
         nodes_with_moved: those whose bytes have a formula.
     """
 
-    work: SymbolicWork
-    moved: SymbolicBytes
+    work: SymbolicWork | None
+    moved: SymbolicBytes | None
     activation_peak_bytes: Formula | None
     weight_bytes: int
     params: int
@@ -171,11 +171,11 @@ class SymbolicTotals:
 class CountsAt:
     """The totals for one size of each dimension, of the nodes that have a formula; None where no formula gives it."""
 
-    macs: int
-    flop: int
-    transcendentals: int
-    bytes_read: int
-    bytes_written: int
+    macs: int | None
+    flop: int | None
+    transcendentals: int | None
+    bytes_read: int | None
+    bytes_written: int | None
     activation_peak_bytes: int | None
 
 
@@ -227,13 +227,13 @@ class SymbolicCounts:
             UsageError: a size is missing, of no dimension of the model, or not one that the formulas are right for.
         """
         work, moved, peak = self.totals.work, self.totals.moved, self.totals.activation_peak_bytes
-        whole = self._checked(sizes, (*work.where, *moved.where))
+        whole = self._checked(sizes, (*(work.where if work else ()), *(moved.where if moved else ())))
         return CountsAt(
-            macs=work.macs.at(whole),
-            flop=work.flop.at(whole),
-            transcendentals=work.transcendentals.at(whole),
-            bytes_read=moved.bytes_read.at(whole),
-            bytes_written=moved.bytes_written.at(whole),
+            macs=work.macs.at(whole) if work else None,
+            flop=work.flop.at(whole) if work else None,
+            transcendentals=work.transcendentals.at(whole) if work else None,
+            bytes_read=moved.bytes_read.at(whole) if moved else None,
+            bytes_written=moved.bytes_written.at(whole) if moved else None,
             activation_peak_bytes=None if peak is None else peak.at(whole),
         )
 

@@ -110,15 +110,15 @@ def _shape(shape: Sequence[int | str]) -> str:
 
 
 def _summary(counts: SymbolicCounts) -> Iterator[tuple[str, str]]:
-    totals = counts.totals
-    yield "macs", totals.work.macs.text
-    yield "flop", totals.work.flop.text
-    if totals.work.transcendentals.terms:
-        yield "exp etc.", totals.work.transcendentals.text
-    yield from _conditions("where", totals.work.where)
-    yield "bytes", f"{totals.moved.bytes_moved.text} (read and written, weights included)"
-    if totals.moved.where != totals.work.where:
-        yield from _conditions("where", totals.moved.where)
+    totals, work, moved = counts.totals, counts.totals.work, counts.totals.moved
+    yield "macs", work.macs.text if work else "-"
+    yield "flop", work.flop.text if work else "-"
+    if work and work.transcendentals.terms:
+        yield "exp etc.", work.transcendentals.text
+    yield from _conditions("where", work.where if work else ())
+    yield "bytes", f"{moved.bytes_moved.text} (read and written, weights included)" if moved else "-"
+    if moved and not (work and moved.where == work.where):
+        yield from _conditions("where", moved.where)
     yield (
         "weights",
         f"{totals.weight_bytes:,} bytes, {binary_bytes(totals.weight_bytes)}, in {totals.params:,} parameters",

@@ -110,8 +110,8 @@ def _totals(table: SymbolicTable, names: Sequence[str]) -> SymbolicTotals:
     work = [row.work for row in table.rows if row.work is not None]
     moved = [row.moved for row in table.rows if row.moved is not None]
     return SymbolicTotals(
-        work=_work(_sums(work, 3), table.work, names),
-        moved=_moved(_sums(moved, 2), table.moved, names),
+        work=_work(_sums(work, 3), table.work, names) if work or not table.rows else None,
+        moved=_moved(_sums(moved, 2), table.moved, names) if moved or not table.rows else None,
         activation_peak_bytes=None if table.peak is None else _formula(table.peak, names),
         weight_bytes=table.costs.weight_bytes,
         params=table.costs.params,
