@@ -181,6 +181,60 @@ def test_what_has_no_formula_is_said(tmp_path: Path) -> None:
     assert "no formula" in stream.getvalue().split("layer")[1]
 
 
+def _adding(tmp_path: Path, *batches: str) -> Path:
+    """The sum of as many inputs, each of them with a name for its batch."""
+    value = helper.make_tensor_value_info
+    inputs = [value(f"x{at}", TensorProto.FLOAT, [batch, "T"]) for at, batch in enumerate(batches)]
+    before = ["x0", *(f"y{at}" for at in range(1, len(batches)))]
+    nodes = [
+        helper.make_node("Add", [before[at - 1], f"x{at}"], [f"y{at}"], name=f"add{at}")
+        for at in range(1, len(batches))
+    ]
+    graph = helper.make_graph(nodes, "g", inputs, [value(f"y{len(batches) - 1}", TensorProto.FLOAT, None)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    return tmp_path / "m.onnx"
+
+
+@pytest.mark.parametrize(
+    ("given", "flop", "dimensions", "said"),
+    [
+        ({}, "3*A*T", ("A", "T"), "B = A, C = A, D = A"),
+        ({"B": (5,)}, "15*T", ("T",), "A = B, C = B, D = B"),
+        ({"x1": (5, 6)}, "90", (), "A = B, C = B, D = B"),
+        ({"A": (5,), "B": (1,), "C": (1,), "D": (5,)}, "15*T", ("T",), ""),
+        ({"B": (1,), "C": (1,), "D": (1,)}, "3*A*T", ("A", "T"), ""),  # these are broadcast
+    ],
+)
+def test_names_of_one_dimension(
+    tmp_path: Path, given: dict[str, tuple[int, ...]], flop: str, dimensions: tuple[str, ...], said: str
+) -> None:
+    """Exporters name the batch of each input apart: counted as no more than the sizes that the model takes."""
+    counts = symbolic_counts(_adding(tmp_path, "A", "B", "C", "D"), shapes=given)
+    assert (_totals(counts)[0].flop.text, counts.dimensions) == (flop, dimensions)
+    assert counts.totals.nodes_with_moved == counts.totals.nodes == 3
+    warnings = [warning.message for warning in counts.warnings if warning.code == "equal-dimensions"]
+    assert [message.split(": ")[1] for message in warnings] == [said] * bool(said)
+    assert {dim for item in counts.model.inputs for dim in item.shape if isinstance(dim, str)} == set(dimensions)
+    assert decode(encode(counts)) == counts
+
+
+def test_two_groups_of_names(tmp_path: Path) -> None:
+    """No two of one group fit alone, nor do two of different ones."""
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Sub", ["x", "z"], ["a"]),
+        helper.make_node("Div", ["a", "w"], ["y"]),
+    ]
+    inputs = [value(name, TensorProto.FLOAT, dims) for name, dims in (("x", ["A", "T"]), ("z", ["B", "U"]))]
+    inputs.append(value("w", TensorProto.FLOAT, ["C", 1]))
+    graph = helper.make_graph(nodes, "g", inputs, [value("y", TensorProto.FLOAT, None)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    counts = symbolic_counts(tmp_path / "m.onnx")
+    assert counts.dimensions == ("A", "T")
+    assert counts.warnings[0].message.endswith(": U = T, B = A, C = A")
+    assert counts.at({"A": 3, "T": 7}).flop == 2 * 3 * 7
+
+
 def test_totals_of_nothing_are_unknown(tmp_path: Path) -> None:
     value = helper.make_tensor_value_info
     node = helper.make_node("Mystery", ["x"], ["y"], name="n", domain="com.example")

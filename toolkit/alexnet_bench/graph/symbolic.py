@@ -20,6 +20,7 @@ from alexnet_bench.graph.symbolic_named import named_sizes
 from alexnet_bench.graph.symbolic_prober import MOST_VARIABLES, Prober
 from alexnet_bench.graph.symbolic_sizes import OpenInputs
 from alexnet_bench.graph.symbolic_solve import Formulas, held_out_index, holds, solve
+from alexnet_bench.graph.symbolic_ties import unified
 
 NO_POLYNOMIAL = "its counts are no polynomial of the sizes"
 FEW_SIZES = "it can be counted for some sizes only"
@@ -60,6 +61,7 @@ class SymbolicTable:
         moved: likewise.
         peak: activation peak in bytes, None where no single polynomial gives it; right where all the others are.
         costs: of one arbitrary case, for what does not depend on sizes.
+        inputs: with the variables of the formulas; fewer than were asked for, where several have to be equal.
     """
 
     rows: tuple[SymbolicRow, ...]
@@ -67,6 +69,7 @@ class SymbolicTable:
     moved: Domain
     peak: Polynomial | None
     costs: CostTable
+    inputs: OpenInputs
 
 
 def count_symbolically(file: ModelFile, inputs: OpenInputs) -> SymbolicTable:
@@ -77,9 +80,9 @@ def count_symbolically(file: ModelFile, inputs: OpenInputs) -> SymbolicTable:
         ShapeError: the model cannot be counted at any sizes that were tried.
         ModelError: likewise.
     """
-    if len(inputs.variables) > MOST_VARIABLES:
-        raise too_many(inputs.variables)
-    counter = Counter(file, inputs)
+    counter = unified(Counter(file, inputs))
+    if len(counter.inputs.variables) > MOST_VARIABLES:
+        raise too_many(counter.inputs.variables)
     search = _Search(counter)
     for lattice in lattices(file.proto.graph):
         search.on(lattice)
@@ -176,7 +179,8 @@ class _Search:
         costs = self._counter.table()
         (_, work), (_, moved) = self._groups()
         rows = tuple(self._row(node, cost, len(costs.rows)) for node, cost in enumerate(costs.rows))
-        return SymbolicTable(rows, work, moved, self._peak_in(intersection(work, moved), 2 * len(rows)), costs)
+        peak = self._peak_in(intersection(work, moved), 2 * len(rows))
+        return SymbolicTable(rows, work, moved, peak, costs, self._counter.inputs)
 
     def _peak_in(self, domain: Domain | None, item: int) -> Polynomial | None:
         if self._peak is None or domain is None:

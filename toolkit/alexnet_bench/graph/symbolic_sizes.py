@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import add, floordiv, mul, sub
 from typing import TYPE_CHECKING
 
@@ -42,33 +42,47 @@ class OpenInputs:
         variables: the names to choose sizes for, in the order in which they appear.
         fixed: sizes of names, as the user gave them.
         given: whole shapes, as the user gave them.
+        equal: names that stand for the same size as another, which is a variable or fixed.
     """
 
     shapes: Mapping[str, NamedShape | None]
     variables: tuple[str, ...]
     fixed: Mapping[str, int]
     given: Mapping[str, tuple[int, ...]]
+    equal: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, point: Sequence[int]) -> dict[str, tuple[int, ...]]:
         """The shape of every input for one size of each variable."""
         sizes = {**dict(zip(self.variables, point, strict=True)), **self.fixed}
+        sizes |= {name: sizes[other] for name, other in self.equal.items()}
         found = {name: _sizes(shape, sizes) for name, shape in self.shapes.items() if shape is not None}
         return found | dict(self.given)
+
+    def with_equal(self, equal: Mapping[str, str]) -> OpenInputs:
+        """The same, some of the variables taken as others, by name."""
+        return replace(self, variables=tuple(name for name in self.variables if name not in equal), equal=equal)
+
+    def opened(self) -> OpenInputs:
+        """The same inputs, none of their sizes given."""
+        return replace(self, variables=_variables(self.shapes, {}, {}), fixed={}, given={}, equal={})
 
     @property
     def unread(self) -> tuple[str, ...]:
         """The variables whose names speak of other dimensions, in a way that is not read: `T/2`, `max(T, 8)`."""
-        plain = {*self.variables, *self.fixed}
+        plain = {*self.variables, *self.fixed, *self.equal}
         odd = (name for name in self.variables if _SIGN.search(name))
         return tuple(name for name in odd if not plain.isdisjoint(_WORD.findall(name)))
 
     def named(self) -> dict[str, NamedShape]:
         """The shape of every input, with names where sizes are open."""
         known = {name: shape for name, shape in self.shapes.items() if shape is not None} | dict(self.given)
-        return {
-            name: tuple(self.fixed.get(dim, dim) if isinstance(dim, str) else dim for dim in shape)
-            for name, shape in known.items()
-        }
+        return {name: tuple(map(self._named, shape)) for name, shape in known.items()}
+
+    def _named(self, dim: int | str) -> int | str:
+        if isinstance(dim, int):
+            return dim
+        name = self.equal.get(dim, dim)
+        return self.fixed.get(name, name)
 
 
 def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Sequence[int]]) -> OpenInputs:
@@ -92,10 +106,16 @@ def open_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     fixed = _fixed_by_shapes(shapes, whole) | _fixed_by_name(shapes, given)
     if batch is not None:
         fixed |= _fixed_by_batch(shapes, whole, fixed, batch)
+    return OpenInputs(shapes, _variables(shapes, whole, fixed), fixed, whole)
+
+
+def _variables(
+    shapes: Mapping[str, NamedShape | None], whole: Mapping[str, tuple[int, ...]], fixed: Mapping[str, int]
+) -> tuple[str, ...]:
+    """The names to choose sizes for."""
     names = [dim for name, shape in shapes.items() if name not in whole for dim in shape or () if isinstance(dim, str)]
     plain = {name for name in (*names, *fixed) if name.isidentifier()}
-    variables = tuple(dict.fromkeys(name for name in names if name not in fixed and not _follows(name, plain)))
-    return OpenInputs(shapes, variables, fixed, whole)
+    return tuple(dict.fromkeys(name for name in names if name not in fixed and not _follows(name, plain)))
 
 
 def _named_shapes(graph: GraphProto) -> dict[str, NamedShape | None]:

@@ -20,6 +20,7 @@ from alexnet_bench.core.symbolic import (
     SymbolicWork,
     Term,
     formula,
+    shown_name,
 )
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.uses import in_use
@@ -67,7 +68,7 @@ def symbolic_counts(
         table = count_symbolically(file, inputs)
     except ShapeError as error:
         raise ShapeError(error.message, "; ".join(filter(None, (_unread(inputs), error.hint)))) from None
-    return _document(resolved.name, file, inputs, table)
+    return _document(resolved.name, file, table)
 
 
 def _unread(inputs: OpenInputs) -> str:
@@ -78,14 +79,14 @@ def _unread(inputs: OpenInputs) -> str:
     return f"the size of {names} is not worked out from other dimensions: only +, -, * and // by a number are read"
 
 
-def _document(name: str, file: ModelFile, inputs: OpenInputs, table: SymbolicTable) -> SymbolicCounts:
-    names = inputs.variables
+def _document(name: str, file: ModelFile, table: SymbolicTable) -> SymbolicCounts:
+    names = table.inputs.variables
     return SymbolicCounts(
-        model=SymbolicModel(name, file.sha256, _inputs(file, inputs)),
+        model=SymbolicModel(name, file.sha256, _inputs(file, table.inputs)),
         dimensions=names,
         totals=_totals(table, names),
         nodes=tuple(_node(row, names) for row in table.rows),
-        warnings=tuple(_warnings(table.rows, names)),
+        warnings=(*_equal(table.inputs), *_warnings(table.rows, names)),
     )
 
 
@@ -148,6 +149,14 @@ def _term(coefficient: Fraction, powers: Sequence[int], names: Sequence[str]) ->
 
 def _where(domain: Domain) -> tuple[Condition, ...]:
     return tuple(item for item in domain if item != Condition(item.name))
+
+
+def _equal(inputs: OpenInputs) -> Iterator[Caution]:
+    if inputs.equal:
+        pairs = ", ".join(f"{shown_name(name)} = {shown_name(other)}" for name, other in inputs.equal.items())
+        yield Caution(
+            "equal-dimensions", f"taken as equal, for where they differ the model cannot be counted as a whole: {pairs}"
+        )
 
 
 def _warnings(rows: Sequence[SymbolicRow], names: Sequence[str]) -> Iterator[Caution]:
