@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -233,6 +234,36 @@ def test_two_groups_of_names(tmp_path: Path) -> None:
     assert counts.dimensions == ("A", "T")
     assert counts.warnings[0].message.endswith(": U = T, B = A, C = A")
     assert counts.at({"A": 3, "T": 7}).flop == 2 * 3 * 7
+
+
+def test_no_peak_where_an_activation_is_of_unknown_size(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], name="relu"),
+        helper.make_node("NonZero", ["a"], ["b"], name="found"),
+        helper.make_node("Neg", ["b"], ["y"], name="neg"),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [value("x", TensorProto.FLOAT, ["N", 4])], [value("y", TensorProto.INT64, [2, None])]
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    counts = symbolic_counts(tmp_path / "m.onnx")
+    assert counts.totals.activation_peak_bytes is None
+    (warning,) = [warning for warning in counts.warnings if warning.code == "no-formula"]
+    assert warning.message == "not in the totals is the arithmetic of neg (Neg): shape of output 0 is unknown"
+    assert warning.hint == ""  # no size of a dimension would help
+    assert symbolic_counts(_adding(tmp_path, "N", "N")).totals.activation_peak_bytes is not None
+
+
+def test_sizes_that_an_if_chooses_of_stay_two(tmp_path: Path) -> None:
+    """What it makes is known where both are equal alone, but the model takes any."""
+    text = """<ir_version: 8, opset_import: ["" : 17]> g (bool c, float[N, 8] a, float[M, 8] b) => (float[?, 8] y) {
+        u = If (c) <then_branch = t () => (p) { p = Exp(a) }, else_branch = e () => (q) { q = Exp(b) }>
+        y = Neg(u) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    counts = symbolic_counts(tmp_path / "m.onnx")
+    assert counts.dimensions == ("N", "M")
+    assert "equal-dimensions" not in {warning.code for warning in counts.warnings}
 
 
 def test_totals_of_nothing_are_unknown(tmp_path: Path) -> None:

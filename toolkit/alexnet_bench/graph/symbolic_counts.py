@@ -21,7 +21,8 @@ Values = tuple[int, ...]
 
 Items = tuple[Values | None, ...]
 """At one point: the work of each node in order, the bytes of each node in order, the peak. None for what could not be
-counted there. Each is found and given on its own: what has no formula for its bytes may have one for its MACs."""
+counted there, and for a peak that some activations are missing from. Each is found and given on its own: what has no
+formula for its bytes may have one for its MACs."""
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Counter:
             self.first = costs
         work = (_known(row.macs, row.flop, row.transcendentals) for row in costs.rows)
         moved = (_known(row.bytes_read, row.bytes_written) for row in costs.rows)
-        return (*work, *moved, (costs.activation_peak_bytes,))
+        return (*work, *moved, None if costs.unsized else (costs.activation_peak_bytes,))
 
 
 def _known(*values: int | None) -> Values | None:

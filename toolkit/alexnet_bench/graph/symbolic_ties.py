@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 
-from alexnet_bench.graph.symbolic_counts import Counter
+from alexnet_bench.graph.symbolic_counts import Counter, Items
 from alexnet_bench.graph.symbolic_fit import Lattice
 from alexnet_bench.graph.symbolic_lattices import lattices
 from alexnet_bench.graph.symbolic_sizes import OpenInputs
@@ -41,15 +41,20 @@ def _first(counter: Counter) -> Lattice | None:
 
 
 def _groups(counter: Counter, lattice: Lattice) -> list[tuple[int, ...]]:
-    """Positions of variables of which none can become larger alone, but all together can; the smallest such groups."""
+    """Positions of variables of which none can become larger alone, but all together can; the smallest such groups.
+
+    Shapes that contradict each other show it. What is merely not known then, as what an If makes of one of two sizes,
+    is no reason: the model takes both.
+    """
     axes = range(len(counter.inputs.variables))
     if len(axes) > _MOST_VARIABLES:
         return []
     alone = [axis for axis in axes if not _fits(counter, lattice, (axis,))]
+    refused = {axis for axis in alone if not _where_larger(counter, lattice, (axis,))}
     found: list[tuple[int, ...]] = []
     waiting = set(alone)
     for group in islice(_combined(alone), _MOST_GROUPS):
-        if waiting.issuperset(group) and _fits(counter, lattice, group):
+        if waiting.issuperset(group) and refused.intersection(group) and _fits(counter, lattice, group):
             found.append(group)
             waiting.difference_update(group)
     return found
@@ -60,15 +65,17 @@ def _combined(axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
         yield from combinations(axes, count)
 
 
-def _fits(counter: Counter, lattice: Lattice, larger: Iterable[int]) -> bool:
-    """Whether all that is counted at the start of the lattice is where these variables are one step larger."""
-    moved = set(larger)
-    axes = range(len(counter.inputs.variables))
-    start = counter.at(lattice.point((0,) * len(axes)))
-    there = counter.at(lattice.point(tuple(int(axis in moved) for axis in axes)))
+def _fits(counter: Counter, lattice: Lattice, larger: Collection[int]) -> bool:
+    """Whether every node that is counted at the start of the lattice is where these variables are one step larger."""
+    start, there = (_where_larger(counter, lattice, axes)[:-1] for axes in ((), larger))
     return bool(there) and all(
         after is not None for before, after in zip(start, there, strict=True) if before is not None
     )
+
+
+def _where_larger(counter: Counter, lattice: Lattice, larger: Collection[int]) -> Items:
+    """The counts with some variables one step larger than the others, which are at the start of the lattice."""
+    return counter.at(lattice.point(tuple(int(axis in larger) for axis in range(len(counter.inputs.variables)))))
 
 
 def _named(

@@ -33,6 +33,8 @@ from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
 from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches, silent
 from alexnet_bench.workflows.resolve import resolve
 
+_TAKES_ONE_SIZE = "if the model takes one size only of a dimension, fix it: --shape DIMENSION=224"
+
 
 @in_use()
 def symbolic_counts(
@@ -169,7 +171,7 @@ def _warnings(rows: Sequence[SymbolicRow], names: Sequence[str]) -> Iterator[Cau
         yield Caution(
             "no-formula",
             f"not in the totals is the arithmetic of {_listed(missing)}",
-            "if the model takes one size only of a dimension, fix it: --shape DIMENSION=224" if names else "",
+            _TAKES_ONE_SIZE if names and any(row.cost.counted for row in missing) else "",
         )
     missing = [row for row in rows if row.work is not None and row.moved is None]
     if missing:
@@ -183,5 +185,5 @@ def _warnings(rows: Sequence[SymbolicRow], names: Sequence[str]) -> Iterator[Cau
 
 def _listed(missing: Sequence[SymbolicRow]) -> str:
     first = missing[0]
-    which = printable(first.cost.name) + (f" and {plural(len(missing) - 1, 'more node')}" if missing[1:] else "")
-    return f"{which} ({printable(first.cost.op)}): {printable(first.why)}"
+    which = f"{printable(first.cost.name)} ({printable(first.cost.op)}): {printable(first.why)}"
+    return f"{plural(len(missing), 'node')}, first {which}" if missing[1:] else which
