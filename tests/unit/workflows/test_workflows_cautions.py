@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import onnx
+import onnx.parser
 import pytest
 
 from alexnet_bench import Options, Profile, read_profile
+from alexnet_bench.attribution.coverage import counted_only
 from alexnet_bench.core.cost import NO_FORMULA
 from alexnet_bench.core.engine_layers import EngineLayer, NamedLayer
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
+from alexnet_bench.graph.counting import count
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.workflows import cautions, count_cautions, plan_cautions
 
+_NO_GRAPH = Graph("none", (), (), (), {}, frozenset(), {}, frozenset(), 17, 8, "")
 _PROFILE = Path(__file__).parents[2] / "data" / "profiles" / "alexnet-2012.json"
 
 
@@ -64,17 +71,34 @@ def test_what_is_not_counted() -> None:
         UnknownOp("MatMul", ("c",), "shape of input 0 is unknown"),
         *(UnknownOp(f"Op{index}", ("d",), NO_FORMULA) for index in range(9)),
     )
-    found = list(count_cautions.of_counts(Coverage(20, 9, unknown)))
+    found = list(count_cautions.of_counts(Coverage(20, 9, unknown), _NO_GRAPH))
     assert _codes(found) == ["unknown-op", "unknown-shape"]
     assert "com.acme:Fused\\x1b (2), Op0 (1)" in found[0].message
     assert "and 2 more" in found[0].message
     assert "MatMul (1); first c: shape of input 0 is unknown" in found[1].message
     assert "no size of an input is open" in found[1].hint
     trees = UnknownOp("ai.onnx.ml.TreeEnsemble", ("t",), "which nodes of a tree a row visits depends on its values")
-    (caution,) = count_cautions.of_counts(Coverage(2, 1, (trees,)))
+    (caution,) = count_cautions.of_counts(Coverage(2, 1, (trees,)), _NO_GRAPH)
     assert caution.message.endswith("first t: which nodes of a tree a row visits depends on its values")
     assert caution.hint == ""  # no shape would help
-    assert _codes(count_cautions.of_counts(Coverage(20, 20, ()))) == []
+    assert _codes(count_cautions.of_counts(Coverage(20, 20, ()), _NO_GRAPH)) == []
+
+
+def test_the_first_of_unknown_shape_is_that_of_the_graph(tmp_path: Path) -> None:
+    """What follows from it comes earlier in the alphabet; what it lies behind is counted itself."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    g (float[2, 100, 4] boxes, float[2, 3, 100] scores, int64[1] n) => (y)
+    { kept = NonMaxSuppression(boxes, scores, n)  slid = Neg(kept)  both = Abs(slid)  f = Cast <to = 1> (both)
+      y = Relu(f) }"""
+    graph = onnx.parser.parse_model(text)
+    for node in graph.graph.node:
+        node.name = f"the {node.op_type}"
+    onnx.save(graph, tmp_path / "m.onnx")
+    found = build_graph(open_model(tmp_path / "m.onnx"), name="m")
+    caution, _ = count_cautions.of_counts(counted_only(count(found)), found)
+    assert "; first the Neg: " in caution.message
+    assert caution.message.endswith(", behind the NonMaxSuppression")
+    assert "no size of an input is open" in caution.hint
 
 
 def test_doubtful_ceilings(profile: Profile) -> None:

@@ -62,13 +62,13 @@ def _uncounted(costs: CostTable, layer: LayerProfile) -> float:
 
 
 def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> tuple[UnknownOp, ...]:
-    """The nodes that have something to say for themselves, by operator and what it is."""
+    """The nodes that have something to say for themselves, by operator and what it is; the first of the graph first."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in costs.rows:
         why = row.why_unknown if reason == "why_unknown" else row.assumed
         if why:
             found.setdefault((row.op, why), []).append(row.name)
-    return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in sorted(found.items()))
+    return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in found.items())
 
 
 def outside_kernels(times: LayerTimes) -> float | None:

@@ -91,7 +91,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
             *_of_run(latency, run),
             *miscomputed.of_graph(run.backend, case.run_graph),
             *case.cautions,
-            *count_cautions.of_counts(coverage),
+            *count_cautions.of_counts(coverage, case.graph),
             *cautions.of_attribution(coverage),
             *cautions.of_constants(layers),
             *cautions.of_ceilings(run.ceilings, layers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.core.cost import IS_UNKNOWN, NO_FORMULA
+from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Caution, Coverage, UnknownOp
 from alexnet_bench.core.text import listed, plural, printable
 from alexnet_bench.workflows.images import is_batch
@@ -65,7 +66,7 @@ def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Ca
         )
 
 
-def of_counts(coverage: Coverage) -> Iterator[Caution]:
+def of_counts(coverage: Coverage, graph: Graph) -> Iterator[Caution]:
     """What is not in the totals: operators without a formula, and operators whose shapes are unknown."""
     without = [unknown for unknown in coverage.unknown_ops if unknown.why == NO_FORMULA]
     if without:
@@ -76,13 +77,24 @@ def of_counts(coverage: Coverage) -> Iterator[Caution]:
         yield Caution(
             "unknown-shape",
             f"not in the totals, as it cannot be worked out: {_listed(others)}; "
-            f"first {printable(node)}: {printable(why)}",
+            f"first {printable(node)}: {printable(why)}{_behind(graph, node)}",
             _OPEN_SHAPES if why.endswith(IS_UNKNOWN) else "",
         )
     for why in dict.fromkeys(assumption.why for assumption in coverage.assumptions):
         nodes = [node for assumption in coverage.assumptions if assumption.why == why for node in assumption.nodes]
         more = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         yield Caution("assumed", f"{printable(nodes[0])}{more}: {printable(why)}, as only a run would tell")
+
+
+def _behind(graph: Graph, name: str) -> str:
+    """Which node before this one is the first that makes something of unknown shape, "" for none."""
+    first = name
+    node = next((node for node in graph.live_nodes if node.name == name), None)
+    while node is not None:
+        first = node.name
+        unknown = (read for read in node.reads if graph.tensor(read).sizes is None)
+        node = next((graph.producers[read] for read in unknown if read in graph.producers), None)
+    return f", behind {printable(first)}" if first != name else ""
 
 
 def in_words(coverage: Coverage) -> tuple[str, ...]:

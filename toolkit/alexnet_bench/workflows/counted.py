@@ -122,7 +122,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
         ceilings=None,
         budget=budget_lines(case, budgets, None),
         environment=environment,
-        warnings=(count_cautions.not_run(), *case.cautions, *count_cautions.of_counts(coverage)),
+        warnings=(count_cautions.not_run(), *case.cautions, *count_cautions.of_counts(coverage, case.graph)),
     )
 
 

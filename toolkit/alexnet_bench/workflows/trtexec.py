@@ -98,7 +98,7 @@ def _counted(
             *trtexec_cautions.of_files(files, infos, batch_is_known=batch_is_known),
             *plan_cautions.of_names(named, case.graph, of_tensorrt=files.runtime.is_tensorrt),
             *plan_cautions.of_types(named),
-            *count_cautions.of_counts(coverage),
+            *count_cautions.of_counts(coverage, case.graph),
             *cautions.of_attribution(coverage),
         ),
     )
