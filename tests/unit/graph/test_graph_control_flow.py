@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.parser
+import onnxruntime
 import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -540,3 +542,18 @@ def test_the_turns_are_those_of_a_run(tmp_path: Path, most: str) -> None:
     names = {item.name for item in session.get_inputs()}
     _, stacked = session.run(None, {name: feed for name, feed in feeds.items() if name in names})
     assert table.rows[0].output_shapes[-1] == stacked.shape == (5 if most else 7, 5, 16)
+
+
+@pytest.mark.parametrize("most", [-5, 0])
+def test_a_loop_of_no_turns(tmp_path: Path, most: int) -> None:
+    """A number below zero is none, as ONNX Runtime takes it: the state goes through as it is."""
+    text = f"""<ir_version: 8, opset_import: ["" : 17]> g (float[4] x) => (float[4] y)
+    <int64 n = {{{most}}}, bool t = {{1}}> {{ y = Loop (n, t, x)
+    <body = b (int64 i, bool c, float[4] s) => (bool d, float[4] u)
+      {{ u = Add(s, s) d = Identity(c) }}> }}"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    runtime = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    values = np.arange(4, dtype=np.float32)
+    assert np.array_equal(runtime.run(None, {"x": values})[0], values)
+    (row,) = count(build_graph(open_model(tmp_path / "m.onnx"), name="m")).rows
+    assert (row.flop, row.assumed) == (0, "")

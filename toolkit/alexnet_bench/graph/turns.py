@@ -61,8 +61,8 @@ def of_loop(node: NodeProto, body: GraphProto, around: KnownTensors, inside: Kno
         return 0, True
     limit = node.input[0] if node.input else ""
     most = around.number(limit)
-    if most is not None and most < 0:
-        return None, False
+    if most is not None and most <= 0:
+        return 0, True
     again = begins if _keeps_condition(body) else inside.number(body.output[0].name if body.output else "")
     if again:
         return most, begins is not None
