@@ -581,3 +581,13 @@ def test_weights_that_a_node_holds_are_a_constant_number_of_bytes(solve: Solve) 
     assert row.moved is not None
     assert [_value(formula, (7,)) for formula in row.moved.formulas] == [4 * 7 * 3 + 32, 4 * 7 * 2]
     assert (table.costs.params, table.costs.weight_bytes) == (8, 32)
+
+
+def test_more_boxes_than_may_be_kept_are_the_usual_sizes(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N, A, 4] boxes, float[N, 3, A] scores) => (int64[?, 3] y)
+    <int64[1] most = {20}> { y = NonMaxSuppression(boxes, scores, most) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    file = open_model(tmp_path / "m.onnx")
+    table = count_symbolically(file, open_inputs(file.proto.graph, batch=None, given={}))
+    assert table.work[1] == Condition("A", 1, 20)

@@ -19,9 +19,10 @@ _LARGEST = {1: 50_021, 2: 50_021, 3: 20_011}
 """By the number of variables; tensors of more than 2^63 elements have no shape, so many cannot be large at once."""
 _TOP = 65_536
 _PRIMES = (2, 3, 5, 7)
-_MOST_BENT = 16
-"""Another count below this size is taken as a limit. A formula of larger sizes alone, where smaller ones are counted,
-is one half of a minimum (a table that was read whole): it would take the usual sizes away from every total."""
+_MOST_BENT = 48
+"""Another count below this size is taken as a limit: more boxes than may be kept are the usual ones. A formula of
+larger sizes alone, where smaller ones are counted, is one half of a minimum (a table that was read whole): it would
+take the usual sizes away from every total."""
 
 
 @dataclass(frozen=True)
