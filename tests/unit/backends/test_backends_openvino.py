@@ -21,7 +21,7 @@ from alexnet_bench.backends.openvino import OpenVino  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.core.errors import BackendRefusal, UsageError  # noqa: E402
 from alexnet_bench.measure.ceiling_kernels import product  # noqa: E402
-from alexnet_bench.measure.ceiling_runs import _best_product, _Runs, computed_dtype, why_emulated  # noqa: E402
+from alexnet_bench.measure.ceiling_runs import Workers, _best_product, _Runs, computed_dtype, why_emulated  # noqa: E402
 from tests.unit.backends.openvino_runs import profiled  # noqa: E402
 
 if TYPE_CHECKING:
@@ -209,10 +209,11 @@ def test_no_telemetry_is_imported_and_nothing_is_written_to_the_users_home(
 def test_the_products_behind_the_ceilings_are_computed_in_the_types_that_they_stand_for() -> None:
     here = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     forms = {"float32": "", "bfloat16": "bfloat16", "int8": "", "int8 behind Q/DQ": ""}
-    found = {
-        form: computed_dtype("openvino", 1, replace(product(form, 64, 64, 64), precision=precision))
-        for form, precision in forms.items()
-    }
+    with Worker() as worker:
+        found = {
+            form: computed_dtype(worker, "openvino", 1, replace(product(form, 64, 64, 64), precision=precision))
+            for form, precision in forms.items()
+        }
     assert found["float32"] == found["int8"] == "float32"
     assert found["int8 behind Q/DQ"] == ("int8" if "INT8" in here else "float32")
     assert found["bfloat16"] == bfloat16_becomes()
@@ -229,7 +230,7 @@ def test_the_ceiling_of_int8_takes_the_form_that_is_computed_in_it() -> None:
     if "INT8" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor has no products of bytes")
     with Worker() as worker:
-        runs = _best_product(worker, "openvino", 1, "int8", _Runs())
+        runs = _best_product(Workers(worker, worker), "openvino", 1, "int8", _Runs())
     assert runs.rates
     assert runs.why_none == ""
 

@@ -135,7 +135,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         rows, inner = kernel.inputs["x"]
         return (10.0, 50.0, 11.0) if rows == 1 else by_size[inner]
 
-    def computed(_: str, __: int, kernel: Kernel) -> str:
+    def computed(_: Worker, __: str, ___: int, kernel: Kernel) -> str:
         if kernel.amount == BFLOAT16:
             raise BackendRefusal("no such kernel")
         return {"uint8": "int8"}.get(kernel.feed, "float32")
@@ -243,13 +243,14 @@ def test_kernels_on_the_real_runtime_count_what_they_do(monkeypatch: pytest.Monk
 def test_what_the_real_runtime_computes_each_product_in() -> None:
     """Of float16 and bfloat16 as onnxruntime 1.31.1 on x86; on ARM, and maybe later, float16 is its own."""
     found = {}
-    for dtype in ("float32", "float64", "int8", "float16"):
-        kernel = ceiling_kernels.product(dtype, 64, 64, 64)
-        found[dtype] = ceiling_runs.computed_dtype("onnxruntime-cpu", 1, kernel)
-    assert found.pop("float16") in ("float32", "float16")
-    assert all(dtype == computed for dtype, computed in found.items())
     with Worker() as worker:
-        refused = ceiling_runs._best_product(worker, "onnxruntime-cpu", 1, "bfloat16", ceiling_runs._Runs())
+        for dtype in ("float32", "float64", "int8", "float16"):
+            kernel = ceiling_kernels.product(dtype, 64, 64, 64)
+            found[dtype] = ceiling_runs.computed_dtype(worker, "onnxruntime-cpu", 1, kernel)
+        assert found.pop("float16") in ("float32", "float16")
+        assert all(dtype == computed for dtype, computed in found.items())
+        workers = ceiling_runs.Workers(worker, worker)
+        refused = ceiling_runs._best_product(workers, "onnxruntime-cpu", 1, "bfloat16", ceiling_runs._Runs())
         assert refused.rates or "MatMul" in refused.why_none, "the product is refused, not what stands around it"
 
 
@@ -278,17 +279,18 @@ class Silent:
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
 
-    def __enter__(self) -> Silent:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
     def load(self, *_: object) -> None: ...
 
     def sample(self, **_: object) -> Samples:
         return Samples([1.0], None)
 
     def unload(self) -> None: ...
+
+
+def silent(scratch: Path) -> Worker:
+    worker: Any = Silent(scratch)
+    found: Worker = worker
+    return found
 
 
 def test_the_casts_around_a_product_do_not_say_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,9 +301,8 @@ def test_the_casts_around_a_product_do_not_say_its_type(tmp_path: Path, monkeypa
         EngineLayer("one", "Slice", (PRODUCT,), ("y",), compute_dtype="float16"),
     )
     monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _: lambda *_, **__: LayerTimes(layers, {}, (), ()))
-    monkeypatch.setattr(ceiling_runs, "Worker", lambda: Silent(tmp_path))
     kernel = ceiling_kernels.product("float16", 8, 8, 8)
-    assert ceiling_runs.computed_dtype("b", 1, kernel) == "int8"
+    assert ceiling_runs.computed_dtype(silent(tmp_path), "b", 1, kernel) == "int8"
 
 
 @pytest.mark.parametrize("dtype", PRODUCT_TYPES)
@@ -416,12 +417,11 @@ def test_of_a_runtime_that_makes_one_layer_of_all_that_layer_is_the_product(
     whole = EngineLayer("all", "TRTKernel", ("x",), ("y",), compute_dtype="float16")
     copy = EngineLayer("copy", "MemcpyToHost", ("y",), ("y",), is_overhead=True, compute_dtype="float32")
     other = replace(whole, name="more")
-    monkeypatch.setattr(ceiling_runs, "Worker", lambda: Silent(tmp_path))
     for layers, dtype in (((whole, copy), "float16"), ((whole, other), "")):
         reads = lambda *_, layers=layers, **__: LayerTimes(layers, {}, (), ())  # noqa: E731
         monkeypatch.setattr(ceiling_runs, "layers_reader", lambda _, reads=reads: reads)
         kernel = ceiling_kernels.product("float16", 8, 8, 8)
-        assert ceiling_runs.computed_dtype("b", 1, kernel) == dtype
+        assert ceiling_runs.computed_dtype(silent(tmp_path), "b", 1, kernel) == dtype
 
 
 def test_a_ceiling_is_higher_than_none() -> None:

@@ -35,6 +35,20 @@ _LEAST_RATE = 0.5
 
 
 @dataclass(frozen=True)
+class Workers:
+    """Processes that a runtime is driven in.
+
+    Attributes:
+        timed: for rates.
+        asked: for what the runtime says of itself: a run with layer times may change its process for good, as where
+            launches on a device are made to wait.
+    """
+
+    timed: Worker
+    asked: Worker
+
+
+@dataclass(frozen=True)
 class _Runs:
     """The rates of one kernel at its best size, those of its first size, or why there are none."""
 
@@ -51,11 +65,11 @@ def measure_ceilings(backend: str, threads: int) -> Ceilings:
     """
     stream_bytes = sizes_for(get_backend(backend).device).stream_bytes
     kernels = streams(stream_bytes, compiles=get_backend(backend).compiles)
-    with Worker() as worker:
-        best: dict[str, _Runs] = {}
+    with Worker() as timed, Worker() as asked:
+        workers, best = Workers(timed, asked), dict[str, _Runs]()
         for dtype in get_backend(backend).products:
-            best[dtype] = _best_product(worker, backend, threads, dtype, best.get(PLAIN, _Runs()))
-        streamed = {name: rates(worker, backend, threads, kernel) for name, kernel in kernels.items()}
+            best[dtype] = _best_product(workers, backend, threads, dtype, best.get(PLAIN, _Runs()))
+        streamed = {name: rates(timed, backend, threads, kernel) for name, kernel in kernels.items()}
     name, stream = max(streamed.items(), key=lambda item: max(item[1]))
     return Ceilings(
         flop_per_s={dtype: max(runs.rates, default=None) for dtype, runs in best.items()},
@@ -98,23 +112,19 @@ def rates(
     return tuple(kernel.amount / time_s for time_s in [part.compute_s for part in samples.parts] or samples.wall_s)
 
 
-def computed_dtype(backend: str, threads: int, kernel: Kernel) -> str:
+def computed_dtype(worker: Worker, backend: str, threads: int, kernel: Kernel) -> str:
     """The type in which the backend computes a product, by its own account; "" when it does not say.
-
-    A run with layer times may change its process for good, as where launches on a device are made to wait. So it has a
-    worker of its own, in which nothing is timed.
 
     Raises:
         BackendRefusal: it has no such product.
     """
-    with Worker() as worker:
-        request, inputs = _prepared(worker, backend, threads, kernel)
-        folder = Path(tempfile.mkdtemp(dir=worker.scratch))
-        worker.load(replace(request, layers_dir=str(folder)), inputs)
-        wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
-        worker.unload()
-        graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
-        times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
+    request, inputs = _prepared(worker, backend, threads, kernel)
+    folder = Path(tempfile.mkdtemp(dir=worker.scratch))
+    worker.load(replace(request, layers_dir=str(folder)), inputs)
+    wall_s = worker.sample(seconds=0.0, min_runs=1).wall_s
+    worker.unload()
+    graph = build_graph(open_model(Path(request.model_path)), name="ceiling")
+    times = layers_reader(backend)(folder, graph, timed_runs=len(wall_s), wall_s=tuple(wall_s))
     working = [layer for layer in times.layers if not layer.is_overhead]
     # Of a runtime that makes one layer of the whole model, that is the product too.
     computing = [layer for layer in working if PRODUCT in layer.makes] or (working if len(working) == 1 else [])
@@ -122,10 +132,10 @@ def computed_dtype(backend: str, threads: int, kernel: Kernel) -> str:
     return ceiling_of(dtype)
 
 
-def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain: _Runs) -> _Runs:
+def _best_product(workers: Workers, backend: str, threads: int, dtype: str, plain: _Runs) -> _Runs:
     """The fastest of the sizes, of the first way to write the product that is computed in that type."""
     ways = products(dtype, compiles=get_backend(backend).compiles)
-    found = (_product_runs(worker, backend, threads, dtype, way, plain) for way in ways)
+    found = (_product_runs(workers, backend, threads, dtype, way, plain) for way in ways)
     reasons = []
     for runs in found:
         if runs.rates:
@@ -135,24 +145,26 @@ def _best_product(worker: Worker, backend: str, threads: int, dtype: str, plain:
 
 
 def _product_runs(
-    worker: Worker, backend: str, threads: int, dtype: str, way: Callable[[int], Kernel], plain: _Runs
+    workers: Workers, backend: str, threads: int, dtype: str, way: Callable[[int], Kernel], plain: _Runs
 ) -> _Runs:
     """The type is asked for first: casts around a product would be measured as one, and an emulated one takes long."""
     sizes = sizes_for(get_backend(backend).device).of(dtype)
     precision = dtype if dtype in get_backend(backend).precisions else ""
     kernels = {size: replace(way(size), precision=precision) for size in sizes}
     try:
-        computed = computed_dtype(backend, threads, kernels[sizes[0]])
+        computed = computed_dtype(workers.asked, backend, threads, kernels[sizes[0]])
     except BackendRefusal as error:
         return _Runs(why_none=error.message)
     if computed != dtype:
         return _Runs(why_none=f"{backend} computes its matrix product in {computed or 'a type that it does not say'}")
-    first = rates(worker, backend, threads, kernels.pop(sizes[0]))
+    first = rates(workers.timed, backend, threads, kernels.pop(sizes[0]))
     if why := _emulated(backend, dtype, plain.first, first):
         return _Runs(why_none=why)
     found = [_Runs(first, sizes[0], first)]
     with contextlib.suppress(BackendRefusal):  # larger ones may not fit into the memory of a device
-        found += (_Runs(rates(worker, backend, threads, kernel), size, first) for size, kernel in kernels.items())
+        found += (
+            _Runs(rates(workers.timed, backend, threads, kernel), size, first) for size, kernel in kernels.items()
+        )
     return max(found, key=lambda runs: max(runs.rates))
 
 
