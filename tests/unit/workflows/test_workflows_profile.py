@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields, replace
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from statistics import median
@@ -210,7 +211,12 @@ def test_several_batches_are_a_set() -> None:
 
 
 def test_ceilings_are_measured_once(measured: dict[str, Profile], cache: Path) -> None:
-    assert measured["lenet-5"].ceilings == measured["onnx:squeezenet"].ceilings
+    """Once more where a layer beats them: then the higher values are kept, as on a machine that was busy before."""
+    found = [item for profile in measured.values() if (item := profile.ceilings) is not None]
+    for before, after in pairwise(found):
+        rates = [(before.flop_per_s[dtype] or 0.0, after.flop_per_s[dtype] or 0.0) for dtype in before.flop_per_s]
+        assert all(then <= now for then, now in [*rates, (before.bytes_per_s, after.bytes_per_s)])
+    assert len(found) == len(measured) > 1
     assert list((cache / "alexnet-bench" / "ceilings").glob("*.json"))
 
 
