@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import resource
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, OutputError, is_want_of_room
+from alexnet_bench.core.file_locks import lock_alone
 from alexnet_bench.core.text import printable
 
 _PREFIX = "alexnet-bench-"
@@ -117,7 +117,6 @@ def _is_left_over(folder: Path) -> bool:
 def _try_lock(lock: int) -> bool:
     """Takes the lock of an open file unless another process holds it; a file system without locks holds them all."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_alone(lock)
     except OSError:
         return False
-    return True
