@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.contest import ContestCase, Entry
-from alexnet_bench.workflows.build_steps import load_request
-from alexnet_bench.workflows.contest import ContestOptions, contest
-from alexnet_bench.workflows.engine_subject import build_for
+from alexnet_bench.workflows.contests.contest import ContestOptions, contest
+from alexnet_bench.workflows.engines.steps import load_request
+from alexnet_bench.workflows.engines.subject import build_for
 from benchmarks.throughput import Case
 
 FP32, BF16 = "fp32", "bf16"

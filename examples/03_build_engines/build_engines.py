@@ -4,7 +4,7 @@ import itertools
 import sys
 
 import alexnet_bench
-from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.inspection.inspect import inspect
 
 BACKENDS = ("tensorrt", "tensorrt-rtx", "onnxruntime-cpu", "openvino")
 PRECISIONS = ("fp32", "fp16")

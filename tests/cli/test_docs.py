@@ -16,7 +16,9 @@ import typer.main
 
 from alexnet_bench.cli.main import application
 from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.workflows import cautions, count_cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted
+from alexnet_bench.workflows import cautions, count_cautions, miscomputed, uncounted
+from alexnet_bench.workflows.engines import plan_cautions
+from alexnet_bench.workflows.trtexec import cautions as trtexec_cautions
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _CAUTIONS = (count_cautions, cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted)

@@ -16,8 +16,8 @@ import pytest
 
 from alexnet_bench.backends import nvinfer
 from alexnet_bench.backends.elf import needed_libraries
-from alexnet_bench.backends.onnxruntime_fallback import RECORD_ASSIGNMENT
-from alexnet_bench.backends.onnxruntime_tensorrt import PROVIDER, provider_options
+from alexnet_bench.backends.onnxruntime.fallback import RECORD_ASSIGNMENT
+from alexnet_bench.backends.onnxruntime.tensorrt import PROVIDER, provider_options
 from tests.contract.test_contract_tensorrt import WHEELS
 
 _NATIVE = re.compile(

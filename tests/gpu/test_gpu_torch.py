@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.backends.torch_runtime import Torch
+from alexnet_bench.backends.torch.runtime import Torch
 from alexnet_bench.verdict.parity import compare
 from alexnet_bench.verdict.precision import TOLERANCES
 from alexnet_bench.workflows.resolve import resolve

@@ -21,35 +21,35 @@ if TYPE_CHECKING:
     from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.profile import LayerProfile, Profile, ProfileSet
     from alexnet_bench.core.verification import Verification
-    from alexnet_bench.workflows.build import BuildOptions, build_engine
-    from alexnet_bench.workflows.contest import ContestOptions, contest
+    from alexnet_bench.workflows.contests.contest import ContestOptions, contest
+    from alexnet_bench.workflows.engines.build import BuildOptions, build_engine
     from alexnet_bench.workflows.export import export
     from alexnet_bench.workflows.options import Options
     from alexnet_bench.workflows.profile import profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
     from alexnet_bench.workflows.symbolic import symbolic_counts
-    from alexnet_bench.workflows.verify import VerifyOptions, verify
+    from alexnet_bench.workflows.verification.verify import VerifyOptions, verify
 
 _PUBLIC = {
     "AlexnetBenchError": "core.errors",
-    "BuildOptions": "workflows.build",
+    "BuildOptions": "workflows.engines.build",
     "Contest": "core.contest",
-    "ContestOptions": "workflows.contest",
+    "ContestOptions": "workflows.contests.contest",
     "LayerProfile": "core.profile",
     "Options": "workflows.options",
     "Passport": "core.passport",
     "Profile": "core.profile",
     "ProfileSet": "core.profile",
     "Verification": "core.verification",
-    "VerifyOptions": "workflows.verify",
-    "build_engine": "workflows.build",
-    "contest": "workflows.contest",
+    "VerifyOptions": "workflows.verification.verify",
+    "build_engine": "workflows.engines.build",
+    "contest": "workflows.contests.contest",
     "export": "workflows.export",
     "profile": "workflows.profile",
     "profile_set": "workflows.profile",
     "read_profile": "workflows.report",
     "symbolic_counts": "workflows.symbolic",
-    "verify": "workflows.verify",
+    "verify": "workflows.verification.verify",
     "write_profile": "workflows.report",
 }
 

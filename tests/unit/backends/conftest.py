@@ -16,11 +16,11 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from alexnet_bench.attribution import coverage
 from alexnet_bench.attribution.join import Attribution, join
 from alexnet_bench.attribution.layers import timed_layers
-from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
-from alexnet_bench.backends.onnxruntime_layers import read_layers
-from alexnet_bench.backends.onnxruntime_names import UserNames
-from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
-from alexnet_bench.backends.onnxruntime_tensors import Meanings
+from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu
+from alexnet_bench.backends.onnxruntime.layers import read_layers
+from alexnet_bench.backends.onnxruntime.names import UserNames
+from alexnet_bench.backends.onnxruntime.session import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime.tensors import Meanings
 from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph

@@ -15,13 +15,13 @@ from onnx import ModelProto
 from alexnet_bench.attribution import coverage
 from alexnet_bench.attribution.join import join, value_numbers
 from alexnet_bench.attribution.layers import timed_layers
-from alexnet_bench.backends import openvino as backend
-from alexnet_bench.backends import openvino_record
-from alexnet_bench.backends.openvino import OpenVino
-from alexnet_bench.backends.openvino_layers import read_layers
-from alexnet_bench.backends.openvino_record import Record
-from alexnet_bench.backends.openvino_recorder import Recorder
-from alexnet_bench.backends.openvino_tensors import Claims, operators_of
+from alexnet_bench.backends.openvino import backend
+from alexnet_bench.backends.openvino import record as openvino_record
+from alexnet_bench.backends.openvino.backend import OpenVino
+from alexnet_bench.backends.openvino.layers import read_layers
+from alexnet_bench.backends.openvino.record import Record
+from alexnet_bench.backends.openvino.recorder import Recorder
+from alexnet_bench.backends.openvino.tensors import Claims, operators_of
 from alexnet_bench.backends.protocol import NAMED_MODEL, LoadRequest
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph.counting import count

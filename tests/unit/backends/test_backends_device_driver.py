@@ -13,8 +13,8 @@ from onnx import helper
 from alexnet_bench.backends.device import driver
 from alexnet_bench.backends.device.cuda_python import CudaPython, module_name
 from alexnet_bench.backends.device.driver import call_refusal, driver_version, has_driver
-from alexnet_bench.backends.onnxruntime_cuda import missing as no_cuda
-from alexnet_bench.backends.onnxruntime_tensorrt import missing as no_tensorrt
+from alexnet_bench.backends.onnxruntime.cuda import missing as no_cuda
+from alexnet_bench.backends.onnxruntime.tensorrt import missing as no_tensorrt
 from alexnet_bench.backends.tensorrt.flavour import cannot_build, cannot_run
 from alexnet_bench.backends.tensorrt.session import Session
 from alexnet_bench.core.errors import BackendRefusal

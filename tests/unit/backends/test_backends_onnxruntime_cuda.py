@@ -13,10 +13,10 @@ import onnx
 import pytest
 from onnx import helper
 
-from alexnet_bench.backends import onnxruntime_cuda
-from alexnet_bench.backends.onnxruntime_cuda import OnnxRuntimeCuda, check_linked, missing, read_layers
-from alexnet_bench.backends.onnxruntime_fallback import floats_on
-from alexnet_bench.backends.onnxruntime_layers import engine_layers
+from alexnet_bench.backends.onnxruntime import cuda as onnxruntime_cuda
+from alexnet_bench.backends.onnxruntime.cuda import OnnxRuntimeCuda, check_linked, missing, read_layers
+from alexnet_bench.backends.onnxruntime.fallback import floats_on
+from alexnet_bench.backends.onnxruntime.layers import engine_layers
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import availability, choose_backend, get_backend
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, MissingRuntimeError, UsageError

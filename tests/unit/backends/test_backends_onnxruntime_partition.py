@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from onnx.utils import Extractor
 
 from alexnet_bench.attribution.join import join
-from alexnet_bench.backends.onnxruntime_tensorrt import PROVIDER, read_layers
+from alexnet_bench.backends.onnxruntime.tensorrt import PROVIDER, read_layers
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph

@@ -12,11 +12,11 @@ import onnx
 import pytest
 from onnx import helper
 
-from alexnet_bench.backends import onnxruntime_tensorrt
 from alexnet_bench.backends.client import _with_engines
-from alexnet_bench.backends.onnxruntime_fallback import Fallen, left_by
-from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
-from alexnet_bench.backends.onnxruntime_tensorrt import (
+from alexnet_bench.backends.onnxruntime import tensorrt as onnxruntime_tensorrt
+from alexnet_bench.backends.onnxruntime.fallback import Fallen, left_by
+from alexnet_bench.backends.onnxruntime.session import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime.tensorrt import (
     NAME,
     PROVIDER,
     OnnxRuntimeTensorRt,

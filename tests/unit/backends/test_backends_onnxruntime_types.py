@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from alexnet_bench.backends.onnxruntime_trace import Args
-from alexnet_bench.backends.onnxruntime_types import multiplying_bytes, with_types
+from alexnet_bench.backends.onnxruntime.trace import Args
+from alexnet_bench.backends.onnxruntime.types import multiplying_bytes, with_types
 from alexnet_bench.core.engine_layers import EngineLayer
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ openvino = pytest.importorskip("openvino", reason="openvino is not installed")
 
 from alexnet_bench.backends.array_files import write_arrays  # noqa: E402
 from alexnet_bench.backends.client import Worker  # noqa: E402
-from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu  # noqa: E402
-from alexnet_bench.backends.openvino import OpenVino  # noqa: E402
+from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu  # noqa: E402
+from alexnet_bench.backends.openvino.backend import OpenVino  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.core.errors import BackendRefusal, UsageError  # noqa: E402
 from alexnet_bench.measure.ceiling_kernels import product  # noqa: E402

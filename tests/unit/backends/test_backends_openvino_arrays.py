@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alexnet_bench.backends.openvino_arrays import bfloat16_tensor, is_bfloat16, widened
+from alexnet_bench.backends.openvino.arrays import bfloat16_tensor, is_bfloat16, widened
 
 pytest.importorskip("openvino")
 

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino_bytes import Moved, moved_bytes
-from alexnet_bench.backends.openvino_record import Kernel, Record
+from alexnet_bench.backends.openvino.bytes import Moved, moved_bytes
+from alexnet_bench.backends.openvino.record import Kernel, Record
 from tests.unit.backends.openvino_runs import profiled
 
 

@@ -11,8 +11,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino_layers import engine_layers
-from alexnet_bench.backends.openvino_record import read
+from alexnet_bench.backends.openvino.layers import engine_layers
+from alexnet_bench.backends.openvino.record import read
 from alexnet_bench.network import architectures, counts
 from tests.unit.backends.conftest import with_random_weights
 from tests.unit.backends.openvino_runs import lost_claims, profiled

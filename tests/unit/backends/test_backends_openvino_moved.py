@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino_fused import is_fused
+from alexnet_bench.backends.openvino.fused import is_fused
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from tests.unit.backends.openvino_runs import profiled

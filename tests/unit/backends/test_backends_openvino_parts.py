@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 pytest.importorskip("openvino", reason="openvino is not installed")
 
 from alexnet_bench.attribution.join import join
-from alexnet_bench.backends.openvino_parts import as_parts
+from alexnet_bench.backends.openvino.parts import as_parts
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino_moved import made_from
-from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
-from alexnet_bench.backends.openvino_tensors import Claims
+from alexnet_bench.backends.openvino.moved import made_from
+from alexnet_bench.backends.openvino.record import Kernel, Record, SourceOp
+from alexnet_bench.backends.openvino.tensors import Claims
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.counting import count
 from tests.unit.backends.openvino_runs import lost_claims, profiled, whole

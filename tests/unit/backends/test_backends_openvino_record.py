@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alexnet_bench.backends import openvino_record
-from alexnet_bench.backends.openvino_layers import read_layers
-from alexnet_bench.backends.openvino_moved import moved_nodes
-from alexnet_bench.backends.openvino_record import Kernel, Record, SourceOp
+from alexnet_bench.backends.openvino import record as openvino_record
+from alexnet_bench.backends.openvino.layers import read_layers
+from alexnet_bench.backends.openvino.moved import moved_nodes
+from alexnet_bench.backends.openvino.record import Kernel, Record, SourceOp
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph, Node
 

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino_record import read
-from alexnet_bench.backends.openvino_recorder import ROUNDED_TOGETHER, Recorder
+from alexnet_bench.backends.openvino.record import read
+from alexnet_bench.backends.openvino.recorder import ROUNDED_TOGETHER, Recorder
 from tests.unit.backends.openvino_runs import profiled
 from tests.unit.backends.test_backends_openvino_layers import node
 

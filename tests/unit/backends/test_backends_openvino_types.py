@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from alexnet_bench.backends.openvino import OpenVino
+from alexnet_bench.backends.openvino.backend import OpenVino
 from alexnet_bench.backends.protocol import LoadRequest
 from tests.unit.backends.openvino_runs import profiled
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime.session import OPTIMISED_MODEL
 from alexnet_bench.graph.convert import integer_values
 from alexnet_bench.graph.counting import count
 

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from alexnet_bench.backends.onnxruntime_session import OPTIMISED_MODEL
-from alexnet_bench.backends.onnxruntime_tensors import Meanings
+from alexnet_bench.backends.onnxruntime.session import OPTIMISED_MODEL
+from alexnet_bench.backends.onnxruntime.tensors import Meanings
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.counting import count
 from alexnet_bench.network import architectures, counts

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_bench.attribution.join import join
-from alexnet_bench.backends.onnxruntime_layers import read_layers
-from alexnet_bench.backends.onnxruntime_trace import read_trace
+from alexnet_bench.backends.onnxruntime.layers import read_layers
+from alexnet_bench.backends.onnxruntime.trace import read_trace
 from alexnet_bench.core.engine_layers import ArenaUse, LayerTimes
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.graph import Graph

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.settings import Setting, chosen
 from alexnet_bench.core.errors import UsageError

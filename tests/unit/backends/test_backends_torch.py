@@ -17,10 +17,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from alexnet_bench.attribution.join import join  # noqa: E402
 from alexnet_bench.backends.ceiling_models import PRODUCT, PRODUCT_TYPES, write_matrix_product, write_triad  # noqa: E402
-from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu  # noqa: E402
+from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
-from alexnet_bench.backends.torch_layers import read_layers  # noqa: E402
-from alexnet_bench.backends.torch_runtime import Torch, _captured  # noqa: E402
+from alexnet_bench.backends.torch.layers import read_layers  # noqa: E402
+from alexnet_bench.backends.torch.runtime import Torch, _captured  # noqa: E402
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, UsageError  # noqa: E402
 from alexnet_bench.graph.counting import count  # noqa: E402
 from alexnet_bench.graph.onnx_io import build_graph, open_model  # noqa: E402

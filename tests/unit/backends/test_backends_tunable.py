@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet_bench.backends import onnxruntime_session, openvino, torch_runtime
+from alexnet_bench.backends.onnxruntime import session as onnxruntime_session
+from alexnet_bench.backends.openvino import backend as openvino
 from alexnet_bench.backends.registry import get_backend
+from alexnet_bench.backends.torch import runtime as torch_runtime
 from alexnet_bench.backends.tunable import THREADS, moves, tunable
 
 _SETTINGS = {

@@ -15,15 +15,15 @@ import pytest
 
 from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.symbolic import Condition
-from alexnet_bench.graph import symbolic
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
-from alexnet_bench.graph.symbolic import Found, SymbolicTable, count_symbolically
-from alexnet_bench.graph.symbolic_counts import Counter
-from alexnet_bench.graph.symbolic_domain import Domain, anywhere, corners, inside, intersection
-from alexnet_bench.graph.symbolic_fit import Lattice, Polynomial, add, box, degree, interpolate
-from alexnet_bench.graph.symbolic_named import named_sizes
-from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
+from alexnet_bench.graph.symbolic import polynomials as symbolic
+from alexnet_bench.graph.symbolic.counts import Counter
+from alexnet_bench.graph.symbolic.domain import Domain, anywhere, corners, inside, intersection
+from alexnet_bench.graph.symbolic.fit import Lattice, Polynomial, add, box, degree, interpolate
+from alexnet_bench.graph.symbolic.named import named_sizes
+from alexnet_bench.graph.symbolic.polynomials import Found, SymbolicTable, count_symbolically
+from alexnet_bench.graph.symbolic.sizes import OpenInputs, open_inputs
 
 Case = tuple[ModelFile, OpenInputs, SymbolicTable]
 Solve = Callable[..., Case]

@@ -22,7 +22,7 @@ from alexnet_bench.backends.ceiling_models import (
 )
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.device.card import Card
-from alexnet_bench.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu
 from alexnet_bench.backends.protocol import Backend, Loaded, LoadRequest
 from alexnet_bench.backends.registry import BACKENDS
 from alexnet_bench.backends.worker import Samples

@@ -8,7 +8,7 @@ import pytest
 
 from alexnet_bench.core.graph import Graph, Node, Tensor
 from alexnet_bench.verdict.precision import is_quantised, of_graph
-from alexnet_bench.workflows.verify_precision import precision_of
+from alexnet_bench.workflows.verification.precision import precision_of
 
 
 def _graph(nodes: Sequence[tuple[str, str, str]], unused: Sequence[tuple[str, str, str]] = ()) -> Graph:

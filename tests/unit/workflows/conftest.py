@@ -16,8 +16,9 @@ from alexnet_bench.backends.tensorrt import build, flavour, ready, source
 from alexnet_bench.measure import ceiling_runs, latency, layer_run
 from alexnet_bench.measure.ceiling_sizes import Sizes
 from alexnet_bench.verdict import model_run
-from alexnet_bench.workflows import build_plan as build_plans
-from alexnet_bench.workflows import doctor, inspect_plan, run_plan
+from alexnet_bench.workflows import doctor, run_plan
+from alexnet_bench.workflows.engines import plan as build_plans
+from alexnet_bench.workflows.inspection import plan as inspect_plan
 from tests.unit.workflows import tensorrt_in_process
 from tests.unit.workflows.tensorrt_in_process import InProcess, TensorRt
 

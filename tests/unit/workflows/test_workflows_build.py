@@ -40,8 +40,9 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import why_emulated
 from alexnet_bench.report.engines import print_passport
-from alexnet_bench.workflows import build, build_steps
-from alexnet_bench.workflows.choose_recipe import choose_recipe
+from alexnet_bench.workflows.engines import build
+from alexnet_bench.workflows.engines import steps as build_steps
+from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
 from alexnet_bench.workflows.resolve import resolve
 
 _ORT = "onnxruntime-cpu"
@@ -161,7 +162,7 @@ def test_an_engine_that_is_refused_when_it_was_just_built_is_not_built_for_ever(
     def refuse(*_: object) -> None:
         raise EngineError("the engine is damaged")
 
-    monkeypatch.setattr("alexnet_bench.workflows.build.judging.check_whole", refuse)
+    monkeypatch.setattr("alexnet_bench.workflows.engines.build.judging.check_whole", refuse)
     model, options = _model(tmp_path / "m.onnx", scale=11.0), BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)})
     for _ in range(2):  # new, then from the cache
         with pytest.raises(EngineError, match="is damaged"):

@@ -34,10 +34,10 @@ from alexnet_bench.network import architectures
 from alexnet_bench.network.initialise import initialise
 from alexnet_bench.network.onnx_export import export
 from alexnet_bench.network.spec import FullyConnected
-from alexnet_bench.workflows.build_steps import load_request
-from alexnet_bench.workflows.choose_recipe import choose_recipe
 from alexnet_bench.workflows.doctor import diagnose
-from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
+from alexnet_bench.workflows.engines.steps import load_request
+from alexnet_bench.workflows.inspection.inspect import inspect
 from alexnet_bench.workflows.resolve import onnx_package_models, resolve
 from tests.unit.backends.tensorrt_here import needs_rtx
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from alexnet_bench.workflows.build_plan import _shown
+from alexnet_bench.workflows.engines.plan import _shown
 
 
 def _wait_for(told: list[str], number: int) -> None:

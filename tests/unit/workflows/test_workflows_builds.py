@@ -15,7 +15,7 @@ from alexnet_bench.backends.tensorrt import build
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.passport import Passport, decode_passport, encode_passport, read_passport
 from alexnet_bench.report.engines import print_passport
-from alexnet_bench.workflows import builds as builds_module
+from alexnet_bench.workflows.engines import builds as builds_module
 from tests.unit.backends.tensorrt_here import needs_rtx
 from tests.unit.workflows import tensorrt_in_process
 

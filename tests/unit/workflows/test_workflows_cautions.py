@@ -18,7 +18,8 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.profile import Caution, Coverage, Latency, UnknownOp
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
-from alexnet_bench.workflows import cautions, count_cautions, plan_cautions
+from alexnet_bench.workflows import cautions, count_cautions
+from alexnet_bench.workflows.engines import plan_cautions
 
 _NO_GRAPH = Graph("none", (), (), (), {}, frozenset(), {}, frozenset(), 17, 8, "")
 _PROFILE = Path(__file__).parents[2] / "data" / "profiles" / "alexnet-2012.json"

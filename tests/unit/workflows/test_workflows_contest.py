@@ -21,10 +21,12 @@ from alexnet_bench.graph import passes
 from alexnet_bench.graph.passes import PASSES, PassResult
 from alexnet_bench.measure.ceiling_runs import EMULATED
 from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_latency
-from alexnet_bench.workflows import build_steps, contest_entries, contest_run
-from alexnet_bench.workflows.contest_entries import plan
-from alexnet_bench.workflows.contest_run import conclude_case, is_stock
-from alexnet_bench.workflows.engine_subject import EngineInUse, build_for
+from alexnet_bench.workflows.contests import entries as contest_entries
+from alexnet_bench.workflows.contests import run as contest_run
+from alexnet_bench.workflows.contests.entries import plan
+from alexnet_bench.workflows.contests.run import conclude_case, is_stock
+from alexnet_bench.workflows.engines import steps as build_steps
+from alexnet_bench.workflows.engines.subject import EngineInUse, build_for
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
 QUICK = ContestOptions(seconds=0.02, processes=2)

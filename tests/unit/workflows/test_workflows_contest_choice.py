@@ -14,8 +14,9 @@ from alexnet_bench.core.contest import ContestCase
 from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, BackendRefusal, OutputError
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.report.contest import to_markdown
-from alexnet_bench.workflows import contest_choice, contest_entries
-from alexnet_bench.workflows.contest_choice import choose, hold, profile_fastest
+from alexnet_bench.workflows.contests import choice as contest_choice
+from alexnet_bench.workflows.contests import entries as contest_entries
+from alexnet_bench.workflows.contests.choice import choose, hold, profile_fastest
 from tests.unit.workflows.conftest import QUICK
 from tests.unit.workflows.test_workflows_contest import sequences
 from tests.unit.workflows.test_workflows_profile_engine import normalised

@@ -12,7 +12,7 @@ from alexnet_bench.core.document import encode
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.inspection import Inspection
 from alexnet_bench.core.passport import encode_passport
-from alexnet_bench.workflows.inspect import inspect, inspect_all
+from alexnet_bench.workflows.inspection.inspect import inspect, inspect_all
 from alexnet_bench.workflows.report import read_document
 from tests.unit.backends.tensorrt_here import needs_rtx
 

@@ -16,9 +16,9 @@ from alexnet_bench.backends.tensorrt import ready
 from alexnet_bench.core.document import encode
 from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, ShapeError, UsageError
 from alexnet_bench.core.inspection import Inspection
-from alexnet_bench.workflows import inspect_plan
-from alexnet_bench.workflows.inspect import inspect, inspect_all
-from alexnet_bench.workflows.inspect_plan import FROM_RUNTIME, Known
+from alexnet_bench.workflows.inspection import plan as inspect_plan
+from alexnet_bench.workflows.inspection.inspect import inspect, inspect_all
+from alexnet_bench.workflows.inspection.plan import FROM_RUNTIME, Known
 from alexnet_bench.workflows.report import read_document
 from tests.unit.workflows.foreign_plans import change, leave_open, rtx_head, without_metadata, write_plan
 from tests.unit.workflows.tensorrt_in_process import TensorRt

@@ -4,7 +4,7 @@ import pytest
 
 from alexnet_bench.backends.protocol import EngineInput, ShapeBounds
 from alexnet_bench.core.errors import ShapeError
-from alexnet_bench.workflows.plan_sizes import sizes_to_run
+from alexnet_bench.workflows.engines.plan_sizes import sizes_to_run
 
 _FIXED = EngineInput("mask", "int64", (1, 8))
 _SMALL = ShapeBounds((1, 4), (2, 4), (8, 4))

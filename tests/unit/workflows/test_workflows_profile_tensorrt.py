@@ -19,9 +19,9 @@ from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.profile import Profile
 from alexnet_bench.engine.loading import find_engine
 from alexnet_bench.workflows import doctor
-from alexnet_bench.workflows.build import engines_root
 from alexnet_bench.workflows.ceilings import machine_ceilings
-from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.engines.build import engines_root
+from alexnet_bench.workflows.inspection.inspect import inspect
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.workflows import tensorrt_in_process
 from tests.unit.workflows.tensorrt_in_process import LAYER_S, VERSION, InProcess, TensorRt

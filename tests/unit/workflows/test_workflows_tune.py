@@ -43,13 +43,15 @@ from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_latency
 from alexnet_bench.measure.trial import run_trial
 from alexnet_bench.verdict.sides import ModelSide
-from alexnet_bench.workflows import contest_run, tune, tune_search
-from alexnet_bench.workflows.build import engines_root
-from alexnet_bench.workflows.build_steps import load_request
-from alexnet_bench.workflows.inspect import inspect
+from alexnet_bench.workflows.contests import run as contest_run
+from alexnet_bench.workflows.engines.build import engines_root
+from alexnet_bench.workflows.engines.steps import load_request
+from alexnet_bench.workflows.inspection.inspect import inspect
 from alexnet_bench.workflows.resolve import resolve
-from alexnet_bench.workflows.tune_check import check_tuning, moves_for
-from alexnet_bench.workflows.verify_sides import open_pair, prepare
+from alexnet_bench.workflows.tuning import search as tune_search
+from alexnet_bench.workflows.tuning import tune
+from alexnet_bench.workflows.tuning.check import check_tuning, moves_for
+from alexnet_bench.workflows.verification.sides import open_pair, prepare
 from tests.unit.workflows.test_workflows_profile_engine import normalised
 
 _ORT = "onnxruntime-cpu"

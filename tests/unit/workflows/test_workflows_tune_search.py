@@ -10,8 +10,8 @@ import pytest
 
 from alexnet_bench.core.errors import BackendCrash
 from alexnet_bench.core.statistics import median_of_ratios_ci95
-from alexnet_bench.workflows.tune_samples import Candidate, latency_of, standings
-from alexnet_bench.workflows.tune_search import MOST_FINAL, Found, search
+from alexnet_bench.workflows.tuning.samples import Candidate, latency_of, standings
+from alexnet_bench.workflows.tuning.search import MOST_FINAL, Found, search
 
 Speed = Callable[[Mapping[str, str]], float]
 _MOVES = [{"threads": "1"}, {"arena": "off"}, {"spinning": "off"}, {"threads": "4"}, {"layout": "off"}]

@@ -20,7 +20,7 @@ from alexnet_bench.verdict import search
 from alexnet_bench.verdict.judge import Criterion, judge_output
 from alexnet_bench.verdict.search import find_first_bad
 from alexnet_bench.verdict.sides import ModelSide
-from alexnet_bench.workflows.verify_sides import open_pair, prepare
+from alexnet_bench.workflows.verification.sides import open_pair, prepare
 from tests.unit.workflows.verify_models import Array, model, network, weight, write
 
 SCALE = np.float32(0.05)

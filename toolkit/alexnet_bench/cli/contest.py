@@ -10,7 +10,7 @@ from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from alexnet_bench.workflows.contest import ContestOptions
+    from alexnet_bench.workflows.contests.contest import ContestOptions
     from alexnet_bench.workflows.options import Options
 
 ALL, FASTEST = "all", "fastest"
@@ -49,7 +49,7 @@ def run(
     Raises:
         UsageError: options that do not go with it.
     """
-    from alexnet_bench.workflows.contest_choice import BRIEF_SECONDS, hold, profile_fastest
+    from alexnet_bench.workflows.contests.choice import BRIEF_SECONDS, hold, profile_fastest
 
     _check(options)
     say = progress(quiet=quiet)
@@ -63,7 +63,7 @@ def run(
 
 
 def _contest_options(options: Options, tolerance: float | None, seconds: float) -> ContestOptions:
-    from alexnet_bench.workflows.contest import DEFAULT_PRECISIONS, ContestOptions
+    from alexnet_bench.workflows.contests.contest import DEFAULT_PRECISIONS, ContestOptions
 
     named = options.backend not in (ALL, FASTEST, None)
     return ContestOptions(

@@ -63,9 +63,9 @@ def inspect(
     outputs = Outputs(json=json, markdown=markdown)
     outputs.check([*engine, model, layer_info, *(item + ending for item in engine for ending in _TOLD_BESIDE)])
     shapes = options.shapes(shape or [])
-    from alexnet_bench.workflows.inspect import inspect as look
-    from alexnet_bench.workflows.inspect import inspect_all
-    from alexnet_bench.workflows.inspect_plan import Known
+    from alexnet_bench.workflows.inspection.inspect import inspect as look
+    from alexnet_bench.workflows.inspection.inspect import inspect_all
+    from alexnet_bench.workflows.inspection.plan import Known
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 
     budgets = budget or DEFAULT_BUDGETS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from alexnet_bench.backends.onnxruntime_session import node_without_kernel
+from alexnet_bench.backends.onnxruntime.session import node_without_kernel
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, install_hint
 from alexnet_bench.core.errors import BackendRefusal

@@ -1,1 +1,1 @@
-"""What composes the stages; one module per command."""
+"""What composes the stages; one module or package per command."""

@@ -18,8 +18,8 @@ from alexnet_bench.engine import cache
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import engine_in, graph_file
 from alexnet_bench.graph.onnx_io import open_model
-from alexnet_bench.workflows.build import engines_root, memo_folder
-from alexnet_bench.workflows.usable_here import reasons_here
+from alexnet_bench.workflows.engines.build import engines_root, memo_folder
+from alexnet_bench.workflows.engines.usable_here import reasons_here
 
 DEFAULT_MAX_BYTES = cache.DEFAULT_MAX_BYTES
 

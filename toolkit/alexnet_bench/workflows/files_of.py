@@ -12,7 +12,7 @@ from alexnet_bench.engine.cache import ENGINE_FILE
 from alexnet_bench.engine.loading import engine_files, find_engine, graph_file, names_engine
 from alexnet_bench.engine.recipe_file import SUFFIX, read_recipe, recipe_files
 from alexnet_bench.graph.onnx_io import open_model
-from alexnet_bench.workflows.build import engines_root
+from alexnet_bench.workflows.engines.build import engines_root
 
 
 def files_of(text: str) -> tuple[Path, ...]:

@@ -71,7 +71,7 @@ def profile_set(
         )
     budgets = budgets_of(chosen)
     if is_read:
-        from alexnet_bench.workflows.trtexec import read_run
+        from alexnet_bench.workflows.trtexec.read import read_run
 
         return read_run(str(model), batches=batches, options=chosen, budgets=budgets, progress=progress)
     if chosen.backend is not None:
@@ -82,7 +82,7 @@ def profile_set(
         return _run_foreign(foreign, batches, chosen, budgets, progress)
     if chosen.static:
         return _static(model, batches, chosen, budgets, progress)
-    from alexnet_bench.workflows.engine_subject import is_engine
+    from alexnet_bench.workflows.engines.subject import is_engine
     from alexnet_bench.workflows.run import run  # counting does not need what runs a model, and starts faster without
 
     with or_without(_looking_into(model)) if is_engine(str(model)) else or_without():

@@ -22,13 +22,14 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.verdict.samples import Feeds
-from alexnet_bench.workflows import limits, plan_cautions
+from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile, uncounted_profile
 from alexnet_bench.workflows.counted import Counted, count_case
+from alexnet_bench.workflows.engines import plan_cautions
+from alexnet_bench.workflows.engines.plan_sizes import sizes_to_run
 from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
-from alexnet_bench.workflows.plan_sizes import sizes_to_run
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.uncounted import by_own_names
 

@@ -26,10 +26,10 @@ from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.uses import in_use
 from alexnet_bench.graph.convert import tensor_from_info
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
-from alexnet_bench.graph.symbolic import Found, SymbolicRow, SymbolicTable, count_symbolically
-from alexnet_bench.graph.symbolic_domain import Domain
-from alexnet_bench.graph.symbolic_fit import Polynomial, add
-from alexnet_bench.graph.symbolic_sizes import OpenInputs, open_inputs
+from alexnet_bench.graph.symbolic.domain import Domain
+from alexnet_bench.graph.symbolic.fit import Polynomial, add
+from alexnet_bench.graph.symbolic.polynomials import Found, SymbolicRow, SymbolicTable, count_symbolically
+from alexnet_bench.graph.symbolic.sizes import OpenInputs, open_inputs
 from alexnet_bench.workflows.options import DEFAULT_MODEL, check_batches, silent
 from alexnet_bench.workflows.resolve import resolve
 

@@ -1,0 +1,1 @@
+"""torch on the reference networks."""

@@ -1,0 +1,1 @@
+"""Counts as formulas of a model's dynamic dimensions."""

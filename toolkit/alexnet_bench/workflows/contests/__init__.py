@@ -1,0 +1,1 @@
+"""`--backend all` and `--backend fastest`: everything that works here, in turns."""

@@ -1,0 +1,1 @@
+"""`build-engine`: recipes, builds, passports, and engines as what is profiled."""

@@ -1,0 +1,1 @@
+"""`verify`: an engine against its model."""

@@ -1,0 +1,247 @@
+"""`alexnet-bench verify`: the outputs of an engine against those of its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet_bench.core import atomic
+from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.threads import check_threads
+from alexnet_bench.core.uses import in_use
+from alexnet_bench.core.verification import SizesTried, Verification
+from alexnet_bench.verdict import polygraphy, precision
+from alexnet_bench.verdict.branches import conditions, never_taken
+from alexnet_bench.verdict.comparison import judge
+from alexnet_bench.verdict.judge import Criterion, matched_outputs
+from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
+from alexnet_bench.verdict.model_run import Run
+from alexnet_bench.verdict.parity import Array, has_nan
+from alexnet_bench.verdict.ranking import Ranking, find_rankings
+from alexnet_bench.verdict.repeats import Outputs
+from alexnet_bench.verdict.samples import LEAST_INPUTS
+from alexnet_bench.verdict.search import find_first_bad
+from alexnet_bench.verdict.sides import AnySide, ModelSide
+from alexnet_bench.workflows.options import (
+    Progress,
+    check_batches,
+    check_seed,
+    check_timeout,
+    check_tolerance,
+    silent,
+)
+from alexnet_bench.workflows.verification.saved import check_places
+from alexnet_bench.workflows.verification.sides import Prepared, open_pair, prepare, run_reference, run_side
+from alexnet_bench.workflows.verification.sizes import with_other_sizes
+
+MAX_INPUTS = 4096
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        backend: that runs the engine, None for the first that works here; the reference always runs on ONNX Runtime.
+        precision: fp32, tf32, fp16, bf16 or int8; None takes what the engine says of itself.
+        tolerance: largest error; None takes that of the precision.
+        inputs: a file or folder of real inputs, None to make them up.
+        count: of inputs that are generated, at least 16; None takes 16.
+        batch: size of a lone symbolic first dimension.
+        shapes: sizes by input name.
+        seed: of the first generated input; None takes 0.
+        pixel_range: of generated images; None takes the network's own where it is known, else 0 to 1.
+        threads: None takes the physical cores that this process may use.
+        timeout_s: how long a runtime may take to load a model, and for each forward pass.
+        top1: whether top-1 agreement is given too; it says nothing of weights that are not trained.
+        search: whether the first bad node is looked for after a failure.
+        save_inputs: where the inputs are written, as Polygraphy reads them.
+        save_outputs: likewise the outputs of both.
+    """
+
+    backend: str | None = None
+    precision: str | None = None
+    tolerance: float | None = None
+    inputs: str | Path | None = None
+    count: int | None = None
+    batch: int | None = None
+    shapes: Mapping[str, Sequence[int]] | None = None
+    seed: int | None = None
+    pixel_range: tuple[float, float] | None = None
+    threads: int | None = None
+    timeout_s: float | None = None
+    top1: bool = False
+    search: bool = True
+    save_inputs: str | Path | None = None
+    save_outputs: str | Path | None = None
+
+    @property
+    def made_up(self) -> int:
+        """How many inputs are generated where none are given."""
+        return LEAST_INPUTS if self.count is None else self.count
+
+    @property
+    def first_seed(self) -> int:
+        """Seed of the first of those."""
+        return self.seed or 0
+
+    @property
+    def saved(self) -> dict[str, Path]:
+        """What is written beside the result, by option."""
+        given = {"--save-inputs": self.save_inputs, "--save-outputs": self.save_outputs}
+        return {option: Path(path) for option, path in given.items() if path is not None}
+
+
+@in_use()
+def verify(
+    engine: str | Path,
+    *,
+    against: str | Path | None = None,
+    options: VerifyOptions | None = None,
+    progress: Progress = silent,
+) -> Verification:
+    """Compares the outputs of an engine with those of its reference, on distinct inputs.
+
+    Args:
+        engine: an ONNX file, a model's name, or outputs that Polygraphy stored (FILE.json or FILE.json#RUNNER).
+        against: the reference, as `engine`; None takes the engine's own model. A model runs in float32 on ONNX Runtime.
+        options: precision, tolerance, inputs.
+        progress: told what is done next.
+
+    Raises:
+        AlexnetBenchError: both cannot be compared; its subclass says what is wrong.
+    """
+    chosen = options or VerifyOptions()
+    _check(chosen)
+    with ScratchFolder() as scratch:
+        folder = Path(scratch)
+        progress(f"reading {engine}")
+        pair = open_pair(str(engine), None if against is None else str(against), chosen)
+
+        def compare(options: VerifyOptions, folder: Path) -> Verification:
+            return _compare(prepare(pair, options, folder, progress), options, folder, progress)
+
+        return with_other_sizes(compare(chosen, folder / "usual"), pair, chosen, compare, folder / "other")
+
+
+def _check(options: VerifyOptions) -> None:
+    if options.precision is not None:
+        precision.check(options.precision)
+    check_tolerance(options.tolerance)
+    if not LEAST_INPUTS <= options.made_up <= MAX_INPUTS:
+        raise UsageError(
+            f"{options.made_up} inputs are {'too few' if options.made_up < LEAST_INPUTS else 'too many'}",
+            f"give --count from {LEAST_INPUTS} to {MAX_INPUTS:,}",
+        )
+    check_batches([options.batch])
+    check_seed(options.first_seed)
+    check_threads(options.threads)
+    check_timeout(options.timeout_s)
+    check_places(options.saved)
+
+
+def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
+    reference, engine = prepared.reference, prepared.engine
+    biases, rankings, deciding = _biases(reference), _rankings(reference, prepared.count), _conditions(reference)
+    progress(f"running the reference on {prepared.count} inputs")
+    inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
+    inner += [ranking.scores for ranking in rankings.values()]
+    made = [name for name in deciding.values() if name not in prepared.given]
+    ours = run_reference(reference, folder / "reference", [*inner, *made])
+    progress(f"running the engine on {prepared.count} inputs")
+    theirs = run_side(engine, folder / "engine")
+    wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
+    names, beyond = matched_outputs(ours, theirs, wanted)
+    _save(prepared, options, {"reference": ours, "engine": theirs}, names)
+    tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
+    values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
+    criterion = Criterion(tolerance, options.top1, biases, values, rankings, ours.outputs)
+    judged = judge(
+        names,
+        ours.outputs,
+        theirs.outputs,
+        criterion,
+        graph=reference.graph if isinstance(reference, ModelSide) else None,
+        again=lambda: _again(reference, prepared.count, folder / "again", progress),
+        same_runtime=_same_runtime(reference, engine),
+    )
+    verdict, reasons, outputs = judged.verdict, judged.reasons, judged.outputs
+    first_bad = None
+    if verdict == "failed" and options.search:
+        numberless = [name for name in names if has_nan(ours.outputs[name])]
+        first_bad = find_first_bad(
+            reference,
+            engine,
+            outputs,
+            tolerance,
+            folder / "search",
+            progress,
+            given=(ours, theirs),
+            numberless=numberless,
+        )
+    untried = never_taken(deciding, {**prepared.given, **ours.outputs})
+    notes = (
+        *judged.notes,
+        *prepared.notes,
+        *untried,
+        *(f"output {name} of the engine is not in the reference" for name in beyond),
+    )
+    given = "given" if options.tolerance is not None else f"default for {prepared.precision}"
+    shapes = {name: array.shape for name, array in prepared.samples[0].items()} if prepared.samples else {}
+    sizes = SizesTried(shapes, prepared.count, verdict, reasons, outputs)
+    return Verification(
+        verdict=verdict,
+        reasons=reasons,
+        engine=engine.described(theirs),
+        reference=reference.described(ours),
+        precision=prepared.precision,
+        precision_source=prepared.precision_source,
+        tolerance=tolerance,
+        tolerance_source=given,
+        inputs=len(ours.outputs[names[0]]),
+        inputs_source=prepared.inputs_source,
+        outputs=outputs,
+        self_checks=judged.checks,
+        first_bad=first_bad,
+        notes=notes,
+        sizes=(sizes,) if shapes else (),
+    )
+
+
+def _biases(reference: AnySide) -> dict[str, LastBias | str]:
+    if not isinstance(reference, ModelSide):
+        return {}
+    return {name: find_last_bias(reference.graph, name) for name in reference.graph.outputs}
+
+
+def _conditions(reference: AnySide) -> dict[str, str]:
+    return conditions(reference.graph) if isinstance(reference, ModelSide) else {}
+
+
+def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
+    return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
+
+
+def _again(reference: AnySide, count: int, folder: Path, progress: Progress) -> Outputs:
+    """The outputs of a second run of the reference, a model."""
+    progress(f"running the reference once more on {count} inputs: an output fails")
+    return run_side(reference, folder).outputs
+
+
+def _same_runtime(reference: AnySide, engine: AnySide) -> bool:
+    models = [side for side in (reference, engine) if isinstance(side, ModelSide)]
+    return len(models) > 1 and len({side.request.backend for side in models}) == 1
+
+
+def _save(prepared: Prepared, options: VerifyOptions, runs: Mapping[str, Run], names: Sequence[str]) -> None:
+    if options.save_inputs is not None:
+        atomic.write_bytes(Path(options.save_inputs), polygraphy.encode_inputs(prepared.samples))
+    if options.save_outputs is not None:
+        stored = {runner: _iterations(run.outputs, names) for runner, run in runs.items()}
+        atomic.write_bytes(Path(options.save_outputs), polygraphy.encode_outputs(stored))
+
+
+def _iterations(outputs: Mapping[str, Sequence[Array]], names: Sequence[str]) -> list[dict[str, Array]]:
+    return [{name: outputs[name][index] for name in names} for index in range(len(outputs[names[0]]))]
