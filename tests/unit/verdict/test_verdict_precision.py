@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from alexnet_bench.core.graph import Graph, Node, Tensor
@@ -71,3 +73,10 @@ def test_a_graph_of_halves_is_not_held_to_more_than_it_has(
 )
 def test_integers_that_stand_for_other_numbers(op: str, dtype: str, *, quantised: bool) -> None:
     assert is_quantised(_graph([(op, "float32", dtype)]), "out 0") == quantised
+
+
+def test_a_second_output_is_no_sum_of_products() -> None:
+    graph = _graph([("QEmbedLayerNormalization", "uint8", "float32")])
+    masks = msgspec.structs.replace(graph.nodes[0], domain="com.microsoft", outputs=("out 0", "mask"))
+    tensors = {**graph.tensors, "mask": Tensor("mask", "int32", (1,))}
+    assert not is_quantised(replace(graph, nodes=(masks,), tensors=tensors), "mask")

@@ -8,12 +8,12 @@ from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.precisions import check_precision
+from alexnet_bench.graph.quantised import works_on_quantised
 
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-1}
 """Largest error by precision, unless one is given."""
 _NUMPY = {"fp16": "float16", "bf16": "bfloat16"}
 _NARROW = ("int2", "uint2", "int4", "uint4", "int8", "uint8", "int16", "uint16")
-_QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulNBits")
 
 
 def of_graph(graph: Graph) -> str:
@@ -22,7 +22,7 @@ def of_graph(graph: Graph) -> str:
     What no output depends on does not count, nor what is only cast: weights may be stored in halves for float32.
     """
     used = list(_used(graph))
-    if any(_is_quantised(node.op_type) for node in used):
+    if any(map(works_on_quantised, used)):
         return "int8"
     names = {name for node in used if node.op_type != "Cast" for name in (*node.reads, *node.writes)}
     dtypes = {graph.tensor(name).dtype for name in names.union(graph.outputs)}
@@ -65,7 +65,7 @@ def is_quantised(graph: Graph, tensor: str) -> bool:
     """Whether a tensor of integers stands for other numbers: by its width, or as a sum of products of such."""
     if graph.tensor(tensor).dtype in _NARROW:
         return True
-    return any(tensor in node.writes and _is_quantised(node.op_type) for node in graph.nodes)
+    return any(tensor in node.outputs[:1] and works_on_quantised(node) for node in graph.nodes)
 
 
 def _used(graph: Graph) -> Iterator[Node]:
@@ -75,7 +75,3 @@ def _used(graph: Graph) -> Iterator[Node]:
         if not needed.isdisjoint(node.writes):
             needed.update(node.reads)
             yield node
-
-
-def _is_quantised(op_type: str) -> bool:
-    return op_type in _QUANTISED or op_type.startswith("QLinear") or op_type.endswith("Integer")

@@ -41,14 +41,13 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import EMULATED, why_emulated
 from alexnet_bench.measure.inputs import generate
+from alexnet_bench.verdict.precision import of_graph
 from alexnet_bench.workflows import count_cautions, limits, miscomputed
 from alexnet_bench.workflows.engines.stripped import weights_of
 from alexnet_bench.workflows.resolve import ResolvedModel
 
 _TOLD_THE_TYPE = ("openvino", "torch")
 """Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
-_QUANTISED = ("Quantize", "Dequantize", "QLinear", "Integer", "DynamicQuantize")
-"""Parts of the names of operators that work on bytes."""
 BUILD_SEED = 0
 """Of the inputs that an engine is built and tried with."""
 
@@ -156,7 +155,7 @@ def judge_types(
     wide = {name for name in products if any(graph.tensor(read).dtype == "float64" for read in nodes[name].reads)}
     asked = Asked(
         recipe.precision,
-        is_quantised=_is_quantised(graph),
+        is_quantised=of_graph(graph) == "int8",
         kept_fp32=written.kept_fp32,
         unable=written.unable,
         products=products,
@@ -259,8 +258,3 @@ def _lacks(recipe: Recipe) -> str:
     """The pass that a recipe would need to compute in its precision, "" where it has it or the backend needs none."""
     needs_none = recipe.narrows_types or recipe.backend in _TOLD_THE_TYPE
     return "" if needs_none or recipe.precision not in PRECISION_PASSES else recipe.precision
-
-
-def _is_quantised(graph: Graph) -> bool:
-    """Whether a model multiplies bytes."""
-    return any(part in node.op_type for node in graph.live_nodes for part in _QUANTISED)
