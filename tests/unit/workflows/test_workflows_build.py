@@ -29,6 +29,7 @@ from alexnet_bench.core.errors import (
     UsageError,
 )
 from alexnet_bench.core.passport import Passport, read_passport
+from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine import build as engine_build
 from alexnet_bench.engine import cache, narrowed
 from alexnet_bench.engine.hashes import model_hash
@@ -76,7 +77,7 @@ def test_the_passport_says_what_was_built(lenet: Passport) -> None:
     assert lenet.macs_attributed_fraction == 1.0
     assert sum(layer.macs or 0 for layer in lenet.layers) == 416_520
     assert lenet.build_s > 0
-    assert lenet.model_sha256 == model_hash(resolve("lenet-5").path, build.memo_folder()).sha256
+    assert lenet.model_sha256 == model_hash(resolve("lenet-5").path, memo_folder()).sha256
     path = Path(lenet.path)
     assert path.stat().st_size == lenet.size_bytes
     assert path.parent.name == lenet.key
@@ -117,7 +118,7 @@ def test_passes_leave_their_origins_in_the_passport() -> None:
 def test_the_second_time_it_comes_from_the_cache_without_a_run(
     lenet: Passport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_steps, "make", lambda *_, **__: pytest.fail("built again"))
+    monkeypatch.setattr(build, "make", lambda *_, **__: pytest.fail("built again"))
     again = build_engine("lenet-5", options=BuildOptions(backend=_ORT))
     assert again.cache_hit
     assert replace(again, cache_hit=False) == lenet
@@ -256,7 +257,7 @@ def test_dynamic_batches_are_tried_at_both_ends() -> None:
 def test_shapes_that_are_not_known_have_to_be_given(tmp_path: Path) -> None:
     with pytest.raises(ShapeError):
         build_engine(_model(tmp_path / "m.onnx"), options=BuildOptions(backend=_ORT))
-    assert list(build.engines_root().glob(".*")) == []
+    assert list(engines_root().glob(".*")) == []
 
 
 def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
@@ -266,7 +267,7 @@ def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
     for name in ("conv1", "conv2", "conv3", "fc4", "fc5"):
         assert name in caught.value.message
     assert "float32" in caught.value.message
-    assert list(build.engines_root().glob(".*")) == []
+    assert list(engines_root().glob(".*")) == []
 
 
 @pytest.mark.parametrize(
@@ -361,11 +362,11 @@ def test_a_model_that_changes_while_it_is_built_gives_no_engine(
         _model(path, scale=6.0)
         return made
 
-    monkeypatch.setattr(build_steps, "make", meanwhile)
-    before = len(cache.kept_engines(build.engines_root()))
+    monkeypatch.setattr(build, "make", meanwhile)
+    before = len(cache.kept_engines(engines_root()))
     with pytest.raises(ModelError, match="changed while it was read"):
         build_engine(path, options=BuildOptions(backend=_ORT, shapes={"x": (2, 2, 4)}))
-    assert len(cache.kept_engines(build.engines_root())) == before
+    assert len(cache.kept_engines(engines_root())) == before
 
 
 @pytest.mark.parametrize(

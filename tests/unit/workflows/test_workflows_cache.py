@@ -12,13 +12,12 @@ from alexnet_bench.backends.onnxruntime.engines import engine_folder
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.passport import encode_passport, read_passport
 from alexnet_bench.core.uses import in_use
-from alexnet_bench.core.workspace import contests_cache
+from alexnet_bench.core.workspace import contests_cache, engines_root, memo_folder
 from alexnet_bench.engine import cache as engines
 from alexnet_bench.engine.key import Place
 from alexnet_bench.engine.loading import find_engine
 from alexnet_bench.engine.plan import timings_file
 from alexnet_bench.workflows.cache import list_cache, prune_cache
-from alexnet_bench.workflows.engines.build import engines_root, memo_folder
 from alexnet_bench.workflows.resolve import resolve
 
 _ORT = "onnxruntime-cpu"

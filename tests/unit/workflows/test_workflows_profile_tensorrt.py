@@ -17,10 +17,10 @@ from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.profile import Profile
+from alexnet_bench.core.workspace import engines_root
 from alexnet_bench.engine.loading import find_engine
 from alexnet_bench.workflows import doctor
 from alexnet_bench.workflows.ceilings import machine_ceilings
-from alexnet_bench.workflows.engines.build import engines_root
 from alexnet_bench.workflows.inspection.inspect import inspect
 from tests.unit.backends.fake_device import OP_S
 from tests.unit.workflows import tensorrt_in_process

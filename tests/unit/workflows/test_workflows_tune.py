@@ -35,6 +35,7 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.passport import encode_passport, read_passport
 from alexnet_bench.core.statistics import median_of_ratios_ci95
 from alexnet_bench.core.tuning import Tuning
+from alexnet_bench.core.workspace import engines_root
 from alexnet_bench.engine.locks import locked
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import tuning_machine
@@ -44,7 +45,6 @@ from alexnet_bench.measure.latency import LatencyCase, LatencyRun, measure_laten
 from alexnet_bench.measure.trial import run_trial
 from alexnet_bench.verdict.sides import ModelSide
 from alexnet_bench.workflows.contests import run as contest_run
-from alexnet_bench.workflows.engines.build import engines_root
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.inspection.inspect import inspect
 from alexnet_bench.workflows.resolve import resolve

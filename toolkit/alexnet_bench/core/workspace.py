@@ -78,6 +78,16 @@ def another_cache() -> str:
     return f"make {printable(str(workspace / 'engines' / 'cache'), 200)} writable, or work outside of the workspace"
 
 
+def engines_root() -> Path:
+    """The folder of the engines in that cache."""
+    return engines_cache() / "engines"
+
+
+def memo_folder() -> Path:
+    """The folder of hashes that were computed before."""
+    return engines_cache() / "hashes"
+
+
 def networks_cache() -> Path:
     """Where reference networks are kept as files."""
     return engines_cache() / "networks"

@@ -13,12 +13,19 @@ from alexnet_bench.core.engine_listing import CacheEntry, CacheListing
 from alexnet_bench.core.errors import AlexnetBenchError, OutputError
 from alexnet_bench.core.passport import read_passport
 from alexnet_bench.core.uses import unused
-from alexnet_bench.core.workspace import contests_cache, engines_cache, networks_cache, runtimes_cache, timings_cache
+from alexnet_bench.core.workspace import (
+    contests_cache,
+    engines_cache,
+    engines_root,
+    memo_folder,
+    networks_cache,
+    runtimes_cache,
+    timings_cache,
+)
 from alexnet_bench.engine import cache
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.loading import engine_in, graph_file
 from alexnet_bench.graph.onnx_io import open_model
-from alexnet_bench.workflows.engines.build import engines_root, memo_folder
 from alexnet_bench.workflows.engines.usable_here import reasons_here
 
 DEFAULT_MAX_BYTES = cache.DEFAULT_MAX_BYTES

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alexnet_bench.core.errors import AlexnetBenchError
-from alexnet_bench.core.workspace import current_workspace
+from alexnet_bench.core.workspace import current_workspace, engines_root
 from alexnet_bench.engine.cache import ENGINE_FILE
 from alexnet_bench.engine.loading import engine_files, find_engine, graph_file, names_engine
 from alexnet_bench.engine.recipe_file import SUFFIX, read_recipe, recipe_files
 from alexnet_bench.graph.onnx_io import open_model
-from alexnet_bench.workflows.engines.build import engines_root
 
 
 def files_of(text: str) -> tuple[Path, ...]:

@@ -20,13 +20,13 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.units import digits, quantity
 from alexnet_bench.core.uses import in_use
-from alexnet_bench.core.workspace import contests_cache
+from alexnet_bench.core.workspace import contests_cache, memo_folder
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
 from alexnet_bench.workflows.contests.contest import ContestOptions, check, contest
 from alexnet_bench.workflows.contests.entries import STOCK, Planned, plan
-from alexnet_bench.workflows.engines.build import BuildOptions, memo_folder
+from alexnet_bench.workflows.engines.build import BuildOptions
 from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.options import check as check_options

@@ -15,6 +15,7 @@ from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.uses import in_use
+from alexnet_bench.core.workspace import engines_root
 from alexnet_bench.engine.loading import foreign_plan, names_engine
 from alexnet_bench.graph import external
 from alexnet_bench.graph.counting import count
@@ -28,7 +29,6 @@ from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.contests.entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contests.errors import Referee, make_referee
 from alexnet_bench.workflows.contests.run import Field, run_case
-from alexnet_bench.workflows.engines.build import engines_root
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.options import (
     DEFAULT_MODEL,

@@ -14,7 +14,7 @@ from alexnet_bench.core.errors import EngineError, ModelError, UsageError
 from alexnet_bench.core.passport import Passport, encode_passport, read_passport
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.uses import in_use
-from alexnet_bench.core.workspace import engines_cache
+from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine import cache, judging, loading
 from alexnet_bench.engine.hashes import Hashed, model_hash
 from alexnet_bench.engine.key import Place, engine_key, this_place
@@ -24,6 +24,8 @@ from alexnet_bench.engine.sizes import check_inputs, has_open_batch, settled, wi
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
 from alexnet_bench.workflows.engines.copy import check_other, check_suffix, check_target, copy_out
+from alexnet_bench.workflows.engines.passports import Made, passport_of
+from alexnet_bench.workflows.engines.steps import make
 from alexnet_bench.workflows.options import DEFAULT_MODEL, Progress, check_timeout, silent
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.tuning.check import check_tuning
@@ -131,16 +133,6 @@ def build_engine(
     return passport if target is None else copy_out(passport, target)
 
 
-def engines_root() -> Path:
-    """The folder of the engine cache."""
-    return engines_cache() / "engines"
-
-
-def memo_folder() -> Path:
-    """The folder of hashes that were computed before."""
-    return engines_cache() / "hashes"
-
-
 def _job(model: str | Path, options: BuildOptions, progress: Progress) -> _Job:
     def leads_open(name: str) -> bool:
         return has_open_batch(open_model(resolve(model, progress).path).proto.graph, name)
@@ -210,9 +202,6 @@ def _compared(job: _Job, passport: Passport, number: int, progress: Progress) ->
 
 
 def _fill(job: _Job, folder: Path, progress: Progress) -> None:
-    from alexnet_bench.workflows.engines.passports import Made, passport_of
-    from alexnet_bench.workflows.engines.steps import make  # what a hit has no use for takes a while to import
-
     begun = time.perf_counter()
     built = make(job.model, job.recipe, job.key, folder, timeout_s=job.timeout_s, progress=progress)
     if model_hash(job.model.path, memo_folder()).sha256 != job.hashed.sha256:

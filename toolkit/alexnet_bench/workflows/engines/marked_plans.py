@@ -9,13 +9,13 @@ from pathlib import Path
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import memo_folder
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.plan import with_weights
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.sides import ModelSide
-from alexnet_bench.workflows.engines.build import memo_folder
 from alexnet_bench.workflows.engines.steps import BUILD_SEED
 from alexnet_bench.workflows.resolve import ResolvedModel
 from alexnet_bench.workflows.verification.open_sizes import Opened

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine import loading
 from alexnet_bench.engine.cache import PASSPORT_FILE
 from alexnet_bench.engine.hashes import engine_hash
-from alexnet_bench.workflows.engines.build import engines_root, memo_folder
 
 
 def weights_of(file: Path) -> Path:

@@ -9,11 +9,12 @@ from pathlib import Path
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine import judging, loading
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import recipe_in_force, why_untuned
-from alexnet_bench.workflows.engines.build import BuildOptions, build_engine, engines_root, memo_folder
+from alexnet_bench.workflows.engines.build import BuildOptions, build_engine
 from alexnet_bench.workflows.resolve import ResolvedModel, resolved_file
 
 

@@ -11,7 +11,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import Inspection, InspectionSet
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.uses import in_use
-from alexnet_bench.core.workspace import current_workspace
+from alexnet_bench.core.workspace import current_workspace, engines_root
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.judging import check_whole
 from alexnet_bench.engine.loading import (
@@ -25,7 +25,6 @@ from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.counted import shapes
-from alexnet_bench.workflows.engines.build import engines_root
 from alexnet_bench.workflows.engines.usable_here import reasons_against_engine
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.inspection.layers import counted_engine, inspected_layer, predictions

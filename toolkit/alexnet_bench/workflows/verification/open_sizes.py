@@ -11,6 +11,7 @@ from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
 from alexnet_bench.engine.judging import check_usable, check_whole
@@ -21,7 +22,6 @@ from alexnet_bench.engine.tuned import recipe_in_force
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.verdict import polygraphy
 from alexnet_bench.verdict.sides import StoredSide
-from alexnet_bench.workflows.engines.build import engines_root, memo_folder
 from alexnet_bench.workflows.reference import network_of
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 
