@@ -173,6 +173,11 @@ class Graph:
         """The tensor of that name; one without a type or shape when nothing is known of it."""
         return self.tensors.get(name) or Tensor(name)
 
+    @property
+    def input_sizes(self) -> dict[str, tuple[int, ...]]:
+        """The sizes of each input; () where they are not known."""
+        return {name: self.tensor(name).sizes or () for name in self.inputs}
+
     @cached_property
     def live_nodes(self) -> tuple[Node, ...]:
         """The live nodes, in order."""

@@ -87,9 +87,8 @@ def with_weights(recipe: Recipe) -> Recipe:
 
 def shape_bounds(least: Graph, usual: Graph, most: Graph) -> dict[str, ShapeBounds]:
     """The sizes of every input, from the graph as counted for the least, the usual and the largest of them."""
-    return {
-        name: ShapeBounds(*(graph.tensor(name).sizes or () for graph in (least, usual, most))) for name in usual.inputs
-    }
+    ends = [graph.input_sizes for graph in (least, usual, most)]
+    return {name: ShapeBounds(*(sizes[name] for sizes in ends)) for name in usual.inputs}
 
 
 def check_shapes(taken: Sequence[SizeRanges], shapes: Mapping[str, Sequence[int]]) -> None:

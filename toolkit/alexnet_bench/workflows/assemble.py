@@ -38,7 +38,6 @@ from alexnet_bench.workflows.counted import (
     budget_lines,
     model_info,
     predictor,
-    shapes,
     totals,
 )
 from alexnet_bench.workflows.uncounted import (
@@ -77,7 +76,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
     latency = _latency(case.batch, run)
     return Profile(
         model=model_info(case, run.weights_sha256),
-        case=Case(case.batch, shapes(case.graph), run.threads, run.seed),
+        case=Case(case.batch, case.graph.input_sizes, run.threads, run.seed),
         engine=_engine(run, layers, case.engine.passport if case.engine else None),
         totals=totals(case.costs),
         coverage=coverage,

@@ -112,7 +112,7 @@ def static_profile(case: Counted, budgets: Sequence[Budget], environment: Enviro
     budget_times_s = (predict((row.name,), row.flop, row.bytes) for row in case.costs.rows)
     return Profile(
         model=model_info(case, None),
-        case=Case(case.batch, shapes(case.graph), threads=None, seed=None),
+        case=Case(case.batch, case.graph.input_sizes, threads=None, seed=None),
         engine=None,
         totals=totals(case.costs),
         coverage=coverage,
@@ -187,8 +187,3 @@ def predictor(
         return roof_time_s(flop=flop, moved_bytes=moved_bytes, flop_per_s=count * peak, bytes_per_s=count * bytes_per_s)
 
     return predict
-
-
-def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The sizes of the graph's inputs; empty where they are not known."""
-    return {name: graph.tensor(name).sizes or () for name in graph.inputs}

@@ -160,8 +160,7 @@ def _count_subject(subject: _Subject, options: Options, batch: int | None) -> Co
     given = usual_sizes(subject.file.proto.graph, sizes, options.shapes or {}, batch)
     case = count_case(subject.file, subject.model, batch, given)
     graph = build_graph(subject.run, name=subject.model.name, batch=batch, given_shapes=given)
-    shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
-    beyond = not subject.is_plan and all(ranges.outside(shapes) for ranges in sizes)
+    beyond = not subject.is_plan and all(ranges.outside(graph.input_sizes) for ranges in sizes)
     said = (cautions.of_range("; ".join(map(str, sizes))),) if beyond else ()
     engine = EngineGraph(graph, count(graph), subject.engine.passport)
     return replace(case, engine=engine, cautions=(*case.cautions, *said))

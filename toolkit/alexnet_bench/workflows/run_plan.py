@@ -157,8 +157,7 @@ def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
 
 def _prepared(engine: _Foreign, case: _Case, options: Options, given: Feeds | None, folder: Path) -> Prepared:
     write_inputs(folder, case.fed, given, options, engine.model.pixel_range if engine.model else (0.0, 1.0))
-    sizes = {name: case.fed.tensor(name).sizes or () for name in case.fed.inputs}
-    request = _request(engine.path, engine.backend, sizes, options, engine.states)
+    request = _request(engine.path, engine.backend, case.fed.input_sizes, options, engine.states)
     costs = case.counted.costs if case.counted else None
     latency = LatencyCase(request, folder, limits.deadlines(costs, options.timeout_s))
     return Prepared(latency, case.counted.graph if case.counted else case.fed)

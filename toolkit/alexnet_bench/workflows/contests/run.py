@@ -99,7 +99,7 @@ def run_case(
         else:
             racers.append(judged)
     racers, fallen = _race(shared, racers, progress)
-    return conclude_case(shared.batch, _sizes(shared.graph), [*_timed(shared, racers), *out, *fallen])
+    return conclude_case(shared.batch, shared.graph.input_sizes, [*_timed(shared, racers), *out, *fallen])
 
 
 def conclude_case(batch: int, shapes: dict[str, tuple[int, ...]], entries: Sequence[Entry]) -> ContestCase:
@@ -131,7 +131,7 @@ def _request(shared: Field, contender: Contender) -> LoadRequest:
     if contender.engine is not None:
         return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.given_threads)
     path = str(shared.file.path.resolve())
-    name, sizes = contender.planned.backend.name, _sizes(shared.graph)
+    name, sizes = contender.planned.backend.name, shared.graph.input_sizes
     return LoadRequest(name, path, shared.threads, shapes=sizes, files=shared.file.states)
 
 
@@ -202,7 +202,3 @@ def _is_close(entry: Entry, fastest: Entry) -> bool:
 
 def _median(entry: Entry) -> float:
     return entry.latency.median_s if entry.latency else float("inf")
-
-
-def _sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    return {name: graph.tensor(name).sizes or () for name in graph.inputs}

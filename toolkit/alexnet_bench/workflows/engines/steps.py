@@ -191,7 +191,7 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
         ShapeError: the engine was built for other shapes.
         EngineError: it is kept without its weights, or needs plugins, and they are not to be found.
     """
-    shapes = {name: graph.tensor(name).sizes or () for name in graph.inputs}
+    shapes = graph.input_sizes
     if is_plan(file):
         check_shapes(by_input(recipe, graph_file(file)), shapes)
     return LoadRequest(

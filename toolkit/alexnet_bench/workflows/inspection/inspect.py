@@ -24,7 +24,6 @@ from alexnet_bench.engine.loading import (
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
-from alexnet_bench.workflows.counted import shapes
 from alexnet_bench.workflows.engines.usable_here import reasons_against_engine
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.inspection.layers import counted_engine, inspected_layer, predictions
@@ -116,7 +115,7 @@ def _of_passport(found: Engine, budgets: Sequence[Budget]) -> Inspection:
         passport=passport,
         producer=f"{file.proto.producer_name} {file.proto.producer_version}".strip(),
         batch=images,
-        shapes=shapes(graph),
+        shapes=graph.input_sizes,
         predicted=predictions(layers, budgets, images),
         layers=layers,
         reasons_against=reasons_against_engine(found, recipe),

@@ -24,7 +24,7 @@ from alexnet_bench.core.profile import Caution
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.onnx_io import open_model
 from alexnet_bench.workflows import cautions
-from alexnet_bench.workflows.counted import Counted, shapes
+from alexnet_bench.workflows.counted import Counted
 from alexnet_bench.workflows.engines import plan_cautions
 from alexnet_bench.workflows.engines.usable_here import reasons_against_plan
 from alexnet_bench.workflows.inspection.layers import bare_layer, counted_engine, inspected_layer, predictions
@@ -189,7 +189,7 @@ def _counted(
         inspection,
         model=case.graph.name,
         batch=case.batch,
-        shapes=shapes(case.graph),
+        shapes=case.graph.input_sizes,
         predicted=predictions(layers, budgets, case.batch),
         layers=layers,
     )

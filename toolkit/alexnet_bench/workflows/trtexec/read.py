@@ -17,7 +17,7 @@ from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.profile import Coverage, InputInfo, LayerProfile, Profile, ProfileSet
 from alexnet_bench.workflows import cautions, count_cautions
-from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, predictor, shapes, totals
+from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, predictor, totals
 from alexnet_bench.workflows.engines import plan_cautions
 from alexnet_bench.workflows.inspection.told_layers import Sizes, count_told, sizes_of
 from alexnet_bench.workflows.options import Options, Progress
@@ -86,7 +86,7 @@ def _counted(
     latency = latency_of(files.times, case.batch)
     return Profile(
         model=model_info(case, None),
-        case=bare_case(case.batch, shapes(case.graph)),
+        case=bare_case(case.batch, case.graph.input_sizes),
         engine=engine_info(files.runtime, layers),
         totals=totals(case.costs),
         coverage=coverage if any(info.time_s is not None for info in infos) else _without_times(coverage),

@@ -119,8 +119,7 @@ class _Bench:
             return ""
         case = self._case(settings)
         engine = open_model(Path(self.passport.path))
-        shapes = {name: self.graph.tensor(name).sizes or () for name in self.graph.inputs}
-        graph = build_graph(engine, name=self.graph.name, given_shapes=shapes)
+        graph = build_graph(engine, name=self.graph.name, given_shapes=self.graph.input_sizes)
         try:
             read = read_back(case.request, case.inputs_dir, graph, case.deadlines)
         except AlexnetBenchError as error:
@@ -182,7 +181,7 @@ def _tuning(
         challenger=challenger,
         candidates=found.candidates,
         rounds=found.rounds,
-        shapes={name: graph.tensor(name).sizes or () for name in graph.inputs},
+        shapes=graph.input_sizes,
         seconds=seconds,
         spent_s=round(spent_s, 3),
         machine=tuning_machine(),

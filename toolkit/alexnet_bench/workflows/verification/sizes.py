@@ -196,7 +196,7 @@ def _costs(pair: Pair, batch: int | None, shapes: Shapes) -> tuple[CostTable, di
     if pair.reference.file is None:
         raise UsageError("stored outputs have the sizes of their inputs alone")
     graph = build_graph(pair.reference.file, name=pair.reference.name, batch=batch, given_shapes=shapes)
-    return count(graph), {name: graph.tensor(name).sizes or () for name in graph.inputs}
+    return count(graph), graph.input_sizes
 
 
 def _inputs(costs: CostTable, usual: CostTable, tried: int) -> int:
