@@ -136,10 +136,22 @@ def choose_backend(name: str | None) -> Backend:
         UsageError: the name is unknown.
         MissingRuntimeError: its runtime is not installed, or none is; the hint is the pip line.
     """
+    return _chosen(name, lambda here: here.works)[0]
+
+
+def choose_builder(name: str | None) -> tuple[Backend, str]:
+    """As `choose_backend`, of those that build engines here, with the version of its runtime."""
+    backend, here = _chosen(name, lambda here: here.works or here.builds)
+    return backend, here.version
+
+
+def _chosen(name: str | None, will_do: Callable[[Availability], bool]) -> tuple[Backend, Availability]:
+    """What is here of the first backend that will do; looking for that twice takes a while."""
     candidates = [get_backend(name)] if name else [backend for backend in BACKENDS if backend.tried_by_default]
-    for backend in candidates:
-        if availability(backend).works:
-            return backend
+    found = ((backend, availability(backend)) for backend in candidates)
+    first = next((item for item in found if will_do(item[1])), None)
+    if first is not None:
+        return first
     here = availability(candidates[0])
     if name is None:
         damaged = f": {here.reason}" if packages.bringing(candidates[0].module) else ""

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from alexnet_bench.cli.options import progress
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.workflows.options import ALL, FASTEST
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.contests.contest import ContestOptions
     from alexnet_bench.workflows.options import Options
-
-ALL, FASTEST = "all", "fastest"
 
 
 def is_meant(backend: str | None, precision: str | None) -> bool:

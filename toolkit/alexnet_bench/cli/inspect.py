@@ -10,9 +10,6 @@ import typer
 from alexnet_bench.cli import options
 from alexnet_bench.cli.outputs import Outputs
 
-_TOLD_BESIDE = (".layers.json", ".graph.json")
-"""Files that tell the layers of an engine, by its name."""
-
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -60,8 +57,10 @@ def inspect(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Show built engines: layers, types, nodes, predicted times."""
+    from alexnet_bench.backends.tensorrt.layer_file import TOLD_BESIDE
+
     outputs = Outputs(json=json, markdown=markdown)
-    outputs.check([*engine, model, layer_info, *(item + ending for item in engine for ending in _TOLD_BESIDE)])
+    outputs.check([*engine, model, layer_info, *(item + ending for item in engine for ending in TOLD_BESIDE)])
     shapes = options.shapes(shape or [])
     from alexnet_bench.workflows.inspection.inspect import inspect as look
     from alexnet_bench.workflows.inspection.inspect import inspect_all

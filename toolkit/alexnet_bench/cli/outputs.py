@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.places import check_apart, check_different, check_names
+from alexnet_bench.core.places import READ_FROM, check_apart, check_different, check_names
 
 if TYPE_CHECKING:
     from alexnet_bench.core.document import Document
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout")
-_READ_FROM = "trtexec:"
 _OURS, _HEAD = b'"schema": "alexnet-bench.', 200
 """At the beginning of each document that this tool writes."""
 
@@ -128,7 +127,7 @@ def check_files(files: Mapping[str, Path], read: Iterable[str | None], inputs: s
 def _typed_files(typed: Iterable[str]) -> list[Path]:
     """The files that are named themselves, and those of trtexec in folders that are."""
     given = list(typed)
-    folders = [Path(item.removeprefix(_READ_FROM) or ".") for item in given if item.startswith(_READ_FROM)]
+    folders = [Path(item.removeprefix(READ_FROM) or ".") for item in given if item.startswith(READ_FROM)]
     files = [Path(item) for item in given if os.path.isfile(item)]  # noqa: PTH113 - odd names raise nothing
     return [*files, *(file for folder in folders for file in _of_trtexec(folder))]
 

@@ -9,6 +9,7 @@ import typer
 from alexnet_bench.cli import contest, options, trtexec
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core import blas
+from alexnet_bench.core.places import READ_FROM
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +102,7 @@ def profile(
     exports.check(outputs, read, inputs, batches=len(sizes), is_one_run=is_one_run)
     if static or symbolic:
         blas.load_without_threads()
-    from alexnet_bench.workflows.options import DEFAULT_BUDGETS, Options, check_only_counts
+    from alexnet_bench.workflows.options import DEFAULT_BUDGETS, FASTEST, Options, check_only_counts
 
     chosen = Options(
         backend=backend,
@@ -129,11 +130,11 @@ def profile(
         )
         count_symbolically(model, batches=sizes, shapes=shapes, outputs=outputs, top=top, quiet=quiet)
         return
-    from alexnet_bench.workflows.profile import READ_FROM, profile_set
+    from alexnet_bench.workflows.profile import profile_set
 
     if contest.is_asked_for(chosen, tolerance) and not model.startswith(READ_FROM):
         options.check_unused("a contest is held with a model", {"--model": onnx})
-        if backend != contest.FASTEST:
+        if backend != FASTEST:
             options.check_unused("a contest shows no layers and no predicted times", {"--budget": budget, "--top": top})
         contest.run(model, sizes, chosen, tolerance=tolerance, outputs=outputs, top=top, quiet=quiet)
         return

@@ -13,6 +13,8 @@ from alexnet_bench.core.verification import Measure, Side, Verdict
 
 CONTEST_VERSION = 1
 """Raised when a field changes its meaning or goes away."""
+STOCK = "onnxruntime-cpu"
+"""The backend that every other one is set against, with the model as given."""
 
 
 @dataclass(frozen=True, slots=True)

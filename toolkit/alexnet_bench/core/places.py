@@ -9,6 +9,8 @@ from pathlib import Path
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
+READ_FROM = "trtexec:"
+"""Before a folder with files of trtexec, where a profile reads those in place of a run."""
 _OF_MODELS = (".onnx", ".plan", ".engine", ".trt", "passport.json")
 """How names of models, of engines and of their passports end."""
 _KINDS = {"--markdown": "FILE.md"}

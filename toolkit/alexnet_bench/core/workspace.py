@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from alexnet_bench.core.errors import AlexnetBenchError, UsageError
 from alexnet_bench.core.text import printable
 
 WORKSPACE_FILE = "alexnet-bench.toml"
+KEY_START = re.compile(r"[0-9a-f]{4,64}")
+"""What the key of an engine in the cache begins with, enough of it to name one."""
 
 DataKind = Literal["devices", "recipes"]
 

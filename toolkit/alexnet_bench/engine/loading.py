@@ -11,13 +11,13 @@ from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import Passport, read_passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.uses import claim
+from alexnet_bench.core.workspace import KEY_START
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE, PLAN_FILE
 
 BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
 PLAN_SUFFIXES = (".plan", ".engine", ".trt")
 _GRAPH = ".graph.onnx"
-_KEY = re.compile(r"[0-9a-f]{4,64}")
 BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
 
 
@@ -170,7 +170,7 @@ def _by_key(text: str, root: Path) -> Path:
 
 
 def _with_key(text: str, root: Path) -> list[Path]:
-    return list(root.glob(f"{text}*")) if _KEY.fullmatch(text) else []
+    return list(root.glob(f"{text}*")) if KEY_START.fullmatch(text) else []
 
 
 def is_passport(path: Path) -> bool:

@@ -18,6 +18,8 @@ from alexnet_bench.core.text import escape_controls
 
 WIDTH_OF_FILES = 120
 """Columns where there is no terminal to ask, and COLUMNS is not set."""
+WIDTH_OF_LISTS = 140
+"""The same for tables of many columns."""
 _MOST_COLUMNS = 1000
 _LEAST_COLUMNS = 40
 _LEAST_NAME = 14

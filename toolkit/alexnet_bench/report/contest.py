@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet_bench.core.contest import Contest, ContestCase, Entry, EntryError
+from alexnet_bench.core.contest import STOCK, Contest, ContestCase, Entry, EntryError
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import digits, quantity, rate
 from alexnet_bench.report.console import Cells, page, print_fitting, safe
 from alexnet_bench.report.markdown import escape, labelled, table
 
-_STOCK = "onnxruntime-cpu as given"
+_STOCK = f"{STOCK} as given"
 _MOST_TYPES = 2
 _STYLES = {"failed": "red", "inconclusive": "yellow"}
 

@@ -16,13 +16,12 @@ from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, share
 from alexnet_bench.engine.recipe import from_document
 from alexnet_bench.report.builds import builds_lines, print_builds
-from alexnet_bench.report.console import Cells, page, print_fitting, safe
+from alexnet_bench.report.console import WIDTH_OF_LISTS, Cells, page, print_fitting, safe
 from alexnet_bench.report.tuning import print_candidates, tuning_lines
 
 _KEY_DIGITS = 12
 _PATH = "engine"
 """Label of the line that holds a path."""
-_WIDTH_OF_FILES = 140
 _MOST_PROFILES = 6
 _NO_WEIGHTS = "not in the engine; put in from this machine's cache when it is loaded"
 
@@ -57,7 +56,7 @@ def print_passport(passport: Passport, stream: IO[str]) -> None:
 
 def print_cache(listing: CacheListing, stream: IO[str]) -> None:
     """What the cache holds, or what was removed from it."""
-    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+    with page(stream, fallback=WIDTH_OF_LISTS) as console:
         shown = listing.removed or listing.entries
         if shown:
             print_fitting(console, _cache_columns(shown))

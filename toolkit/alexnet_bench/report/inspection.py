@@ -12,13 +12,11 @@ from rich.text import Text
 from alexnet_bench.core.inspection import Inspection, InspectionSet, PlanFile
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import quantity
-from alexnet_bench.report.console import Name, page, plain_table, safe
+from alexnet_bench.report.console import WIDTH_OF_LISTS, Name, page, plain_table, safe
 from alexnet_bench.report.engines import passport_lines, print_lines
 from alexnet_bench.report.inspected_layers import Column, Row, columns_of, fitting, rows_of
 from alexnet_bench.report.markdown import escape, labelled, table
 from alexnet_bench.report.predicted import COMPARED, compared, prediction_lines, without_total
-
-_WIDTH_OF_FILES = 140
 
 
 def print_inspection(found: Inspection | InspectionSet, stream: IO[str], *, top: int | None = None) -> None:
@@ -30,7 +28,7 @@ def print_inspection(found: Inspection | InspectionSet, stream: IO[str], *, top:
         top: layers at most, those that take longest; None for a default, 0 for all. Layers of several engines are only
             shown when it is given.
     """
-    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+    with page(stream, fallback=WIDTH_OF_LISTS) as console:
         if isinstance(found, Inspection):
             _print_one(console, found, top)
             return

@@ -16,12 +16,11 @@ from alexnet_bench.core.json_text import encode_json
 from alexnet_bench.core.listings import BackendDiagnosis, Diagnosis, ModelListing
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.core.units import binary_bytes, digits, quantity
-from alexnet_bench.report.console import page, plain_table, safe
+from alexnet_bench.report.console import WIDTH_OF_LISTS, page, plain_table, safe
 
 _DTYPES = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "int8")
 _ROOM_FOR_TITLES = 130
 """Columns from which the titles of models and devices stand beside the numbers."""
-_WIDTH_OF_FILES = 140
 
 
 def to_json(listing: object) -> bytes:
@@ -31,7 +30,7 @@ def to_json(listing: object) -> bytes:
 
 def print_models(models: Sequence[ModelListing], stream: IO[str]) -> None:
     """One line for each model; FLOP are 2·MAC, as published figures count them."""
-    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+    with page(stream, fallback=WIDTH_OF_LISTS) as console:
         wide = console.width >= _ROOM_FOR_TITLES
         table = plain_table("name", "input", ">parameters", ">MAC", ">GFLOP", *([""] if wide else []))
         for model in models:
@@ -49,7 +48,7 @@ def print_models(models: Sequence[ModelListing], stream: IO[str]) -> None:
 
 def print_devices(devices: Sequence[Device], stream: IO[str]) -> None:
     """One line for each device: dense peaks by type in 10^12/s, memory and bandwidth."""
-    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+    with page(stream, fallback=WIDTH_OF_LISTS) as console:
         wide = console.width >= _ROOM_FOR_TITLES
         headings = ("name", *(f">{dtype}" for dtype in _DTYPES), ">memory", ">GB/s", *([""] if wide else []))
         table = plain_table(*headings, gap=2 if wide else 1)
@@ -63,7 +62,7 @@ def print_devices(devices: Sequence[Device], stream: IO[str]) -> None:
 
 def print_device(device: Device, stream: IO[str]) -> None:
     """One device; every value has the number of its source, which follow below."""
-    with page(stream, fallback=_WIDTH_OF_FILES) as console:
+    with page(stream, fallback=WIDTH_OF_LISTS) as console:
         console.print(safe(f"{device.name}: {device.title} ({device.year})", "bold"))
         sources: dict[tuple[str, str], int] = {}
         table = plain_table("what", ">value", "how", "source")

@@ -14,6 +14,8 @@ from alexnet_bench.core.threads import check_threads
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
 DEFAULT_SECONDS = 3.0
+ALL, FASTEST = "all", "fastest"
+"""Backends that are compared; `ALL` stands for every precision, too."""
 LEAST_PROCESSES, MOST_PROCESSES = 5, 15
 """Fresh processes for each case, one for each timed second: memory layout and thread placement differ from one to the
 next by some percent. The interval of the median narrows with their number, and much faster below five than above."""

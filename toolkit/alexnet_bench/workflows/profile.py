@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alexnet_bench.core.devices import Budget, parse_budget
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.places import READ_FROM
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.uses import in_use
@@ -18,9 +19,6 @@ from alexnet_bench.measure import environment
 from alexnet_bench.workflows.counted import count_case, static_profile
 from alexnet_bench.workflows.options import DEFAULT_BUDGETS, DEFAULT_MODEL, Options, Progress, check, or_without, silent
 from alexnet_bench.workflows.resolve import resolve
-
-READ_FROM = "trtexec:"
-"""Before a folder with files of trtexec, which are read in place of a run."""
 
 
 def profile(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ModelError, ShapeError, UsageError
 from alexnet_bench.core.text import printable
-from alexnet_bench.core.workspace import networks_cache
+from alexnet_bench.core.workspace import KEY_START, networks_cache
 from alexnet_bench.workflows.options import Progress, silent
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 ONNX_PREFIX = "onnx:"
 _LONGEST_NAME = 64
-_KEY = re.compile(r"[0-9a-f]{4,64}")
 _KEYS = ", `alexnet-bench cache list` the keys of engines, which inspect, verify, and profile without --static take"
 _LIGHT_MODELS = Path("backend", "test", "data", "light")
 _PRODUCER = b"alexnet-bench"
@@ -84,7 +82,7 @@ def resolve(model: str | Path, progress: Progress = silent) -> ResolvedModel:
     close = _closest(text, [*_reference_names(), *onnx_package_models()])
     raise UsageError(
         f"{printable(text)} is neither a model's name nor a file",
-        f"{_did_you_mean(close)}`alexnet-bench models` lists the names{_KEYS if _KEY.fullmatch(text) else ''}",
+        f"{_did_you_mean(close)}`alexnet-bench models` lists the names{_KEYS if KEY_START.fullmatch(text) else ''}",
     )
 
 

@@ -11,7 +11,7 @@ from alexnet_bench.backends.tensorrt.trtexec_json import read_json
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 
-_BESIDE = (".layers.json", ".graph.json")
+TOLD_BESIDE = (".layers.json", ".graph.json")
 """Added to an engine's name: what this tool asks for, and what TREx calls it (`resnet.onnx.engine.graph.json`)."""
 _WRITE = (
     "trtexec (of TensorRT-RTX: tensorrt_rtx) --loadEngine=ENGINE --exportLayerInfo=FILE writes one where there is a "
@@ -21,7 +21,7 @@ _WRITE = (
 
 def layer_file_beside(plan: Path) -> Path | None:
     """The file that tells the layers of an engine, by its name; None when there is none."""
-    places = (plan.with_name(plan.name + ending) for ending in _BESIDE)
+    places = (plan.with_name(plan.name + ending) for ending in TOLD_BESIDE)
     return next((path for path in places if path.is_file()), None)
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from alexnet_bench import __version__
 from alexnet_bench.core import atomic
-from alexnet_bench.core.contest import CONTEST_VERSION, Contest, ContestCase, Entry
+from alexnet_bench.core.contest import CONTEST_VERSION, STOCK, Contest, ContestCase, Entry
 from alexnet_bench.core.document import decode, encode
 from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, OutputError, UsageError
 from alexnet_bench.core.machine import usable_cores
@@ -25,7 +25,7 @@ from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
 from alexnet_bench.workflows.contests.contest import ContestOptions, check, contest
-from alexnet_bench.workflows.contests.entries import STOCK, Planned, plan
+from alexnet_bench.workflows.contests.entries import Planned, plan
 from alexnet_bench.workflows.engines.build import BuildOptions
 from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
 from alexnet_bench.workflows.options import Options, Progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
-from alexnet_bench.core.contest import Entry
+from alexnet_bench.core.contest import STOCK, Entry
 from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, OutputError, UsageError
 from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
@@ -17,13 +17,11 @@ from alexnet_bench.workflows.engines.build import BuildOptions
 from alexnet_bench.workflows.engines.choose_recipe import PRECISIONS, choose_recipe
 from alexnet_bench.workflows.engines.steps import emulated_note
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for, depends_on_sizes
+from alexnet_bench.workflows.options import ALL
 
 if TYPE_CHECKING:
     from alexnet_bench.workflows.contests.contest import ContestOptions
 
-ALL = "all"
-STOCK = "onnxruntime-cpu"
-"""The backend that every other one is set against, with the model as given."""
 _MOST_REASON = 400
 _TRANSIENT = (BackendCrash, OutputError)
 """Errors that the same model need not meet again with the same runtime."""

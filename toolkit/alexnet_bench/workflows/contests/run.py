@@ -11,7 +11,7 @@ from alexnet_bench.attribution.join import join
 from alexnet_bench.attribution.origins import user_layers
 from alexnet_bench.backends.client import Deadlines
 from alexnet_bench.backends.protocol import LoadRequest
-from alexnet_bench.core.contest import ContestCase, Entry, EntryLatency
+from alexnet_bench.core.contest import STOCK, ContestCase, Entry, EntryLatency
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import AlexnetBenchError
 from alexnet_bench.core.graph import Graph
@@ -23,7 +23,7 @@ from alexnet_bench.graph.model_bytes import named_copy
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.verdict import precision as precisions
-from alexnet_bench.workflows.contests.entries import STOCK, Contender, left_out
+from alexnet_bench.workflows.contests.entries import Contender, left_out
 from alexnet_bench.workflows.contests.errors import Referee
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.options import Progress, silent

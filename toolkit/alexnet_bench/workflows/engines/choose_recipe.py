@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
+from alexnet_bench.backends.registry import choose_builder
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
@@ -20,7 +20,6 @@ from alexnet_bench.engine.recipe_file import find_recipe, recipe_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from alexnet_bench.backends.protocol import Backend
     from alexnet_bench.workflows.engines.build import BuildOptions
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
@@ -49,7 +48,7 @@ def choose_recipe(options: BuildOptions, *, leads_open: Callable[[str], bool] = 
     named = None if options.recipe is None else find_recipe(options.recipe, workspace)
     if named is not None:
         _check_agreement(named, options)
-    backend, version = _working(named.backend if named and named.backend else options.backend)
+    backend, version = choose_builder(named.backend if named and named.backend else options.backend)
     recipe = named or _usual(backend.name, options.precision or DEFAULT_PRECISION, workspace)
     if recipe.precision == "tf32" and backend.name in _PROCESSORS:
         raise UsageError(f"{backend.name} runs on the processor, which has no tf32", "give --precision fp32 or bf16")
@@ -72,16 +71,6 @@ def choose_recipe(options: BuildOptions, *, leads_open: Callable[[str], bool] = 
             "give one range, or build several engines",
         )
     return changed, version
-
-
-def _working(name: str | None) -> tuple[Backend, str]:
-    """The backend asked for, else the first that works here, and its version: looking for that twice takes a while."""
-    for backend in [get_backend(name)] if name else [backend for backend in BACKENDS if backend.tried_by_default]:
-        here = availability(backend)
-        if here.works or here.builds:
-            return backend, here.version
-    missing = choose_backend(name)  # raises, with the line that installs one
-    return missing, availability(missing).version
 
 
 def _usual(backend: str, precision: str, workspace: Path | None) -> Recipe:
