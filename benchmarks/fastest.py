@@ -8,7 +8,8 @@ from pathlib import Path
 
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.contest import ContestCase, Entry
-from alexnet_bench.workflows.contests.contest import ContestOptions, contest
+from alexnet_bench.workflows.contests.contest import contest
+from alexnet_bench.workflows.contests.options import ContestOptions
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.engines.subject import build_for
 from benchmarks.throughput import Case

@@ -8,7 +8,7 @@ from statistics import median
 
 from alexnet_bench.core.contest import Entry
 from alexnet_bench.core.machine import usable_cores
-from alexnet_bench.workflows.contests.contest import ROUNDS
+from alexnet_bench.workflows.contests.options import ROUNDS
 from benchmarks import commands, fastest, models, throughput, weights_at_random
 from benchmarks.fastest import BF16, FP32, Held
 from benchmarks.interleave import paired_ratio

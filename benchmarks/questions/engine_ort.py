@@ -9,7 +9,8 @@ from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for
-from alexnet_bench.workflows.verification.verify import VerifyOptions, verify
+from alexnet_bench.workflows.verification.options import VerifyOptions
+from alexnet_bench.workflows.verification.verify import verify
 from benchmarks import commands, models, throughput
 from benchmarks.rows import Goal, Quantity, Row
 from benchmarks.settings import Settings

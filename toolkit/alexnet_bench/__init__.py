@@ -21,27 +21,30 @@ if TYPE_CHECKING:
     from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.profile import LayerProfile, Profile, ProfileSet
     from alexnet_bench.core.verification import Verification
-    from alexnet_bench.workflows.contests.contest import ContestOptions, contest
-    from alexnet_bench.workflows.engines.build import BuildOptions, build_engine
+    from alexnet_bench.workflows.contests.contest import contest
+    from alexnet_bench.workflows.contests.options import ContestOptions
+    from alexnet_bench.workflows.engines.build import build_engine
+    from alexnet_bench.workflows.engines.options import BuildOptions
     from alexnet_bench.workflows.export import export
     from alexnet_bench.workflows.options import Options
     from alexnet_bench.workflows.profile import profile, profile_set
     from alexnet_bench.workflows.report import read_profile, write_profile
     from alexnet_bench.workflows.symbolic import symbolic_counts
-    from alexnet_bench.workflows.verification.verify import VerifyOptions, verify
+    from alexnet_bench.workflows.verification.options import VerifyOptions
+    from alexnet_bench.workflows.verification.verify import verify
 
 _PUBLIC = {
     "AlexnetBenchError": "core.errors",
-    "BuildOptions": "workflows.engines.build",
+    "BuildOptions": "workflows.engines.options",
     "Contest": "core.contest",
-    "ContestOptions": "workflows.contests.contest",
+    "ContestOptions": "workflows.contests.options",
     "LayerProfile": "core.profile",
     "Options": "workflows.options",
     "Passport": "core.passport",
     "Profile": "core.profile",
     "ProfileSet": "core.profile",
     "Verification": "core.verification",
-    "VerifyOptions": "workflows.verification.verify",
+    "VerifyOptions": "workflows.verification.options",
     "build_engine": "workflows.engines.build",
     "contest": "workflows.contests.contest",
     "export": "workflows.export",

@@ -105,8 +105,8 @@ def build_engine(
         raise UsageError("--tune-seconds is the time for --tune, which is not there", "add --tune")
     shapes = options.shapes(shape or [])
     settings = options.settings([*(setting or []), *options.targets(target or [])])
-    from alexnet_bench.workflows.engines.build import BuildOptions
     from alexnet_bench.workflows.engines.build import build_engine as build
+    from alexnet_bench.workflows.engines.options import BuildOptions
     from alexnet_bench.workflows.resolve import check_input_names
     from alexnet_bench.workflows.tuning.check import DEFAULT_TUNE_SECONDS
 

@@ -11,7 +11,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.workflows.options import ALL, FASTEST
 
 if TYPE_CHECKING:
-    from alexnet_bench.workflows.contests.contest import ContestOptions
+    from alexnet_bench.workflows.contests.options import ContestOptions
     from alexnet_bench.workflows.options import Options
 
 
@@ -62,7 +62,7 @@ def run(
 
 
 def _contest_options(options: Options, tolerance: float | None, seconds: float) -> ContestOptions:
-    from alexnet_bench.workflows.contests.contest import DEFAULT_PRECISIONS, ContestOptions
+    from alexnet_bench.workflows.contests.options import DEFAULT_PRECISIONS, ContestOptions
 
     named = options.backend not in (ALL, FASTEST, None)
     return ContestOptions(

@@ -86,7 +86,7 @@ def verify(
     """Compare the outputs of an engine with those of its reference."""
     outputs = Outputs(json=json, markdown=markdown)
     outputs.check([side.partition("#")[0] for side in (engine, against or "")], inputs)
-    from alexnet_bench.workflows.verification.verify import VerifyOptions
+    from alexnet_bench.workflows.verification.options import VerifyOptions
     from alexnet_bench.workflows.verification.verify import verify as compare
 
     chosen = VerifyOptions(

@@ -28,8 +28,8 @@ from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows import cautions, limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case
-from alexnet_bench.workflows.engines.build import BuildOptions
 from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
+from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for, given_engine
 from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs

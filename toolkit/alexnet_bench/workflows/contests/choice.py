@@ -24,10 +24,11 @@ from alexnet_bench.core.workspace import contests_cache, memo_folder
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import as_document
-from alexnet_bench.workflows.contests.contest import ContestOptions, check, contest
+from alexnet_bench.workflows.contests.contest import check, contest
 from alexnet_bench.workflows.contests.entries import Planned, plan
-from alexnet_bench.workflows.engines.build import BuildOptions
+from alexnet_bench.workflows.contests.options import ContestOptions
 from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
+from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.options import check as check_options
 from alexnet_bench.workflows.profile import budgets_of, profile_set

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_bench.backends.array_files import write_arrays
@@ -28,11 +27,11 @@ from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up_by
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.contests.entries import Contender, check_precisions, entries_of
 from alexnet_bench.workflows.contests.errors import Referee, make_referee
+from alexnet_bench.workflows.contests.options import ContestOptions
 from alexnet_bench.workflows.contests.run import Field, run_case
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.options import (
     DEFAULT_MODEL,
-    DEFAULT_SECONDS,
     Progress,
     check_batches,
     check_processes,
@@ -45,37 +44,6 @@ from alexnet_bench.workflows.options import (
 )
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.verification.sides import REFERENCE_BACKEND
-
-DEFAULT_PRECISIONS = ("fp32",)
-ROUNDS = 5
-"""Student's interval over three rounds is twice as wide, and those of many lose their time with loading."""
-
-
-@dataclass(frozen=True)
-class ContestOptions:
-    """How to hold a contest.
-
-    Attributes:
-        backends: names in the registry; None takes all. ONNX Runtime with the model as given always takes part.
-        precisions: of the engines that are built, beside the model as given; ("all",) takes every one with a recipe.
-        tolerance: largest error of an entry; None takes that of its precision.
-        shapes: sizes by input name.
-        threads: of every entry; None takes the physical cores that this process may use.
-        seconds: timed seconds for each entry; building, judging and warming up come on top.
-        processes: rounds that the timed seconds are spread over, each in fresh processes.
-        seed: of generated inputs.
-        timeout_s: how long a runtime may take to load, and for each forward pass, before it is ended.
-    """
-
-    backends: tuple[str, ...] | None = None
-    precisions: tuple[str, ...] = DEFAULT_PRECISIONS
-    tolerance: float | None = None
-    shapes: Mapping[str, Sequence[int]] | None = None
-    threads: int | None = None
-    seconds: float = DEFAULT_SECONDS
-    processes: int = ROUNDS
-    seed: int = 0
-    timeout_s: float | None = None
 
 
 @in_use()

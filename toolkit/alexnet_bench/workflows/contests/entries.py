@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import BACKENDS, availability, get_backend
@@ -13,14 +12,12 @@ from alexnet_bench.core.contest import STOCK, Entry
 from alexnet_bench.core.errors import AlexnetBenchError, BackendCrash, OutputError, UsageError
 from alexnet_bench.core.precisions import check_precision
 from alexnet_bench.core.text import printable
-from alexnet_bench.workflows.engines.build import BuildOptions
+from alexnet_bench.workflows.contests.options import ContestOptions
 from alexnet_bench.workflows.engines.choose_recipe import PRECISIONS, choose_recipe
+from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.engines.steps import emulated_note
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for, depends_on_sizes
 from alexnet_bench.workflows.options import ALL
-
-if TYPE_CHECKING:
-    from alexnet_bench.workflows.contests.contest import ContestOptions
 
 _MOST_REASON = 400
 _TRANSIENT = (BackendCrash, OutputError)

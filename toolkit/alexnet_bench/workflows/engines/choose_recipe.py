@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,11 +16,7 @@ from alexnet_bench.engine.plugins import Plugin, found_plugins
 from alexnet_bench.engine.ranges import ENDS, BatchRange, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe, check_recipe
 from alexnet_bench.engine.recipe_file import find_recipe, recipe_files
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from alexnet_bench.workflows.engines.build import BuildOptions
+from alexnet_bench.workflows.engines.options import BuildOptions
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 DEFAULT_PRECISION = "fp32"

@@ -14,7 +14,8 @@ from alexnet_bench.engine import judging, loading
 from alexnet_bench.engine.key import this_place
 from alexnet_bench.engine.recipe import Recipe, from_document
 from alexnet_bench.engine.tuned import recipe_in_force, why_untuned
-from alexnet_bench.workflows.engines.build import BuildOptions, build_engine
+from alexnet_bench.workflows.engines.build import build_engine
+from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.resolve import ResolvedModel, resolved_file
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.engine.judging import check_backend
 from alexnet_bench.workflows.verification.open_sizes import Opened
-
-if TYPE_CHECKING:
-    from alexnet_bench.workflows.verification.verify import VerifyOptions
+from alexnet_bench.workflows.verification.options import VerifyOptions
 
 _OF_MADE_UP = {
     "count": "--count",

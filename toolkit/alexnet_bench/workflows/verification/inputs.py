@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.text import printable
@@ -15,9 +14,7 @@ from alexnet_bench.verdict import samples
 from alexnet_bench.verdict.pictures import Pixels
 from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows.verification.open_sizes import Opened
-
-if TYPE_CHECKING:
-    from alexnet_bench.workflows.verification.verify import VerifyOptions
+from alexnet_bench.workflows.verification.options import VerifyOptions
 
 _DEFAULT_RANGE = (0.0, 1.0)
 

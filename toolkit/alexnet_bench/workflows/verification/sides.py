@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import choose_backend, get_backend
@@ -29,10 +28,8 @@ from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.verification.asked import check_asked
 from alexnet_bench.workflows.verification.inputs import feeds_of, fixed_by_engine
 from alexnet_bench.workflows.verification.open_sizes import Opened, check_usable_here, lost_passports, open_side
+from alexnet_bench.workflows.verification.options import VerifyOptions
 from alexnet_bench.workflows.verification.precision import check_told, precision_of
-
-if TYPE_CHECKING:
-    from alexnet_bench.workflows.verification.verify import VerifyOptions
 
 REFERENCE_BACKEND = "onnxruntime-cpu"
 REFERENCE_SETTINGS = {"graph_optimization": "none"}

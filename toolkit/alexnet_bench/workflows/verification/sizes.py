@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, ShapeError, UsageError
@@ -20,11 +19,9 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.workflows.verification.inputs import fixed_by_reference
-
-if TYPE_CHECKING:
-    from alexnet_bench.workflows.verification.open_sizes import Opened
-    from alexnet_bench.workflows.verification.sides import Pair
-    from alexnet_bench.workflows.verification.verify import VerifyOptions
+from alexnet_bench.workflows.verification.open_sizes import Opened
+from alexnet_bench.workflows.verification.options import VerifyOptions
+from alexnet_bench.workflows.verification.sides import Pair
 
 _LEAST = 2
 """Inputs at other sizes, so that the spread is known; more as long as they are no more work than the first."""
