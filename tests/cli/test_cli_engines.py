@@ -45,6 +45,19 @@ def test_the_passport_goes_to_standard_output(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_passport_is_shown_again_as_it_was_written(say: Say, tmp_path: Path) -> None:
+    code, shown, _ = say("build-engine", "lenet-5", *_ORT, "--rebuild", "--json", "p.json")
+    assert code == 0
+    assert say("report", "p.json")[:2] == (0, shown)
+    assert say("report", "p.json", "--quiet", "--json", "-")[1] == (tmp_path / "p.json").read_text()
+    found = say("report", "p.json", "--quiet", "--markdown", "-")[1]
+    key = json.loads((tmp_path / "p.json").read_text())["key"][:12]
+    assert found.startswith(f"### Engine {key}\n")
+    assert "| types | asked for fp32; computed: " in found
+    assert say("report", "p.json", "--top", "3")[0] == 2
+
+
+@pytest.mark.usefixtures("here")
 def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
     code, out, err = say("build-engine", "lenet-5", *_ORT, "--precision", "fp16", "--quiet")
     assert (code, out) == (1, "")

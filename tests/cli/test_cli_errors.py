@@ -65,7 +65,7 @@ _BAD_INPUT = {
     "precision in capitals": (["verify", "good.onnx", "--precision", "FP16"], "did you mean fp16"),
     "no name": (["profile", ""], "name of the model or engine is empty"),
     "folder of a model": (["profile", "alone", "--static"], r"(?s)alone is a folder.*alone/good\.onnx"),
-    "report of a passport": (["report", "passport.json"], "(?s)passport of an engine.*alexnet-bench inspect passport"),
+    "report of a damaged passport": (["report", "passport.json"], "(?s)not a valid passport.*build the engine"),
     "batch against a shape": (
         ["profile", "dynamic.onnx", "--shape", "x=2x3x8x8", "--batch", "1"], "(?s)2x3x8x8 at batch 1.*x=1x3x8x8"),
     "channels": (["profile", "dynamic.onnx", "--shape", "x=1x4x8x8"], "(?s)1x4x8x8 does not fit.*numbers in the model"),
@@ -122,7 +122,7 @@ _BAD_LINES = {
     "option without value": (["profile", "--batch"], "argument"),
     "not a number": (["profile", "--threads", "x"], "--threads"),
     "top below zero": (["report", "x.json", "--top", "-1"], "--top"),
-    "missing argument": (["report"], "PROFILE"),
+    "missing argument": (["report"], "FILE"),
     "too many arguments": (["report", "a", "b"], "b"),
 }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alexnet_bench.core.tuning import TunedLatency, Tuning, TuningCandidate, TuningMachine
-from alexnet_bench.report.engines import print_passport
+from alexnet_bench.report.engines import print_passport, to_markdown
 from tests.unit.report.test_report_engines import _PASSPORT
 
 _FINAL = TunedLatency(((8e-3,),) * 7, ((1e-2,),) * 7, 8e-3, 1e-2, 0.8, (0.78, 0.83))
@@ -54,6 +54,13 @@ def test_what_fell_out_is_listed_safely() -> None:
     assert "spinning off - - - 0" in text
     assert "fell out spinning off: gone" in text
     assert "\x1b" not in text
+
+
+def test_what_was_tried_is_a_table_in_markdown() -> None:
+    lines = to_markdown(replace(_PASSPORT, tuning=_TUNING)).splitlines()
+    assert "| arena off | 8.00 ms | 10.0 ms | 0.90 | 7 |" in lines
+    assert "| spinning off | - | - | - | 0 |" in lines
+    assert not any("8.00 ms" in line for line in to_markdown(_PASSPORT).splitlines())
 
 
 def test_what_there_was_no_time_for_is_not_counted_as_tried() -> None:

@@ -17,7 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def report(
     profile: Annotated[
-        str, typer.Argument(metavar="PROFILE", help="JSON that profile, verify or inspect wrote by --json.")
+        str,
+        typer.Argument(metavar="FILE", help="JSON that profile, verify, build-engine or inspect wrote by --json."),
     ],
     *,
     top: options.Top = None,
@@ -29,10 +30,10 @@ def report(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
-    """Show what profile, verify or inspect stored; needs no runtime.
+    """Show what profile, verify, build-engine or inspect stored; needs no runtime.
 
-    Profiles, counts, contests, verifications and inspections are shown as the command did that wrote them, without the
-    model.
+    Profiles, counts, contests, verifications, inspections and passports of engines are shown as the command did that
+    wrote them, without the model.
     """
     outputs = Outputs(json=json, markdown=markdown)
     outputs.check([profile])
@@ -40,5 +41,5 @@ def report(
 
     document = read_document(profile)
     if not has_layers(document):
-        options.check_unused("this document has no layers to show", {"--top": top})
+        options.check_unused("of this document no layers are shown", {"--top": top})
     outputs.write(document, top=top, quiet=quiet)

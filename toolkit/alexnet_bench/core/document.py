@@ -11,11 +11,12 @@ from typing import TypeVar
 import msgspec
 
 from alexnet_bench import __version__
-from alexnet_bench.core import passport
 from alexnet_bench.core.contest import CONTEST_VERSION, Contest
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import INSPECTION_VERSION, Inspection, InspectionSet
 from alexnet_bench.core.json_text import encode_json
+from alexnet_bench.core.passport import SCHEMA as PASSPORT_SCHEMA
+from alexnet_bench.core.passport import Passport, decode_passport, encode_passport
 from alexnet_bench.core.profile import SCHEMA_VERSION, LayerProfile, Profile, ProfileSet
 from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
 from alexnet_bench.core.text import printable, without_mark
@@ -24,7 +25,7 @@ from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 OLDEST_READ = 1
 """Documents from this version on are read; what they do not have is null."""
 
-Document = Profile | ProfileSet | SymbolicCounts | Verification | Contest | Inspection | InspectionSet
+Document = Profile | ProfileSet | SymbolicCounts | Verification | Contest | Inspection | InspectionSet | Passport
 _D = TypeVar("_D", Profile, ProfileSet)
 
 _WRITE_ONE = "write one with: alexnet-bench profile MODEL --json FILE"
@@ -58,6 +59,8 @@ _NEWEST: Mapping[type[Document], int] = {
 
 def encode(document: Document) -> bytes:
     """The document as indented JSON in UTF-8; `schema` and `schema_version` come first, samples stand on one line."""
+    if isinstance(document, Passport):
+        return encode_passport(document)
     fields = {"schema": document.schema, "schema_version": document.schema_version}
     fields |= msgspec.to_builtins(document)
     indented = msgspec.json.format(encode_json(fields), indent=2)
@@ -69,13 +72,14 @@ def decode(content: bytes, name: str = "the document") -> Document:
 
     Raises:
         UsageError: it is not JSON, not a profile, or of a version that this release does not read.
+        EngineError: it is a passport, and damaged or of another version.
     """
     content = without_mark(content)
     try:
         head = msgspec.json.decode(content, type=_Head)
         kind = _TYPES.get(head.schema)
-        if head.schema == passport.SCHEMA:
-            raise UsageError(f"{name} is the passport of an engine", f"alexnet-bench inspect {name}")
+        if head.schema == PASSPORT_SCHEMA:
+            return decode_passport(content, name)
         if kind is None:
             raise UsageError(f"{name} is not a profile", _WRITE_ONE)
         _check_version(head.schema_version, name, _NEWEST.get(kind, SCHEMA_VERSION))
@@ -96,7 +100,7 @@ def decode(content: bytes, name: str = "the document") -> Document:
 
 
 def read(path: Path) -> Document:
-    """A document from a file. Raises UsageError as `decode`."""
+    """A document from a file. Raises errors as `decode`."""
     name = printable(str(path), 200)
     try:
         content = path.read_bytes()

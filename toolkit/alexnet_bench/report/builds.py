@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
-from alexnet_bench.core.builds import Builds, DifferingLayer
+from alexnet_bench.core.builds import BuildResult, Builds, DifferingLayer
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, quantity
 from alexnet_bench.report.console import plain_table, safe
@@ -30,21 +32,20 @@ def builds_lines(builds: Builds | None) -> list[tuple[str, str]]:
     return [("builds", f"{outcome}; {first}"), *not_run]
 
 
+def build_rows(builds: Builds | None) -> tuple[Sequence[str], list[list[str]]]:
+    """Headings, and a row for each build; no rows where there was only one."""
+    numbered = enumerate(builds.builds, start=1) if builds else ()
+    return _HEADINGS, [_row(at, build) for at, build in numbered]
+
+
 def print_builds(console: Console, builds: Builds | None) -> None:
     """A row for each build, and below the layers that are not the same in all."""
     if builds is None:
         return
-    table = plain_table(*_HEADINGS)
-    for at, build in enumerate(builds.builds, start=1):
-        table.add_row(
-            str(at),
-            binary_bytes(build.size_bytes),
-            build.engine_sha256[:_HASH_DIGITS],
-            str(build.layers),
-            str(build.differing_layers) if at > 1 else "-",
-            f"{build.build_s:.1f} s",
-            "-" if build.median_s is None else quantity(build.median_s, "s"),
-        )
+    headings, rows = build_rows(builds)
+    table = plain_table(*headings)
+    for row in rows:
+        table.add_row(*row)
     console.print()
     console.print(table)
     for layer in builds.differing[:_MOST_LAYERS]:
@@ -52,6 +53,18 @@ def print_builds(console: Console, builds: Builds | None) -> None:
         _print_layer(console, layer)
     if len(builds.differing) > _MOST_LAYERS:
         console.print(f"{len(builds.differing) - _MOST_LAYERS} more; --json has all", style="dim")
+
+
+def _row(at: int, build: BuildResult) -> list[str]:
+    return [
+        str(at),
+        binary_bytes(build.size_bytes),
+        build.engine_sha256[:_HASH_DIGITS],
+        str(build.layers),
+        str(build.differing_layers) if at > 1 else "-",
+        f"{build.build_s:.1f} s",
+        "-" if build.median_s is None else quantity(build.median_s, "s"),
+    ]
 
 
 def _print_layer(console: Console, layer: DifferingLayer) -> None:

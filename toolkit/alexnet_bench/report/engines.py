@@ -15,9 +15,10 @@ from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.core.units import binary_bytes, share
 from alexnet_bench.engine.recipe import from_document
-from alexnet_bench.report.builds import builds_lines, print_builds
+from alexnet_bench.report.builds import build_rows, builds_lines, print_builds
 from alexnet_bench.report.console import WIDTH_OF_LISTS, Cells, page, print_fitting, safe
-from alexnet_bench.report.tuning import print_candidates, tuning_lines
+from alexnet_bench.report.markdown import labelled, table
+from alexnet_bench.report.tuning import candidate_rows, print_candidates, tuning_lines
 
 _KEY_DIGITS = 12
 _PATH = "engine"
@@ -52,6 +53,14 @@ def print_passport(passport: Passport, stream: IO[str]) -> None:
         print_lines(console, passport_lines(passport))
         print_candidates(console, passport.tuning)
         print_builds(console, passport.builds)
+
+
+def to_markdown(passport: Passport) -> str:
+    """What was built, as Markdown."""
+    lines = labelled((label, [text]) for label, text in passport_lines(passport))
+    for headings, rows in (candidate_rows(passport.tuning), build_rows(passport.builds)):
+        lines += ["", *table(headings, rows)] if rows else []
+    return "\n".join([f"### Engine {passport.key[:_KEY_DIGITS]}", "", *lines, ""])
 
 
 def print_cache(listing: CacheListing, stream: IO[str]) -> None:

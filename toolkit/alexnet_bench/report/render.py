@@ -17,7 +17,7 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
     """Prints a document for people.
 
     Args:
-        document: a profile, several, counts as formulas, a verification, a contest, or engines.
+        document: a profile, several, counts as formulas, a verification, a contest, engines, or a passport.
         stream: where to.
         top: rows to show, 0 for all, None for a number that fits.
     """
@@ -26,9 +26,10 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
 
         return print_profile(document, stream, top=top)
     from alexnet_bench.core.inspection import Inspection, InspectionSet
+    from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.symbolic import SymbolicCounts
     from alexnet_bench.core.verification import Verification
-    from alexnet_bench.report import contest, inspection, symbolic, verification
+    from alexnet_bench.report import contest, engines, inspection, symbolic, verification
 
     if isinstance(document, SymbolicCounts):
         return symbolic.print_symbolic(document, stream, top=top)
@@ -36,6 +37,8 @@ def show(document: Document, stream: IO[str], *, top: int | None = None) -> None
         return verification.print_verification(document, stream)
     if isinstance(document, Inspection | InspectionSet):
         return inspection.print_inspection(document, stream, top=top)
+    if isinstance(document, Passport):
+        return engines.print_passport(document, stream)
     return contest.print_contest(document, stream)
 
 
@@ -46,9 +49,10 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
 
         return markdown.to_markdown(document, top=top)
     from alexnet_bench.core.inspection import Inspection, InspectionSet
+    from alexnet_bench.core.passport import Passport
     from alexnet_bench.core.symbolic import SymbolicCounts
     from alexnet_bench.core.verification import Verification
-    from alexnet_bench.report import contest, inspection, symbolic, verification
+    from alexnet_bench.report import contest, engines, inspection, symbolic, verification
 
     if isinstance(document, SymbolicCounts):
         return symbolic.to_markdown(document, top=top)
@@ -56,4 +60,6 @@ def to_markdown(document: Document, *, top: int | None = None) -> str:
         return verification.to_markdown(document)
     if isinstance(document, Inspection | InspectionSet):
         return inspection.to_markdown(document, top=top)
+    if isinstance(document, Passport):
+        return engines.to_markdown(document)
     return contest.to_markdown(document)

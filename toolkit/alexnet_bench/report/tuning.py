@@ -12,6 +12,7 @@ from alexnet_bench.core.units import digits, quantity
 from alexnet_bench.report.console import Cells, print_fitting, safe
 
 _STAY = "the untuned settings stay"
+_TRIED = "tried"
 _COLUMNS = ((">median", 0), (">untuned", 2), (">ratio", 0), (">rounds", 1))
 """Headings behind the settings; the higher the number, the sooner a column is left out."""
 
@@ -40,13 +41,19 @@ def print_candidates(console: Console, tuning: Tuning | None) -> None:
     """What was tried before the final, the fastest first."""
     if tuning is None or not tuning.candidates:
         return
-    settings, *numbers = zip(*map(_cells, tuning.candidates), strict=True)
+    settings, *numbers = zip(*candidate_rows(tuning)[1], strict=True)
     columns = [Cells(heading, texts, goes) for (heading, goes), texts in zip(_COLUMNS, numbers, strict=True)]
     console.print()
-    print_fitting(console, [Cells("tried", settings, is_name=True), *columns])
+    print_fitting(console, [Cells(_TRIED, settings, is_name=True), *columns])
     for candidate in tuning.candidates:
         if candidate.refused:
             console.print(safe(f"fell out  {named(candidate.settings)}: {printable(candidate.refused, 300)}", "yellow"))
+
+
+def candidate_rows(tuning: Tuning | None) -> tuple[list[str], list[list[str]]]:
+    """What was tried before the final, the fastest first: headings, and a row for each; no rows where nothing was."""
+    headings = [_TRIED, *(heading for heading, _ in _COLUMNS)]
+    return headings, [_cells(candidate) for candidate in tuning.candidates] if tuning else []
 
 
 def named(settings: Mapping[str, str]) -> str:

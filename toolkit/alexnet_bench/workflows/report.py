@@ -10,6 +10,7 @@ from alexnet_bench.core.contest import Contest
 from alexnet_bench.core.document import Document
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.inspection import Inspection, InspectionSet
+from alexnet_bench.core.passport import Passport
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.symbolic import SymbolicCounts
 from alexnet_bench.core.text import printable
@@ -20,21 +21,23 @@ _KINDS: Mapping[type[Document], str] = {
     Contest: "a contest",
     Inspection: "the inspection of an engine",
     InspectionSet: "the inspection of engines",
+    Passport: "the passport of an engine",
 }
 
 
 def read_document(path: str | Path) -> Document:
-    """Whatever `profile --json` wrote, `verify --json` or `inspect --json`.
+    """Whatever `--json` of a command wrote, the passport beside an engine included.
 
     Raises:
         UsageError: not such a document, or of a version that this release does not know.
+        EngineError: a passport that is damaged, or of another version.
     """
     return document.read(Path(path))
 
 
 def has_layers(found: Document) -> bool:
-    """Whether there are layers, or nodes, of which as many are shown as are asked for."""
-    return not isinstance(found, Verification | Contest)
+    """Whether layers, or nodes, are shown, as many as are asked for."""
+    return not isinstance(found, Verification | Contest | Passport)
 
 
 def read_profile(path: str | Path) -> Profile | ProfileSet:
@@ -42,6 +45,7 @@ def read_profile(path: str | Path) -> Profile | ProfileSet:
 
     Raises:
         UsageError: not a profile, or of a version that this release does not know.
+        EngineError: a damaged passport.
     """
     found = read_document(path)
     if isinstance(found, SymbolicCounts):
