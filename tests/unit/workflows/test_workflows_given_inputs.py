@@ -82,6 +82,32 @@ def test_a_model_runs_on_them_with_their_sizes(model: Path, tmp_path: Path, kind
     ]
 
 
+@pytest.fixture
+def one_input(tmp_path: Path) -> Path:
+    graph = onnx.parser.parse_graph("one (float[N, 4] x) => (float[N, 4] y) { y = Relu(x) }")
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "one.onnx")
+    return tmp_path / "one.onnx"
+
+
+def test_of_a_folder_of_samples_the_first_is_taken_and_the_others_are_not_read(one_input: Path, tmp_path: Path) -> None:
+    for kind in ("npy", "npz", "json"):
+        place = tmp_path / f"of-{kind}"
+        place.mkdir()
+        (place / f"2.{kind}").write_text("nothing that could be read")
+    np.save(tmp_path / "of-npy" / "1.npy", np.ones((3, 4), np.float32))
+    np.savez(tmp_path / "of-npz" / "1.npz", x=np.ones((3, 4), np.float32))
+    (tmp_path / "of-json" / "1.json").write_bytes(polygraphy.encode_inputs([{"x": np.ones((3, 4), np.float32)}]))
+    for kind in ("npy", "npz", "json"):
+        assert run(one_input, tmp_path / f"of-{kind}").case.shapes == {"x": (3, 4)}
+
+
+def test_a_file_called_like_the_only_input_is_that_input(one_input: Path, tmp_path: Path) -> None:
+    stored(tmp_path, "", x=np.ones((2, 4), np.float32))
+    with pytest.raises(UsageError, match="gives shape, x; the model takes x"):
+        run(one_input, tmp_path / "inputs")
+
+
 @pytest.mark.parametrize("kind", ["", ".npz"])
 def test_texts_are_taken_and_never_made_up(tmp_path: Path, kind: str) -> None:
     graph = onnx.parser.parse_graph('it (string[N] text) => (bool[N] y) { y = RegexFullMatch<pattern = "a.*">(text) }')
@@ -157,8 +183,9 @@ def test_options_that_contradict_them(model: Path, tmp_path: Path, options: dict
         profile(model, batch=4, options=Options(inputs=tmp_path / "inputs.npz"))
 
 
-@pytest.mark.parametrize("name", ["nothing", "model.onnx", "empty"])
+@pytest.mark.parametrize("name", ["nothing", "model.onnx", "empty", "none.json"])
 def test_what_holds_no_inputs_is_refused(model: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "none.json").write_text("[]")
     with pytest.raises(UsageError, match=f"{name} holds no inputs"):
         run(model, tmp_path / name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,9 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
     Raises:
         UsageError: they cannot be read, do not fit the model, or are too few that differ.
     """
-    found = _from_files(path, tuple(declared))
+    found = list(_from_files(path, tuple(declared)))
+    if not found:
+        raise _no_inputs(path)
     for number, feeds in enumerate(found):
         check_fits(f"{printable(str(path), 200)}, input {number}", feeds, declared)
     distinct = set(map(_digest, found))
@@ -96,43 +98,55 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
     return found
 
 
-def read_first(path: Path) -> Feeds:
+def read_first(path: Path, names: Sequence[str]) -> Feeds:
     """One input, by the names of its files: the first one where there are several.
+
+    A folder of .npy has an array for each input; for a model with one input, and no file called like it, it has one for
+    each sample, as for `read`.
 
     Args:
         path: an .npz or a Polygraphy .json, a folder of NAME.npy, or a folder of any of these.
+        names: of the model's inputs.
 
     Raises:
         UsageError: it cannot be read.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
     arrays = sorted(path.glob("*.npy")) if is_folder else []
+    if arrays and len(names) == 1 and all(file.stem != names[0] for file in arrays):
+        return {names[0]: _array(arrays[0])}
     if arrays:
         return {file.stem: _array(file) for file in arrays}
     if path.suffix == ".npz" and not is_folder:
         return _archive(path)
     if path.suffix == ".json" or is_folder:
-        return _from_files(path, ())[0]
+        first = next(_from_files(path, names), None)
+        if first is None:
+            raise _no_inputs(path)
+        return first
     raise UsageError(
         f"{printable(str(path), 200)} holds no inputs",
         "give a folder with an array for each input (NAME.npy), an .npz, or a Polygraphy .json",
     )
 
 
-def _from_files(path: Path, names: Sequence[str]) -> list[Feeds]:
+def _from_files(path: Path, names: Sequence[str]) -> Iterator[Feeds]:
+    """The inputs, each of them read when its turn comes."""
     is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
     if path.suffix == ".json" and not is_folder:
-        return list(polygraphy.read_inputs(path))
+        yield from polygraphy.read_inputs(path)
+        return
     if not is_folder:
         raise UsageError(f"{printable(str(path), 200)} is no folder and no .json file", _HOW)
     entries = sorted(path.iterdir())
     jsons = [entry for entry in entries if entry.suffix == ".json"]
-    if jsons:
-        return [feeds for entry in jsons for feeds in polygraphy.read_inputs(entry)]
-    found = [feeds for entry in entries if (feeds := _one(entry, names))]
-    if not found:
-        raise UsageError(f"{printable(str(path), 200)} holds no inputs", _HOW)
-    return found
+    for entry in jsons:
+        yield from polygraphy.read_inputs(entry)
+    yield from () if jsons else filter(None, (_one(entry, names) for entry in entries))
+
+
+def _no_inputs(path: Path) -> UsageError:
+    return UsageError(f"{printable(str(path), 200)} holds no inputs", _HOW)
 
 
 def _one(entry: Path, names: Sequence[str]) -> Feeds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,27 +16,26 @@ from alexnet_bench.verdict.samples import Feeds, check_fits, check_named, read_f
 from alexnet_bench.workflows.options import Options
 
 
-def with_given(options: Options) -> tuple[Options, Feeds | None]:
-    """The options with the sizes of the inputs that they name, and those inputs; None where they are to be generated.
-
-    Raises:
-        UsageError: they cannot be read.
-    """
-    if options.inputs is None:
-        return options, None
-    feeds = read_first(Path(options.inputs))
-    return replace(options, shapes={name: array.shape for name, array in feeds.items()}), feeds
-
-
-def check_given(options: Options, names: Collection[str]) -> None:
-    """Raises UsageError where inputs are given that the model does not have by these names, or not all of them.
+def read_given(options: Options, names: Sequence[str]) -> Feeds | None:
+    """The inputs that the options name; None where they are to be generated.
 
     Args:
-        options: as `with_given` makes them.
-        names: of the inputs.
+        options: of the user.
+        names: of the model's inputs.
+
+    Raises:
+        UsageError: they cannot be read, the model does not have them by these names, or not all are there.
     """
-    if options.inputs is not None:
-        check_named(printable(str(options.inputs), 200), options.shapes or {}, names)
+    if options.inputs is None:
+        return None
+    feeds = read_first(Path(options.inputs), names)
+    check_named(printable(str(options.inputs), 200), feeds, names)
+    return feeds
+
+
+def with_sizes(options: Options, given: Feeds | None) -> Options:
+    """The options with the sizes of the inputs that were given."""
+    return options if given is None else replace(options, shapes={name: array.shape for name, array in given.items()})
 
 
 def write_inputs(
@@ -47,7 +46,7 @@ def write_inputs(
     Args:
         folder: to make.
         graph: with the shapes of the case.
-        given: as `with_given` reads them.
+        given: as `read_given` reads them.
         options: with the seed of those that are generated.
         pixel_range: of generated images.
 

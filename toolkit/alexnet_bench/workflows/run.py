@@ -32,7 +32,7 @@ from alexnet_bench.workflows.engines.choose_recipe import choose_recipe
 from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for, given_engine
-from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
+from alexnet_bench.workflows.given_inputs import read_given, with_sizes, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
@@ -59,11 +59,11 @@ def run(
     Raises:
         AlexnetBenchError: its subclass says what is wrong with the model, the options or the machine.
     """
-    options, given = with_given(options)
     subject = _subject(model, options, batches, progress)
+    options = with_sizes(options, subject.given)
     cases = [_count_subject(subject, options, batch) for batch in batches]
     with ScratchFolder() as scratch:
-        runs = _run(subject, cases, options, given, Path(scratch), progress)
+        runs = _run(subject, cases, options, Path(scratch), progress)
     if subject.engine is None:
         cases = [
             counted_as_run(case, subject.file, run.times.seen, batch=batch, shapes=options.shapes)
@@ -83,6 +83,7 @@ class _Subject:
         engine: that was built from it, or is the model itself; None when the model runs as it is.
         run: the file that the backend loads, or its graph.
         states: of the files that the backend loads.
+        given: inputs of the user's to run on; None where they are generated.
     """
 
     model: ResolvedModel
@@ -91,6 +92,7 @@ class _Subject:
     engine: EngineInUse | None
     run: ModelFile
     states: tuple[FileState, ...]
+    given: Feeds | None
 
     @property
     def is_plan(self) -> bool:
@@ -110,19 +112,19 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         if engine.tuned:
             progress(engine.tuned)
         file = open_model(resolved.path)
-        check_given(options, required_inputs(file.proto.graph))
+        inputs = read_given(options, required_inputs(file.proto.graph))
         states = (*file.states, *states_of([engine.file]))
-        return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file, states)
+        return _Subject(resolved, file, get_backend(engine.recipe.backend), engine, file, states, inputs)
     backend = choose_backend(options.backend)
     progress(f"reading {model}")
     resolved = resolve(model, progress)
     file = open_model(resolved.path)
-    check_given(options, required_inputs(file.proto.graph))
+    inputs = read_given(options, required_inputs(file.proto.graph))
     if not (options.wants_engine or backend.planner):  # those run nothing but engines
         _check_device_api(options, backend)
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")
-        return _Subject(resolved, file, backend, None, file, file.states)
+        return _Subject(resolved, file, backend, None, file, file.states, inputs)
     if options.device_api is not None:
         _check_device_api(options, _builder(options))
     built = build_for(
@@ -134,11 +136,11 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         timeout_s=options.timeout_s,
         progress=progress,
         batches=batches,
-        shapes=options.shapes,
+        shapes=with_sizes(options, inputs).shapes,
     )
     graph = open_model(graph_file(built.file))
     states = (*graph.states, *states_of([built.file]))
-    return _Subject(resolved, file, get_backend(built.recipe.backend), built, graph, states)
+    return _Subject(resolved, file, get_backend(built.recipe.backend), built, graph, states, inputs)
 
 
 def _builder(options: Options) -> Backend:
@@ -170,7 +172,6 @@ def _run(
     subject: _Subject,
     cases: Sequence[Counted],
     options: Options,
-    given: Feeds | None,
     scratch: Path,
     progress: Progress,
 ) -> list[Measured]:
@@ -186,7 +187,7 @@ def _run(
         Prepared(
             LatencyCase(
                 _request(subject, case, threads, options),
-                write_inputs(scratch / str(index), case.graph, given, options, subject.model.pixel_range),
+                write_inputs(scratch / str(index), case.graph, subject.given, options, subject.model.pixel_range),
                 limits.deadlines(case.costs, options.timeout_s),
             ),
             case.run_graph,

@@ -27,7 +27,7 @@ from alexnet_bench.workflows.assemble import Measured, measured_profile, uncount
 from alexnet_bench.workflows.counted import Counted, count_case
 from alexnet_bench.workflows.engines import plan_cautions
 from alexnet_bench.workflows.engines.plan_sizes import sizes_to_run
-from alexnet_bench.workflows.given_inputs import check_given, with_given, write_inputs
+from alexnet_bench.workflows.given_inputs import read_given, with_sizes, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
@@ -91,8 +91,9 @@ def run_plan(
         ShapeError: the engine does not take these sizes.
         AlexnetBenchError: its subclass says what else is wrong.
     """
-    options, given = with_given(options)
     engine = _open(path, options, progress)
+    given = read_given(options, [item.name for item in engine.described.inputs])
+    options = with_sizes(options, given)
     cases = [_case(engine, options, batch) for batch in batches]
     with ScratchFolder() as scratch:
         runs = measure(
@@ -140,7 +141,6 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
 
 
 def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
-    check_given(options, [item.name for item in engine.described.inputs])
     sizes = sizes_to_run(engine.described.inputs, options.shapes or {}, batch)
     tensors = {item.name: Tensor(item.name, item.dtype, sizes[item.name]) for item in engine.described.inputs}
     first = next(iter(sizes.values()), ())
