@@ -78,6 +78,26 @@ def test_the_winner_is_profiled_at_each_batch_and_said_why(tmp_path: Path, monke
     assert profiles.profiles[0].engine != profiles.profiles[1].engine
 
 
+def test_batches_with_the_same_winner_take_turns_and_others_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, ran = normalised(tmp_path / "turns.onnx", "N"), list[tuple[int | None, ...]]()
+    other = replace(ORT, tolerance=0.4)  # another key than that of the tests below
+    found = hold(path, batches=(1, 2, 4), options=other, progress=say_nothing)
+    cases = [named(case, precision) for case, precision in zip(found.cases, (None, "fp32", None), strict=True)]
+    by_batch = dict(zip((1, 2, 4), cases, strict=True))
+    monkeypatch.setattr(contest_choice, "choose", lambda *_, batch, **__: replace(found, cases=(by_batch[batch],)))
+
+    def profiled(*arguments: Any, **given: Any) -> Any:
+        ran.append(tuple(given["batches"]))
+        return profile_set(*arguments, **given)
+
+    monkeypatch.setattr(contest_choice, "profile_set", profiled)
+    profiles = profile_fastest(path, batches=(1, 2, 4), options=QUICK, contest_options=ORT, progress=say_nothing)
+    assert ran == [(1, 4), (2,)]
+    assert [profile.case.batch for profile in profiles.profiles] == [1, 2, 4]
+
+
 def test_a_choice_is_made_once_for_the_same_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = normalised(tmp_path / "m.onnx")
     once = hold(path, batches=(1, None), options=ORT, progress=say_nothing)

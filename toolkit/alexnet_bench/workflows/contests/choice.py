@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -49,6 +49,8 @@ def profile_fastest(
 ) -> ProfileSet:
     """Profiles the fastest entry within the tolerance, at each batch the one that is fastest there.
 
+    Batches with the same winner, and the same engine of it, take turns.
+
     The choice is kept in the user's cache, by the model, the shapes, the machine, and the versions of all runtimes and
     of this tool; a second call takes it from there.
 
@@ -66,13 +68,27 @@ def profile_fastest(
     check_options(options, batches)
     budgets_of(options)  # a device that is not known is said before minutes of a contest
     cases = [choose(model, batch=batch, options=contest_options, progress=progress).cases[0] for batch in batches]
-    profiles: list[Profile] = []
-    for batch, case in zip(batches, cases, strict=True):
-        winner = _winner(case)
-        progress(describe(case, winner))
+    winners = [_winner(case) for case in cases]
+    profiles: dict[int, Profile] = {}
+    for together in _of_one_winner(winners):
+        for at in together:
+            progress(describe(cases[at], winners[at]))
+        winner = winners[together[0]]
         chosen = replace(options, backend=winner.backend, precision=winner.precision, recipe=None, optimize=None)
-        profiles += profile_set(model, batches=(batch,), options=chosen, progress=progress).profiles
-    return ProfileSet(tuple(profiles))
+        found = profile_set(model, batches=[batches[at] for at in together], options=chosen, progress=progress)
+        profiles |= zip(together, found.profiles, strict=True)
+    return ProfileSet(tuple(profiles[at] for at in range(len(batches))))
+
+
+def _of_one_winner(winners: Sequence[Entry]) -> Iterable[list[int]]:
+    """The places of the winners, those together that are the same with the same engine.
+
+    An engine for several batches is not the one that was tried for each of them.
+    """
+    same: dict[tuple[str, str | None, str | None], list[int]] = {}
+    for at, winner in enumerate(winners):
+        same.setdefault((winner.backend, winner.precision, winner.passport_key), []).append(at)
+    return same.values()
 
 
 def choose(model: str | Path, *, batch: int | None, options: ContestOptions, progress: Progress) -> Contest:
