@@ -109,6 +109,7 @@ _BAD_INPUT = {
     "report of a model": (["report", "good.onnx"], "good.onnx"),
     "report of a later version": (["report", "newer.json"], r"(?s)schema version 99.*with a newer alexnet-bench"),
     "report cut short": (["report", "cut.json"], "not JSON, or only a part"),
+    "recipes of no backend": (["recipes", "openvin"], "(?s)unknown backend.*did you mean openvino"),
     "device": (["devices", "h10"], "(?s)unknown device.*h100"),
     "threads of ceilings": (["ceilings", "--threads", "-3"], "-3 threads"),
     "ceilings of nothing": (["ceilings", "--backend", "nope"], "unknown backend"),

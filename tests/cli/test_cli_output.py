@@ -90,7 +90,7 @@ def test_colours_are_for_terminals(cli: Cli) -> None:
 @pytest.mark.parametrize(
     "line",
     ["report {} --top 0", "report {} --json - -q", "report {} --markdown - -q", "devices", "devices h100 --json",
-     "models"],
+     "models", "recipes"],
 )  # fmt: skip
 def test_a_reader_that_stops_is_no_error(environment: dict[str, str], line: str) -> None:
     command = f"set -o pipefail; {{ alexnet_bench {line.format(_STORED)}; }} | true"

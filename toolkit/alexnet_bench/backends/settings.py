@@ -16,10 +16,12 @@ class Setting:
     Attributes:
         choices: the values that it may have; the first is the default.
         meaning: one line for people.
+        form: in words what else it may be, beside the choices; "" for nothing.
     """
 
     choices: tuple[str, ...]
     meaning: str
+    form: str = ""
 
 
 def chosen(

@@ -1,4 +1,4 @@
-"""What the listing commands return: models, and the diagnosis of this machine."""
+"""What the listing commands return: models, recipes, and the diagnosis of this machine."""
 
 from __future__ import annotations
 
@@ -62,3 +62,64 @@ class Diagnosis:
     cache: str
     nvidia_driver: str | None
     backends: tuple[BackendDiagnosis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeListing:
+    """A recipe that can be named.
+
+    Attributes:
+        name: to type.
+        title: one line about it.
+        backend: that it is for, "" for any.
+        precision: that it asks for, "" for the model's own types.
+        passes: over the graph, in order.
+        path: of its file.
+        invalid: why it cannot be used; "" for one that can.
+    """
+
+    name: str
+    title: str
+    backend: str
+    precision: str
+    passes: tuple[str, ...]
+    path: str
+    invalid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassListing:
+    """A pass over the graph: its name, and what it does in one line."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingListing:
+    """A setting of a backend.
+
+    Attributes:
+        backend: that has it.
+        name: to type, in `--set NAME=VALUE` and under `[settings]` of a recipe.
+        meaning: one line about it.
+        default: None where the runtime has a choice of its own.
+        values: that it may have.
+        form: in words what else it may be; "" for nothing.
+    """
+
+    backend: str
+    name: str
+    meaning: str
+    default: str | None
+    values: tuple[str, ...]
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipesListing:
+    """What an engine can be built by."""
+
+    recipes: tuple[RecipeListing, ...]
+    passes: tuple[PassListing, ...]
+    settings: tuple[SettingListing, ...]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from alexnet_bench.backends.protocol import Backend
 from alexnet_bench.backends.registry import get_backend, settings_of
-from alexnet_bench.backends.settings import chosen
+from alexnet_bench.backends.settings import Setting, chosen
 from alexnet_bench.backends.tensorrt import flavour, options
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.engine.plan import check_settings
 from alexnet_bench.engine.recipe import Recipe
+
+_THREADS = Setting((), "threads that the engine runs with; left out: the physical cores", "a whole number")
+
+
+def known_settings(backend: Backend) -> dict[str, Setting]:
+    """The settings that a recipe for a backend may have, by name; imports no runtime."""
+    if not backend.planner:
+        return {**settings_of(backend), THREADS: _THREADS}
+    known = {**options.SETTINGS, **options.OF_THEIR_OWN}
+    return {name: setting for name, setting in known.items() if backend.name in flavour.backends_with(name)}
 
 
 def plain_settings(recipe: Recipe) -> dict[str, str]:

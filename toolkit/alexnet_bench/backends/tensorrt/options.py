@@ -31,11 +31,19 @@ SETTINGS: Mapping[str, Setting] = {
         ("off", "on"), "whether the engine is kept without its weights, which are put in when it is loaded (STRIP_PLAN)"
     ),
 }
-"""Settings with a list of values; `workspace`, `compute_capability` and `weight_streaming` have forms of their own."""
-_OF_THEIR_OWN = ("workspace", "compute_capability", "weight_streaming")
-NAMES = tuple(sorted((*SETTINGS, *_OF_THEIR_OWN)))
-"""Of all settings."""
+"""Settings with a list of values."""
 _A_SIZE = 'above 0, in B, KiB, MiB, GiB or TiB, or in KB to TB of 1000: "1.5GiB"'
+OF_THEIR_OWN: Mapping[str, Setting] = {
+    "workspace": Setting((), "the most scratch memory that a kernel may take; left out: TensorRT's limit", "a size"),
+    "compute_capability": Setting(
+        (), "cards to build for; left out: those that TensorRT chooses", "numbers as 86,89 for SM 8.6 and 8.9"
+    ),
+    "weight_streaming": Setting(
+        ("off", "on"), "whether weights may lie on the host, and how many on the device", "a size on the device"
+    ),
+}
+NAMES = tuple(sorted((*SETTINGS, *OF_THEIR_OWN)))
+"""Of all settings."""
 _A_WORKSPACE = f"it is a size {_A_SIZE}"
 _A_BUDGET = f"it is off, on, or a size {_A_SIZE}"
 _CAPABILITIES = re.compile(r"\d{2,3}(,\d{2,3})*")
@@ -81,7 +89,7 @@ def build_settings(backend: str, given: Mapping[str, str]) -> BuildSettings:
         UsageError: a name or a value is not known.
     """
     check_names(backend, given)
-    listed = {name: value for name, value in given.items() if name not in _OF_THEIR_OWN}
+    listed = {name: value for name, value in given.items() if name not in OF_THEIR_OWN}
     values = chosen(backend, SETTINGS, listed)
     streaming = given.get("weight_streaming", "off")
     return BuildSettings(
@@ -107,9 +115,7 @@ def check_names(backend: str, given: Iterable[str], has: Iterable[str] = NAMES) 
         has: those to list, of all that there are.
     """
     if unknown := [name for name in given if name not in NAMES]:
-        raise UsageError(
-            f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(has)} (docs/tensorrt.md)"
-        )
+        raise UsageError(f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(has)}")
 
 
 def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
