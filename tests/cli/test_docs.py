@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib.util
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import alexnet_bench
 from alexnet_bench.cli.main import application
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.workflows import cautions, count_cautions, miscomputed, uncounted
@@ -23,6 +25,20 @@ from alexnet_bench.workflows.trtexec import cautions as trtexec_cautions
 _DOCS = Path(__file__).parents[2] / "docs"
 _CAUTIONS = (count_cautions, cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted)
 _CODE = re.compile(r"Caution\(\s*\"([a-z-]+)\"")
+
+
+def _said(path: Path) -> Iterator[str]:
+    """The texts in a module, docstrings apart."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    notes = {id(item.value) for item in ast.walk(tree) if isinstance(item, ast.Expr)}
+    for item in ast.walk(tree):
+        if isinstance(item, ast.Constant) and isinstance(item.value, str) and id(item) not in notes:
+            yield item.value
+
+
+def test_no_message_names_a_page_that_an_installed_package_does_not_have() -> None:
+    files = sorted(Path(alexnet_bench.__file__).parent.rglob("*.py"))
+    assert [(path.name, text) for path in files for text in _said(path) if "docs/" in text] == []
 
 
 def _make_cli() -> ModuleType:

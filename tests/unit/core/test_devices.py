@@ -250,7 +250,7 @@ def test_a_broken_file_is_named_with_what_is_wrong(text: str, reason: str, tmp_p
         load_devices(_workspace(tmp_path, card=text))
     assert str(tmp_path / "profiles" / "devices" / "card.toml") in caught.value.message
     assert reason in caught.value.message
-    assert "docs/devices.md" in caught.value.hint
+    assert "alexnet-bench devices h100 --json" in caught.value.hint
 
 
 def test_a_file_that_is_not_text_or_cannot_be_read_is_named(tmp_path: Path) -> None:

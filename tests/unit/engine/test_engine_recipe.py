@@ -98,7 +98,7 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ("[batch]\nmin = 1\nopt = 1\nmaximum = 1", "batch has an unknown field 'maximum'", "did you mean max?"),
         ("[shapes.x]\nmin = [1]\nopt = [1]\nmost = [1]", "shapes.x has an unknown field 'most'", "min, opt, max"),
         ('precision = "fp8"', "precision: unknown precision 'fp8'", "there are: fp32, tf32, fp16, bf16"),
-        ("passes = 3", "passes: Expected", "docs/engines.md"),
+        ("passes = 3", "passes: Expected", "alexnet-bench recipes --json"),
         ('passes = ["fold-batchnrm"]', "passes: unknown pass 'fold-batchnrm'", "did you mean fold-batchnorm?"),
         ('backend = "openvin"', "backend: unknown backend 'openvin'", "did you mean openvino?"),
         ('backend = "openvino"\n[settings]\nstreams = 3', "settings: streams of openvino", "it can be: 1, 2"),
@@ -107,7 +107,7 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ("[settings]\nthreads = 1.5", "settings: threads cannot be 1.5", "a whole number"),
         ('name = "other"', "must be that of the file", ""),
         ("[batch]\nmin = 2\nopt = 1\nmax = 3", "in order", ""),
-        ("[batch]\nmin = 0\nopt = 1\nmax = 3", ">= 1", "docs/engines.md"),
+        ("[batch]\nmin = 0\nopt = 1\nmax = 3", ">= 1", "alexnet-bench recipes --json"),
         ("[shapes.x]\nmin = [1]\nopt = [1, 2]\nmax = [1, 2]", "one rank", ""),
         ("[shapes.x]\nmin = [3]\nopt = [2]\nmax = [4]", "in order", ""),
         ('passes = ["fp16", "fp16"]\nprecision = "fp16"', "twice", ""),
@@ -124,7 +124,7 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
             "profile 1 has both batch and shapes",
             "give each of [[profiles]] a batch or shapes",
         ),
-        ("profiles = 3", "profiles", "docs/engines.md"),
+        ("profiles = 3", "profiles", "alexnet-bench recipes --json"),
     ],
 )
 def test_a_wrong_recipe_is_refused_by_file_and_field(tmp_path: Path, text: str, message: str, hint: str) -> None:

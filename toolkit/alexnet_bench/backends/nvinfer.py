@@ -61,7 +61,7 @@ def load(package: Path) -> str:
         BackendRefusal: a library is not installed, or of another major version, or cannot be loaded.
     """
     if reason := missing(package):
-        raise BackendRefusal(reason, f"see docs/install.md: {install_line('ort-tensorrt')}")
+        raise BackendRefusal(reason, f"{install_line('ort-tensorrt')}    # its libraries come from NVIDIA's own index")
     wanted = _wanted(package)
     try:
         loaded = {name: ctypes.CDLL(str(find(name)), mode=ctypes.RTLD_GLOBAL) for name in wanted}

@@ -25,7 +25,10 @@ def build_engine(
     *,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="Recipe or its .toml file; default: that of backend and precision."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Recipe, or its .toml file; default: that of backend and precision.",
+        ),
     ] = None,
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="Runtime; default: the recipe's, else the first that works here.")
@@ -40,7 +43,9 @@ def build_engine(
     added: Annotated[
         list[str] | None,
         typer.Option(
-            "--pass", metavar="NAME", help="Pass to apply beside the recipe's (docs/passes.md); may be repeated."
+            "--pass",
+            metavar="NAME",
+            help="Pass to apply beside the recipe's, as `alexnet-bench recipes` lists them; may be repeated.",
         ),
     ] = None,
     keep_fp32: Annotated[
@@ -69,7 +74,11 @@ def build_engine(
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Setting of the recipe, as strip=on; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Setting (`alexnet-bench recipes BACKEND` lists them); may be repeated.",
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,

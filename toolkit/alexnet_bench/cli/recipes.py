@@ -20,7 +20,7 @@ def recipes(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """List what `build-engine` takes: recipes, passes, and a backend's settings."""
+    """List recipes, passes, and the settings of a backend."""
     from alexnet_bench.report.lists import to_json
     from alexnet_bench.report.recipes import print_recipes
     from alexnet_bench.workflows.recipes import list_recipes

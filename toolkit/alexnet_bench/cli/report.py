@@ -30,7 +30,7 @@ def report(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
-    """Show what profile, verify, build-engine or inspect stored; needs no runtime.
+    """Show what another command stored; needs no runtime.
 
     Profiles, counts, contests, verifications, inspections and passports of engines are shown as the command did that
     wrote them, without the model.

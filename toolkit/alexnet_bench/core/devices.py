@@ -25,7 +25,10 @@ Unit = Literal["CUDA cores", "tensor cores"]
 
 _MAX_COUNT = 1_000_000
 
-_FORMAT_HINT = "a device needs name, title, year, [memory] and a [[peak]], each value with its source (docs/devices.md)"
+_FORMAT_HINT = (
+    "a device needs name, title, year, [memory] and a [[peak]], each value with its source; "
+    "alexnet-bench devices h100 --json shows the fields of one"
+)
 
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]

@@ -31,7 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         title: one line for people.
         backend: name of the backend, "" for any.
         precision: the type that layers with multiply-adds compute in; "" leaves every type as the model has it.
-        passes: over the graph, in this order; `alexnet-bench build-engine --help` says where they are listed.
+        passes: over the graph, in this order; `alexnet-bench recipes` lists them.
         keep_fp32: names of nodes, or operators, that a pass to a narrower type leaves alone.
         settings: options of the backend, and `threads`.
         batch: of a lone symbolic first dimension.

@@ -23,7 +23,7 @@ from alexnet_bench.engine.settings import plain_settings
 SUFFIX = ".toml"
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 """How msgspec ends a message: with the path of the field."""
-_DESCRIBED = "docs/engines.md describes the fields"
+_DESCRIBED = "alexnet-bench recipes --json tells the files of others, to compare with"
 
 
 def find_recipe(text: str, workspace: Path | None) -> Recipe:

@@ -196,7 +196,7 @@ def _add_profiles(builder: Any, network: Any, config: Any, request: PlanRequest)
                 shown = printable(tensor.name, 200)
                 raise BackendRefusal(
                     f"the input {shown} has open sizes {tuple(tensor.shape)}, and no range is given for them",
-                    f"fix them: --shape {shown}=SIZES; or give a range: --min, --opt and --max (docs/engines.md)",
+                    f"fix them: --shape {shown}=SIZES; or give a range: --min, --opt and --max {shown}=SIZES",
                 )
             bounds = shapes[tensor.name]
             profile.set_shape(tensor.name, bounds.min, bounds.opt, bounds.max)

@@ -115,7 +115,10 @@ def check_names(backend: str, given: Iterable[str], has: Iterable[str] = NAMES) 
         has: those to list, of all that there are.
     """
     if unknown := [name for name in given if name not in NAMES]:
-        raise UsageError(f"{backend} has no setting {printable(unknown[0])!r}", f"there are: {', '.join(has)}")
+        raise UsageError(
+            f"{backend} has no setting {printable(unknown[0])!r}",
+            f"there are: {', '.join(has)}",
+        )
 
 
 def plain_settings(given: Mapping[str, str]) -> dict[str, str]:
