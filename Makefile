@@ -1,4 +1,4 @@
-# Needs nothing but Python 3.11 to 3.13 with pip, and make.
+# Needs nothing but Python from 3.11 with pip, and make.
 
 PYTHON ?= python3
 VENV ?= .venv

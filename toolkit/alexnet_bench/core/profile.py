@@ -231,7 +231,7 @@ class BudgetLine:
         training_bytes: what training needs per card, at `training_batch`, None likewise.
         training_batch: images over all cards.
         achieved_fraction: throughput measured here over `forward_per_s_by_flop`, None when nothing was run.
-        kind: of the two rates: predicted from published peaks, or measured.
+        kind: of the two rates: "predicted" from published peaks; nothing writes "measured" yet.
         dtype: whose peak that is.
         notes: what the literature says of these numbers.
     """
@@ -296,7 +296,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class ProfileSet:
-    """Several profiles of one command: batches, backends."""
+    """Profiles of one command, one for each batch; `warnings` is empty so far, as each profile has its own."""
 
     profiles: tuple[Profile, ...]
     schema: Literal["alexnet-bench.profile-set"] = "alexnet-bench.profile-set"

@@ -59,7 +59,7 @@ class Options:
         static: count only.
         processes: fresh processes that the timed seconds are spread over; None takes one for each second, from 5 to 15.
         recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
-        precision: likewise, with the usual recipe of the backend for "fp32", "fp16" or "bf16".
+        precision: likewise, with the usual recipe of the backend for "fp32", "tf32", "fp16" or "bf16".
         optimize: likewise: whether to apply the passes that make a graph faster.
         timeout_s: how long the runtime may take to load the model, and for each forward pass, before it is ended; None
             takes ten minutes to load, and what the counted work allows for a pass.

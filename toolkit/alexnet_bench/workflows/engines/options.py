@@ -14,7 +14,7 @@ class BuildOptions:
     Attributes:
         recipe: name of a recipe or path of its file; None takes the one of the backend and the precision.
         backend: name in the registry, None for the recipe's, else the first that works here.
-        precision: "fp32", "fp16" or "bf16"; None takes the recipe's.
+        precision: "fp32", "tf32", "fp16" or "bf16"; None takes the recipe's.
         optimize: whether to apply the passes that make a graph faster; None as the recipe says.
         passes: to apply beside those, before any that narrows types.
         keep_fp32: nodes or operators that a pass to a narrower type leaves alone, beside those of the recipe.
