@@ -441,4 +441,4 @@ def test_operators_of_other_domains_have_no_rule() -> None:
     assert not contrib.covers("com.example", "BiasGelu")
     assert not contrib.covers("", "BiasGelu")
     assert contrib.covers("", "SimplifiedLayerNormalization")
-    assert contrib.find_schema(helper.make_node("BiasGelu", [], [])) is None
+    assert contrib.find_schema(helper.make_node("BiasGelu", [], []), {}) is None

@@ -126,7 +126,7 @@ class KnownTensors:
             return {}
         data = {name: small_values.to_proto(name, self._values[name]) for name in known if name in self._values}
         try:
-            schema = contrib.find_schema(node) or defs.get_schema(
+            schema = contrib.find_schema(node, self.opsets) or defs.get_schema(
                 node.op_type, self.opsets.get(node.domain, 1), node.domain
             )
             made = infer_node_outputs(schema, node, known, data, opset_imports=_imports(self.opsets))

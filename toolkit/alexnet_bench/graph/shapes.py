@@ -190,11 +190,11 @@ def _hide_dictionaries(model: ModelProto) -> None:
 
 
 def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
-    """ONNX's shape inference, with the rules for ONNX Runtime's operators where the model has any of them."""
+    """ONNX's shape inference, with the rules for operators that it knows nothing of, or too little."""
     # The values of small tensors are followed afterwards; in bodies, where ONNX alone does that, it has to.
     follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
     versions = {item.domain: item.version for item in model.opset_import}
-    if any(contrib.adds(domain, op_type, versions.get(domain, 1)) for domain, op_type in operators):
+    if any(contrib.is_ruled(domain, op_type, versions.get(domain, 1)) for domain, op_type in operators):
         with contrib.registered_schemas():
             return _infer_right(model, operators, follow_values)
     return _infer_right(model, operators, follow_values)
@@ -215,15 +215,15 @@ def _infer_right(model: ModelProto, operators: Set[tuple[str, str]], follow_valu
 def _infer_or_hide(model: ModelProto, follow_values: bool) -> ModelProto:
     """Shape inference; when it fails as a whole, once more without the parts that can make it fail."""
     from onnx.checker import ValidationError
-    from onnx.shape_inference import InferenceError, infer_shapes
+    from onnx.shape_inference import InferenceError
 
     failures = (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError)
     try:
-        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=follow_values)
+        return contrib.infer_shapes(model, follow_values=follow_values)
     except failures:
         _hide_stumbling_blocks(model)
     try:
-        return infer_shapes(model, check_type=False, strict_mode=False, data_prop=follow_values)
+        return contrib.infer_shapes(model, follow_values=follow_values)
     except failures as error:
         raise ModelError(
             f"shape inference fails: {printable(str(error), 400)}", "check the model with onnx.checker"

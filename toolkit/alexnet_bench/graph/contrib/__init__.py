@@ -23,11 +23,11 @@ from alexnet_bench.graph.contrib import (
 )
 from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC
 from alexnet_bench.graph.contrib.schemas import (
-    adds,
-    by_rule,
     covers,
     find_schema,
+    infer_shapes,
     is_of_onnx,
+    is_ruled,
     operators,
     registered_schemas,
 )
@@ -36,15 +36,15 @@ __all__ = [
     "DOMAIN",
     "ML",
     "NCHWC",
-    "adds",
     "attention",
     "blocked",
-    "by_rule",
     "convolution",
     "covers",
     "elementwise",
     "find_schema",
+    "infer_shapes",
     "is_of_onnx",
+    "is_ruled",
     "linear_attention",
     "movement",
     "normalisation",

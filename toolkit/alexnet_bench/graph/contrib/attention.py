@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.contrib.node import Dims, Node, rule
+from alexnet_bench.graph.contrib.node import RULED, Dims, Node, rule
 from alexnet_bench.graph.contrib.sizes import over, plus, times
+
+
+@rule("Attention", domain=RULED)
+def attention(node: Node) -> None:
+    """As the queries with the width of the values; keys and values by head, with what the cache holds; the scores.
+
+    Each of queries, keys and values is [batch, heads, length, width], or [batch, length, heads·width]. ONNX's own
+    inference takes a width that is not known for 0, and says nothing of keys and values (outputs 1 and 2) without a
+    cache (inputs 4 and 5), to which they are then as they go in.
+    """
+    query = _by_head(node, 0, "q_num_heads")
+    key, value = _by_head(node, 1, "kv_num_heads"), _by_head(node, 2, "kv_num_heads")
+    if query is None or key is None or value is None:
+        return
+    batch, heads, queries, _ = query
+    width = value[3]
+    in_three = len(node.dims(0) or ()) == 3
+    node.make(0, node.dtype(0), [batch, queries, times(width, heads)] if in_three else [batch, heads, queries, width])
+    for index, new in ((1, key), (2, value)):
+        new[2] = _with_past(node, index + 3, new[2])
+        node.make(index, node.dtype(index), new)
+    node.make(3, node.dtype(0), [batch, heads, queries, key[2]])
+
+
+def _by_head(node: Node, index: int, heads: str) -> Dims | None:
+    """[batch, heads, length, width] of an input in either layout; with three axes the attribute tells the heads."""
+    dims, count = node.dims(index), node.integer(heads, 0)
+    if dims is None or len(dims) == 4:
+        return dims
+    return [dims[0], count, dims[1], over(dims[2], count)] if len(dims) == 3 and count > 0 else None
+
+
+def _with_past(node: Node, cache: int, length: int | None) -> int | None:
+    """The length of keys or values with that of a cache, [batch, heads, length, width], where one is given."""
+    if not node.has(cache):
+        return length
+    past = node.dims(cache)
+    return plus(past[2], length) if past is not None and len(past) == 4 else None
 
 
 @rule("MultiHeadAttention")

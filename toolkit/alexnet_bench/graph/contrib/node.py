@@ -14,7 +14,7 @@ DOMAIN = "com.microsoft"
 ML = "ai.onnx.ml"
 NCHWC = "com.microsoft.nchwc"
 RULED = "ai.onnx by rule"
-"""Where operators of ONNX go while the rule is asked in place of its own inference (`schemas.by_rule`)."""
+"""Where operators of ONNX go while the rule is asked in place of its own inference (`schemas.infer_shapes`)."""
 
 Dims = list[int | None]
 

@@ -6,7 +6,7 @@ have an operator of one name; so the schemas are in it only while `registered_sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from threading import RLock
@@ -70,9 +70,11 @@ def covers(domain: str, op_type: str) -> bool:
     return (domain, op_type) in RULES
 
 
-def adds(domain: str, op_type: str, version: int) -> bool:
-    """Whether an operator has a rule, and ONNX does not know it at this version of its domain."""
-    return covers(domain, op_type) and not is_of_onnx(domain, op_type, version)
+def is_ruled(domain: str, op_type: str, version: int) -> bool:
+    """Whether the rule of an operator is asked: ONNX does not know it at this version of its domain, or too little."""
+    if is_of_onnx(domain, op_type, version):
+        return not domain and covers(RULED, op_type)
+    return covers(domain, op_type)
 
 
 def is_of_onnx(domain: str, op_type: str, version: int) -> bool:
@@ -82,42 +84,74 @@ def is_of_onnx(domain: str, op_type: str, version: int) -> bool:
     return defs.has(op_type, max(_SINCE, min(version, _LATEST)), domain)
 
 
-def by_rule(model: ModelProto) -> ModelProto:
-    """The model with its nodes that ONNX infers nothing of where one pass of its inference finds their rules.
+def infer_shapes(model: ModelProto, *, follow_values: bool) -> ModelProto:
+    """ONNX's shape inference, with the rules that stand in place of its own for some operators.
+
+    Args:
+        model: with `registered_schemas` open, if any of its operators `is_ruled`; not changed.
+        follow_values: whether ONNX follows those of small tensors.
+
+    Returns:
+        a copy, with what was inferred.
+
+    Raises:
+        Exception: what onnx.shape_inference.infer_shapes raises.
+    """
+    from onnx import shape_inference
+
+    inferred = shape_inference.infer_shapes(
+        _by_rule(model), check_type=False, strict_mode=False, data_prop=follow_values
+    )
+    for node in nested_nodes(inferred.graph.node):
+        if node.domain == RULED:
+            node.domain = ""
+    return inferred
+
+
+def _by_rule(model: ModelProto) -> ModelProto:
+    """The model with its nodes that ONNX infers too little of where one pass of its inference finds their rules.
 
     Returns:
         a copy, where there are any such nodes; the model itself else.
     """
     from onnx import ModelProto
 
-    if not any(_is_silent(node) for node in nested_nodes(model.graph.node)):
+    opsets = {item.domain: item.version for item in model.opset_import}
+    if all(_domain(node, opsets) != RULED for node in nested_nodes(model.graph.node)):
         return model
     copy = ModelProto()
     copy.CopyFrom(model)
     copy.opset_import.add(domain=RULED, version=1)
     for node in nested_nodes(copy.graph.node):
-        if _is_silent(node):
-            node.domain = RULED
+        node.domain = _domain(node, opsets)
     return copy
 
 
-def _is_silent(node: NodeProto) -> bool:
-    return node.domain in ("", "ai.onnx") and covers(RULED, node.op_type)
+def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
+    """The domain under which the rule of a node is found, if it has any."""
+    version = opsets.get(node.domain, 1)
+    in_place = node.domain in ("", "ai.onnx") and covers(RULED, node.op_type) and is_of_onnx("", node.op_type, version)
+    return RULED if in_place else node.domain
 
 
-def find_schema(node: NodeProto) -> OpSchema | None:
+def find_schema(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:
     """The rule for a node as a schema that need not be registered, None when there is none.
 
     It names the attributes of this node: inference of single nodes refuses any that a schema does not.
+
+    Args:
+        node: of any operator.
+        opsets: versions by domain.
     """
     from onnx import AttributeProto
     from onnx.defs import OpSchema
 
-    if not covers(node.domain, node.op_type):
+    domain = _domain(node, opsets)
+    if not covers(domain, node.op_type):
         return None
     kind = AttributeProto.AttributeType.Name
     attributes = [OpSchema.Attribute(item.name, getattr(OpSchema.AttrType, kind(item.type))) for item in node.attribute]
-    return _schema(node.domain, node.op_type, attributes)
+    return _schema(domain, node.op_type, attributes)
 
 
 @lru_cache(maxsize=1)

@@ -49,12 +49,12 @@ class Types:
 def inferred_types(model: ModelProto) -> Types:
     """ONNX's shape inference on a model without its weights; declared types alone where that fails."""
     from onnx.checker import ValidationError
-    from onnx.shape_inference import InferenceError, infer_shapes
+    from onnx.shape_inference import InferenceError
 
     declared = tensors_of(model.graph)
     try:
         with contrib.registered_schemas():
-            found = infer_shapes(contrib.by_rule(model), check_type=False, strict_mode=False, data_prop=True)
+            found = contrib.infer_shapes(model, follow_values=True)
     except (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError):
         return Types(declared)
     return Types(declared | tensors_of(found.graph))
