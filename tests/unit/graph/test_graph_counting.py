@@ -221,6 +221,23 @@ def test_a_weight_made_of_others_is_the_weight_that_is_used(read: Read) -> None:
     assert table.params == 16
 
 
+@pytest.mark.parametrize("like", ["l", "x"])
+def test_a_cast_reads_nothing_of_what_only_gives_it_a_type(read: Read, like: str) -> None:
+    (row,) = count(read(f"g (float16[2,3] x, float[1000,1000] l) => (y) {{ y = CastLike (x, {like}) }}")).rows
+    assert (row.bytes_read, row.bytes_written) == (12, 24 if like == "l" else 12)
+
+
+def test_a_cast_reads_a_constant_as_the_file_holds_it(read: Read) -> None:
+    (row,) = count(
+        read(
+            """g (float16[5] l) => (y) <int8[3,4] q, float s = {0.5}> {
+            w = DequantizeLinear (q, s) y = CastLike (w, l)
+            }"""
+        )
+    ).rows
+    assert (row.bytes_read, row.bytes_written) == (12 + 4, 24)
+
+
 def test_bytes_are_counted_at_their_types(read: Read) -> None:
     table = count(read("g (float16[2,4] x) => (float y) <float16[4,4] w> { h = MatMul(x, w)  y = Cast<to = 1>(h) }"))
     matmul, cast = table.rows

@@ -15,6 +15,7 @@ from alexnet_bench.attribution.not_computed import may_be_elsewhere, not_compute
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.graph.formulas.inputs import values_read
 from alexnet_bench.graph.liveness import RANDOM_OPS
 
 
@@ -143,14 +144,9 @@ def _region(
         if node is None or node.name in region:
             continue
         region[node.name] = None
-        needed = _read_values(node)
+        needed = values_read(node)
         pending += [name for name in needed if name not in materialised and values.get(name, name) not in stops]
     return list(region)
-
-
-def _read_values(node: Node) -> tuple[str, ...]:
-    """What a node reads, without what gives it a type and no value: a runtime knows that while loading."""
-    return node.reads[:1] if (node.domain, node.op_type) == ("", "CastLike") else node.reads
 
 
 def _adopt_duplicates(graph: Graph, owners: dict[str, list[int]], values: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph import contrib, control_flow, memory, weights
 from alexnet_bench.graph.formulas import UNCOUNTED, Operation, UnknownShape, UnknownTensor, Work, find_formula
+from alexnet_bench.graph.formulas.inputs import values_read
 
 Held = Mapping[str, tuple[str, ...]]
 """The tensors that stand in place of constants, as `weights.stored` has them."""
@@ -65,9 +66,10 @@ class _Sizes:
 
     def read_bytes(self, node: Node, read: int | None) -> int | None:
         """What a node reads with its weights as the file holds them; as it is where it reads only parts of tensors."""
-        if read is None or self._held.keys().isdisjoint(node.reads) or read != self.bytes(set(node.reads)):
+        values = values_read(node)
+        if read is None or self._held.keys().isdisjoint(values) or read != self.bytes(set(values)):
             return read
-        return self.stored_bytes(node.reads)
+        return self.stored_bytes(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from alexnet_bench.core.graph import Tensor
+    from alexnet_bench.core.graph import Node, Tensor
     from alexnet_bench.graph.formulas.registry import Operation
 
 Unpacked = Callable[["Operation"], Mapping[int, int]]
@@ -28,6 +28,7 @@ class Inputs(msgspec.Struct, frozen=True):
         tables: weights in bytes too: rows are picked, and dequantised behind.
         statistics: weights that training does not learn.
         unpacked: the elements of packed weights.
+        types: of these only the type is looked at, which is known before anything runs.
     """
 
     values: Collection[int] = ()
@@ -36,6 +37,7 @@ class Inputs(msgspec.Struct, frozen=True):
     tables: Collection[int] = ()
     statistics: Collection[int] = ()
     unpacked: Unpacked | None = None
+    types: Collection[int] = ()
 
 
 _PLAIN = Inputs()
@@ -61,3 +63,11 @@ def say(domain: str, op_type: str, inputs: Inputs) -> None:
 def inputs_of(domain: str, op_type: str) -> Inputs:
     """What the inputs of an operator are."""
     return _INPUTS.get((domain, op_type), _PLAIN)
+
+
+def values_read(node: Node) -> tuple[str, ...]:
+    """The tensors that a node reads, without those that give it a type and no value."""
+    types = inputs_of(node.domain, node.op_type).types
+    if not types:
+        return node.reads
+    return tuple(name for index, name in enumerate(node.inputs) if name and index not in types)

@@ -65,7 +65,7 @@ def move_all(op: Operation) -> Work:
 
 
 @formula("Transpose", "DepthToSpace", "SpaceToDepth", "Cast", "Trilu", "ReverseSequence")
-@formula("CastLike", settings=(1,))
+@formula("CastLike", settings=(1,), types=(1,))
 @formula("MemcpyFromHost", "MemcpyToHost")  # ONNX Runtime's, between the host and a device
 @formula("Trilu", "SampleOp", domain=MICROSOFT)
 def rearrange(op: Operation) -> Work:

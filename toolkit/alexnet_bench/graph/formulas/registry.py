@@ -10,7 +10,7 @@ import msgspec
 
 from alexnet_bench.core.graph import Attribute, Graph, Node, Tensor
 from alexnet_bench.core.text import printable
-from alexnet_bench.graph.formulas.inputs import Inputs, Unpacked, inputs_of, say
+from alexnet_bench.graph.formulas.inputs import Inputs, Unpacked, inputs_of, say, values_read
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -128,8 +128,8 @@ class Operation(msgspec.Struct, frozen=True):
         return sum([tensor_bytes(self.graph.tensor(name)) for name in self.node.writes])
 
     def inputs_bytes(self) -> int:
-        """Bytes of all distinct inputs. Raises UnknownShape."""
-        return sum([tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(self.node.reads)])
+        """Bytes of all distinct inputs whose values are read. Raises UnknownShape."""
+        return sum([tensor_bytes(self.graph.tensor(name)) for name in dict.fromkeys(values_read(self.node))])
 
 
 Measure = TypeVar("Measure", int, tuple[int, ...])
@@ -153,6 +153,7 @@ def formula(
     tables: Collection[int] = (),
     statistics: Collection[int] = (),
     unpacked: Unpacked | None = None,
+    types: Collection[int] = (),
 ) -> Callable[[Formula], Formula]:
     """Registers a formula for operators, and what their inputs are; a second one for the same operator is refused.
 
@@ -165,8 +166,9 @@ def formula(
         tables: see there.
         statistics: see there.
         unpacked: see there.
+        types: see there.
     """
-    inputs = Inputs(values, settings, weights, tables, statistics, unpacked)
+    inputs = Inputs(values, settings, weights, tables, statistics, unpacked, types)
 
     def register(function: Formula) -> Formula:
         for op_type in op_types:
