@@ -111,20 +111,28 @@ def test_recurrent_layers_have_shapes_whether_or_not_they_give_the_sequence(
     assert (row.macs, row.output_shapes) == (5 * 2 * gates * 4 * (3 + 4), ((1, 2, 4),))
 
 
-@pytest.mark.parametrize("opset", [1, 6, 7, 9, 14])
-def test_statistics_that_a_batch_normalisation_gives_have_shapes(opset: int, tmp_path: Path) -> None:
-    """Four of them before version 14, in training: ONNX infers nothing of them then. `training_mode` costs 7 each."""
-    case: Case = (opset, "BatchNormalization", ["x", "b", "b", "b", "b"], {"epsilon": 0.1}, IMAGES, 240)
+@pytest.mark.parametrize(
+    ("opset", "said", "price"),
+    [
+        *((opset, {}, 7) for opset in (1, 6, 7, 9, 13)),
+        *((opset, {"is_test": test}, 2 if test else 7) for opset in (1, 6) for test in (0, 1)),
+        *((14, {"training_mode": trains}, 7 if trains else 2) for trains in (0, 1)),
+    ],
+)
+def test_a_batch_normalisation_that_gives_statistics_trains(
+    opset: int, said: dict[str, int], price: int, tmp_path: Path
+) -> None:
+    """Before version 14 it gives four, of which ONNX infers nothing; of versions 1 and 6 an attribute may say else."""
+    attributes = {"epsilon": 0.1, **said}
+    case: Case = (opset, "BatchNormalization", ["x", "b", "b", "b", "b"], attributes, IMAGES, price * 120)
     model = written(case, listed=True)
     statistics = ["m", "v", "", "w"] if opset < 14 else ["m", "v"]
     model.graph.node[0].output.extend(statistics)
-    if opset >= 14:
-        model.graph.node[0].attribute.append(helper.make_attribute("training_mode", 1))
     (tmp_path / "old.onnx").write_bytes(model.SerializeToString())
     graph = build_graph(open_model(tmp_path / "old.onnx"), name="old")
     (row,) = count(graph).rows
     assert (row.flop, row.bytes_written) == (
-        240 if opset < 14 else 7 * 120,
+        price * 120,
         4 * (120 + 3 * len(list(filter(None, statistics)))),
     )
     assert {graph.tensor(name).sizes for name in statistics if name} == {(3,)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from alexnet_bench.graph.formulas.prices import LAYER_NORM, RMS_NORM, SIGMOID, SILU, SOFTMAX
 from alexnet_bench.graph.formulas.registry import MICROSOFT, Operation, UnknownShape, Work, formula
 
+_FIRST_WITH_TRAINING_MODE = 14
+
 
 @formula("LRN")
 def lrn(op: Operation) -> Work:
@@ -23,10 +25,17 @@ def lrn(op: Operation) -> Work:
 def batch_normalization(op: Operation) -> Work:
     """At inference a scale and a shift per element: the statistics are constants that fold into the two.
 
-    With `training_mode` they are those of the batch, which are found as in LayerNormalization; what the running ones
-    take up of them, a few FLOP per channel, is left out.
+    In training they are those of the batch, which are found as in LayerNormalization; what the running ones take up of
+    them, a few FLOP per channel, is left out.
     """
-    return Work(flop=(LAYER_NORM if op.integer("training_mode", 0) else 2) * op.output_elements())
+    return Work(flop=(LAYER_NORM if _trains(op) else 2) * op.output_elements())
+
+
+def _trains(op: Operation) -> bool:
+    """Before `training_mode`, of opset 14, a node that gives the statistics trains, unless `is_test` says that not."""
+    if op.graph.opset >= _FIRST_WITH_TRAINING_MODE:
+        return bool(op.integer("training_mode", 0))
+    return any(op.node.outputs[1:]) and not op.integer("is_test", 0)
 
 
 @formula("InstanceNormalization", "LayerNormalization", "GroupNormalization")
