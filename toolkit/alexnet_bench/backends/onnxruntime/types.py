@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,10 @@ _PRODUCTS = frozenset(
     }
 )
 """Operators whose kernels of the CUDA provider leave products of float32 to cuBLAS, cuDNN or CUTLASS."""
+_WIDENED = frozenset({"GroupQueryAttention", "MatMulNBits"})
+"""Operators whose kernels of the CPU provider widen float16 to float32 and round the result, but on ARM
+(matmul_nbits.cc, gqa_attention_base.h). For most others it casts instead, with kernels of their own."""
+_ARM = ("aarch64", "arm")
 _CPU = "CPUExecutionProvider"
 _INT8_LEVEL = 4
 """The accuracy_level of MatMulNBits from which on its A may be rounded to 8 bits; 0, unset, is A's own type, and so in
@@ -49,14 +54,22 @@ def with_types(
     inputs, outputs = shown.input_dtypes, shown.output_dtypes
     first = (*outputs[:1], *inputs[:1]) if layer.op in _DEQUANTISATIONS else (*inputs[:1], *outputs[:1])
     types = [name for name in first if name.startswith(("float", "bfloat", "int8", "uint8"))]
-    of_bytes = layer.op in _PRODUCTS_OF_BYTES or (shown.provider == _CPU and layer.name in multiplying_bytes)
+    dtype = types[0] if types else ""
+    if layer.op in _PRODUCTS_OF_BYTES or (shown.provider == _CPU and layer.name in multiplying_bytes):
+        dtype = "int8"
+    elif dtype == "float16" and shown.provider == _CPU and layer.op in _WIDENED and not _is_arm():
+        dtype = "float32"
     return replace(
         layer,
-        compute_dtype="int8" if of_bytes else types[0] if types else "",
+        compute_dtype=dtype,
         input_dtypes=tuple(dict.fromkeys((*inputs, *weights))),
         output_dtypes=tuple(dict.fromkeys(outputs)),
         tells_types=bool(inputs or outputs),
     )
+
+
+def _is_arm() -> bool:
+    return platform.machine().lower().startswith(_ARM)
 
 
 def rounded_to_tf32(layer: EngineLayer) -> EngineLayer:
