@@ -438,6 +438,7 @@ def test_arrays_keep_their_names_types_and_values(tmp_path: Path) -> None:
     arrays: dict[str, Any] = {
         "a/b\n": np.arange(6, dtype=np.float16).reshape(2, 3),
         "": np.array(True),
+        "columns first": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         "../x": np.zeros((0, 4), np.int8),
     }
     write_arrays(tmp_path, arrays)
@@ -446,6 +447,7 @@ def test_arrays_keep_their_names_types_and_values(tmp_path: Path) -> None:
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
+        assert (found[name].shape, found[name].flags.c_contiguous) == (array.shape, True)
 
 
 def test_numbers_of_a_model_that_was_replaced_do_not_leave_the_worker(model: LoadRequest, inputs: Path) -> None:

@@ -508,6 +508,20 @@ def test_another_backend_and_a_type_that_it_is_told(right: Path, tmp_path: Path)
     assert found.engine.compute_dtypes == {}  # it was told nothing, so that nothing was read back
 
 
+def test_inputs_in_the_order_of_fortran_are_the_same_to_every_backend(right: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    first = VerifyOptions(save_inputs=tmp_path / "inputs.json", search=False)
+    verify(right, options=first)
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    for index, feeds in enumerate(read_inputs(tmp_path / "inputs.json")):
+        ((_, array),) = feeds.items()
+        np.save(folder / f"{index:02}.npy", np.asfortranarray(array))
+    for backend in ("openvino", "onnxruntime-cpu"):
+        found = verify(right, options=VerifyOptions(backend=backend, inputs=folder, search=False))
+        assert found.verdict == "passed"
+
+
 def test_an_engine_is_said_to_compute_in_what_its_passport_read_back(tmp_path: Path) -> None:
     built = build_engine(str(write(tmp_path / "q.onnx", quantise_weights(network()))), options=BuildOptions())
     found = verify(built.path, against=tmp_path / "q.onnx", options=VerifyOptions(search=False))

@@ -20,11 +20,14 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
 
 
 def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Writes arrays as .npy files; tensor names may hold any character, so they stand in names.json."""
+    """Writes arrays as .npy files; tensor names may hold any character, so they stand in names.json.
+
+    In C order, whatever order they have: not every runtime takes another one.
+    """
     import numpy as np
 
     files = {name: f"{index}.npy" for index, name in enumerate(arrays)}
     for name, file in files.items():
-        np.save(folder / file, arrays[name], allow_pickle=False)
+        np.save(folder / file, np.asarray(arrays[name], order="C"), allow_pickle=False)
     (folder / "names.json").write_bytes(msgspec.json.encode(files))
     return list(files.values())

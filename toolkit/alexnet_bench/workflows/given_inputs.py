@@ -58,7 +58,7 @@ def write_inputs(
         arrays: Mapping[str, np.ndarray] = generate(graph, seed=options.input_seed, pixel_range=pixel_range)
     else:
         check_fits(printable(str(options.inputs), 200), given, {name: graph.tensor(name) for name in graph.inputs})
-        arrays = {name: np.asarray(array, order="C") for name, array in given.items()}  # scalars stay scalars
+        arrays = given
     folder.mkdir()
     write_arrays(folder, dict(arrays))
     return folder
