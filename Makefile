@@ -3,7 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+GPU_VENV ?= $(VENV)-gpu
+TENSORRT_VENV ?= $(VENV)-tensorrt
+INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python $(INSTALL)
 
 # About half of the time of all tests: commands, examples, mutants, and the runtimes.
 OUTSIDE := tests/cli tests/contract tests/examples tests/fuzz tests/gpu tests/unit/attribution tests/unit/backends tests/unit/network
@@ -33,8 +36,21 @@ lint: $(VENV)/.test  ## ruff, mypy strict and import-linter
 bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and writes profiles/runs/bench.json
 	$(BIN)/python -m benchmarks
 
-gpu-check: $(VENV)/.test  ## on a machine with an NVIDIA GPU: its tests; writes profiles/runs/gpu-check.json
-	$(BIN)/python -m tests.gpu
+# On a card, onnxruntime-gpu stands in place of onnxruntime: an environment of its own. A second one has TensorRT, whose
+# package fetches its libraries from NVIDIA's index. GPU_CHECK="--quick" and the like go to both.
+gpu-check: gpu-driver $(GPU_VENV)/.installed  ## on a machine with an NVIDIA GPU: its tests and benchmark; writes profiles/runs/gpu-check*.json
+	@status=0; \
+	$(GPU_VENV)/bin/python -m tests.gpu $(GPU_CHECK) || status=$$?; \
+	if $(MAKE) --silent $(TENSORRT_VENV)/.installed 2>/dev/null; then \
+		$(TENSORRT_VENV)/bin/python -m tests.gpu --out profiles/runs/gpu-check-tensorrt.json \
+			--only 'tensorrt and not tensorrt-rtx' --no-benchmark $(GPU_CHECK) || status=$$?; \
+	fi; \
+	exit $$status
+
+.PHONY: gpu-driver
+gpu-driver:
+	@PYTHONPATH=toolkit $(PYTHON) -c 'import sys; from alexnet_bench.backends.device.driver import no_driver as why; \
+		sys.exit(why() and "nothing ran, and nothing was installed: " + why())'
 
 contract-check: $(VENV)/.test  ## fetch the bindings of TensorRT and TensorRT-RTX, and hold the code against their API
 	$(BIN)/python -m tests.contract $(VENV)/contract
@@ -43,7 +59,7 @@ pycuda-check: $(VENV)/.test  ## build PyCUDA with CUDA's headers alone, and run 
 	$(BIN)/python -m tests.pycuda $(VENV)/pycuda
 
 clean:  ## remove the environment and the caches of this folder
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(GPU_VENV) $(TENSORRT_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
@@ -59,4 +75,17 @@ $(VENV)/.test: $(VENV)/.cpu
 
 $(VENV)/.bench: $(VENV)/.cpu
 	$(PIP) --editable '.[cpu,openvino,bench,train]'
+	@touch $@
+
+$(GPU_VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_VENV)/bin/python $(INSTALL) --editable '.[gpu,rtx,train,dev]' 'onnxruntime-gpu[cuda,cudnn]'
+	@touch $@
+
+$(TENSORRT_VENV)/.installed: pyproject.toml constraints.txt
+	@mkdir -p $(TENSORRT_VENV)
+	@{ $(PYTHON) -m venv $(TENSORRT_VENV) && \
+		$(TENSORRT_VENV)/bin/python $(INSTALL) --editable '.[gpu,ort-tensorrt,dev]' 'onnxruntime-gpu[cuda,cudnn]'; \
+		} >$(TENSORRT_VENV)/pip.log 2>&1 || \
+		{ echo "left out: TensorRT, which pip cannot install here ($(TENSORRT_VENV)/pip.log says why)"; exit 1; }
 	@touch $@

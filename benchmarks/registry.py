@@ -13,6 +13,7 @@ from benchmarks.questions import (
     engine_fastest,
     engine_ort,
     engine_tensorrt,
+    gpu,
     latency,
     layer_run_cost,
     peers_counts,
@@ -65,4 +66,5 @@ BENCHMARKS = (
     ),
     Benchmark("engine-commands", "how long do a cached build-engine and a verify take?", engine_commands.run),
     Benchmark("engine-tensorrt", "how large are TensorRT-RTX's engines, and whose their layers?", engine_tensorrt.run),
+    Benchmark("gpu", "how fast do backends and torch run on a GPU, against its measured ceilings?", gpu.run),
 )

@@ -83,9 +83,12 @@ def openvino_defaults(case: Case) -> Subject:
     return partial(_loop, case, ["-m", "benchmarks.peers.openvino_loop", str(case.prepared.path)])
 
 
-def torch_compile(case: Case, network: str) -> Subject:
-    """A bare loop on a reference network in torch, compiled; what it compiles is kept from round to round."""
-    return partial(_loop, case, ["-m", "benchmarks.peers.torch_network", "compiled", network, str(case.prepared.path)])
+def torch_network(
+    case: Case, network: str, mode: str = "compiled", device: str = "cpu", precision: str = "fp32"
+) -> Subject:
+    """A bare loop on a reference network in torch; what it compiles is kept from round to round."""
+    asked = ("timed", network, str(case.prepared.path), mode, device, precision)
+    return partial(_loop, case, ["-m", "benchmarks.peers.torch_network", *asked])
 
 
 def _loop(case: Case, program: Sequence[str]) -> float:

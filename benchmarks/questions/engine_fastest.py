@@ -105,7 +105,7 @@ def _peers(name: str, case: Case) -> tuple[dict[str, Subject], tuple[str, ...]]:
     elif commands.missing(["torch"]):
         left_out.append("left out: torch is not installed")
     else:
-        peers["torch.compile"] = throughput.torch_compile(case, name)
+        peers["torch.compile"] = throughput.torch_network(case, name)
     return peers, tuple(left_out)
 
 
