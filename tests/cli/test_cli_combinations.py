@@ -94,7 +94,7 @@ def test_an_option_that_would_do_nothing_is_refused(line: str, option: str, say:
 def test_what_is_wrong_is_said_before_anything_is_built_or_measured(
     line: str, said: str, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in ("engine_subject.build_engine", "contest_choice.contest"):
+    for step in ("engines.subject.build_engine", "contests.choice.contest"):
         monkeypatch.setattr(f"alexnet_bench.workflows.{step}", lambda *_, **__: pytest.fail("too late"))
     write(tmp_path / "m.onnx", network())
     code, _, err = say(*line.split())
