@@ -100,9 +100,27 @@ def test_a_trace_that_was_cut_is_a_crash(folder: Path) -> None:
         read(folder)
 
 
-def test_a_trace_with_too_few_runs_is_a_crash(folder: Path) -> None:
-    with pytest.raises(BackendCrash, match="holds 2 runs of 3"):
-        read(folder, runs=3)
+@pytest.mark.parametrize(
+    ("recorded", "kept"),
+    [(5, (2, 3, 4)), (4, (2, 3)), (3, (2,)), (2, (1,)), (1, (0,))],
+)
+def test_of_a_trace_that_is_full_the_runs_that_it_holds_count(
+    recorded: int, kept: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Two runs warmed up, and three were timed; the last of the former is better than nothing."""
+    runs = [("Session", "model_run", 100 * number, 90 + number) for number in range(recorded)]
+    kernels = [("Node", "k_kernel_time", 100 * number, 10 + number) for number in range(recorded + 1)]
+    (tmp_path / TRACE).write_bytes(events(*runs, *kernels))
+    trace = read_trace(tmp_path, timed_runs=3, wall_s=(0.0, 1.0, 2.0, 3.0, 4.0), nested=())
+    assert trace.wall_s == kept
+    assert microseconds(trace.run_s) == [90 + number for number in kept]
+    assert microseconds(trace.samples_s["k"]) == [10 + number for number in kept]
+
+
+def test_a_trace_without_a_whole_run_is_a_crash(tmp_path: Path) -> None:
+    (tmp_path / TRACE).write_bytes(events(("Node", "k_kernel_time", 0, 10)))
+    with pytest.raises(BackendCrash, match="holds no whole run"):
+        read_trace(tmp_path, timed_runs=1, wall_s=(1.0, 1.0), nested=())
 
 
 def test_a_missing_trace_is_a_crash(folder: Path) -> None:
@@ -144,7 +162,7 @@ def test_nested_kernels_are_left_out_by_time_and_by_name(tmp_path: Path) -> None
             (kernel, "next_fence_before", 59, 1),
         )
     )
-    trace = read_trace(tmp_path, timed_runs=1, nested={"rounded"})
+    trace = read_trace(tmp_path, timed_runs=1, wall_s=(1.0,), nested={"rounded"})
     assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"outer": [40], "next": [5]}
     assert trace.order == ("outer", "next")
     assert microseconds(trace.run_s) == [100]
@@ -162,7 +180,7 @@ def test_a_kernel_that_runs_twice_in_a_run_counts_twice_and_one_that_does_not_ru
             ("Node", "b_kernel_time", 110, 7),
         )
     )
-    trace = read_trace(tmp_path, timed_runs=2, nested=())
+    trace = read_trace(tmp_path, timed_runs=2, wall_s=(1.0, 1.0), nested=())
     assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"a": [15, 0], "b": [0, 7]}
     assert trace.arena_peak_bytes is None
 
@@ -181,7 +199,7 @@ def test_the_arena_is_that_of_the_first_run_even_when_that_is_not_timed(tmp_path
         ]).encode()
     )  # fmt: skip
     for timed_runs in (1, 2):
-        arena = read_trace(tmp_path, timed_runs=timed_runs, nested=()).arena
+        arena = read_trace(tmp_path, timed_runs=timed_runs, wall_s=(1.0,) * timed_runs, nested=()).arena
         assert arena == ArenaUse(1000, {"a": 1256, "b": 1512, "c": 1256}, {"a": 1100, "b": 1300, "c": 1200})
 
 
@@ -196,7 +214,7 @@ def test_what_runs_inside_a_kernel_counts_as_its(tmp_path: Path) -> None:
             kernel("late", 150, 5, 7000, 7000, 0),
         ]).encode()
     )  # fmt: skip
-    arena = read_trace(tmp_path, timed_runs=1, nested={"inner"}).arena
+    arena = read_trace(tmp_path, timed_runs=1, wall_s=(1.0,), nested={"inner"}).arena
     assert arena == ArenaUse(100, {"loop": 900, "next": 400}, {"loop": 650, "next": 400})
 
 
@@ -206,7 +224,7 @@ def test_a_release_that_does_not_say_what_the_arena_holds_gives_no_curve(tmp_pat
     assert isinstance(event["args"], dict)
     del event["args"][lost]
     (tmp_path / TRACE).write_bytes(json.dumps([run(0, 50), event]).encode())
-    assert read_trace(tmp_path, timed_runs=1, nested=()).arena is None
+    assert read_trace(tmp_path, timed_runs=1, wall_s=(1.0,), nested=()).arena is None
 
 
 def test_the_recorded_trace_says_only_the_peak(folder: Path) -> None:

@@ -7,19 +7,21 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.client import Deadlines
+from alexnet_bench.backends.onnxruntime import trace
 from alexnet_bench.backends.protocol import Loaded, LoadRequest
 from alexnet_bench.backends.worker import Samples
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.model_bytes import named_copy
 from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure import latency, layer_run
@@ -127,12 +129,63 @@ def test_runs_with_and_without_the_profiler_take_turns() -> None:
     assert sorted(set(with_profiler)) == [2, 4, 6, 8]
 
 
-@pytest.mark.parametrize(("nodes", "most"), [(1, 250), (60, 250), (150, 100), (6_000, 2), (15_001, 1), (10**7, 1)])
+@pytest.mark.parametrize(("nodes", "most"), [(1, 250), (60, 250), (150, 100), (6_000, 2), (15_001, 1), (10**6, 1)])
 def test_the_size_of_a_trace_is_limited_and_there_is_always_a_run(nodes: int, most: int) -> None:
     class Sized:
-        live_nodes = range(nodes)
+        live_nodes = (Node("n", "Relu", "", ("x",), ("y",), {}),) * nodes
 
     assert layer_run._runs_per_turn(Sized()) == most  # type: ignore[arg-type]
+
+
+def looped(turns: int, inside: int) -> ModelProto:
+    """A loop of so many turns around so many nodes, and an If in it with as many on one side and one on the other."""
+    info = helper.make_tensor_value_info
+
+    def chain(first: str, last: str, nodes: int) -> list[NodeProto]:
+        names = [first, *(f"{last}{number}" for number in range(nodes - 1)), last]
+        return [helper.make_node("Neg", [left], [right], f"to_{right}") for left, right in pairwise(names)]
+
+    made = info("made", TensorProto.FLOAT, [4])
+    branches = {
+        "then_branch": helper.make_graph(chain("carried", "made", inside), "long", [], [made]),
+        "else_branch": helper.make_graph(chain("carried", "made", 1), "short", [], [made]),
+    }
+    body = helper.make_graph(
+        [
+            helper.make_node("Less", ["turn", "half"], ["early"], "early"),
+            helper.make_node("If", ["early"], ["either"], "if", **branches),
+            *chain("either", "next", inside),
+            helper.make_node("Identity", ["on"], ["still"], "still"),
+        ],
+        "body",
+        [
+            info("turn", TensorProto.INT64, []),
+            info("on", TensorProto.BOOL, []),
+            info("carried", TensorProto.FLOAT, [4]),
+        ],
+        [info("still", TensorProto.BOOL, []), info("next", TensorProto.FLOAT, [4])],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["turns", "go", "x"], ["y"], "loop", body=body)],
+        "g",
+        [info("x", TensorProto.FLOAT, [4])],
+        [info("y", TensorProto.FLOAT, [4])],
+        [
+            helper.make_tensor("turns", TensorProto.INT64, [], [turns]),
+            helper.make_tensor("go", TensorProto.BOOL, [], [True]),
+            helper.make_tensor("half", TensorProto.INT64, [], [turns // 2]),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(("turns", "inside", "most"), [(10, 10, 64), (100, 10, 6), (1000, 100, 1)])
+def test_what_runs_inside_a_loop_fills_a_trace_in_every_turn(
+    turns: int, inside: int, most: int, tmp_path: Path
+) -> None:
+    onnx.save(looped(turns, inside), tmp_path / "m.onnx")
+    graph = build_graph(open_model(tmp_path / "m.onnx"), name="m")
+    assert layer_run._runs_per_turn(graph) == most
 
 
 @pytest.fixture
@@ -167,6 +220,27 @@ def test_layer_times_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | No
     asked = {layer.op: times.arena.requested_bytes[layer.name] - times.arena.loaded_bytes for layer in times.layers}
     assert asked == {"Relu": 1024, "MatMul": 2048}
     assert all(times.arena.in_use_bytes[name] >= value for name, value in times.arena.requested_bytes.items())
+
+
+def test_runs_behind_the_end_of_a_full_trace_are_left_out_with_their_wall_times(
+    small: tuple[LatencyCase, Graph, bytes | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, graph, named = small
+    whole = trace.read_events
+
+    def cut(folder: Path) -> list[trace.Event]:
+        """As if nothing had been recorded after the third of five runs, the first of which warms up."""
+        events = whole(folder)
+        ends = sorted(event.ts + event.dur for event in events if event.name == "model_run")
+        assert len(ends) == 5
+        return [event for event in events if event.ts <= ends[2]]
+
+    monkeypatch.setattr(trace, "read_events", cut)
+    monkeypatch.setattr(layer_run, "_MAX_RUNS", 4)
+    times = layer_run.measure_layers(case, graph, seconds=0.05, named_model=named)
+    assert len(times.run_s) == len(times.wall_s) == 2
+    assert all(run <= wall for run, wall in zip(times.run_s, times.wall_s, strict=True))
+    assert all(len(samples) == 2 for samples in times.samples_s.values())
 
 
 def test_runs_that_layer_times_are_compared_with_begin_when_they_are_stable(

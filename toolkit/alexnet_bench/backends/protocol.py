@@ -313,5 +313,12 @@ class LayersReader(Protocol):
     """Reads what a run with layer times left behind."""
 
     def __call__(self, folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[float, ...]) -> LayerTimes:
-        """Layers in terms of the user's tensors, with the times of the last `timed_runs` runs."""
+        """Layers in terms of the user's tensors, with the times of the last `timed_runs` runs.
+
+        Args:
+            folder: where the run left its record.
+            graph: the user's graph.
+            timed_runs: how many runs at the end count; the ones before warmed up.
+            wall_s: wall time of all runs as the caller saw it, or at least of those that count.
+        """
         ...

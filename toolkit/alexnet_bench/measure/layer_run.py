@@ -10,6 +10,7 @@ from alexnet_bench.backends.protocol import NAMED_MODEL
 from alexnet_bench.backends.registry import layers_reader
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.graph import Graph
+from alexnet_bench.graph.control_flow import turns_of
 from alexnet_bench.measure.latency import LatencyCase, Sampler, warm_up
 
 MAX_EVENTS = 60_000
@@ -47,18 +48,28 @@ def measure_layers(case: LatencyCase, graph: Graph, *, seconds: float, named_mod
                 plain.kill()  # leaving would wait for its answer, after Ctrl-C too
                 raise
         most = _runs_per_turn(graph)
-        profiled.sample(seconds=_WARMUP_S, min_runs=_MIN_RUNS, max_runs=most)
+        before_s = profiled.sample(seconds=_WARMUP_S, min_runs=_MIN_RUNS, max_runs=most).wall_s
         warm_up(plain)  # threads of a new process may share a core at first, and take twice as long
         wall_s, plain_wall_s = _alternate(profiled, plain, seconds=seconds / _TURNS, max_runs=most)
         profiled.unload()
         read = layers_reader(case.request.backend)
-        times = read(folder, graph, timed_runs=len(wall_s), wall_s=wall_s)
+        times = read(folder, graph, timed_runs=len(wall_s), wall_s=(*before_s, *wall_s))
     return replace(times, plain_wall_s=plain_wall_s)
 
 
 def _runs_per_turn(graph: Graph) -> int:
     """At least one, however large the graph."""
-    return max(1, min(_MAX_RUNS, MAX_EVENTS // max(1, len(graph.live_nodes))) // _TURNS)
+    return max(1, min(_MAX_RUNS, MAX_EVENTS // max(1, _events(graph))) // _TURNS)
+
+
+def _events(graph: Graph) -> int:
+    """Kernels that one run of a graph may start, those of every turn of a loop included, as far as that is known."""
+    found = len(graph.live_nodes)
+    for node in graph.live_nodes:
+        inside = max((_events(body) for _, body in node.bodies), default=0)  # of several, one is taken
+        turns = turns_of(graph, node) if node.op_type in ("Loop", "Scan") and inside else None
+        found += inside * (1 if turns is None else turns)
+    return found
 
 
 def _alternate(

@@ -35,26 +35,25 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         folder: where the session left its trace and its optimised model.
         graph: the user's graph.
         timed_runs: how many runs at the end of the trace count; the ones before warmed up.
-        wall_s: wall time of those runs as the caller saw it.
+        wall_s: wall time of all runs as the caller saw it.
 
     Raises:
         BackendCrash: the files are not there, or not what ONNX Runtime writes.
     """
     optimised = _optimised(folder)
     nested = set(_nested_names(optimised.graph)) - {node.name for node in optimised.graph.node}
-    trace = read_trace(folder, timed_runs=timed_runs, nested=nested)
+    trace = read_trace(folder, timed_runs=timed_runs, wall_s=wall_s, nested=nested)
     _name_like(optimised.graph.node, trace)
-    return layer_times(optimised, trace, graph, wall_s)
+    return layer_times(optimised, trace, graph)
 
 
-def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[float, ...]) -> LayerTimes:
+def layer_times(executed: ModelProto, trace: Trace, graph: Graph) -> LayerTimes:
     """The kernels of a trace in terms of the user's tensors.
 
     Args:
         executed: the nodes that ran, under the names that the trace has for them; kernels that it lacks are unmatched.
         trace: with the times.
         graph: the user's graph.
-        wall_s: wall time of the timed runs as the caller saw it.
     """
     in_bytes, weights, moved = multiplying_bytes(executed), weights_read(executed), moved_bytes(executed, trace.shown)
     layers = tuple(
@@ -71,7 +70,7 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph, wall_s: tuple[
         layers=layers + strangers,
         samples_s=trace.samples_s,
         run_s=trace.run_s,
-        wall_s=wall_s,
+        wall_s=trace.wall_s,
         arena_peak_bytes=trace.arena_peak_bytes,
         arena=trace.arena,
         seen=sizes_seen(executed.graph.node, trace.shown, graph),

@@ -129,10 +129,10 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
     Raises:
         BackendCrash: the files are not there, or not what ONNX Runtime writes.
     """
-    trace = read_trace(folder, timed_runs=timed_runs, nested=())
+    trace = read_trace(folder, timed_runs=timed_runs, wall_s=wall_s, nested=())
     tf32 = may_round(folder)
     compiled = parts(folder, trace, PROVIDER)
-    times = layer_times(executed_nodes(trace, graph, compiled), trace, graph, wall_s)
+    times = layer_times(executed_nodes(trace, graph, compiled), trace, graph)
     computed = {
         name: "tf32" if tf32 and part.compute_dtype == "float32" else part.compute_dtype
         for name, part in compiled.items()

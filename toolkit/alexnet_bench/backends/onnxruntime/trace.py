@@ -16,6 +16,7 @@ from alexnet_bench.core.errors import BackendCrash
 _RUN = "model_run"
 _KERNEL = "Node"
 _KERNEL_SUFFIX = "_kernel_time"
+_TOO_LONG = "loops inside one run have more; count without running: profile --static, or try another --backend"
 _DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16", "Int4x2": "int4", "UInt4x2": "uint4"}
 
 
@@ -72,6 +73,7 @@ class Trace:
 
     Attributes:
         run_s: duration of each run.
+        wall_s: likewise, as the caller saw it.
         samples_s: seconds by kernel, one value for each run.
         shown: what is said of each kernel.
         order: the kernels of the last run, as they followed each other.
@@ -80,6 +82,7 @@ class Trace:
     """
 
     run_s: tuple[float, ...]
+    wall_s: tuple[float, ...]
     samples_s: dict[str, tuple[float, ...]]
     shown: dict[str, Args]
     order: tuple[str, ...]
@@ -87,33 +90,39 @@ class Trace:
     arena: ArenaUse | None
 
 
-def read_trace(folder: Path, *, timed_runs: int, nested: Collection[str]) -> Trace:
-    """The last `timed_runs` runs of the trace in a folder.
+def read_trace(folder: Path, *, timed_runs: int, wall_s: tuple[float, ...], nested: Collection[str]) -> Trace:
+    """The last `timed_runs` runs of the trace in a folder, or those of them that it holds.
+
+    ONNX Runtime stops recording at a million events. Of runs with so many that only those that warmed up were recorded
+    whole, the last one counts.
 
     Args:
         folder: where the session left it.
         timed_runs: the runs before these warmed up.
+        wall_s: wall time of all runs as the caller saw it.
         nested: names of nodes inside subgraphs alone; the node around them has their time.
 
     Raises:
-        BackendCrash: the trace is not there, damaged, or lacks runs.
+        BackendCrash: the trace is not there, damaged, or holds no whole run.
     """
     events = read_events(folder)
     runs = sorted((event for event in events if event.name == _RUN and event.cat != _KERNEL), key=_start)
-    if len(runs) < timed_runs:
-        # ONNX Runtime stops recording at a million events.
-        raise BackendCrash(f"onnxruntime's trace holds {len(runs)} runs of {timed_runs}", "give fewer --seconds")
-    timed = runs[len(runs) - timed_runs :]
+    if not runs:
+        raise BackendCrash("onnxruntime's trace holds no whole run: it records a million events", _TOO_LONG)
+    lost = max(0, len(wall_s) - len(runs))
+    kept = min(len(runs), max(1, timed_runs - lost))
+    timed = runs[len(runs) - kept :]
     kernels = _kernels(events, nested)
     by_run = [_within(kernels, run) for run in timed]
     peaks = [int(event.args.mem_in_use_peak) for event in events if event.args.mem_in_use_peak.isdecimal()]
     return Trace(
         run_s=tuple(run.dur * 1e-6 for run in timed),
+        wall_s=wall_s[: len(wall_s) - lost][-kept:],
         samples_s=_samples(by_run),
         shown={kernel_name(kernel): kernel.args for kernels in by_run for kernel in kernels},
         order=tuple(kernel_name(kernel) for kernel in by_run[-1]) if by_run else (),
         arena_peak_bytes=max(peaks, default=None),
-        arena=_arena(events, _within(kernels, runs[0])) if runs else None,
+        arena=_arena(events, _within(kernels, runs[0])),
     )
 
 

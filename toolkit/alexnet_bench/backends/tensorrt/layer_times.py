@@ -48,7 +48,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         folder: where the run left its record.
         graph: of the engine.
         timed_runs: how many runs at the end count; the ones before warmed up.
-        wall_s: wall time of those runs as the caller saw it.
+        wall_s: wall time of all runs as the caller saw it.
 
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
@@ -70,7 +70,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
             item.layer.name: tuple(run.get(key, 0.0) for run in runs) for item, key in zip(found, keys, strict=True)
         },
         run_s=tuple(record.run_s[len(record.run_s) - timed_runs :]),
-        wall_s=wall_s,
+        wall_s=wall_s[len(wall_s) - timed_runs :],
         named=tuple(found),
     )
 

@@ -48,7 +48,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
         folder: where the run left its record.
         graph: the user's graph.
         timed_runs: how many runs at the end count; the ones before warmed up.
-        wall_s: wall time of those runs as the caller saw it.
+        wall_s: wall time of all runs as the caller saw it.
 
     Raises:
         BackendCrash: the record is not there, damaged, or lacks runs.
@@ -62,7 +62,7 @@ def read_layers(folder: Path, graph: Graph, *, timed_runs: int, wall_s: tuple[fl
             call.name: tuple(column) for call, *column in zip(record.calls, *record.samples_s[first:], strict=True)
         },
         run_s=tuple(record.run_s[first:]),
-        wall_s=wall_s,
+        wall_s=wall_s[len(wall_s) - timed_runs :],
     )
 
 
