@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from alexnet_bench import Options, VerifyOptions, profile, verify
 from alexnet_bench.core.errors import BackendRefusal
+from tests.unit.backends import left_to_the_cpu
 
 QUICK = Options(seconds=1.0, processes=2)
 
@@ -31,13 +30,6 @@ def test_outputs_are_those_of_the_processor(name: str, cuda_provider: str) -> No
 
 
 def test_a_node_that_would_run_on_the_processor_is_an_error(cuda_provider: str, tmp_path: Path) -> None:
-    node = helper.make_node("StringNormalizer", ["x"], ["y"], "text", case_change_action="UPPER")
-    graph = helper.make_graph(
-        [node],
-        "text",
-        [helper.make_tensor_value_info("x", TensorProto.STRING, [2])],
-        [helper.make_tensor_value_info("y", TensorProto.STRING, [2])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
-    with pytest.raises(BackendRefusal, match="text"):
-        profile(tmp_path / "m.onnx", options=Options(backend=cuda_provider, seconds=0.1))
+    left_to_the_cpu.write(tmp_path / "m.onnx")
+    with pytest.raises(BackendRefusal, match=left_to_the_cpu.REFUSED):
+        profile(tmp_path / "m.onnx", options=replace(QUICK, backend=cuda_provider))

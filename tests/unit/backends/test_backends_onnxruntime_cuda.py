@@ -22,6 +22,8 @@ from alexnet_bench.backends.registry import availability, choose_backend, get_ba
 from alexnet_bench.core.errors import BackendCrash, BackendRefusal, MissingRuntimeError, UsageError
 from alexnet_bench.core.packages import install_line
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.measure.inputs import generate
+from tests.unit.backends import left_to_the_cpu
 from tests.unit.backends.made_elf import elf
 
 if TYPE_CHECKING:
@@ -107,6 +109,21 @@ def test_kernels_that_fell_back_are_named_and_shapes_are_not(path: Path, tmp_pat
     assert [fallen.node for fallen in floats_on(CPU, layers)] == ["conv", "relu"]
     graph = build_graph(open_model(path), name="model")
     with pytest.raises(BackendRefusal, match=r"on the CPU, not on the GPU: conv \(Conv\), relu \(Relu\)$"):
+        read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
+
+
+def test_the_model_for_a_real_card_runs_up_to_the_refusal(tmp_path: Path) -> None:
+    """That of tests/gpu: the inputs that are made for it, its run, and what is said of its node."""
+    path, layers = tmp_path / "model.onnx", tmp_path / "layers"
+    left_to_the_cpu.write(path)
+    layers.mkdir()
+    graph = build_graph(open_model(path), name="model")
+    runner = active(path, layers_dir=str(layers))
+    (made,) = runner.infer({name: np.asarray(array) for name, array in generate(graph, seed=0).items()})
+    assert made.any()
+    runner.deactivate()
+    assert left_to_the_cpu.NODE in [fallen.node for fallen in floats_on(CPU, layers)]
+    with pytest.raises(BackendRefusal, match=left_to_the_cpu.REFUSED):
         read_layers(layers, graph, timed_runs=1, wall_s=(1.0,))
 
 
