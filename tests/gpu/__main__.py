@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, *, folder: Path = Path(__file__
     asked = _parser().parse_args(arguments)
     outcomes = Outcomes()
     chosen = ["-k", asked.only] if asked.only else []
-    status = int(pytest.main(["-ra", *chosen, str(folder)], plugins=[outcomes]))
+    status = int(pytest.main(["-ra", "--continue-on-collection-errors", *chosen, str(folder)], plugins=[outcomes]))
     summary: dict[str, Any] = {"gpu_missing": driver_missing(), "environment": _here(), "tests": outcomes.tests}
     _write(asked.out, summary)  # the benchmark takes long, and may be ended
     if asked.benchmark and not driver_missing():
