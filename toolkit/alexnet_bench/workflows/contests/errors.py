@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +13,10 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.verification import Side
 from alexnet_bench.graph.onnx_io import ModelFile
 from alexnet_bench.verdict import precision as precisions
-from alexnet_bench.verdict.comparison import judge
-from alexnet_bench.verdict.judge import Criterion, matched_outputs
-from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run, run_model
-from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.pictures import Pixels
-from alexnet_bench.verdict.ranking import Ranking, find_rankings
+from alexnet_bench.verdict.reference import Reference
+from alexnet_bench.verdict.repeats import Outputs
 from alexnet_bench.verdict.samples import LEAST_INPUTS, made_up
 from alexnet_bench.verdict.sides import ModelSide, write_inputs
 from alexnet_bench.workflows.verification.sides import REFERENCE_BACKEND, REFERENCE_SETTINGS
@@ -31,29 +27,24 @@ class Referee:
     """The reference after its run.
 
     Attributes:
-        graph: of the model, with the shapes of the case.
-        inputs: folders of arrays.
         side: the reference.
+        looked: what its outputs are judged by.
         run: of it.
-        described: the reference, for the document.
-        biases: the last bias of each output, or why there is none.
-        rankings: how the indices of outputs are chosen.
         folder: for the outputs of entries.
-        deadlines: how long a runtime may take.
     """
 
-    graph: Graph
-    inputs: Sequence[Path]
     side: ModelSide
+    looked: Reference
     run: Run
-    described: Side
-    biases: dict[str, LastBias | str]
-    rankings: dict[str, Ranking]
     folder: Path
-    deadlines: Deadlines
+
+    @property
+    def described(self) -> Side:
+        """The reference, for the document."""
+        return self.side.described(self.run)
 
     @cached_property
-    def again(self) -> Mapping[str, Sequence[Array]]:
+    def again(self) -> Outputs:
         """The outputs of a second run of the reference, which is done when the first entry fails."""
         return self.side.run(self.folder / "again").outputs
 
@@ -70,21 +61,10 @@ class Referee:
             BackendCrash: the worker died or hung.
             UsageError: it lacks an output.
         """
-        theirs = run_model(request, self.inputs, self.folder / "entry", self.deadlines)
-        names, _ = matched_outputs(self.run, theirs, self.graph.outputs)
-        values = {name: arrays[0] for name, arrays in self.run.outputs.items() if name not in names}
+        theirs = run_model(request, self.side.inputs, self.folder / "entry", self.side.deadlines)
+        names, _ = self.looked.matched(self.run, theirs)
         allowed = precisions.TOLERANCES[precision] if tolerance is None else tolerance
-        ours = self.run.outputs
-        criterion = Criterion(allowed, biases=self.biases, bias_values=values, rankings=self.rankings, scores=ours)
-        judged = judge(
-            names,
-            ours,
-            theirs.outputs,
-            criterion,
-            graph=self.graph,
-            again=lambda: self.again,
-            same_runtime=request.backend == self.side.request.backend,
-        )
+        judged = self.looked.judge(names, self.run, theirs, allowed, backend=request.backend, again=lambda: self.again)
         worst = max(judged.outputs, key=lambda output: output.of_allowed)
         return EntryError(
             output=worst.name,
@@ -130,8 +110,5 @@ def make_referee(
     path, settings = str(file.path.resolve()), dict(REFERENCE_SETTINGS)
     request = LoadRequest(REFERENCE_BACKEND, path, threads, settings=settings, files=file.states)
     side = ModelSide(name, file, graph, request, inputs, deadlines)
-    biases = {output: find_last_bias(graph, output) for output in graph.outputs}
-    rankings = find_rankings(graph, LEAST_INPUTS)
-    inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
-    run = side.run(folder / "reference", [*inner, *(ranking.scores for ranking in rankings.values())])
-    return Referee(graph, inputs, side, run, side.described(run), biases, rankings, folder, deadlines)
+    looked = Reference.of(side, LEAST_INPUTS)
+    return Referee(side, looked, side.run(folder / "reference", looked.inner), folder)

@@ -13,12 +13,9 @@ from alexnet_bench.core.uses import in_use
 from alexnet_bench.core.verification import SizesTried, Verification
 from alexnet_bench.verdict import polygraphy, precision
 from alexnet_bench.verdict.branches import conditions, never_taken
-from alexnet_bench.verdict.comparison import judge
-from alexnet_bench.verdict.judge import Criterion, matched_outputs
-from alexnet_bench.verdict.last_bias import LastBias, find_last_bias
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array, has_nan
-from alexnet_bench.verdict.ranking import Ranking, find_rankings
+from alexnet_bench.verdict.reference import Reference
 from alexnet_bench.verdict.repeats import Outputs
 from alexnet_bench.verdict.samples import LEAST_INPUTS
 from alexnet_bench.verdict.search import find_first_bad
@@ -89,28 +86,23 @@ def _check(options: VerifyOptions) -> None:
 
 def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
     reference, engine = prepared.reference, prepared.engine
-    biases, rankings, deciding = _biases(reference), _rankings(reference, prepared.count), _conditions(reference)
+    looked, deciding = Reference.of(reference, prepared.count), _conditions(reference)
     progress(f"running the reference on {prepared.count} inputs")
-    inner = [bias.tensor for bias in biases.values() if isinstance(bias, LastBias)]
-    inner += [ranking.scores for ranking in rankings.values()]
     made = [name for name in deciding.values() if name not in prepared.given]
-    ours = run_reference(reference, folder / "reference", [*inner, *made])
+    ours = run_reference(reference, folder / "reference", [*looked.inner, *made])
     progress(f"running the engine on {prepared.count} inputs")
     theirs = run_side(engine, folder / "engine")
-    wanted = reference.graph.outputs if isinstance(reference, ModelSide) else tuple(ours.outputs)
-    names, beyond = matched_outputs(ours, theirs, wanted)
+    names, beyond = looked.matched(ours, theirs)
     _save(prepared, options, {"reference": ours, "engine": theirs}, names)
     tolerance = precision.TOLERANCES[prepared.precision] if options.tolerance is None else options.tolerance
-    values = {name: arrays[0] for name, arrays in ours.outputs.items() if name not in names}
-    criterion = Criterion(tolerance, options.top1, biases, values, rankings, ours.outputs)
-    judged = judge(
+    judged = looked.judge(
         names,
-        ours.outputs,
-        theirs.outputs,
-        criterion,
-        graph=reference.graph if isinstance(reference, ModelSide) else None,
+        ours,
+        theirs,
+        tolerance,
+        backend=engine.request.backend if isinstance(engine, ModelSide) else "",
         again=lambda: _again(reference, prepared.count, folder / "again", progress),
-        same_runtime=_same_runtime(reference, engine),
+        top1=options.top1,
     )
     verdict, reasons, outputs = judged.verdict, judged.reasons, judged.outputs
     first_bad = None
@@ -155,29 +147,14 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     )
 
 
-def _biases(reference: AnySide) -> dict[str, LastBias | str]:
-    if not isinstance(reference, ModelSide):
-        return {}
-    return {name: find_last_bias(reference.graph, name) for name in reference.graph.outputs}
-
-
 def _conditions(reference: AnySide) -> dict[str, str]:
     return conditions(reference.graph) if isinstance(reference, ModelSide) else {}
-
-
-def _rankings(reference: AnySide, inputs: int) -> dict[str, Ranking]:
-    return find_rankings(reference.graph, inputs) if isinstance(reference, ModelSide) else {}
 
 
 def _again(reference: AnySide, count: int, folder: Path, progress: Progress) -> Outputs:
     """The outputs of a second run of the reference, a model."""
     progress(f"running the reference once more on {count} inputs: an output fails")
     return run_side(reference, folder).outputs
-
-
-def _same_runtime(reference: AnySide, engine: AnySide) -> bool:
-    models = [side for side in (reference, engine) if isinstance(side, ModelSide)]
-    return len(models) > 1 and len({side.request.backend for side in models}) == 1
 
 
 def _save(prepared: Prepared, options: VerifyOptions, runs: Mapping[str, Run], names: Sequence[str]) -> None:
