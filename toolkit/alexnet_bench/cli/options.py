@@ -10,6 +10,7 @@ import typer
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.unused import check_none
 
 Shape = Annotated[
     list[str] | None,
@@ -158,11 +159,7 @@ def check_unused(why: str, given: Mapping[str, object]) -> None:
     Raises:
         UsageError: any was typed.
     """
-    typed = [option for option, value in given.items() if value is not None]
-    if typed:
-        raise UsageError(
-            f"{why}: {', '.join(typed)} would do nothing", f"leave {'that' if len(typed) == 1 else 'those'} out"
-        )
+    check_none(why, [option for option, value in given.items() if value is not None])
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:

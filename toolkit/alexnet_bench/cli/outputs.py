@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
-from alexnet_bench.core.places import READ_FROM, check_apart, check_different, check_names
+from alexnet_bench.core.places import READ_FROM, check_apart, check_places
 
 if TYPE_CHECKING:
     from alexnet_bench.core.document import Document
@@ -113,9 +113,7 @@ def check_files(files: Mapping[str, Path], read: Iterable[str | None], inputs: s
         OutputError: a file cannot be written.
     """
     typed = [item for item in read if item]
-    check_different(files)
-    check_apart(files, [*_typed_files(typed), *([Path(inputs)] if inputs else [])])
-    check_names(files)
+    check_places(files, [*_typed_files(typed), *([Path(inputs)] if inputs else [])])
     if any(map(_may_be_read, files.values())):
         from alexnet_bench.workflows.files_of import files_of  # an output that is not there yet does without
 

@@ -27,6 +27,21 @@ def check_different(written: Mapping[str, Path]) -> None:
                 raise UsageError(f"{other} and {option} cannot both go to one file", "give each its own")
 
 
+def check_places(written: Mapping[str, Path], read: Iterable[Path] = ()) -> None:
+    """Refuses files that cannot be meant, by their names alone.
+
+    Args:
+        written: what is to be written, by the option that names it.
+        read: as for `check_apart`.
+
+    Raises:
+        UsageError: two are one, or one is read, or called like a model.
+    """
+    check_different(written)
+    check_apart(written, read)
+    check_names(written)
+
+
 def check_names(written: Mapping[str, Path]) -> None:
     """Raises UsageError for a file that is called like a model: it is one, or would be taken for one."""
     for option, target in written.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
 from alexnet_bench.core.threads import check_threads
+from alexnet_bench.core.unused import check_none
 
 DEFAULT_MODEL = "alexnet-2012"
 DEFAULT_BUDGETS = ("gtx-580:2",)
@@ -156,11 +157,7 @@ def check(options: Options, batches: Sequence[int | None]) -> None:
 def check_only_counts(options: Options, asked_by: str) -> None:
     """Raises UsageError for options that steer a run or a build, where nothing is run or built."""
     given = [typed for typed in options.steering if typed != "--static"]
-    if given:
-        raise UsageError(
-            f"{asked_by} runs nothing and builds no engine: {', '.join(given)} would do nothing",
-            f"leave {asked_by} or {'that' if len(given) == 1 else 'those'} out",
-        )
+    check_none(f"{asked_by} runs nothing and builds no engine", given, other=asked_by)
 
 
 def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:

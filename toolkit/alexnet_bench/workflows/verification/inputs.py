@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from alexnet_bench.core.errors import ShapeError, UsageError
+from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.text import printable
+from alexnet_bench.core.unused import check_none
 from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
@@ -38,7 +39,7 @@ def feeds_of(reference: Opened, engine: Opened, options: VerifyOptions) -> tuple
     graph = build_graph(leading.file, name=leading.name, batch=options.batch, given_shapes=shapes)
     pixels = Pixels.asked(options.pixel_range, leading.pixel_range or _DEFAULT_RANGE)
     if options.pixel_range is not None and not pixels.ranges(graph):
-        raise UsageError("no input is an image: --pixels would do nothing", "leave that out")
+        check_none("no input is an image", ["--pixels"])
     found = samples.made_up(graph, count=options.made_up, seed=options.first_seed, pixels=pixels)
     return found, samples.made_up_by(graph, seed=options.first_seed, pixels=pixels)
 

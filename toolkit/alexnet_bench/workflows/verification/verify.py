@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alexnet_bench.core import atomic
 from alexnet_bench.core.errors import UsageError
+from alexnet_bench.core.places import check_places
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.uses import in_use
@@ -29,7 +30,6 @@ from alexnet_bench.workflows.options import (
     silent,
 )
 from alexnet_bench.workflows.verification.options import VerifyOptions
-from alexnet_bench.workflows.verification.saved import check_places
 from alexnet_bench.workflows.verification.sides import Prepared, open_pair, prepare, run_reference, run_side
 from alexnet_bench.workflows.verification.sizes import with_other_sizes
 
@@ -82,6 +82,8 @@ def _check(options: VerifyOptions) -> None:
     check_threads(options.threads)
     check_timeout(options.timeout_s)
     check_places(options.saved)
+    for path in options.saved.values():
+        atomic.check_writable(path)
 
 
 def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress: Progress) -> Verification:
