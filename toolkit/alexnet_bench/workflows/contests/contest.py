@@ -85,7 +85,7 @@ def contest(
         for at, (shared, found) in enumerate(zip(fields, entries, strict=True)):
             able = [item for item in found if isinstance(item, Contender)]
             refused = [item for item in found if isinstance(item, Entry)]
-            progress(f"batch {shared.batch}: running the reference on {LEAST_INPUTS} inputs")
+            progress(f"batch {shared.images}: running the reference on {LEAST_INPUTS} inputs")
             referee = _referee(resolved, shared, chosen.seed, Path(scratch) / f"referee-{at}")
             cases.append(run_case(shared, able, refused, referee, progress))
     return Contest(
@@ -127,19 +127,15 @@ def _field(resolved: ResolvedModel, file: ModelFile, options: ContestOptions, ba
     folder.mkdir()
     write_arrays(folder, generate(graph, seed=options.seed, pixel_range=resolved.pixel_range))
     return Field(
-        file,
-        graph,
-        costs,
-        images,
-        folder,
-        options.threads or usable_cores(),
-        limits.deadlines(costs, options.timeout_s),
-        options.tolerance,
-        options.seconds,
-        options.processes,
-        batch,
-        options.shapes,
-        options.threads,
+        file=file,
+        graph=graph,
+        costs=costs,
+        batch=batch,
+        images=images,
+        inputs_dir=folder,
+        threads=options.threads or usable_cores(),
+        deadlines=limits.deadlines(costs, options.timeout_s),
+        options=options,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from alexnet_bench.measure.latency import LatencyCase, measure_latency
 from alexnet_bench.verdict import precision as precisions
 from alexnet_bench.workflows.contests.entries import Contender, left_out
 from alexnet_bench.workflows.contests.errors import Referee
+from alexnet_bench.workflows.contests.options import ContestOptions
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.options import Progress, silent
 
@@ -37,31 +38,23 @@ class Field:
         file: the user's model.
         graph: of it, with the shapes of the case.
         costs: of the graph.
-        batch: images of one forward pass.
+        batch: as it was asked for.
+        images: of one forward pass.
         inputs_dir: arrays that are fed while latency is measured.
-        threads: of every runtime, unless a recipe sets others.
+        threads: of every runtime, unless a recipe sets others and none are asked for.
         deadlines: how long a runtime may take.
-        tolerance: in place of those of the precisions; None takes them.
-        seconds: timed for each entry.
-        processes: rounds.
-        given_batch: as it was asked for.
-        given_shapes: likewise.
-        given_threads: likewise; None leaves those of a recipe in force.
+        options: of the contest.
     """
 
     file: ModelFile
     graph: Graph
     costs: CostTable
-    batch: int
+    batch: int | None
+    images: int
     inputs_dir: Path
     threads: int
     deadlines: Deadlines
-    tolerance: float | None
-    seconds: float
-    processes: int
-    given_batch: int | None = None
-    given_shapes: Mapping[str, Sequence[int]] | None = None
-    given_threads: int | None = None
+    options: ContestOptions
 
 
 @dataclass
@@ -99,7 +92,7 @@ def run_case(
         else:
             racers.append(judged)
     racers, fallen = _race(shared, racers, progress)
-    return conclude_case(shared.batch, shared.graph.input_sizes, [*_timed(shared, racers), *out, *fallen])
+    return conclude_case(shared.images, shared.graph.input_sizes, [*_timed(shared, racers), *out, *fallen])
 
 
 def conclude_case(batch: int, shapes: dict[str, tuple[int, ...]], entries: Sequence[Entry]) -> ContestCase:
@@ -122,14 +115,14 @@ def _judged(shared: Field, contender: Contender, referee: Referee) -> _Racer | E
         if contender.engine is None:
             entry = replace(entry, compute_dtypes=_types(shared, request))
         precision = _precision(shared, run_file, entry.precision)
-        return _Racer(replace(entry, error=referee.judge(request, precision, shared.tolerance)), request)
+        return _Racer(replace(entry, error=referee.judge(request, precision, shared.options.tolerance)), request)
     except AlexnetBenchError as error:
         return left_out(entry, error)
 
 
 def _request(shared: Field, contender: Contender) -> LoadRequest:
     if contender.engine is not None:
-        return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.given_threads)
+        return load_request(contender.engine.recipe, contender.engine.file, shared.graph, shared.options.threads)
     path = str(shared.file.path.resolve())
     name, sizes = contender.planned.backend.name, shared.graph.input_sizes
     return LoadRequest(name, path, shared.threads, shapes=sizes, files=shared.file.states)
@@ -137,7 +130,7 @@ def _request(shared: Field, contender: Contender) -> LoadRequest:
 
 def _precision(shared: Field, run_file: ModelFile, asked: str | None) -> str:
     """The precision whose tolerance holds."""
-    graph = build_graph(run_file, name=shared.graph.name, batch=shared.given_batch, given_shapes=shared.given_shapes)
+    graph = build_graph(run_file, name=shared.graph.name, batch=shared.batch, given_shapes=shared.options.shapes)
     return precisions.coarser(asked or "", precisions.of_graph(graph))
 
 
@@ -156,13 +149,14 @@ def _types(shared: Field, request: LoadRequest) -> dict[str, int]:
 def _race(shared: Field, racers: Sequence[_Racer], progress: Progress) -> tuple[list[_Racer], list[Entry]]:
     """Every racer once in each round, in an order that differs from round to round; and those that fell out."""
     running, fallen = list(racers), []
-    for turn in range(shared.processes):
-        progress(f"latency of {len(running)} entries in turns, round {turn + 1} of {shared.processes}")
+    rounds, seconds = shared.options.processes, shared.options.seconds
+    for turn in range(rounds):
+        progress(f"latency of {len(running)} entries in turns, round {turn + 1} of {rounds}")
         order = random.Random(turn).sample(running, len(running))  # noqa: S311 - an order, not a secret
         for racer in order:
             case = LatencyCase(racer.request, shared.inputs_dir, shared.deadlines)
             try:
-                run = measure_latency([case], seconds=shared.seconds / shared.processes, processes=1, progress=silent)
+                run = measure_latency([case], seconds=seconds / rounds, processes=1, progress=silent)
             except AlexnetBenchError as error:
                 running.remove(racer)
                 fallen.append(left_out(racer.entry, error))
@@ -173,7 +167,7 @@ def _race(shared: Field, racers: Sequence[_Racer], progress: Progress) -> tuple[
 
 def _timed(shared: Field, racers: Sequence[_Racer]) -> list[Entry]:
     stock = next((racer.samples_s for racer in racers if is_stock(racer.entry)), None)
-    return [replace(racer.entry, latency=_latency(shared.batch, racer.samples_s, stock)) for racer in racers]
+    return [replace(racer.entry, latency=_latency(shared.images, racer.samples_s, stock)) for racer in racers]
 
 
 def is_stock(entry: Entry) -> bool:
