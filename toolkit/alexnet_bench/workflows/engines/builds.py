@@ -10,7 +10,6 @@ from statistics import median
 
 import msgspec
 
-from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.builds import BuildResult, Builds
 from alexnet_bench.core.passport import EngineLayerInfo, Passport
@@ -19,15 +18,12 @@ from alexnet_bench.engine.differences import differing_layers
 from alexnet_bench.engine.hashes import engine_hash
 from alexnet_bench.engine.loading import engine_files
 from alexnet_bench.engine.recipe import Recipe
-from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, open_model
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase, measure_latency
-from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.engines.sized import at_usual_sizes
 from alexnet_bench.workflows.engines.steps import load_request, make
 from alexnet_bench.workflows.resolve import ResolvedModel
 
-_SECONDS, _PROCESSES, _SEED = 1.5, 3, 0
+_SECONDS, _PROCESSES = 1.5, 3
 _NO_TIMINGS = {"timing_cache": "off"}
 """So that kernels are chosen anew; with the timings of the build before, the choice would be the same."""
 
@@ -118,12 +114,11 @@ def _latencies(
     progress: Callable[[str], None],
 ) -> list[tuple[tuple[float, ...], ...]]:
     """Wall times of each build by process, in rounds of all of them, at the shapes that they are made for."""
-    graph = build_graph(open_model(model.path), name=model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-    inputs = scratch / "inputs"
+    usual, inputs = at_usual_sizes(model, recipe, timeout_s), scratch / "inputs"
     inputs.mkdir()
-    write_arrays(inputs, generate(graph, seed=_SEED, pixel_range=model.pixel_range))
-    request = load_request(recipe, builds[0].file, graph)
-    deadlines = limits.deadlines(count(graph), timeout_s)
-    cases = [LatencyCase(replace(request, model_path=str(build.file.resolve())), inputs, deadlines) for build in builds]
+    usual.write_feeds(inputs)
+    request = load_request(recipe, builds[0].file, usual.graph)
+    loads = [replace(request, model_path=str(build.file.resolve())) for build in builds]
+    cases = [LatencyCase(load, inputs, usual.deadlines) for load in loads]
     runs = measure_latency(cases, seconds=_SECONDS, processes=_PROCESSES, progress=progress)
     return [tuple(run.samples_s) for run in runs]

@@ -12,11 +12,8 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import memo_folder
 from alexnet_bench.engine.hashes import model_hash
 from alexnet_bench.engine.plan import with_weights
-from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import build_graph, open_model
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.sides import ModelSide
-from alexnet_bench.workflows.engines.steps import BUILD_SEED
+from alexnet_bench.workflows.engines.sized import at_usual_sizes
 from alexnet_bench.workflows.resolve import ResolvedModel
 from alexnet_bench.workflows.verification.open_sizes import Opened
 
@@ -56,13 +53,9 @@ class MarkedPlans:
                 "to look inside, the engine is built again, and --against is not the model that it was built from",
                 "give that model: --against MODEL",
             )
-        source = open_model(model.path)
-        graph = build_graph(source, name=model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-        costs = count(graph)
-        feeds = generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range)
+        usual = replace(at_usual_sizes(model, recipe, None), deadlines=self.side.deadlines)
         folder.mkdir(parents=True, exist_ok=True)
-        key, deadlines = built.passport.key, self.side.deadlines
-        task = Task(source, model, with_weights(recipe), graph, costs, feeds, key, folder, deadlines)
+        task = Task(usual, with_weights(recipe), usual.feeds(), built.passport.key, folder)
         self.progress(f"building {printable(model.name)} again, to look inside")
         plan = make_marked_plan(task, tensors, self.progress)
         return replace(self.side.request, model_path=str(plan.resolve()), weights_path="")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from alexnet_bench.attribution.by_metadata import join_by_metadata
 from alexnet_bench.attribution.join import Attribution, Owned
 from alexnet_bench.attribution.origins import user_layers
-from alexnet_bench.backends.client import Deadlines, Worker
+from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import PlanBuilt, PlanRequest, ShapeBounds
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
@@ -48,9 +48,9 @@ from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.marking import mark_outputs
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.workflows.engines.sized import SizedModel
 from alexnet_bench.workflows.engines.steps import Built, ends, judge_types
-from alexnet_bench.workflows.resolve import ResolvedModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,26 +63,18 @@ class Task:
     """What is to be built.
 
     Attributes:
-        source: the user's model.
-        model: what is known beside it.
+        usual: the user's model with the sizes that the engine is made for.
         recipe: to follow.
-        graph: of the model, with the shapes that the engine is made for.
-        costs: of that graph.
-        feeds: inputs of those shapes, for passes that look at values.
+        feeds: inputs of those sizes, for passes that look at values.
         key: of the engine.
         folder: where the engine goes.
-        deadlines: how long the runtime may take.
     """
 
-    source: ModelFile
-    model: ResolvedModel
+    usual: SizedModel
     recipe: Recipe
-    graph: Graph
-    costs: CostTable
     feeds: Mapping[str, np.ndarray]
     key: str
     folder: Path
-    deadlines: Deadlines
 
 
 def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
@@ -97,12 +89,12 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
     """
     plan, recipe = task.folder / PLAN_FILE, task.recipe
     check_settings(recipe)
-    with Worker(task.deadlines) as worker:
+    with Worker(task.usual.deadlines) as worker:
         typed = task.folder if is_stripped(recipe) else worker.scratch  # what a stripped engine is refitted from
         written = _write(task, typed)
         engine = open_model(written.file)
-        graph = build_graph(engine, name=task.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-        request = _request(task, written.file, worker, narrowed_nodes(recipe, written.origins, task.graph, graph))
+        graph = build_graph(engine, name=task.usual.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
+        request = _request(task, written.file, worker, narrowed_nodes(recipe, written.origins, task.usual.graph, graph))
         built = _build(worker, request, progress)
         keep_graph(engine, plan)
         told, unread = _told(request)
@@ -111,7 +103,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         joined = _joined(graph, costs, layers, written.file)
     for warning in built.warnings:
         progress(f"{recipe.backend} warns: {printable(warning, 300)}")
-    mapped = user_layers(task.costs, costs, joined, written.origins)
+    mapped = user_layers(task.usual.costs, costs, joined, written.origins)
     products = [
         layer
         for layer, item, owned in zip(mapped.layers, layers, joined.owned, strict=True)
@@ -136,7 +128,7 @@ def make_marked_plan(task: Task, tensors: Sequence[str], progress: Callable[[str
         BackendRefusal: the runtime does not take the model so.
         AlexnetBenchError: as `make_plan`.
     """
-    with Worker(task.deadlines) as worker:
+    with Worker(task.usual.deadlines) as worker:
         written = _write(task, worker.scratch)
         marked = mark_outputs(open_model(written.file), tensors, worker.scratch / "marked")
         _build(worker, _request(task, marked, worker, {}), progress)
@@ -146,7 +138,7 @@ def make_marked_plan(task: Task, tensors: Sequence[str], progress: Callable[[str
 def _write(task: Task, folder: Path) -> Written:
     """The network that passes make of the model."""
     recipe = with_plan_sizes(task.recipe)
-    return write_engine(task.source, task.graph, recipe, feeds=task.feeds, folder=folder, key=task.key)
+    return write_engine(task.usual.source, task.usual.graph, recipe, feeds=task.feeds, folder=folder, key=task.key)
 
 
 def _request(task: Task, network: Path, worker: Worker, narrow: Mapping[str, str]) -> PlanRequest:
@@ -158,7 +150,7 @@ def _request(task: Task, network: Path, worker: Worker, narrow: Mapping[str, str
 
 def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
     """The types of the layers that multiply; those that no node of the user was found for, too."""
-    return judge_types(task.recipe, task.graph, task.costs, written, products)
+    return judge_types(task.recipe, task.usual.graph, task.usual.costs, written, products)
 
 
 def _has_macs(owned: Owned, costs: CostTable) -> bool:
@@ -190,10 +182,10 @@ def _profile(task: Task, ranges: SizeRanges) -> dict[str, ShapeBounds]:
     """The sizes of every input in one optimisation profile."""
 
     def counted(batch: int | None, shapes: Mapping[str, Sequence[int]]) -> Graph:
-        return build_graph(task.source, name=task.model.name, batch=batch, given_shapes=shapes)
+        return build_graph(task.usual.source, name=task.usual.model.name, batch=batch, given_shapes=shapes)
 
     is_first = ranges == task.recipe.sizes[0]
-    usual = task.graph if is_first else counted(ranges.batch_at("opt"), ranges.shapes_at("opt"))
+    usual = task.usual.graph if is_first else counted(ranges.batch_at("opt"), ranges.shapes_at("opt"))
     found = {end: counted(batch, shapes) for end, shapes, batch in ends(ranges)}
     return shape_bounds(found.get("min", usual), usual, found.get("max", usual))
 

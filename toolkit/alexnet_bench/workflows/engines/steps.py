@@ -38,18 +38,16 @@ from alexnet_bench.engine.readback import read_back, try_once
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 from alexnet_bench.engine.sizes import by_input
 from alexnet_bench.graph.counting import count
-from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.graph.onnx_io import build_graph, open_model
 from alexnet_bench.measure.ceiling_runs import EMULATED, why_emulated
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.verdict.precision import of_graph
-from alexnet_bench.workflows import count_cautions, limits, miscomputed
+from alexnet_bench.workflows import count_cautions, miscomputed
+from alexnet_bench.workflows.engines.sized import SizedModel, at_sizes, at_usual_sizes
 from alexnet_bench.workflows.engines.stripped import weights_of
 from alexnet_bench.workflows.resolve import ResolvedModel
 
 _TOLD_THE_TYPE = ("openvino", "torch")
 """Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
-BUILD_SEED = 0
-"""Of the inputs that an engine is built and tried with."""
 
 
 @dataclass(frozen=True)
@@ -91,27 +89,22 @@ def make(
         AlexnetBenchError: the model, the recipe or the runtime does not go along.
     """
     progress(f"building {model.name} by recipe {recipe.name} for {recipe.backend}")
-    source = open_model(model.path)
-    limits.check_functions(source)
-    batch = recipe.opt_batch
-    graph = build_graph(source, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
-    costs = count(graph)
-    limits.check_memory(costs, batch or 1)
-    deadlines = limits.deadlines(costs, timeout_s)
-    feeds = generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range)
+    usual = at_usual_sizes(model, recipe, timeout_s)
+    usual.check_memory()
+    source, graph, costs, feeds = usual.source, usual.graph, usual.costs, usual.feeds()
     if get_backend(recipe.backend).planner:
         from alexnet_bench.workflows.engines.plan import Task, make_plan
 
-        return make_plan(Task(source, model, recipe, graph, costs, feeds, key, folder, deadlines), progress)
+        return make_plan(Task(usual, recipe, feeds, key, folder), progress)
     written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key)
     progress("reading back what it computes in")
     engine = open_model(written.file)
     with ScratchFolder() as scratch:
         write_arrays(Path(scratch), feeds)
-        engine_graph = build_graph(engine, name=model.name, batch=batch, given_shapes=recipe.opt_shapes)
+        engine_graph = build_graph(engine, name=model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
         request = load_request(recipe, written.file, graph)
         try:
-            found = read_back(request, Path(scratch), engine_graph, deadlines)
+            found = read_back(request, Path(scratch), engine_graph, usual.deadlines)
         except BackendRefusal as refusal:
             raise explained(refusal, recipe, narrowed_nodes(recipe, written.origins, graph, engine_graph)) from None
     engine_costs = count(engine_graph)
@@ -121,7 +114,7 @@ def make(
     notes += (*_emulated(request), *miscomputed.in_words(recipe.backend, engine_graph))
     for name, shapes, size in ends(recipe.sizes[0]):
         progress(f"trying the {name} of the shapes that it takes")
-        _try_end(source, model, recipe, written.file, shapes, size, timeout_s)
+        _try_end(at_sizes(source, model, size, shapes, timeout_s), recipe, written.file)
     return Built(
         written,
         mapped.layers,
@@ -221,21 +214,11 @@ def ends(ranges: SizeRanges) -> Iterator[tuple[End, Mapping[str, Sequence[int]],
             yield end, *found
 
 
-def _try_end(
-    source: ModelFile,
-    model: ResolvedModel,
-    recipe: Recipe,
-    file: Path,
-    shapes: Mapping[str, Sequence[int]],
-    batch: int | None,
-    timeout_s: float | None,
-) -> None:
-    graph = build_graph(source, name=model.name, batch=batch, given_shapes=shapes)
-    costs = count(graph)
-    limits.check_memory(costs, batch or 1)
+def _try_end(end: SizedModel, recipe: Recipe, file: Path) -> None:
+    end.check_memory()
     with ScratchFolder() as scratch:
-        write_arrays(Path(scratch), generate(graph, seed=BUILD_SEED, pixel_range=model.pixel_range))
-        try_once(load_request(recipe, file, graph), Path(scratch), limits.deadlines(costs, timeout_s))
+        end.write_feeds(Path(scratch))
+        try_once(load_request(recipe, file, end.graph), Path(scratch), end.deadlines)
 
 
 def _emulated(request: LoadRequest) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.backends.registry import get_backend, settings_of
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core import atomic
@@ -25,12 +24,10 @@ from alexnet_bench.engine.locks import locked
 from alexnet_bench.engine.readback import read_back
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import tuning_machine, why_untuned
-from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
-from alexnet_bench.measure.inputs import generate
 from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.measure.trial import run_trial
-from alexnet_bench.workflows import limits
+from alexnet_bench.workflows.engines.sized import at_usual_sizes
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.options import Progress
 from alexnet_bench.workflows.resolve import ResolvedModel
@@ -42,7 +39,6 @@ _KERNEL_SETTINGS = ("graph_optimization",)
 _MOST_TRIAL_S = 0.3
 _TRIALS = 100
 """A trial is timed for this part of the search at most; starting its process takes longer than that."""
-_SEED = 0
 
 
 def tune(
@@ -142,12 +138,11 @@ def _search(
     progress: Progress,
 ) -> Tuning:
     load, begun = load_average(), time.monotonic()
-    graph = build_graph(open_model(model.path), name=model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-    moves = moves_for(recipe)
+    usual = at_usual_sizes(model, recipe, timeout_s)
+    graph, moves = usual.graph, moves_for(recipe)
     with ScratchFolder() as scratch:
-        write_arrays(Path(scratch), generate(graph, seed=_SEED, pixel_range=model.pixel_range))
-        request = load_request(recipe, Path(passport.path), graph)
-        case = LatencyCase(request, Path(scratch), limits.deadlines(count(graph), timeout_s))
+        usual.write_feeds(Path(scratch))
+        case = LatencyCase(load_request(recipe, Path(passport.path), graph), Path(scratch), usual.deadlines)
         bench = _Bench(passport, recipe, graph, case, min(_MOST_TRIAL_S, seconds / _TRIALS))
         found = search(
             moves,
