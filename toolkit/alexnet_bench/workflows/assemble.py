@@ -37,8 +37,8 @@ from alexnet_bench.workflows.counted import (
     EngineGraph,
     budget_lines,
     model_info,
-    predictor,
     totals,
+    with_budget_times,
 )
 from alexnet_bench.workflows.uncounted import (
     NO_COUNTS,
@@ -81,7 +81,7 @@ def measured_profile(case: Counted, run: Measured, budgets: Sequence[Budget], en
         totals=totals(case.costs),
         coverage=coverage,
         latency=latency,
-        layers=_with_budget_times(case, layers, budgets),
+        layers=with_budget_times(case, layers, budgets),
         memory=memory.measured(case.run_costs.activation_peak_bytes, run.times, run.latency),
         ceilings=run.ceilings,
         budget=budget_lines(case, budgets, latency.throughput_per_s),
@@ -220,17 +220,4 @@ def _parts(latency: LatencyRun) -> LatencyParts | None:
         compute_s=median(part.compute_s for part in parts),
         d2h_s=median(part.d2h_s for part in parts),
         host_s=median(host_s),
-    )
-
-
-def _with_budget_times(
-    case: Counted, layers: Sequence[LayerProfile], budgets: Sequence[Budget]
-) -> tuple[LayerProfile, ...]:
-    """Each layer's predicted time on the first budget."""
-    predict = predictor(case, budgets)
-    times = (
-        None if layer.bound == "overhead" else predict(layer.onnx_nodes, layer.flop, layer.bytes) for layer in layers
-    )
-    return tuple(
-        msgspec.structs.replace(layer, budget_time_s=time_s) for layer, time_s in zip(layers, times, strict=True)
     )

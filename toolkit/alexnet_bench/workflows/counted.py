@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alexnet_bench.attribution import coverage as coverages
 from alexnet_bench.attribution.budget import DTYPE_OF_BUDGET, budget_line, cards
 from alexnet_bench.attribution.counted_layers import static_layers
@@ -19,6 +21,7 @@ from alexnet_bench.core.profile import (
     Caution,
     Environment,
     InputInfo,
+    LayerProfile,
     Memory,
     ModelInfo,
     Profile,
@@ -108,7 +111,7 @@ def count_case(
 
 def static_profile(case: Counted, budgets: Sequence[Budget], environment: Environment) -> Profile:
     """A profile of counts alone: one layer for each live node, every time null."""
-    coverage, predict = coverages.counted_only(case.costs), predictor(case, budgets)
+    coverage, predict = coverages.counted_only(case.costs), _predictor(case, budgets)
     budget_times_s = (predict((row.name,), row.flop, row.bytes) for row in case.costs.rows)
     return Profile(
         model=model_info(case, None),
@@ -171,7 +174,7 @@ def budget_lines(case: Counted, budgets: Sequence[Budget], throughput_per_s: flo
     return tuple(lines)
 
 
-def predictor(
+def _predictor(
     case: Counted, budgets: Sequence[Budget]
 ) -> Callable[[Sequence[str], int | None, int | None], float | None]:
     """Seconds that the first budget takes for some nodes, their FLOP and their bytes; None where it is not known."""
@@ -187,3 +190,16 @@ def predictor(
         return roof_time_s(flop=flop, moved_bytes=moved_bytes, flop_per_s=count * peak, bytes_per_s=count * bytes_per_s)
 
     return predict
+
+
+def with_budget_times(
+    case: Counted, layers: Sequence[LayerProfile], budgets: Sequence[Budget]
+) -> tuple[LayerProfile, ...]:
+    """Each layer's predicted time on the first budget."""
+    predict = _predictor(case, budgets)
+    times = (
+        None if layer.bound == "overhead" else predict(layer.onnx_nodes, layer.flop, layer.bytes) for layer in layers
+    )
+    return tuple(
+        msgspec.structs.replace(layer, budget_time_s=time_s) for layer, time_s in zip(layers, times, strict=True)
+    )

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 
 from alexnet_bench.core.errors import MissingRuntimeError, UsageError
+from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.unused import check_none
 
@@ -158,6 +159,14 @@ def check_only_counts(options: Options, asked_by: str) -> None:
     """Raises UsageError for options that steer a run or a build, where nothing is run or built."""
     given = [typed for typed in options.steering if typed != "--static"]
     check_none(f"{asked_by} runs nothing and builds no engine", given, other=asked_by)
+
+
+def check_builds_none(options: Options, engine: str | Path) -> None:
+    """Raises UsageError for options that ask for an engine, where there is one."""
+    if options.wants_engine:
+        raise UsageError(
+            f"{printable(str(engine), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
+        )
 
 
 def _check_inputs(options: Options, batches: Sequence[int | None]) -> None:

@@ -14,7 +14,6 @@ from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
-from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.sizes import by_input, usual_sizes
@@ -34,7 +33,7 @@ from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.engines.subject import EngineInUse, build_for, given_engine
 from alexnet_bench.workflows.given_inputs import read_given, with_sizes, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
-from alexnet_bench.workflows.options import Options, Progress
+from alexnet_bench.workflows.options import Options, Progress, check_builds_none
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.seen import counted_as_run
 
@@ -103,10 +102,7 @@ class _Subject:
 def _subject(model: str | Path, options: Options, batches: Sequence[int | None], progress: Progress) -> _Subject:
     given = given_engine(str(model), backend=options.backend)
     if given is not None:
-        if options.wants_engine:
-            raise UsageError(
-                f"{printable(str(model), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
-            )
+        check_builds_none(options, model)
         engine, resolved = given
         _check_device_api(options, get_backend(engine.recipe.backend))
         if engine.tuned:

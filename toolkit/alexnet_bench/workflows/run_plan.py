@@ -29,7 +29,7 @@ from alexnet_bench.workflows.engines import plan_cautions
 from alexnet_bench.workflows.engines.plan_sizes import sizes_to_run
 from alexnet_bench.workflows.given_inputs import read_given, with_sizes, write_inputs
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
-from alexnet_bench.workflows.options import Options, Progress
+from alexnet_bench.workflows.options import Options, Progress, check_builds_none
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
 from alexnet_bench.workflows.uncounted import by_own_names
 
@@ -124,10 +124,7 @@ def usable_plan(path: Path, backend: str | None) -> Backend:
 
 
 def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
-    if options.wants_engine:
-        raise UsageError(
-            f"{printable(str(path), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
-        )
+    check_builds_none(options, path)
     states = states_of([path])
     backend = usable_plan(path, options.backend)
     if options.host_code:

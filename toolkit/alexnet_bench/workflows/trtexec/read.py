@@ -17,7 +17,7 @@ from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.engine_layers import LayerTimes
 from alexnet_bench.core.profile import Coverage, InputInfo, LayerProfile, Profile, ProfileSet
 from alexnet_bench.workflows import cautions, count_cautions
-from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, predictor, totals
+from alexnet_bench.workflows.counted import Counted, budget_lines, model_info, totals, with_budget_times
 from alexnet_bench.workflows.engines import plan_cautions
 from alexnet_bench.workflows.inspection.told_layers import Sizes, count_told, sizes_of
 from alexnet_bench.workflows.options import Options, Progress
@@ -74,14 +74,8 @@ def _counted(
         samples_s[info.key] = () if info.time_s is None else (info.time_s,)
     times = LayerTimes(tuple(item.layer for item in named), samples_s, (), ())
     timed = timed_layers(case.graph, case.costs, attribution, times, None)
-    predict = predictor(case, budgets)
-    layers = tuple(
-        msgspec.structs.replace(
-            _as_told(layer),
-            budget_time_s=None if layer.bound == "overhead" else predict(layer.onnx_nodes, layer.flop, layer.bytes),
-        )
-        for layer in by_own_names(timed, [info.key for info in infos])
-    )
+    told = [_as_told(layer) for layer in by_own_names(timed, [info.key for info in infos])]
+    layers = with_budget_times(case, told, budgets)
     coverage = coverages.measured(case.costs, attribution, layers, times)
     latency = latency_of(files.times, case.batch)
     return Profile(
