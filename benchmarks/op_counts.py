@@ -1,6 +1,6 @@
 """Single operators counted by this package and by others, and why they differ: `python -m benchmarks.op_counts`.
 
-As a program it prints the table of docs/counting.md.
+As a program it prints the table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
