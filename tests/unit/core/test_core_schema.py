@@ -1,9 +1,10 @@
-"""The published JSON Schema: current, true of real documents, and strict enough to find a wrong one."""
+"""The published JSON Schemas: current, true of real documents, and strict enough to find a wrong one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -11,21 +12,25 @@ import pytest
 import alexnet_bench
 from alexnet_bench.core import document
 from alexnet_bench.core.profile import SCHEMA_VERSION
-from alexnet_bench.core.schema import PUBLISHED, json_schema
+from alexnet_bench.core.schema import KINDS, json_schema, published
 
 PROFILES = sorted((Path(__file__).resolve().parents[2] / "data" / "profiles").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
-    schema = json.loads(PUBLISHED.read_bytes())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    return jsonschema.Draft202012Validator(json.loads(published("profile").read_bytes()))
 
 
-def test_the_published_file_is_current() -> None:
-    """After a change of the document: python -m alexnet_bench.core.schema."""
-    assert PUBLISHED.read_bytes() == json_schema()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_published_file_is_current(kind: str) -> None:
+    """After a change of a document: python -m alexnet_bench.core.schema."""
+    assert published(kind).read_bytes() == json_schema(kind)
+    jsonschema.Draft202012Validator.check_schema(json.loads(json_schema(kind)))
+
+
+def test_every_document_has_a_schema() -> None:
+    assert {item for _, types in KINDS.values() for item in types} == set(get_args(document.Document))
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
@@ -34,7 +39,7 @@ def test_real_documents_are_valid(path: Path, validator: jsonschema.Draft202012V
 
 
 def test_the_schema_of_the_version_before_is_still_published_and_true_of_its_documents() -> None:
-    before = PUBLISHED.with_name(f"profile-{SCHEMA_VERSION - 1}.schema.json")
+    before = published("profile", SCHEMA_VERSION - 1)
     assert f"version {SCHEMA_VERSION - 1}" in json.loads(before.read_bytes())["title"]
     old = PROFILES[0].parent / f"version-{SCHEMA_VERSION - 1}" / "alexnet-2012.json"
     jsonschema.Draft202012Validator(json.loads(before.read_bytes())).validate(json.loads(old.read_bytes()))
@@ -44,6 +49,9 @@ def test_what_is_counted_now_is_valid(validator: jsonschema.Draft202012Validator
     options = alexnet_bench.Options(static=True)
     one = alexnet_bench.profile("onnx:squeezenet", options=options)
     both = alexnet_bench.profile_set("onnx:squeezenet", batches=[None, 1], options=options)
+    formulas = alexnet_bench.symbolic_counts("lenet-5")
+    check = jsonschema.Draft202012Validator(json.loads(published("symbolic-counts").read_bytes()))
+    check.validate(json.loads(document.encode(formulas)))
     for made in (one, both):
         validator.validate(json.loads(document.encode(made)))
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ from alexnet_bench.core.tuning import Tuning
 
 PASSPORT_VERSION = 1
 """Raised when a field changes its meaning or goes away; once for a release."""
-SCHEMA = "alexnet-bench.passport"
+SCHEMA: Final = "alexnet-bench.passport"
 _BEGINNING = 200
 """Bytes of a passport that its schema lies within."""
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -118,7 +118,7 @@ class Passport:
     notes: tuple[str, ...] = ()
     tuning: Tuning | None = None
     builds: Builds | None = None
-    schema: str = field(default=SCHEMA, kw_only=True)
+    schema: Literal["alexnet-bench.passport"] = field(default=SCHEMA, kw_only=True)
     schema_version: int = field(default=PASSPORT_VERSION, kw_only=True)
 
 

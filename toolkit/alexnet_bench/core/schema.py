@@ -1,29 +1,65 @@
-"""The JSON Schema of the documents, made from the dataclasses and published with the package."""
+"""The JSON Schemas of the documents, made from the dataclasses and published with the package.
+
+`python -m alexnet_bench.core.schema` writes them anew.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
+from alexnet_bench.core.contest import CONTEST_VERSION, Contest
+from alexnet_bench.core.document import Document
+from alexnet_bench.core.inspection import INSPECTION_VERSION, Inspection, InspectionSet
+from alexnet_bench.core.passport import PASSPORT_VERSION, Passport
 from alexnet_bench.core.profile import SCHEMA_VERSION, Profile, ProfileSet
+from alexnet_bench.core.symbolic import SYMBOLIC_VERSION, SymbolicCounts
+from alexnet_bench.core.verification import VERIFICATION_VERSION, Verification
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-PUBLISHED = Path(__file__).resolve().parents[1] / "schemas" / f"profile-{SCHEMA_VERSION}.schema.json"
-"""The file of this version, inside the installed package."""
+_FOLDER = Path(__file__).resolve().parents[1] / "schemas"
+KINDS: Mapping[str, tuple[int, tuple[type[Document], ...]]] = MappingProxyType(
+    {
+        "contest": (CONTEST_VERSION, (Contest,)),
+        "inspection": (INSPECTION_VERSION, (Inspection, InspectionSet)),
+        "passport": (PASSPORT_VERSION, (Passport,)),
+        "profile": (SCHEMA_VERSION, (Profile, ProfileSet)),
+        "symbolic-counts": (SYMBOLIC_VERSION, (SymbolicCounts,)),
+        "verification": (VERIFICATION_VERSION, (Verification,)),
+    }
+)
+"""Each kind of document with its version, and the types that it has."""
 
 
-def json_schema() -> bytes:
-    """The schema of a profile and of a set of them, as indented JSON in UTF-8."""
-    kinds, components = msgspec.json.schema_components((Profile, ProfileSet), ref_template="#/$defs/{name}")
+def published(kind: str, version: int | None = None) -> Path:
+    """The file of a kind of document inside the installed package, of this version unless another one is named."""
+    return _FOLDER / f"{kind}-{KINDS[kind][0] if version is None else version}.schema.json"
+
+
+def json_schema(kind: str) -> bytes:
+    """The schema of a kind of document, as indented JSON in UTF-8."""
+    version, types = KINDS[kind]
+    alternatives, components = msgspec.json.schema_components(
+        types, schema_hook=_anything, ref_template="#/$defs/{name}"
+    )
     schema = {
         "$schema": DIALECT,
-        "title": f"Documents of alexnet-bench, version {SCHEMA_VERSION}",
-        "anyOf": list(kinds),
+        "title": f"Documents of alexnet-bench: {kind}, version {version}",
+        "anyOf": list(alternatives),
         "$defs": {name: _dedented(component) for name, component in components.items()},
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _anything(kind: type) -> dict[str, object]:
+    """The schema of what may be anything, as a value in the recipe of a passport."""
+    if kind is not object:
+        raise NotImplementedError(kind)
+    return {"description": "any value"}
 
 
 def _dedented(component: dict[str, object]) -> dict[str, object]:
@@ -33,4 +69,5 @@ def _dedented(component: dict[str, object]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    PUBLISHED.write_bytes(json_schema())
+    for name in KINDS:
+        published(name).write_bytes(json_schema(name))
