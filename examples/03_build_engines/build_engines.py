@@ -4,7 +4,6 @@ import itertools
 import sys
 
 import alexnet_bench
-from alexnet_bench.workflows.inspection.inspect import inspect
 
 BACKENDS = ("tensorrt", "tensorrt-rtx", "onnxruntime-cpu", "openvino")
 PRECISIONS = ("fp32", "fp16")
@@ -12,7 +11,7 @@ PRECISIONS = ("fp32", "fp16")
 
 def look(engine: alexnet_bench.Passport, _: str) -> str:
     """Says by the engine's files what it does; nothing is run."""
-    found = inspect(engine.key)
+    found = alexnet_bench.inspect(engine.key)
     largest = max(found.layers, key=lambda layer: layer.macs or 0)
     attributed = 100 * (engine.macs_attributed_fraction or 0.0)
     return f"{attributed:.0f} % of the MACs have a layer; most are in {largest.name} ({largest.compute_dtype})"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+import alexnet_bench
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*/*.py"))
 
 EXPECTED = {
@@ -79,6 +83,18 @@ def test_an_example_that_lacks_torch_is_one_message(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
     )
     assert (done.returncode, done.stderr) == (1, "torch is not installed: pip install torch onnxscript\n")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_an_example_uses_public_names_alone(script: Path) -> None:
+    assert "alexnet_bench." not in "".join(re.findall(r"(?m)^(?:from|import) .*", script.read_text()))
+
+
+@pytest.mark.parametrize("page", [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))])
+def test_so_does_python_on_a_page(page: Path) -> None:
+    blocks = "\n".join(re.findall(r"(?s)```python\n(.*?)```", page.read_text()))
+    assert "from alexnet_bench." not in blocks
+    assert set(re.findall(r"\balexnet_bench\.(\w+)", blocks)) <= set(alexnet_bench.__all__)
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in SCRIPTS}), ids=lambda path: path.name)

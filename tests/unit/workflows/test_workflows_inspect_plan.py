@@ -18,7 +18,7 @@ from alexnet_bench.core.errors import BackendRefusal, EngineError, ModelError, S
 from alexnet_bench.core.inspection import Inspection
 from alexnet_bench.workflows.inspection import plan as inspect_plan
 from alexnet_bench.workflows.inspection.inspect import inspect, inspect_all
-from alexnet_bench.workflows.inspection.plan import FROM_RUNTIME, Known
+from alexnet_bench.workflows.inspection.plan import FROM_RUNTIME, InspectOptions
 from alexnet_bench.workflows.report import read_document
 from tests.unit.workflows.foreign_plans import change, leave_open, rtx_head, without_metadata, write_plan
 from tests.unit.workflows.tensorrt_in_process import TensorRt
@@ -71,7 +71,7 @@ def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
 
 def test_the_log_of_its_build_tells_the_layers(plan: Path) -> None:
     """As TensorRT-RTX 1.7.1.116 wrote it, with a logger of its own, on a machine without a GPU."""
-    found = inspect(plan, known=Known(layer_info=_LOG))
+    found = inspect(plan, options=InspectOptions(layer_info=_LOG))
     assert len(found.layers) == 9
     conv1 = found.layers[2]
     assert (conv1.name, conv1.op, conv1.compute_dtype) == ("conv1_U0_myl0_2", "correlation", "float32")
@@ -83,8 +83,8 @@ def test_the_log_of_its_build_tells_the_layers(plan: Path) -> None:
 
 
 def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
-    known = Known(model="lenet-5", layer_info=_LOG)
-    found = inspect(plan, known=known, budgets=("rtx-4090", "gtx-580:2"))
+    options = InspectOptions(model="lenet-5", layer_info=_LOG)
+    found = inspect(plan, options=options, budgets=("rtx-4090", "gtx-580:2"))
     assert sum(layer.macs or 0 for layer in found.layers) == 4 * _LENET_MACS  # the usual batch of the engine
     assert (found.layers[2].name, found.layers[2].onnx_nodes) == ("conv1 + tanh1", ("conv1", "tanh1"))
     assert (found.layers[1].name, found.layers[1].bytes) == ("__myl_Move_myl0_1", None)
@@ -93,14 +93,14 @@ def test_with_its_model_layers_are_counted_and_predicted(plan: Path) -> None:
     assert found.predicted[0].latency_s == pytest.approx(sum(layer.predicted[0].time_s or 0 for layer in found.layers))
     assert "other-model" not in _codes(found)
     assert ("unattributed" in _codes(found), "not-in-files" in _codes(found)) == (True, False)  # flatten is no layer
-    given = inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
+    given = inspect(plan, options=replace(options, shapes={"input": (8, 1, 32, 32)}))
     assert sum(layer.macs or 0 for layer in given.layers) == 8 * _LENET_MACS
     assert given.batch == 8
 
 
 def test_sizes_that_nothing_tells_are_taken_as_one(plan: Path, tmp_path: Path) -> None:
     (tmp_path / "old.log").write_text(_with_bindings())
-    found = inspect(plan, known=Known(model="lenet-5", layer_info=tmp_path / "old.log"))
+    found = inspect(plan, options=InspectOptions(model="lenet-5", layer_info=tmp_path / "old.log"))
     assert (found.batch, "not-in-files" in _codes(found)) == (1, True)
 
 
@@ -109,17 +109,22 @@ def test_sizes_that_the_engine_does_not_take_are_refused(plan: Path, tmp_path: P
     model = "lenet-5"
     for sizes, name in (((9, 1, 32, 32), "input"), ((4, 1, 28, 28), "input"), ((4, 32, 32), "input")):
         with pytest.raises(ShapeError, match=r"does not take input as .*\d") as error:
-            inspect(plan, known=Known(model=model, layer_info=_LOG, shapes={name: sizes}))
+            inspect(plan, options=InspectOptions(model=model, layer_info=_LOG, shapes={name: sizes}))
         assert error.value.hint == "it takes input from 1x1x32x32 to 8x1x32x32"
     with pytest.raises(ShapeError, match="the engine has no input elsewhere"):
-        inspect(plan, known=Known(model=model, layer_info=_LOG, shapes={"elsewhere": (1,)}))
+        inspect(plan, options=InspectOptions(model=model, layer_info=_LOG, shapes={"elsewhere": (1,)}))
     (tmp_path / "fixed.log").write_text(_LOG.read_text().replace("[-1,", "[2,"))
     with pytest.raises(ShapeError, match="does not take input as 4x1x32x32") as error:
-        inspect(plan, known=Known(model=model, layer_info=tmp_path / "fixed.log", shapes={"input": (4, 1, 32, 32)}))
+        inspect(
+            plan,
+            options=InspectOptions(model=model, layer_info=tmp_path / "fixed.log", shapes={"input": (4, 1, 32, 32)}),
+        )
     assert error.value.hint == "it takes input as 2x1x32x32"
     (tmp_path / "old.log").write_text(_with_bindings())
     with pytest.raises(ShapeError, match="does not take") as error:
-        inspect(plan, known=Known(model=model, layer_info=tmp_path / "old.log", shapes={"input": (4, 1, 28, 28)}))
+        inspect(
+            plan, options=InspectOptions(model=model, layer_info=tmp_path / "old.log", shapes={"input": (4, 1, 28, 28)})
+        )
     assert error.value.hint == "it takes input as ?x1x32x32"
 
 
@@ -129,20 +134,20 @@ def _with_bindings() -> str:
 
 
 @pytest.mark.parametrize(
-    ("known", "said"),
+    ("options", "said"),
     [
-        (Known(layer_info=_LOG), "tells the layers, and without the model --shape would do nothing"),
-        (Known(), "cannot be loaded here, and without its layers --shape would do nothing"),
-        (Known(model="lenet-5"), "cannot be loaded here, and without its layers --shape would do nothing"),
+        (InspectOptions(layer_info=_LOG), "tells the layers, and without the model --shape would do nothing"),
+        (InspectOptions(), "cannot be loaded here, and without its layers --shape would do nothing"),
+        (InspectOptions(model="lenet-5"), "cannot be loaded here, and without its layers --shape would do nothing"),
     ],
 )
 def test_sizes_that_nothing_is_counted_with_are_refused(
-    plan: Path, known: Known, said: str, monkeypatch: pytest.MonkeyPatch
+    plan: Path, options: InspectOptions, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inspect_plan, "reasons_against_plan", lambda *_: ("there is no driver",))
-    inspect(plan, known=known)
+    inspect(plan, options=options)
     with pytest.raises(UsageError, match=said):
-        inspect(plan, known=replace(known, shapes={"input": (8, 1, 32, 32)}))
+        inspect(plan, options=replace(options, shapes={"input": (8, 1, 32, 32)}))
 
 
 def test_a_log_of_trtexec_tells_the_sizes_too(plan: Path, tmp_path: Path) -> None:
@@ -153,13 +158,13 @@ def test_a_log_of_trtexec_tells_the_sizes_too(plan: Path, tmp_path: Path) -> Non
         for at, usual in enumerate((16, 32))
     )
     log.write_text(options + _with_bindings())
-    found = inspect(plan, known=Known(model="lenet-5", layer_info=log))
+    found = inspect(plan, options=InspectOptions(model="lenet-5", layer_info=log))
     assert (found.batch, found.shapes) == (16, {"input": (16, 1, 32, 32)})
     assert sum(layer.macs or 0 for layer in found.layers) == 16 * _LENET_MACS
     assert "not-in-files" not in _codes(found)
-    assert inspect(plan, known=Known(layer_info=log)).batch == 16
-    asked = Known(model="lenet-5", layer_info=log, shapes={"input": (8, 1, 32, 32)})
-    assert inspect(plan, known=asked).batch == 8
+    assert inspect(plan, options=InspectOptions(layer_info=log)).batch == 16
+    asked = InspectOptions(model="lenet-5", layer_info=log, shapes={"input": (8, 1, 32, 32)})
+    assert inspect(plan, options=asked).batch == 8
 
 
 @pytest.mark.parametrize("ending", [".layers.json", ".graph.json"])
@@ -170,7 +175,7 @@ def test_layer_info_beside_it_is_found(plan: Path, tmp_path: Path, ending: str) 
     assert (len(bare.layers), bare.layers_from, bare.batch) == (36, str(beside), 32)
     assert bare.shapes == {"input.1": (32, 3, 224, 224)}
     assert bare.layers[1].output_shapes == ((32, 64, 112, 112),)
-    counted = inspect(plan, known=Known(model=str(resnet18(tmp_path / "resnet18.onnx"))))
+    counted = inspect(plan, options=InspectOptions(model=str(resnet18(tmp_path / "resnet18.onnx"))))
     assert sum(layer.macs or 0 for layer in counted.layers) == 32 * 1_814_073_344
     assert counted.compute_dtypes == {"float16": 23}
     assert "by-name" in _codes(counted)
@@ -192,7 +197,7 @@ def test_types_are_counted_as_in_a_passport(plan: Path, tmp_path: Path) -> None:
         for name, kind, node in (("__myl_Resh_0", "kgen", "[ONNX Layer: mm]"), ("mm", "gemm", "[ONNX Layer: mm]"))
     ]
     (tmp_path / "l.json").write_text(json.dumps({"Layers": [*layers, {**layers[0], "Metadata": ""}]}))
-    found = inspect(plan, known=Known(model=str(tmp_path / "m.onnx"), layer_info=tmp_path / "l.json"))
+    found = inspect(plan, options=InspectOptions(model=str(tmp_path / "m.onnx"), layer_info=tmp_path / "l.json"))
     assert [(layer.compute_dtype, layer.is_overhead) for layer in found.layers] == [
         ("float32", True),
         ("float32", False),
@@ -205,13 +210,13 @@ def test_layers_of_one_optimisation_profile_are_shown(plan: Path, tmp_path: Path
     second = {"Name": "k_myl1_0", "LayerType": "gemm", "Inputs": [{"Name": "x [profile 1]"}]}
     layers = [{"Name": "k_myl0_0", "LayerType": "gemm"}, second, {"Name": "l_myl1_1", "LayerType": "gemm"}]
     (tmp_path / "l.json").write_text(json.dumps({"Layers": layers}))
-    found = inspect(plan, known=Known(layer_info=tmp_path / "l.json"))
+    found = inspect(plan, options=InspectOptions(layer_info=tmp_path / "l.json"))
     assert [layer.name for layer in found.layers] == ["k_myl0_0"]
 
 
 def test_layers_of_another_model_are_not_attributed(plan: Path, tmp_path: Path) -> None:
-    known = Known(model=str(mnist(tmp_path / "m.onnx")), layer_info=_LOG)
-    found = inspect(plan, known=known)
+    options = InspectOptions(model=str(mnist(tmp_path / "m.onnx")), layer_info=_LOG)
+    found = inspect(plan, options=options)
     assert {layer.onnx_nodes for layer in found.layers} == {()}
     assert found.predicted[0].latency_s is None
     assert "unattributed" in _codes(found)
@@ -223,16 +228,18 @@ def test_sizes_that_the_model_cannot_have_are_those_of_another(plan: Path, tmp_p
     graph = "g (float[N, 784] input) => (float[N, 784] y) { y = Relu (input) }"
     onnx.save(parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}'), tmp_path / "flat.onnx")
     with pytest.raises(ShapeError, match=r"input is 4x1x32x32 in the engine.*Nx784 in .*another model") as error:
-        inspect(plan, known=Known(model=str(tmp_path / "flat.onnx"), layer_info=_LOG))
+        inspect(plan, options=InspectOptions(model=str(tmp_path / "flat.onnx"), layer_info=_LOG))
     assert error.value.hint == "give --model the one that the engine was built from"
-    asked = Known(model=str(tmp_path / "flat.onnx"), layer_info=_LOG, shapes={"input": (2, 1, 32, 32)})
+    asked = InspectOptions(model=str(tmp_path / "flat.onnx"), layer_info=_LOG, shapes={"input": (2, 1, 32, 32)})
     with pytest.raises(ShapeError, match="input has 2 dimensions, the shape given has 4"):
-        inspect(plan, known=asked)
+        inspect(plan, options=asked)
 
 
 def test_an_inspection_is_shown_again(plan: Path, tmp_path: Path) -> None:
-    for number, known in enumerate((Known(), Known(layer_info=_LOG), Known(model="lenet-5", layer_info=_LOG))):
-        found = inspect(plan, known=known)
+    for number, options in enumerate(
+        (InspectOptions(), InspectOptions(layer_info=_LOG), InspectOptions(model="lenet-5", layer_info=_LOG))
+    ):
+        found = inspect(plan, options=options)
         (tmp_path / f"{number}.json").write_bytes(encode(found))
         assert read_document(tmp_path / f"{number}.json") == found
 
@@ -248,12 +255,12 @@ def test_what_does_not_fit_is_refused(plan: Path, tmp_path: Path) -> None:
         ("none.json", "No such file"),
     ):
         with pytest.raises(UsageError, match=why):
-            inspect(plan, known=Known(layer_info=tmp_path / name))
+            inspect(plan, options=InspectOptions(layer_info=tmp_path / name))
     with pytest.raises(UsageError, match="the layers of one engine"):
-        inspect_all([plan, plan], known=Known(layer_info=_LOG))
+        inspect_all([plan, plan], options=InspectOptions(layer_info=_LOG))
     ours = build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"))
     with pytest.raises(UsageError, match="has a passport"):
-        inspect(ours.path, known=Known(model="lenet-5"))
+        inspect(ours.path, options=InspectOptions(model="lenet-5"))
 
 
 @pytest.mark.parametrize("layer_info", [None, _LOG])
@@ -262,12 +269,12 @@ def test_a_model_that_is_none_is_wrong_even_where_no_layers_are_known(
 ) -> None:
     for name, why in ((str(tmp_path / "none.onnx"), "does not exist"), (str(plan), "is not an ONNX model")):
         with pytest.raises(ModelError, match=why):
-            inspect(plan, known=Known(model=name, layer_info=layer_info))
+            inspect(plan, options=InspectOptions(model=name, layer_info=layer_info))
 
 
 def test_with_a_driver_the_engine_is_asked(trt: TensorRt, tmp_path: Path) -> None:
     plan = write_plan(tmp_path)
-    found = inspect(plan, known=Known(model="lenet-5"))
+    found = inspect(plan, options=InspectOptions(model="lenet-5"))
     assert (found.layers_from, found.reasons_against) == (FROM_RUNTIME, ())
     assert sum(layer.macs or 0 for layer in found.layers) == _LENET_MACS
     assert found.layers[0].tactic == "a_kernel"
@@ -280,8 +287,8 @@ def test_with_a_driver_the_engine_is_asked(trt: TensorRt, tmp_path: Path) -> Non
 def test_what_the_runtime_says_of_open_sizes_is_of_the_profile_that_takes_them(trt: TensorRt, tmp_path: Path) -> None:
     image = [1, 32, 32]
     plan = leave_open(write_plan(tmp_path), {"input": [[[1, *image], [4, *image], [8, *image]]]})
-    assert inspect(plan, known=Known(shapes={"input": (2, 1, 32, 32)})).layers
-    refused = inspect(plan, known=Known(shapes={"input": (9, 1, 32, 32)}))
+    assert inspect(plan, options=InspectOptions(shapes={"input": (2, 1, 32, 32)})).layers
+    refused = inspect(plan, options=InspectOptions(shapes={"input": (9, 1, 32, 32)}))
     assert (refused.layers, _codes(refused)) == ((), ["no-passport", "no-layers"])
     assert trt.devices
 
@@ -306,15 +313,15 @@ def test_an_engine_that_carries_code_is_asked_where_the_user_lets_it(tmp_path: P
     refused = inspect(plan)
     assert refused.layers == ()
     assert "getEngineHostCodeAllowed" in refused.warnings[-1].message
-    assert inspect(plan, known=Known(host_code=True)).layers
+    assert inspect(plan, options=InspectOptions(host_code=True)).layers
 
 
 @pytest.mark.usefixtures("trt")
 def test_code_is_for_engines_that_can_carry_some_and_are_asked(plan: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="engines of tensorrt-rtx carry no code"):
-        inspect(plan, known=Known(host_code=True))
+        inspect(plan, options=InspectOptions(host_code=True))
     with pytest.raises(UsageError, match="tells the layers, and nothing of the engine is run"):
-        inspect(write_plan(tmp_path), known=Known(host_code=True, layer_info=_LOG))
+        inspect(write_plan(tmp_path), options=InspectOptions(host_code=True, layer_info=_LOG))
 
 
 def test_engines_with_and_without_a_passport_stand_side_by_side(plan: Path) -> None:

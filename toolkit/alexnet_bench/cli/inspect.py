@@ -64,13 +64,15 @@ def inspect(
     shapes = options.shapes(shape or [])
     from alexnet_bench.workflows.inspection.inspect import inspect as look
     from alexnet_bench.workflows.inspection.inspect import inspect_all
-    from alexnet_bench.workflows.inspection.plan import Known
+    from alexnet_bench.workflows.inspection.plan import InspectOptions
     from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 
     budgets = budget or DEFAULT_BUDGETS
-    known = Known(model, Path(layer_info) if layer_info else None, shapes or None, host_code)
+    chosen = InspectOptions(model, Path(layer_info) if layer_info else None, shapes or None, host_code)
     several = len(engine) > 1
     found = (
-        inspect_all(engine, budgets=budgets, known=known) if several else look(engine[0], budgets=budgets, known=known)
+        inspect_all(engine, budgets=budgets, options=chosen)
+        if several
+        else look(engine[0], budgets=budgets, options=chosen)
     )
     outputs.write(found, top=top, quiet=quiet)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from alexnet_bench.backends.registry import availability, choose_backend
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Ceilings
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.core.workspace import cache_dir
 from alexnet_bench.measure.ceilings import measured_ceilings
+from alexnet_bench.workflows.options import Progress, silent
 
 
 def machine_ceilings(
-    backend: str | None = None, *, threads: int | None = None, refresh: bool = False, progress: Callable[[str], None]
+    backend: str | None = None, *, threads: int | None = None, refresh: bool = False, progress: Progress = silent
 ) -> Ceilings:
     """The ceilings of this machine for a backend, measured now or before.
 

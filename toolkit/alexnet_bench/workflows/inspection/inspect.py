@@ -27,16 +27,14 @@ from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.workflows.engines.usable_here import reasons_against_engine
 from alexnet_bench.workflows.images import images_of
 from alexnet_bench.workflows.inspection.layers import counted_engine, inspected_layer, predictions
-from alexnet_bench.workflows.inspection.plan import Known, inspect_plan, plan_file
+from alexnet_bench.workflows.inspection.plan import InspectOptions, inspect_plan, plan_file
 from alexnet_bench.workflows.options import DEFAULT_BUDGETS
 from alexnet_bench.workflows.reference import network_of
-
-NOTHING_KNOWN = Known()
 
 
 @in_use()
 def inspect(
-    engine: str | Path, *, budgets: Sequence[str] = DEFAULT_BUDGETS, known: Known = NOTHING_KNOWN
+    engine: str | Path, *, budgets: Sequence[str] = DEFAULT_BUDGETS, options: InspectOptions | None = None
 ) -> Inspection:
     """What an engine consists of: layers, types, the user's nodes, FLOP, bytes, and the predicted time of each.
 
@@ -44,21 +42,23 @@ def inspect(
         engine: a folder, a file with its passport beside it, the beginning of a key in the cache, or an engine of
             TensorRT that somebody else built.
         budgets: devices to predict times for, as NAME:COUNT.
-        known: of an engine that somebody else built.
+        options: what is known of an engine that somebody else built.
 
     Raises:
         UsageError: no such engine or device, or what is known of it does not fit.
         EngineError: the engine has no passport, or its bytes are not those that it speaks of.
     """
+    known = options or InspectOptions()
     _check_budgets([engine], budgets, known)
     return _inspect(engine, _devices(budgets), known)
 
 
 @in_use()
 def inspect_all(
-    engines: Sequence[str | Path], *, budgets: Sequence[str] = DEFAULT_BUDGETS, known: Known = NOTHING_KNOWN
+    engines: Sequence[str | Path], *, budgets: Sequence[str] = DEFAULT_BUDGETS, options: InspectOptions | None = None
 ) -> InspectionSet:
     """Several engines on the same devices; arguments and errors as for `inspect`."""
+    known = options or InspectOptions()
     if known.layer_info is not None and len(engines) > 1:
         raise UsageError("--layer-info tells the layers of one engine", "inspect the engines one by one")
     _check_budgets(engines, budgets, known)
@@ -66,7 +66,7 @@ def inspect_all(
     return InspectionSet(tuple(_inspect(engine, devices, known) for engine in engines))
 
 
-def _check_budgets(engines: Sequence[str | Path], budgets: Sequence[str], known: Known) -> None:
+def _check_budgets(engines: Sequence[str | Path], budgets: Sequence[str], known: InspectOptions) -> None:
     """Raises UsageError where devices are given, and nothing is known of any engine to predict times from."""
     if tuple(budgets) == DEFAULT_BUDGETS or known.model is not None:
         return
@@ -86,12 +86,12 @@ def _devices(budgets: Sequence[str]) -> list[Budget]:
     return found
 
 
-def _inspect(engine: str | Path, budgets: Sequence[Budget], known: Known) -> Inspection:
+def _inspect(engine: str | Path, budgets: Sequence[Budget], known: InspectOptions) -> Inspection:
     foreign = foreign_plan(str(engine))
     if foreign is not None:
         return inspect_plan(foreign, known, budgets)
     found = find_engine(str(engine), engines_root())
-    if known != NOTHING_KNOWN:
+    if known != InspectOptions():
         raise UsageError(
             f"{printable(str(engine), 200)} has a passport, which tells its model, its layers and their sizes",
             "leave --model, --layer-info, --shape and --host-code out",

@@ -37,8 +37,8 @@ FROM_RUNTIME = "runtime"
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the user knows of an engine that has no passport.
+class InspectOptions:
+    """How to inspect: what the user knows of an engine that has no passport.
 
     Attributes:
         model: that it was built from; None counts nothing.
@@ -67,7 +67,7 @@ class _Told:
     why_not: str = ""
 
 
-def inspect_plan(path: Path, known: Known, budgets: Sequence[Budget]) -> Inspection:
+def inspect_plan(path: Path, known: InspectOptions, budgets: Sequence[Budget]) -> Inspection:
     """What an engine without a passport is.
 
     Args:
@@ -127,7 +127,7 @@ def plan_file(path: Path) -> PlanFile:
     )
 
 
-def _told(path: Path, file: PlanFile, known: Known, reasons: Sequence[str]) -> _Told:
+def _told(path: Path, file: PlanFile, known: InspectOptions, reasons: Sequence[str]) -> _Told:
     """The layers, from the file that is named, the one beside the engine, or the runtime."""
     source = known.layer_info or layer_file_beside(path)
     if source is not None:
