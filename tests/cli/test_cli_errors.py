@@ -186,6 +186,23 @@ def test_an_output_is_checked_before_anything_is_measured(capsys: pytest.Capture
     assert "..." not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "line", ["devices --json {}", "models --json {}", "recipes --json={}", "cache list --json {}", "doctor --json {}"]
+)
+def test_a_file_behind_the_flag_json_is_told_where_it_goes(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line.format("out.json").split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    command = line.partition(" --json")[0]
+    assert shown.err.endswith(f"Here --json prints, and takes no FILE: alexnet-bench {command} --json > out.json\n")
+
+
+def test_an_option_that_takes_a_file_is_none_of_these(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in ("report no.json --json out.json", "devices --json h10", "profile missing.onnx --json out.json"):
+        assert run(line.split()) == 2
+        assert "Here --json" not in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback_and_keeps_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "no.json"], debug=True) == 2
     shown = capsys.readouterr().err

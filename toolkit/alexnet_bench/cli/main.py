@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -136,11 +139,33 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
 
 
 def _advice(arguments: Sequence[str]) -> str:
-    """What a model in an unusual place on the command line is perhaps meant for; "" where there is none."""
+    """What a word in an unusual place on the command line is perhaps meant for; "" where there is none."""
+    if file := _file_for_json(arguments):
+        words = (item.removesuffix(f"={file}") for item in arguments if item != file)
+        return (
+            f"Here --json prints, and takes no FILE: alexnet-bench {escape_controls(f'{shlex.join(words)} > {file}')}"
+        )
     if arguments and arguments[0].endswith(".onnx"):
         return f"To profile a model: alexnet-bench profile {escape_controls(arguments[0])}"
     dashed = next((item for item in arguments if item.startswith("-") and item.endswith(".onnx")), None)
     return f"To name a file that begins with a dash: ./{escape_controls(dashed)}" if dashed else ""
+
+
+def _file_for_json(arguments: Sequence[str]) -> str:
+    """What stands behind --json as a file would, where that is a flag; "" for nothing."""
+    if not arguments or arguments[0] not in _COMMANDS:
+        return ""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    given = [item.partition("=")[2] or after for item, after in pairs if item.partition("=")[0] == "--json"]
+    file = next((item for item in given if item.endswith(".json") or os.sep in item), "")
+    return file if file and _is_flag(arguments[0], "json") else ""
+
+
+def _is_flag(command: str, name: str) -> bool:
+    """Whether an option of a command takes no value."""
+    group = typer.main.get_command(application(command))
+    commands: dict[str, Any] = getattr(group, "commands", {})
+    return any(item.name == name and getattr(item, "is_flag", False) for item in commands[command].params)
 
 
 def _interrupted() -> int:
