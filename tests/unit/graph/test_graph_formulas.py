@@ -140,6 +140,8 @@ CASES = [
     Case("Selu", [ROW], ROW, flop=60, transcendentals=15),
     Case("Gelu", [ROW], ROW, flop=60, transcendentals=15),
     Case("Swish", [ROW], ROW, flop=60, transcendentals=15),
+    Case("Swish", [ROW], ROW, flop=60, transcendentals=15, attributes={"alpha": 1.0}),
+    Case("Swish", [ROW], ROW, flop=75, transcendentals=15, attributes={"alpha": 1.702}),
     Case("Mish", [ROW], ROW, flop=30, transcendentals=45),
     # no arithmetic
     *(

@@ -50,6 +50,7 @@ LOSSES = [
     # 15 scores by 4, and the above
     Case("SoftmaxCrossEntropyLoss", [ROW, (3,)], ONE, 0, 66, 15, empty=[(0, 5), (0,)]),
     Case("SwiGLU", [ROW, ROW], ROW, 0, 75, 15),
+    Case("SwiGLU", [ROW, ROW], ROW, 0, 90, 15, {"alpha": 1.702}),
 ]  # fmt: skip
 
 SEQUENCES = [

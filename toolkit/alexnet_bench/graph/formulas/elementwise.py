@@ -19,7 +19,7 @@ def arithmetic(op: Operation) -> Work:
     return Work(flop=FLOP_PER_ELEMENT[op.node.op_type] * op.output_elements())
 
 
-@formula(*TRANSCENDENTAL_PER_ELEMENT.keys() - {"Pow"})
+@formula(*TRANSCENDENTAL_PER_ELEMENT.keys() - {"Pow", "Swish", "SwiGLU"})
 @formula("Pow", settings=(1,))
 def transcendental(op: Operation) -> Work:
     """So many FLOP and transcendentals per output element; Gelu by erf, or as its attribute `approximate` says."""
@@ -28,6 +28,15 @@ def transcendental(op: Operation) -> Work:
         flop, transcendentals = GELU_BY_TANH
     elements = op.output_elements()
     return Work(flop=flop * elements, transcendentals=transcendentals * elements)
+
+
+@formula("Swish", "SwiGLU")
+def swish(op: Operation) -> Work:
+    """x·sigmoid(alpha·x), a product more where alpha is not 1; SwiGLU times its second input."""
+    flop, transcendentals = TRANSCENDENTAL_PER_ELEMENT[op.node.op_type]
+    scaled = op.attribute("alpha", 1.0) != 1.0
+    elements = op.output_elements()
+    return Work(flop=(flop + scaled) * elements, transcendentals=transcendentals * elements)
 
 
 @formula("Sum", "Max", "Min")

@@ -27,7 +27,7 @@ TRANSCENDENTAL_PER_ELEMENT: dict[str, Price] = {
     "Softsign": (3, 0),      # absolute value, add, divide
     "Elu": (3, 1), "Celu": (4, 1), "Selu": (4, 1),
     "Gelu": (4, 1),          # scale, erf, add, two products
-    "Swish": (4, 1),         # sigmoid and a product
+    "Swish": (4, 1),         # sigmoid and a product, with alpha 1
     "SwiGLU": (5, 1),        # Swish and a product
     "Mish": (2, 3),          # softplus, tanh and a product
 }  # fmt: skip
