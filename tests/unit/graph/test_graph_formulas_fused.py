@@ -259,6 +259,8 @@ MALFORMED = [
     Case("DFT", [(2, 8, 1), None, ()], (2, 8, 2)),
     Case("DFT", [(2, 8, 1)], (2, 8, 2), attributes={"axis": 7}),
     Case("STFT", [(2, 16, 1), (), None, ()], (2, 3, 5, 2)),
+    Case("STFT", [(2, 6, 1), (), (8,)], (2, 1, 5, 2)),
+    Case("STFT", [(2, 6, 1), (), None, ()], (2, 1, 5, 2), constants={3: 8}),
     Case("LinearAttention", [QUERY] * 3, QUERY),
     Case("LinearAttention", [QUERY] * 3, QUERY, attributes={"q_num_heads": 3, "kv_num_heads": 2}),
     Case("LinearAttention", [QUERY] * 3, QUERY, attributes={"q_num_heads": 2, "kv_num_heads": 2, "update_rule": "x"}),

@@ -54,6 +54,8 @@ def stft(op: Operation) -> Work:
     batch, frames = op.output_shape()[:2]
     real = len(signal) < 3 or signal[2] == 1
     length = op.input_shape(2)[0] if op.has_input(2) else _setting(op, 3, signal[1])
+    if length > signal[1]:  # ONNX's inference finds a frame where less than a step is missing
+        raise ValueError(f"a frame of {length:,} does not fit on a signal of {signal[1]:,}")
     windowed = length * (1 if real else 2) if op.has_input(2) else 0
     return Work(flop=batch * frames * (windowed + transform(length, real=real)))
 
