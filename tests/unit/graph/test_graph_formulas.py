@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx.reference.ops import op_resize
 
-from alexnet_bench.core.graph import Graph, Node
+from alexnet_bench.core.graph import Attribute, Graph, Node
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.formulas import UnknownShape, Work, find_formula, formula, registered
 from tests.unit.graph.blocked_cases import BLOCKED_CASES
@@ -21,6 +21,7 @@ from tests.unit.graph.wider_cases import WIDER_CASES
 
 IMAGE, PIXELS = (2, 4, 6, 6), 288
 ROW = (3, 5)  # 15 elements
+CROPPED: dict[str, Attribute] = {"coordinate_transformation_mode": "tf_crop_and_resize"}
 
 CASES = [
     # 2·8·4·4 outputs, each over 4 channels of its group and 3x3 positions
@@ -91,6 +92,10 @@ CASES = [
     Case("Resize", [IMAGE], (2, 4, 12, 12), flop=31 * 4 * PIXELS, attributes={"mode": "cubic"}),
     Case("Resize", [IMAGE], (2, 4, 6, 3), flop=7 * PIXELS // 2, attributes={"mode": "cubic"}),
     Case("Resize", [IMAGE], IMAGE, attributes={"mode": "cubic"}),
+    # a region that is brought to the size of the whole
+    Case("Resize", [IMAGE, (8,), (4,)], IMAGE, flop=9 * PIXELS, attributes={"mode": "linear", **CROPPED}),
+    Case("Resize", [IMAGE, (8,), (4,)], IMAGE, attributes={"mode": "nearest", **CROPPED}),
+    Case("Resize", [IMAGE, (2,)], IMAGE, flop=3 * PIXELS, attributes={"mode": "linear", "axes": (-1,), **CROPPED}),
     # from 6 to 3 a place reaches two neighbours to each side, with cubic four; along the axis that grows one, or two
     Case(
         "Resize", [IMAGE, None, None, (4,)], (2, 4, 12, 3), flop=(2 * 4 * 2 - 1) * PIXELS,

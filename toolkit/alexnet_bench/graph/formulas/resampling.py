@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from alexnet_bench.core.text import printable
@@ -23,7 +24,7 @@ def resize(op: Operation) -> Work:
     them; with cubic from 4^d, a product each, and the sums (ONNX, operator Resize). The weights of a neighbour follow
     from its place along each axis alone, and are left out. With `antialias` the neighbours reach 1/scale times as far
     along an axis that shrinks, rounded up (ONNX, the reference of Resize), with a product each, too; on one that grows
-    it changes nothing.
+    it changes nothing. A region that is brought to the size of the whole (`tf_crop_and_resize`) is interpolated, too.
     """
     mode = str(op.attribute("mode", "nearest"))
     if mode == "nearest":
@@ -31,7 +32,8 @@ def resize(op: Operation) -> Work:
     if mode not in _REACH:
         raise UnknownShape(f"no formula for mode {printable(mode)}")
     outputs = op.output_elements()
-    changed = [pair for pair in zip(op.input_shape(0), op.output_shape(), strict=True) if pair[0] != pair[1]]
+    pairs = list(zip(op.input_shape(0), op.output_shape(), strict=True))
+    changed = [pair for pair in pairs if pair[0] != pair[1]] or [pairs[axis] for axis in _cropped(op, len(pairs))]
     if not changed or not outputs:
         return Work()
     if op.integer("antialias", 0) and any(after < before for before, after in changed):
@@ -39,6 +41,13 @@ def resize(op: Operation) -> Work:
     if mode == "cubic":
         return Work(flop=(2 * 4 ** len(changed) - 1) * outputs)
     return Work(flop=3 * (2 ** len(changed) - 1) * outputs)
+
+
+def _cropped(op: Operation, rank: int) -> Sequence[int]:
+    """The axes along which a region, which is data, is cut out: those of `axes`, else all behind batch and channels."""
+    if op.attribute("coordinate_transformation_mode") != "tf_crop_and_resize":
+        return ()
+    return op.integers("axes", tuple(range(2, rank)))
 
 
 def _antialiased(op: Operation, reach: int, changed: list[tuple[int, int]]) -> Work:
