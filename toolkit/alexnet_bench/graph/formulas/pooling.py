@@ -60,8 +60,10 @@ def reduce_plain(op: Operation) -> Work:
 
 @formula("ReduceMean")
 def reduce_mean(op: Operation) -> Work:
-    """As a sum, and a division per output."""
-    return Work(flop=op.input_elements(0))
+    """As a sum, and a division per output; nothing where `noop_with_empty_axes` is set and no axes are given."""
+    axes = op.input_elements(1) if op.has_input(1) else 0
+    keeps = bool(op.integer("noop_with_empty_axes", 0)) and not axes
+    return Work(flop=0 if keeps else op.input_elements(0))
 
 
 @formula("ReduceL1", "ReduceSumSquare")
@@ -103,7 +105,7 @@ def cumulative(op: Operation) -> Work:
 
 def _norm(op: Operation, *, elements: int, outputs: int) -> Work:
     flop = max(0, 2 * elements - outputs)
-    match op.integer("p", 2):
+    match op.attribute("p", 2):  # a float in version 1
         case 1:
             return Work(flop=flop)
         case 2:
