@@ -295,22 +295,6 @@ def test_a_loop_whose_value_grows_stays_open(tmp_path: Path, shape: Dims | None)
     assert [row.macs for row in table.rows] == [None, None]
 
 
-def test_a_value_beside_one_that_grows_keeps_its_shape(tmp_path: Path) -> None:
-    """What is made of it behind the loop is counted; in the loop the joining, whose length differs, is not."""
-    inner = turn([TIMES_SQUARE, helper.make_node("Concat", ["rows", "carried"], ["more"], axis=0)])
-    for infos, name in ((inner.input, "rows"), (inner.output, "more")):
-        infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    loop = helper.make_node("Loop", ["n", "", "x", "x"], ["made", "all"], "the_loop", body=inner)
-    nodes = [loop, helper.make_node("MatMul", ["made", "square"], ["y"], "behind")]
-    outputs = [tensor("y", None), tensor("all", None)]
-    graph = helper.make_graph(nodes, "g", [tensor("x", [5, 16])], outputs, [SQUARE, FIVE])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, tmp_path / "m.onnx")
-    table = count(build_graph(open_model(tmp_path / "m.onnx"), name="m"))
-    assert [row.macs for row in table.rows] == [None, 5 * 256]
-    assert "Concat" in table.rows[0].why_unknown
-
-
 ALWAYS = helper.make_node("Constant", [], ["on"], value=value("", True))
 ONCE = helper.make_node("Constant", [], ["on"], value=value("", False))
 

@@ -10,7 +10,7 @@ from alexnet_bench.core.errors import UsageError
 from alexnet_bench.workflows import limits, options
 
 
-def costs(flop: int | None = 0, *, moved: int = 0, assumed: str = "") -> CostTable:
+def costs(flop: int | None = 0, *, moved: int | None = 0, assumed: str = "") -> CostTable:
     row = NodeCost(
         name="n",
         op="Op",
@@ -26,6 +26,7 @@ def costs(flop: int | None = 0, *, moved: int = 0, assumed: str = "") -> CostTab
         bytes_read=moved,
         bytes_written=0,
         why_unknown="why" if flop is None else "",
+        why_no_bytes="why" if moved is None else "",
         assumed=assumed,
     )
     return CostTable((row,), 0, 0, 0, 0, 0, "n")
@@ -40,6 +41,7 @@ def costs(flop: int | None = 0, *, moved: int = 0, assumed: str = "") -> CostTab
         (costs(2**62), MAX_WAIT_S),
         (costs(None), MAX_WAIT_S),
         (costs(5, assumed="one turn of the loop"), MAX_WAIT_S),
+        (costs(5, moved=None), MAX_WAIT_S),
     ],
 )
 def test_a_pass_may_take_what_its_work_allows(table: CostTable, pass_s: float) -> None:

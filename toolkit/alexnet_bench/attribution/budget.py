@@ -102,7 +102,7 @@ def budget_line(
         bytes_per_s=device.memory.bytes_per_s,
         memory_bytes=device.memory.bytes,
         forward_per_s_by_flop=by_flop,
-        forward_per_s_by_roofline=batch / seconds if seconds and costs.macs else None,
+        forward_per_s_by_roofline=batch / seconds if seconds and costs.macs and not costs.why_no_bytes else None,
         inference_bytes=None if costs.unsized else inference,
         training_bytes=None if costs.unsized else training.total,
         training_batch=TRAINING_BATCH,

@@ -21,7 +21,7 @@ def counted_only(costs: CostTable) -> Coverage:
         nodes=len(costs.rows),
         nodes_counted=sum(row.counted for row in costs.rows),
         unknown_ops=_by_reason(costs, "why_unknown"),
-        assumptions=_by_reason(costs, "assumed"),
+        assumptions=(*_by_reason(costs, "assumed"), *_by_reason(costs, "why_no_bytes")),
     )
 
 
@@ -61,11 +61,11 @@ def _uncounted(costs: CostTable, layer: LayerProfile) -> float:
     return sum(shares[name] * (costs.by_name[name].macs or 0) for name in computed)
 
 
-def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed"]) -> tuple[UnknownOp, ...]:
+def _by_reason(costs: CostTable, reason: Literal["why_unknown", "assumed", "why_no_bytes"]) -> tuple[UnknownOp, ...]:
     """The nodes that have something to say for themselves, by operator and what it is; the first of the graph first."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in costs.rows:
-        why = row.why_unknown if reason == "why_unknown" else row.assumed
+        why: str = getattr(row, reason)
         if why:
             found.setdefault((row.op, why), []).append(row.name)
     return tuple(UnknownOp(op, tuple(nodes), why) for (op, why), nodes in found.items())

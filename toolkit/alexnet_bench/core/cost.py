@@ -30,9 +30,10 @@ class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         macs: multiply-adds, None when there is no formula or a shape is unknown.
         flop: 2·macs + bias + elementwise work, None likewise.
         transcendentals: exp, log, pow, tanh, square roots and the like, None likewise.
-        bytes_read: activations and weights, None likewise.
+        bytes_read: activations and weights, None likewise, and where `why_no_bytes` says so.
         bytes_written: outputs, None likewise.
         why_unknown: why it was not counted, "" when it was.
+        why_no_bytes: why it was counted without its bytes, "" when it was counted with them, or not at all.
         assumed: what had to be assumed because it is only known at run time, "" for nothing.
     """
 
@@ -50,6 +51,7 @@ class NodeCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bytes_read: int | None
     bytes_written: int | None
     why_unknown: str = ""
+    why_no_bytes: str = ""
     assumed: str = ""
 
     @property
@@ -98,6 +100,21 @@ class CostTable:
     def by_name(self) -> dict[str, NodeCost]:
         """Rows by node."""
         return {row.name: row for row in self.rows}
+
+    @cached_property
+    def why_no_bytes(self) -> str:
+        """Why a node was counted without its bytes, so that no sum of bytes is known; "" where none was."""
+        return next((row.why_no_bytes for row in self.rows if row.why_no_bytes), "")
+
+    @cached_property
+    def bytes_read(self) -> int | None:
+        """Read by the nodes counted; None where that of one of them is not known."""
+        return None if self.why_no_bytes else sum(row.bytes_read or 0 for row in self.rows)
+
+    @cached_property
+    def bytes_written(self) -> int | None:
+        """Written by them, None likewise."""
+        return None if self.why_no_bytes else sum(row.bytes_written or 0 for row in self.rows)
 
     @cached_property
     def macs(self) -> int:

@@ -226,7 +226,7 @@ class BudgetLine:
         bytes_per_s: of one of them.
         memory_bytes: of one of them.
         forward_per_s_by_flop: count · peak / (2·MAC of one forward pass), None for a model without MACs.
-        forward_per_s_by_roofline: the same, each layer bound by arithmetic or by bytes.
+        forward_per_s_by_roofline: the same, each layer bound by arithmetic or by bytes; None where bytes are missing.
         inference_bytes: weights and activations that each card holds, None when the size of one is unknown.
         training_bytes: what training needs per card, at `training_batch`, None likewise.
         training_batch: images over all cards.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 
 from msgspec.structs import replace
 
-from alexnet_bench.core.cost import CostTable
+from alexnet_bench.core.cost import IS_UNKNOWN, CostTable, NodeCost
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
 from alexnet_bench.graph.formulas.inputs import Inputs, say
-from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work
+from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work, computes_nothing
 from alexnet_bench.graph.functions import WHY_LEFT
 
 Count = Callable[[Graph], CostTable]
@@ -44,7 +45,8 @@ def work_of(count: Count, op: Operation) -> Work:
 
     An If whose condition is not known counts as its larger branch, or as the one whose shapes do not contradict each
     other. A Loop that a condition may end counts at its most turns, one without a known limit as one turn; what was
-    assumed is said.
+    assumed is said. Where sizes are missing of nodes that only move data, as where a value grows from turn to turn,
+    the work counts without its bytes.
 
     Raises:
         UnknownShape: a node of a body cannot be counted, or its shapes contradict each other.
@@ -80,8 +82,9 @@ def _larger_branch(op: Operation, branches: Sequence[Work]) -> Work:
     return replace(largest, assumed="the larger branch is taken" if differ else largest.assumed)
 
 
-def _size(work: Work) -> tuple[int, ...]:
-    return work.macs, work.flop, work.transcendentals, (work.bytes_read or 0) + (work.bytes_written or 0)
+def _size(work: Work) -> tuple[float, ...]:
+    moved = inf if work.no_bytes else (work.bytes_read or 0) + (work.bytes_written or 0)
+    return work.macs, work.flop, work.transcendentals, moved
 
 
 def _sum(body: Graph, count: Count) -> Work:
@@ -91,17 +94,26 @@ def _sum(body: Graph, count: Count) -> Work:
     if contradiction:
         raise UnknownShape(f"shapes inside it contradict each other at {contradiction}")
     costs = count(body)
-    unknown = next((row for row in costs.rows if not row.counted), None)
-    if unknown is not None:
-        raise UnknownShape(f"{printable(unknown.name)} inside it cannot be counted ({unknown.why_unknown})")
+    unknown = [(node, row) for node, row in zip(body.live_nodes, costs.rows, strict=True) if not row.counted]
+    computes = any(row.flop or row.transcendentals for row in costs.rows)
+    lost = next((row for node, row in unknown if not (computes and _only_moves(node, row))), None)
+    if lost is not None:
+        raise UnknownShape(f"{printable(lost.name)} inside it cannot be counted ({lost.why_unknown})")
+    no_bytes = [f"bytes unknown: {printable(row.name)} inside it ({row.why_unknown})" for _, row in unknown]
     return Work(
         macs=costs.macs,
         flop=costs.flop,
         transcendentals=sum(row.transcendentals or 0 for row in costs.rows),
-        bytes_read=sum(row.bytes_read or 0 for row in costs.rows),
-        bytes_written=sum(row.bytes_written or 0 for row in costs.rows),
+        bytes_read=costs.bytes_read,
+        bytes_written=costs.bytes_written,
         assumed=next((row.assumed for row in costs.rows if row.assumed), ""),
+        no_bytes=(no_bytes or [costs.why_no_bytes])[0],
     )
+
+
+def _only_moves(node: Node, row: NodeCost) -> bool:
+    """Whether a node was not counted for want of a shape alone, from which nothing but its bytes would follow."""
+    return row.why_unknown.endswith(IS_UNKNOWN) and computes_nothing(node.domain, node.op_type)
 
 
 def _times(work: Work, turns: int) -> Work:
@@ -112,6 +124,7 @@ def _times(work: Work, turns: int) -> Work:
         (work.bytes_read or 0) * turns,
         (work.bytes_written or 0) * turns,
         work.assumed,
+        work.no_bytes if turns else "",
     )
 
 

@@ -139,6 +139,7 @@ def _row(graph: Graph, sizes: _Sizes, node: Node, constants: _Constants, live_by
         bytes_read=sizes.read_bytes(node, read),
         bytes_written=written,
         why_unknown=why,
+        why_no_bytes=work.no_bytes if work else "",
         assumed=_assumed(work, graph.assumed.isdisjoint((*reads, *writes))) if work else "",
     )
 
@@ -149,7 +150,7 @@ def _assumed(work: Work, are_sure: bool) -> str:
 
 
 def _work(graph: Graph, sizes: _Sizes, node: Node) -> tuple[Work | None, int | None, int | None, str]:
-    """The work of a node with its bytes read and written, or None and the reason."""
+    """The work of a node with its bytes read and written, None where these are not known, or None and the reason."""
     formula = control_flow.formula_of(node, sizes.count_body) or find_formula(node.domain, node.op_type)
     operation = Operation(node, graph)
     if formula is None:
@@ -157,8 +158,7 @@ def _work(graph: Graph, sizes: _Sizes, node: Node) -> tuple[Work | None, int | N
         return None, _or_none(operation.inputs_bytes), _or_none(operation.outputs_bytes), why
     try:
         work = formula(operation)
-        read = operation.inputs_bytes() if work.bytes_read is None else work.bytes_read
-        written = operation.outputs_bytes() if work.bytes_written is None else work.bytes_written
+        read, written = (None, None) if work.no_bytes else _moved(operation, work)
     except UnknownTensor as unknown:
         missing = f"{unknown.what} of {_place(node, unknown.name)} {IS_UNKNOWN}"
         return None, None, None, _not_defined(node, graph) or missing
@@ -169,6 +169,14 @@ def _work(graph: Graph, sizes: _Sizes, node: Node) -> tuple[Work | None, int | N
     if min(work.macs, work.flop, work.transcendentals) < 0:
         return None, None, None, "its attributes make no sense: the work would be negative"
     return work, read, written, ""
+
+
+def _moved(operation: Operation, work: Work) -> tuple[int, int]:
+    """Bytes read and written. Raises UnknownShape."""
+    return (
+        operation.inputs_bytes() if work.bytes_read is None else work.bytes_read,
+        operation.outputs_bytes() if work.bytes_written is None else work.bytes_written,
+    )
 
 
 def _place(node: Node, name: str) -> str:

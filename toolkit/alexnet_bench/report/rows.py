@@ -261,16 +261,21 @@ def _ceilings(profile: Profile) -> tuple[str, ...]:
     return (", ".join((*rates, quantity(ceilings.bytes_per_s, "B/s"))), printable(ceilings.source, 400))
 
 
+def _rates(profile: Profile, line: BudgetLine) -> str:
+    """By roofline there is none where bytes are not known."""
+    if line.forward_per_s_by_flop is None:
+        return "no rate, as no MACs were counted"
+    unit = "forward passes" if profile.case.batch == 1 else _item(profile)
+    roofline = line.forward_per_s_by_roofline
+    bound = "none by roofline" if roofline is None else f"{rate(roofline)} by roofline"
+    return (
+        f"{rate(line.forward_per_s_by_flop)} {unit}/s by FLOP, "
+        f"{bound} at batch {profile.case.batch}{_of_counted(profile)}"
+    )
+
+
 def _budget(profile: Profile, line: BudgetLine) -> tuple[str, ...]:
-    devices = f"{line.count} x {printable(line.device)}, {line.kind}"
-    if line.forward_per_s_by_flop is None or line.forward_per_s_by_roofline is None:
-        rates = f"{devices}: no rate, as no MACs were counted"
-    else:
-        unit = "forward passes" if profile.case.batch == 1 else _item(profile)
-        rates = (
-            f"{devices}: {rate(line.forward_per_s_by_flop)} {unit}/s by FLOP, "
-            f"{rate(line.forward_per_s_by_roofline)} by roofline at batch {profile.case.batch}{_of_counted(profile)}"
-        )
+    rates = f"{line.count} x {printable(line.device)}, {line.kind}: {_rates(profile, line)}"
     machine = "the machine that ran it" if profile.environment.comparable.get("cpu", "") is None else "this machine"
     achieved = f"{machine}: {throughput(profile)}, {percent(line.achieved_fraction)} of the rate by FLOP"
     shown = (achieved,) if line.achieved_fraction is not None else ()

@@ -145,14 +145,14 @@ def model_info(case: Counted, weights_sha256: str | None) -> ModelInfo:
 
 
 def totals(costs: CostTable) -> Totals:
-    """Sums over the nodes that could be counted."""
+    """Sums over the nodes that could be counted; of bytes None where those of one of them are not known."""
     return Totals(
         macs=costs.macs,
         mac_flop=2 * costs.macs,
         flop=costs.flop,
         transcendentals=sum(row.transcendentals or 0 for row in costs.rows),
-        bytes_read=sum(row.bytes_read or 0 for row in costs.rows),
-        bytes_written=sum(row.bytes_written or 0 for row in costs.rows),
+        bytes_read=costs.bytes_read,
+        bytes_written=costs.bytes_written,
         weight_bytes=costs.weight_bytes,
         activation_peak_bytes=costs.activation_peak_bytes,
     )

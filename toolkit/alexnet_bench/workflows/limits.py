@@ -30,7 +30,9 @@ def deadlines(costs: CostTable | None, timeout_s: float | None) -> Deadlines:
         return Deadlines(timeout_s, timeout_s)
     if costs is None or not all(row.counted and not row.assumed for row in costs.rows):
         return Deadlines()
-    moved = sum((row.bytes_read or 0) + (row.bytes_written or 0) for row in costs.rows)
+    if costs.bytes_read is None or costs.bytes_written is None:
+        return Deadlines()
+    moved = costs.bytes_read + costs.bytes_written
     work_s = costs.flop / _SLOW_FLOP_PER_S + moved / _SLOW_BYTES_PER_S
     return Deadlines(pass_s=min(MAX_WAIT_S, _SPARE_S + work_s))
 

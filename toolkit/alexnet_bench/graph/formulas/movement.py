@@ -7,7 +7,7 @@ from math import prod
 
 from alexnet_bench.core.graph import Node, Tensor
 from alexnet_bench.graph.formulas.inputs import elements_in_bytes
-from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, tensor_bytes
+from alexnet_bench.graph.formulas.registry import MICROSOFT, NCHWC, Operation, Work, formula, moving, tensor_bytes
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
 """The output is the same bytes as the first input; runtimes share the memory. So it is with Dropout at inference."""
@@ -41,6 +41,7 @@ def dropout(op: Operation) -> Work:
 
 @formula(*VIEWS)
 @formula("ExpandDims", domain=MICROSOFT)
+@moving
 def view(op: Operation) -> Work:
     """The same bytes under another shape: nothing is read or written."""
     _check_elements(op)
@@ -48,6 +49,7 @@ def view(op: Operation) -> Work:
 
 
 @formula("Shape", "Size", "Constant")
+@moving
 def metadata(op: Operation) -> Work:
     """Known without looking at the data; the result is a few integers."""
     return Work(bytes_read=0, bytes_written=op.outputs_bytes())
@@ -59,6 +61,7 @@ def metadata(op: Operation) -> Work:
 @formula("UnfoldTensor", "RestorePadding", domain=MICROSOFT)
 @formula("Pad", domain=MICROSOFT, settings=(2,))
 @formula("BitmaskDropout", domain=MICROSOFT, settings=(1,))
+@moving
 def move_all(op: Operation) -> Work:
     """Each input is read once, each output written once."""
     return Work(bytes_read=op.inputs_bytes(), bytes_written=op.outputs_bytes())
@@ -68,6 +71,7 @@ def move_all(op: Operation) -> Work:
 @formula("CastLike", settings=(1,), types=(1,))
 @formula("MemcpyFromHost", "MemcpyToHost")  # ONNX Runtime's, between the host and a device
 @formula("Trilu", "SampleOp", domain=MICROSOFT)
+@moving
 def rearrange(op: Operation) -> Work:
     """As many elements as before, each read and written once."""
     _check_elements(op)
@@ -79,6 +83,7 @@ def rearrange(op: Operation) -> Work:
 @formula("Slice", "Expand", "GatherElements", "GatherND", "Compress", "CenterCropPad")
 @formula("Tile", settings=(1, 2))
 @formula("Gather", tables=(0,))
+@moving
 def move_selected(op: Operation) -> Work:
     """Only what arrives in the output is read, beside the indices."""
     indices = sum(tensor_bytes(op.graph.tensor(name)) for name in op.node.inputs[1:] if name)
@@ -91,6 +96,7 @@ def move_selected(op: Operation) -> Work:
 @formula("ConstantOfShape", "EyeLike")
 @formula("Range", settings=(0, 1, 2))
 @formula("OneHot", settings=(1, 2))
+@moving
 def generate(op: Operation) -> Work:
     """Made from a few numbers, which are read; EyeLike looks at its input's shape alone."""
     read = 0 if op.node.op_type == "EyeLike" else op.inputs_bytes()

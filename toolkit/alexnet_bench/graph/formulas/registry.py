@@ -22,6 +22,7 @@ class Work(msgspec.Struct, frozen=True, gc=False):
         transcendentals: exp, log, pow, tanh, square roots and the like.
         bytes_read: None stands for each input once.
         bytes_written: None stands for each output once.
+        no_bytes: why neither of the two is known, "" where they are.
         assumed: what had to be assumed because it is only known at run time, "" for nothing.
     """
 
@@ -31,6 +32,7 @@ class Work(msgspec.Struct, frozen=True, gc=False):
     bytes_read: int | None = None
     bytes_written: int | None = None
     assumed: str = ""
+    no_bytes: str = ""
 
 
 class UnknownShape(Exception):  # noqa: N818 - not an error of the program: the node is listed as not counted
@@ -142,6 +144,7 @@ NCHWC = "com.microsoft.nchwc"
 """The domain of those that it writes into models for data in blocks of channels; no document names them."""
 
 _FORMULAS: dict[tuple[str, str], Formula] = {}
+_MOVING: set[Formula] = set()
 
 
 def formula(
@@ -179,6 +182,17 @@ def formula(
         return function
 
     return register
+
+
+def moving(function: Formula) -> Formula:
+    """Marks a formula of operators that compute nothing, whatever the sizes: these only tell what they move."""
+    _MOVING.add(function)
+    return function
+
+
+def computes_nothing(domain: str, op_type: str) -> bool:
+    """Whether an operator is known to move data alone."""
+    return _FORMULAS.get((domain, op_type)) in _MOVING
 
 
 def find_formula(domain: str, op_type: str) -> Formula | None:

@@ -195,6 +195,8 @@ class _Search:
             return SymbolicRow(cost, work, moved)
         if not cost.counted:
             return SymbolicRow(cost, work, moved, cost.why_unknown)
+        if work is not None and cost.why_no_bytes:
+            return SymbolicRow(cost, work, moved, cost.why_no_bytes)
         missing = node if work is None else nodes + node
         enough = any(self._is_counted(missing, lattice) for lattice in self._tried)
         return SymbolicRow(cost, work, moved, NO_POLYNOMIAL if enough else FEW_SIZES)
