@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from alexnet_bench.attribution.roofline import roof_time_s
 from alexnet_bench.backends.protocol import DeviceKind
-from alexnet_bench.core.errors import AlexnetBenchError, EngineError
+from alexnet_bench.core.errors import AlexnetBenchError, BackendRefusal, EngineError, PrecisionError, UsageError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.graph.counting import count
@@ -23,6 +24,9 @@ PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 _QUICK_BATCHES = (1, 256)
 _BYTES = {"fp32": 4, "tf32": 4, "fp16": 2, "bf16": 2}
 _ROUNDS = 3
+_REFUSALS = (BackendRefusal, EngineError, PrecisionError, UsageError)
+"""A type without a kernel, an engine for other cards: words of a runtime that works."""
+_FAILURES = (AlexnetBenchError, commands.CommandFailed)
 _NO_GOAL = (
     "peer: what the ceilings leave to the network, were its multiply-adds products as large and fast as the one that "
     "was measured, and its weights, inputs and outputs moved once; small ones stay in caches, and may be faster"
@@ -51,63 +55,91 @@ def throughput_rows(
     if reason := contenders.no_device(device):
         yield Row(what, notes=(f"left out: {reason}",))
         return
-    here: list[Contender] = []
-    for contender in contenders.contenders(device):
-        if reason := contender.left_out():
-            yield Row(f"{what}, {contender.name}", notes=(f"left out: {reason}",))
-        else:
-            here.append(contender)
+    everyone = contenders.contenders(device)
+    reasons = {item.name: item.left_out() for item in everyone}
+    yield from (Row(f"{what}, {name}", notes=(f"left out: {why}",)) for name, why in reasons.items() if why)
+    question = _Question(what, network, precisions, [item for item in everyone if not reasons[item.name]], settings)
     with throughput.empty_cache(settings.scratch):
-        roofs: dict[str, Roofs] = {}
-        for contender in here:
-            if contender.roofs_by not in roofs:
-                settings.say(f"ceilings of {contender.roofs_by}")
-                try:
-                    roofs[contender.roofs_by] = contender.roofs(precisions, usable_cores())
-                except (AlexnetBenchError, commands.CommandFailed) as error:
-                    yield Row(f"ceilings on {device}, {contender.roofs_by}", failure=str(error))
+        yield from question.measure_roofs()
         for batch in batches:
             prepared = models.prepare(network, settings.scratch, batch=batch)
             seconds = settings.seconds_of(1.0, quick=0.2)
             case = Case(prepared, batch, usable_cores(), seconds, settings.scratch)
             for precision in precisions:
-                yield from _rows(what, network, precision, case, here, roofs, settings)
+                yield from question.measure(case, precision)
+        yield from question.never_run()
 
 
-def _rows(
-    what: str,
-    network: str,
-    precision: str,
-    case: Case,
-    here: Sequence[Contender],
-    roofs: Mapping[str, Roofs],
-    settings: Settings,
-) -> Iterator[Row]:
-    """Measures the contenders in turns; one that fails is out, and the others go on."""
-    titles = {item.name: f"{what}, batch {case.batch}, {precision}, {item.name}" for item in here}
-    subjects: dict[str, Subject] = {}
-    settings.say(f"batch {case.batch}, {precision}: {len(here)} ways to run {network}")
-    for contender in here:
+@dataclass
+class _Question:
+    """Contenders that are here, and what became of them.
+
+    Attributes:
+        what: is measured, for readers.
+        network: a reference network.
+        precisions: that are asked for.
+        here: who is measured.
+        settings: of the run.
+        roofs: what was measured of each kind of ceilings.
+        refused: words of each contender that has not run yet.
+    """
+
+    what: str
+    network: str
+    precisions: tuple[str, ...]
+    here: Sequence[Contender]
+    settings: Settings
+    roofs: dict[str, Roofs] = field(default_factory=dict)
+    refused: dict[str, list[Exception]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refused = {item.name: [] for item in self.here}
+
+    def measure_roofs(self) -> Iterator[Row]:
+        """Rows for ceilings that cannot be measured: those who have them are measured without."""
+        for roofs_by, contender in {item.roofs_by: item for item in self.here}.items():
+            self.settings.say(f"ceilings of {roofs_by}")
+            try:
+                self.roofs[roofs_by] = contender.roofs(self.precisions, usable_cores())
+            except _FAILURES as error:
+                yield Row(
+                    f"{self.what}, ceilings of {roofs_by}", failure=str(error), binding=not isinstance(error, _REFUSALS)
+                )
+
+    def measure(self, case: Case, precision: str) -> Iterator[Row]:
+        """Measures the contenders in turns; one that fails is out, and the others go on."""
+        titles = {item.name: f"{self.what}, batch {case.batch}, {precision}, {item.name}" for item in self.here}
+        self.settings.say(f"batch {case.batch}, {precision}: {len(self.here)} ways to run {self.network}")
+        subjects: dict[str, Subject] = {}
+        for contender in self.here:
+            try:
+                subject = contender.subject(case, self.network, precision)
+                subject()  # a round that does not count: it compiles, and shows what does not run
+                subjects[contender.name] = subject
+            except _FAILURES as error:
+                self.refused.get(contender.name, []).append(error)
+                is_refusal = isinstance(error, _REFUSALS)
+                said = f"refused: {error}" if is_refusal else str(error)
+                yield Row(titles[contender.name], failure=said, binding=not is_refusal)
         try:
-            subjects[contender.name] = contender.subject(case, network, precision)
-            subjects[contender.name]()  # a round that does not count: it compiles, and shows what does not run
-        except EngineError as error:  # an engine that is right, and for other cards than this
-            subjects.pop(contender.name, None)
-            yield Row(titles[contender.name], notes=(f"left out: {error}",))
-        except (AlexnetBenchError, commands.CommandFailed) as error:
-            subjects.pop(contender.name, None)
-            yield Row(titles[contender.name], failure=str(error))
-    try:
-        measured = throughput.per_second(case, subjects, rounds=settings.rounds_of(_ROUNDS, quick=1))
-    except (AlexnetBenchError, commands.CommandFailed) as error:  # what ran a moment ago: the next batch may go well
-        yield Row(f"{what}, batch {case.batch}, {precision}", failure=str(error))
-        return
-    for contender in here:
-        if contender.name in measured:
-            found = roofs.get(contender.roofs_by)
-            yield _row(
-                titles[contender.name], contender, measured[contender.name], _most(case, precision, found), found
-            )
+            rounds = self.settings.rounds_of(_ROUNDS, quick=1)
+            measured = throughput.per_second(case, subjects, rounds=rounds)
+        except _FAILURES as error:  # of what ran a moment ago: the next batch may go well
+            yield Row(f"{self.what}, batch {case.batch}, {precision}", failure=str(error))
+            return
+        for contender in (item for item in self.here if item.name in measured):
+            self.refused.pop(contender.name, None)
+            found = self.roofs.get(contender.roofs_by)
+            most_per_s = _most(case, precision, found)
+            yield _row(titles[contender.name], contender, measured[contender.name], most_per_s, found)
+
+    def never_run(self) -> Iterator[Row]:
+        """One row for each that ran in no precision and batch; a failure, but of engines that are for other cards."""
+        for name, errors in self.refused.items():
+            if errors and all(isinstance(error, EngineError) for error in errors):
+                yield Row(f"{self.what}, {name}", notes=(f"left out: {errors[0]}",))
+            else:
+                yield Row(f"{self.what}, {name}", failure="ran in no precision and no batch: see its rows")
 
 
 def _row(

@@ -14,16 +14,14 @@ from benchmarks.settings import Settings
 from benchmarks.throughput import Case, Subject
 
 from alexnet_bench.backends.registry import BACKENDS
-from alexnet_bench.core.errors import BackendRefusal, EngineError
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal, EngineError
 
 ROOFS = Roofs({"fp32": 1e12}, 1e11, "made up")
 
 
-def rows_of(
-    folder: Path, *, network: str = "lenet-5", batches: tuple[int, ...] = (2,), precisions: tuple[str, ...] = ("fp32",)
-) -> list[Row]:
+def rows_of(folder: Path, precisions: tuple[str, ...] = ("fp32",), *, batch: int = 2) -> list[Row]:
     settings = Settings(folder, lambda _: None, quick=True)
-    return list(gpu.throughput_rows("cpu", network, batches, precisions, settings))
+    return list(gpu.throughput_rows("cpu", "lenet-5", (batch,), precisions, settings))
 
 
 def test_all_that_there_is_runs_on_the_processor_with_its_own_ceilings(
@@ -77,13 +75,13 @@ def item_settings(item: object) -> dict[str, str]:
 
 
 class MadeUp:
-    """A contender that does as it is told."""
+    """A contender that does as it is told: errors are by precision."""
 
     counted = "nothing"
 
-    def __init__(self, name: str, *, reason: str = "", error: Exception | None = None, latency_s: float = 1.0) -> None:
+    def __init__(self, name: str, *, reason: str = "", latency_s: float = 1.0, **errors: Exception) -> None:
         self.name, self.roofs_by = name, name
-        self._reason, self._error, self._latency_s = reason, error, latency_s
+        self._reason, self._errors, self._latency_s = reason, errors, latency_s
 
     def left_out(self) -> str:
         return self._reason
@@ -92,29 +90,35 @@ class MadeUp:
         return ROOFS
 
     def subject(self, case: Case, network: str, precision: str) -> Subject:  # noqa: ARG002
-        if self._error is not None:
-            raise self._error
+        if precision in self._errors:
+            raise self._errors[precision]
         return lambda: self._latency_s
 
 
 def test_one_that_does_not_run_is_told_from_one_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal of one type is no failure, but that of all; a crash always is."""
+    no_kernel = BackendRefusal("no kernel")
     made = [
         MadeUp("absent", reason="not installed"),
-        MadeUp("of other cards", error=EngineError("the engine was built for SM 8.9, and here is SM 9.0")),
-        MadeUp("broken", error=BackendRefusal("no kernel")),
+        MadeUp("picky", tf32=no_kernel),
+        MadeUp("useless", fp32=no_kernel, tf32=EngineError("for SM 8.9")),
+        MadeUp("for others", fp32=EngineError("for SM 8.9"), tf32=EngineError("for SM 8.9")),
+        MadeUp("shaky", tf32=BackendCrash("it died")),
         MadeUp("right", latency_s=0.5),
     ]
     monkeypatch.setattr(contenders, "contenders", lambda _: made)
-    rows = rows_of(tmp_path, precisions=("fp32", "tf32"))
-    of = {row.what.rpartition(", ")[2]: row for row in rows if "tf32" not in row.what}
-    assert of["absent"].notes == ("left out: not installed",)
-    assert of["of other cards"].notes == ("left out: the engine was built for SM 8.9, and here is SM 9.0",)
-    assert of["broken"].failure == "no kernel"
-    assert [name for name, row in of.items() if row.fails_the_run] == ["broken"]
-    assert of["right"].samples == {"ours": [4.0]}  # two images in half a second
-    (rounded,) = (row for row in rows if row.what.endswith("tf32, right"))
-    assert rounded.ratio is None
-    assert "right has no ceiling of this precision" in rounded.notes
+    rows = {row.what.removeprefix("throughput on cpu, lenet-5, "): row for row in rows_of(tmp_path, ("fp32", "tf32"))}
+    assert rows["absent"].notes == ("left out: not installed",)
+    assert rows["for others"].notes == ("left out: for SM 8.9",)
+    assert rows["batch 2, tf32, picky"].failure == "refused: no kernel"
+    failing = {name: row.failure for name, row in rows.items() if row.fails_the_run}
+    assert failing == {
+        "batch 2, tf32, shaky": "it died",
+        "useless": "ran in no precision and no batch: see its rows",
+    }
+    assert rows["batch 2, fp32, right"].samples == {"ours": [4.0]}  # two images in half a second
+    assert rows["batch 2, tf32, right"].ratio is None
+    assert "right has no ceiling of this precision" in rows["batch 2, tf32, right"].notes
 
 
 @pytest.mark.parametrize(
@@ -132,6 +136,6 @@ def test_the_ceiling_of_a_network_is_by_its_products_or_by_what_it_moves_once(
     one = MadeUp("one")
     monkeypatch.setattr(one, "roofs", lambda *_: roofs)
     monkeypatch.setattr(contenders, "contenders", lambda _: [one])
-    (row,) = rows_of(tmp_path, batches=(batch,), precisions=(precision,))
+    (row,) = rows_of(tmp_path, (precision,), batch=batch)
     assert row.peer is not None
     assert row.peer.value == pytest.approx(batch / bound_s)
