@@ -62,6 +62,7 @@ def test_nothing_is_counted_where_something_is_computed_of_what_grows(read: Read
     behind = f"u = {used} ({{more}}) s = ReduceSum <keepdims = 0> (u) {{next}} = Add (p, s)"
     row = count(read(model(loop(f"p = MatMul ({{carried}}, w) {JOINED} {behind}")))).rows[0]
     assert (row.counted, row.why_no_bytes) == (False, "")
+    assert row.why_unknown.startswith("l/body/c inside it")  # where it begins
 
 
 def test_a_loop_that_only_moves_data_of_unknown_sizes_is_not_counted(read: Read) -> None:

@@ -95,11 +95,13 @@ def _sum(body: Graph, count: Count) -> Work:
         raise UnknownShape(f"shapes inside it contradict each other at {contradiction}")
     costs = count(body)
     unknown = [(node, row) for node, row in zip(body.live_nodes, costs.rows, strict=True) if not row.counted]
-    computes = any(row.flop or row.transcendentals for row in costs.rows)
-    lost = next((row for node, row in unknown if not (computes and _only_moves(node, row))), None)
-    if lost is not None:
-        raise UnknownShape(f"{printable(lost.name)} inside it cannot be counted ({lost.why_unknown})")
-    no_bytes = [f"bytes unknown: {printable(row.name)} inside it ({row.why_unknown})" for _, row in unknown]
+    no_bytes = costs.why_no_bytes
+    if unknown:
+        first = unknown[0][1]
+        computes = any(row.flop or row.transcendentals for row in costs.rows)
+        if not (computes and all(_only_moves(node, row) for node, row in unknown)):
+            raise UnknownShape(f"{printable(first.name)} inside it cannot be counted ({first.why_unknown})")
+        no_bytes = f"bytes unknown: {printable(first.name)} inside it ({first.why_unknown})"
     return Work(
         macs=costs.macs,
         flop=costs.flop,
@@ -107,7 +109,7 @@ def _sum(body: Graph, count: Count) -> Work:
         bytes_read=costs.bytes_read,
         bytes_written=costs.bytes_written,
         assumed=next((row.assumed for row in costs.rows if row.assumed), ""),
-        no_bytes=(no_bytes or [costs.why_no_bytes])[0],
+        no_bytes=no_bytes,
     )
 
 
