@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -322,23 +323,55 @@ def test_a_process_that_cannot_start_is_a_crash_and_leaves_nothing(
 
 
 PARENT = """
-import sys, time
+import sys
 from pathlib import Path
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
 worker = Worker()
+def tell():
+    print(worker._process.pid, worker.scratch, flush=True)
+worker._import("onnxruntime-cpu")
+if sys.argv[3] == "load":
+    tell()
 worker.load(LoadRequest("onnxruntime-cpu", sys.argv[1], 1), Path(sys.argv[2]))
-print(worker._process.pid, worker.scratch, flush=True)
+if sys.argv[3] == "run":
+    tell()
 worker.sample(seconds=600)
 """
 
 
-def test_a_worker_ends_with_its_parent_even_while_it_runs(model: LoadRequest, inputs: Path) -> None:
+@pytest.fixture
+def slow_to_load(tmp_path: Path, build: Build) -> LoadRequest:
+    """What ONNX Runtime computes as it loads takes minutes."""
+    size, products = 4096, 40
+    names = ["first", *(f"p{number}" for number in range(products))]
+    constants: dict[str, Any] = {
+        "one": np.full((1, 1), 1 / size, np.float32),
+        "sizes": np.array([size, size]),
+        "rows": np.array([0]),
+    }
+    nodes = [
+        helper.make_node("Expand", ["one", "sizes"], ["first"]),
+        *(helper.make_node("MatMul", ["first", left], [right]) for left, right in pairwise(names)),
+        helper.make_node("Gather", [names[-1], "rows"], ["picked"]),
+        helper.make_node("ReduceSum", ["picked"], ["total"]),
+        helper.make_node("Add", ["x", "total"], ["y"]),
+    ]
+    onnx.save(build.model(nodes, {"x": (2, 3)}, ["y"], constants), tmp_path / "slow.onnx")
+    return LoadRequest(BACKEND, str(tmp_path / "slow.onnx"), 1)
+
+
+@pytest.mark.parametrize("busy", ["run", "load"])
+def test_a_worker_ends_with_its_parent_even_while_it_is_busy(
+    busy: str, model: LoadRequest, slow_to_load: LoadRequest, inputs: Path
+) -> None:
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
-    command = [sys.executable, "-c", PARENT, model.model_path, str(inputs)]
+    loaded = slow_to_load if busy == "load" else model
+    command = [sys.executable, "-c", PARENT, loaded.model_path, str(inputs), busy]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, scratch = parent.stdout.readline().split()
+        time.sleep(1.0)  # until it is in the midst of it
         assert is_running(int(pid))
         parent.kill()
     assert wait_until(lambda: not is_running(int(pid)))
