@@ -278,20 +278,32 @@ def test_a_worker_that_closes_its_output_but_lives_is_killed(monkeypatch: pytest
         assert started._process.returncode == -signal.SIGKILL
 
 
+_STARTS_A_CHILD = (
+    "import os, subprocess, sys, time, pathlib\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], stdout=subprocess.DEVNULL)\n"
+    "pathlib.Path(sys.argv[1], 'child').write_text(str(child.pid))\n"
+)
+
+
 def test_past_its_deadline_a_worker_is_killed_with_what_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = (
-        "import subprocess, sys, time, pathlib\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "pathlib.Path(sys.argv[1], 'child').write_text(str(child.pid))\n"
-        "time.sleep(60)\n"
-    )
-    with worker_running(code, monkeypatch, Deadlines(pass_s=3.0)) as started:
+    with worker_running(f"{_STARTS_A_CHILD}time.sleep(60)", monkeypatch, Deadlines(pass_s=3.0)) as started:
         with pytest.raises(BackendCrash, match=r"no answer in 3 s \(running it\), and was ended") as caught:
             started.sample(seconds=0.0)
         assert "--timeout" in caught.value.hint
         child = int((started.scratch / "child").read_text())
         assert started._process.returncode == -signal.SIGKILL
         assert wait_until(lambda: not is_running(child))
+
+
+@pytest.mark.parametrize(("end", "said"), [("os.abort()", "signal SIGABRT"), ("os._exit(3)", "exit status 3")])
+def test_what_a_worker_started_ends_when_the_worker_dies_by_itself(
+    end: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with worker_running(f"{_STARTS_A_CHILD}sys.stdin.buffer.readline(); {end}", monkeypatch) as started:
+        with pytest.raises(BackendCrash, match=f"died by {said}"):
+            started.sample(seconds=0.0)
+        child = int((started.scratch / "child").read_text())
+        assert wait_until(lambda: not is_running(child), seconds=5.0)
 
 
 def test_an_interrupt_while_waiting_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ _UNLOAD_DEADLINE_S = 120.0
 _LONGEST_SELECT_S = 1e6
 """The system takes no longer time to wait for."""
 _GRACE_S = 5.0
+_LOOK_S = 0.01
 _STDERR_TAIL = 400
 _DOING = {
     "import": "importing the runtime",
@@ -249,16 +250,27 @@ class Worker:
         return b"".join(chunks)
 
     def _crashed(self, doing: str) -> errors.BackendCrash:
-        try:
-            code = self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:  # it closed its end, but runs on
-            self.kill()
+        has_ended = self._ends_in(_GRACE_S)
+        self.kill()  # what it started lives on, and the worker itself perhaps
+        if not has_ended:
             return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
+        code = self._process.returncode
         hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _PLUGINS if self._plugins else _NO_RUN
         if doing == "import" and code != -signal.SIGKILL:
             hint = f"{_NO_START}: {repair_hint(get_backend(self._backend))}; or try another backend"
         what = f"{_DOING[doing]}{self._with_plugins()}"
         return errors.BackendCrash(f"the worker died by {_how(code)} ({what}){self._last_words()}", hint)
+
+    def _ends_in(self, seconds: float) -> bool:
+        """Whether the process ends in that time. Its number stays its own, and its group's, until it is waited for."""
+        if self._process.returncode is not None:
+            return True
+        deadline = time.monotonic() + seconds
+        while os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return True
 
     def _with_plugins(self) -> str:
         """Whose code runs in the worker beside the runtime's."""
