@@ -295,6 +295,18 @@ def test_past_its_deadline_a_worker_is_killed_with_what_it_started(monkeypatch: 
         assert wait_until(lambda: not is_running(child))
 
 
+@pytest.mark.parametrize(("least_s", "load_s", "waited"), [(0.3, 0.1, "0.3"), (0.1, 0.3, "0.3")])
+def test_the_time_to_unload_grows_with_that_to_load(
+    least_s: float, load_s: float, waited: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_UNLOAD_DEADLINE_S", least_s)
+    with (
+        worker_running("import time; time.sleep(60)", monkeypatch, Deadlines(load_s=load_s)) as started,
+        pytest.raises(BackendCrash, match=rf"no answer in {waited} s \(closing it\)"),
+    ):
+        started.unload()
+
+
 @pytest.mark.parametrize(("end", "said"), [("os.abort()", "signal SIGABRT"), ("os._exit(3)", "exit status 3")])
 def test_what_a_worker_started_ends_when_the_worker_dies_by_itself(
     end: str, said: str, monkeypatch: pytest.MonkeyPatch

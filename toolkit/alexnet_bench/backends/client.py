@@ -178,7 +178,7 @@ class Worker:
 
     def unload(self) -> None:
         """Ends the session, which completes its files."""
-        self._ask(Request(op="unload"), _UNLOAD_DEADLINE_S, type(None))
+        self._ask(Request(op="unload"), max(_UNLOAD_DEADLINE_S, self._deadlines.load_s), type(None))
 
     def close(self) -> None:
         """Ends the process and removes its folder; may be called again."""
