@@ -244,8 +244,9 @@ def test_a_worker_that_dies_by_a_signal_is_a_crash(number: int, monkeypatch: pyt
         assert caught.value.exit_code == 5
         assert ("out of memory" in caught.value.hint) == (number == signal.SIGKILL)
         assert len(caught.value.message) < 1000
-        with pytest.raises(BackendCrash):
+        with pytest.raises(BackendCrash, match=r"died by signal") as again:
             started.sample(seconds=0.0)
+        assert again.value.hint == caught.value.hint
 
 
 def test_a_worker_that_ends_without_an_answer_is_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +294,9 @@ def test_past_its_deadline_a_worker_is_killed_with_what_it_started(monkeypatch: 
         child = int((started.scratch / "child").read_text())
         assert started._process.returncode == -signal.SIGKILL
         assert wait_until(lambda: not is_running(child))
+        with pytest.raises(BackendCrash, match=r"was ended before \(running it\)$") as again:
+            started.sample(seconds=0.0)
+        assert again.value.hint == ""  # memory was no reason
 
 
 @pytest.mark.parametrize(("least_s", "load_s", "waited"), [(0.3, 0.1, "0.3"), (0.1, 0.3, "0.3")])

@@ -87,6 +87,7 @@ class Worker:
         self._plugins: tuple[str, ...] = ()
         self._files: tuple[FileState, ...] = ()
         self._backend = ""
+        self._was_ended = False
         self._scratch = ScratchFolder()
         self._stderr = (self.scratch / "stderr").open("w+b")
         try:
@@ -191,6 +192,10 @@ class Worker:
 
     def kill(self) -> None:
         """Ends the process and whatever it started; a thread that waits for its answer gets an error."""
+        self._was_ended = True
+        self._end()
+
+    def _end(self) -> None:
         if self._process.returncode is None:  # not waited for yet, so that its number is still its own
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -250,9 +255,12 @@ class Worker:
         return b"".join(chunks)
 
     def _crashed(self, doing: str) -> errors.BackendCrash:
-        has_ended = self._ends_in(_GRACE_S)
-        self.kill()  # what it started lives on, and the worker itself perhaps
-        if not has_ended:
+        if self._was_ended:
+            return errors.BackendCrash(f"the worker was ended before ({_DOING[doing]})")
+        if self._ends_in(_GRACE_S):
+            self._end()  # what it started lives on
+        else:  # it closed its end, but runs on
+            self.kill()
             return errors.BackendCrash(f"the worker stopped answering ({doing}){self._last_words()}")
         code = self._process.returncode
         hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else _PLUGINS if self._plugins else _NO_RUN
@@ -263,13 +271,12 @@ class Worker:
 
     def _ends_in(self, seconds: float) -> bool:
         """Whether the process ends in that time. Its number stays its own, and its group's, until it is waited for."""
-        if self._process.returncode is not None:
-            return True
         deadline = time.monotonic() + seconds
-        while os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOOK_S)
+        with contextlib.suppress(ChildProcessError):  # it was waited for already
+            while os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(_LOOK_S)
         return True
 
     def _with_plugins(self) -> str:
