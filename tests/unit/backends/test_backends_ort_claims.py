@@ -478,6 +478,9 @@ LOOKALIKES = [
     "ReorderOutput",
     "c_nchwc_token_3",
     "InsertedPrecisionFreeCast_c",
+    "Transpose",
+    "Squeeze",
+    "Unsqueeze",
 ]
 
 
@@ -501,6 +504,23 @@ def test_nodes_that_are_named_like_those_of_the_runtime(name: str, build: Build,
     run = profile_model(build.model(nodes, IMAGE, ["y"], CONV | STATISTICS))
     run.check()
     assert run.wrong_claims() == []
+
+
+@pytest.mark.parametrize("name", [*LOOKALIKES, "turned"])
+def test_a_name_that_becomes_free_and_is_given_to_what_the_runtime_adds(
+    name: str, build: Build, profile_model: Profile
+) -> None:
+    """The Transpose that is moved behind the Sigmoid, for the Neg alone, is called "Transpose" there."""
+    nodes = [
+        node("Transpose", "x", "t", name, perm=[0, 2, 3, 1]),
+        *(node("Sigmoid", "t", "r", "squash"), node("Transpose", "r", "q", "back", perm=[0, 3, 1, 2])),
+        *(conv("q w b", "y", "convolve"), node("Neg", "r", "z", "negate")),
+    ]
+    run = profile_model(build.model(nodes, IMAGE, ["y", "z"], CONV))
+    run.check()
+    assert run.wrong_claims() == []
+    owners = {name: "Sigmoid", "squash": "Sigmoid", "back": "Conv", "convolve": "Conv", "negate": "Neg"}
+    assert run.owners == {named: (op,) for named, op in owners.items()}
 
 
 @pytest.mark.parametrize("names", [("", ""), ("a", "a"), ("q\"'\\", "\n\t\x1b[31m\u202e"), ("ü 日本", "model_run")])

@@ -95,7 +95,7 @@ def told_by_names(nodes: Sequence[NodeProto], names: UserNames) -> dict[str, str
     """
     found: dict[str, str] = {}
     for node in nodes:
-        _take_over(found, read_before(node, names.nodes.get(node.name)), names)
+        _take_over(found, read_before(node, namesake(node, names)), names)
     for node in reversed(nodes):
         _take_over(found, _converted(node, found, names), names)
     return found
@@ -146,6 +146,19 @@ def _take_over(found: dict[str, str], more: Iterable[tuple[str, str]], names: Us
     for before, now in more:
         if now and names.tensor(now) is None and before in names.tensors and before not in names.constants:
             found.setdefault(now, before)
+
+
+def namesake(node: NodeProto, names: UserNames) -> Node | None:
+    """The user's node of a node's name, where that is not known to be another one's.
+
+    What ONNX Runtime adds to change a layout it names after the operator, as a user may have named a node that it moved
+    there or removed (graph.cc, GenerateNodeName): it then makes what the user's does not.
+    """
+    original = names.nodes.get(node.name)
+    if original is None or not original.writes or not names.changes_nothing(original):
+        return original
+    made = names.tensor(node.output[0]) if node.output else None
+    return original if made is None or names.is_view(made, original.writes[0]) else None
 
 
 def read_before(node: NodeProto, original: Node | None) -> list[tuple[str, str]]:

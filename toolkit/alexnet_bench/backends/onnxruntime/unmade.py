@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from alexnet_bench.backends.onnxruntime.names import UserNames
-from alexnet_bench.backends.onnxruntime.readers import changed_places, may_convert, read_before
+from alexnet_bench.backends.onnxruntime.readers import changed_places, may_convert, namesake, read_before
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -67,7 +67,7 @@ def find_unmade(nodes: Sequence[NodeProto], names: UserNames, of: _Of) -> Unmade
 def _read(node: NodeProto, names: UserNames, of: _Of) -> list[tuple[str, str | None]]:
     """What the user's node reads, and the optimised one in the same place."""
     makes = names.behind(next(filter(None, map(of, node.output)), ""))
-    original = names.nodes.get(node.name) or names.producer.get(makes)
+    original = namesake(node, names) or names.producer.get(makes)
     reads = [(before, of(name)) for before, name in read_before(node, original)]
     return [] if changed_places(reads) else reads
 
