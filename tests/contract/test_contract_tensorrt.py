@@ -22,7 +22,7 @@ WHEELS = "ALEXNET_BENCH_CONTRACT_WHEELS"
 """Names the folder with the wheels."""
 _CODE = Path(__file__).parents[2] / "toolkit" / "alexnet_bench" / "backends" / "tensorrt"
 _RTX = "tensorrt_rtx"
-_FETCHED = {
+FETCHED = {
     "10": "tensorrt_cu*_bindings-10.*.whl",
     "11": "tensorrt_cu*_bindings-11.*.whl",
     "rtx 1.4": "tensorrt_rtx_cu*_bindings-1.4.*.whl",
@@ -30,7 +30,7 @@ _FETCHED = {
     "rtx 1.6": "tensorrt_rtx_cu*_bindings-1.6.*.whl",
 }
 """Flavours by their wheels."""
-_FLAVOURS = (*_FETCHED, _RTX)
+_FLAVOURS = (*FETCHED, _RTX)
 _RTX_ONLY = tuple(flavour for flavour in _FLAVOURS if "rtx" in flavour)
 _ONLY_IN = {
     "NetworkDefinitionCreationFlag.STRONGLY_TYPED": ("10",),
@@ -81,7 +81,7 @@ def api(flavour: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         pytest.skip(f"the bindings of TensorRT {flavour} are fetched when asked for: make contract-check")
     if tools := missing_tools():
         pytest.skip(f"libraries to import them against cannot be built here, for want of {tools}")
-    wheel = next(Path(os.environ[WHEELS]).glob(_FETCHED[flavour]))
+    wheel = next(Path(os.environ[WHEELS]).glob(FETCHED[flavour]))
     major = wheel.name.split("-")[1].partition(".")[0]
     return _checked(describe_wheel(wheel, tmp_path_factory.mktemp("bindings")), major)
 
