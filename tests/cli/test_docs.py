@@ -7,7 +7,7 @@ import dataclasses
 import importlib.util
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,15 +16,28 @@ import pytest
 import typer.main
 
 import alexnet_bench
+from alexnet_bench import workflows
 from alexnet_bench.cli.main import application
-from alexnet_bench.core.profile import Profile, ProfileSet
-from alexnet_bench.workflows import cautions, count_cautions, miscomputed, uncounted
-from alexnet_bench.workflows.engines import plan_cautions
-from alexnet_bench.workflows.trtexec import cautions as trtexec_cautions
+from alexnet_bench.core.contest import Contest
+from alexnet_bench.core.document import Document
+from alexnet_bench.core.inspection import Inspection, InspectionSet
+from alexnet_bench.core.passport import Passport
+from alexnet_bench.core.profile import Caution, Profile, ProfileSet
+from alexnet_bench.core.symbolic import SymbolicCounts
+from alexnet_bench.core.verification import Verification
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_CAUTIONS = (count_cautions, cautions, miscomputed, plan_cautions, trtexec_cautions, uncounted)
-_CODE = re.compile(r"Caution\(\s*\"([a-z-]+)\"")
+_WORKFLOWS = Path(workflows.__file__).parent
+_SYMBOLIC, _INSPECTION = _WORKFLOWS / "symbolic.py", _WORKFLOWS / "inspection"
+_SECTIONS: dict[type, tuple[str, str]] = {
+    Passport: ("engines.md", "The passport"),
+    Inspection: ("engines.md", "The inspection as JSON"),
+    InspectionSet: ("engines.md", "The inspection as JSON"),
+    Contest: ("contest.md", "The JSON document"),
+    Verification: ("verify.md", "The JSON document"),
+    SymbolicCounts: ("symbolic.md", "The JSON document"),
+}
+"""Page and heading of each document but the profile, whose structures have headings of their own."""
 
 
 def _said(path: Path) -> Iterator[str]:
@@ -103,13 +116,103 @@ def test_the_set_is_described() -> None:
     assert all(f"`{field.name}`" in text for field in dataclasses.fields(ProfileSet))
 
 
+def _within(document: Any) -> set[type]:
+    """A structure and all that it holds, in lists, mappings and unions too; not what another document holds."""
+    found, todo = set[type](), [document]
+    while todo:
+        hint = todo.pop()
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if hint not in found and (hint is document or hint not in _SECTIONS):
+                found.add(hint)
+                todo += typing.get_type_hints(hint).values()
+        else:
+            todo += [part for part in typing.get_args(hint) if part is not Ellipsis]
+    return found
+
+
+def _own_structures() -> list[tuple[type, type]]:
+    """Documents, each with its structures; those of a profile have headings on the profile's page."""
+    shared = _within(ProfileSet)
+    return [
+        (document, kind)
+        for document in _SECTIONS
+        for kind in sorted(_within(document) - shared, key=lambda kind: kind.__name__)
+    ]
+
+
+def _fields(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)} - {"schema", "schema_version"}
+
+
+def _tables(page: str, heading: str) -> list[list[tuple[str, str]]]:
+    """The tables of a section and of those within it, as the names of each row and what is said of them."""
+    text = (_DOCS / page).read_text(encoding="utf-8")
+    level, rest = re.split(rf"(?m)^(##+) {re.escape(heading)}$", text)[1:3]
+    section = re.split(rf"(?m)^#{{2,{len(level)}}} ", rest)[0]
+    blocks = re.findall(r"(?m)(?:^\|.*\n)+", section)
+    return [[_row(line) for line in block.splitlines()[2:]] for block in blocks]
+
+
+def _row(line: str) -> tuple[str, str]:
+    names, _, said = line.strip("| ").partition(" | ")
+    return names, said
+
+
+def _words(text: str) -> set[str]:
+    """The names in what is written as code."""
+    return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
+
+
+def test_every_document_has_its_page() -> None:
+    kinds = set(typing.get_args(Document)) | {Passport}
+    assert kinds == {Profile, ProfileSet, *_SECTIONS}
+
+
+@pytest.mark.parametrize(("document", "kind"), _own_structures(), ids=lambda kind: kind.__name__)
+def test_every_field_of_other_documents_is_described(document: type, kind: type) -> None:
+    """In one row, or in one table: so that a field does not stand for another one of the same name."""
+    tables = _tables(*_SECTIONS[document])
+    rows = [_words(f"{names} {said}") for table in tables for names, said in table]
+    wholes = [_words(" ".join(f"{names} {said}" for names, said in table)) for table in tables]
+    closest = max([*rows, *wholes], key=lambda words: len(_fields(kind) & words))
+    assert _fields(kind) - closest == set()
+
+
+@pytest.mark.parametrize("document", _SECTIONS, ids=lambda kind: kind.__name__)
+def test_no_field_is_described_that_is_not_there(document: type) -> None:
+    section = _SECTIONS[document]
+    sharing = [kind for kind, other in _SECTIONS.items() if other == section]
+    fields = {name for kind in sharing for part in _within(kind) for name in _fields(part)}
+    named = {name for table in _tables(*section) for names, _ in table for name in _words(names)}
+    assert named - fields - {"schema", "schema_version"} == set()
+
+
+def _codes(files: Iterable[Path]) -> set[str]:
+    """Of the cautions that some files make; a code that is not written out would be missed, and is an error."""
+    found = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Caution":
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
+                found.add(str(node.args[0].value))
+    return found
+
+
+def _told(page: str, heading: str, field: str) -> set[str]:
+    """The codes in what is said of a field: words with a hyphen, or alone in their quotes."""
+    (said,) = (said for table in _tables(page, heading) for names, said in table if field in _words(names))
+    return set(re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", said))
+
+
 def test_every_code_of_a_warning_is_described() -> None:
-    sources = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in _CAUTIONS)
-    codes = {code for source in sources for code in _CODE.findall(source)}
+    files = set(_WORKFLOWS.rglob("*.py"))
+    symbolic, inspection = _codes([_SYMBOLIC]), _codes(_INSPECTION.rglob("*.py"))
+    profiles = _codes(files - {_SYMBOLIC, *_INSPECTION.rglob("*.py")})
     text = (_DOCS / "profile-json.md").read_text(encoding="utf-8")
-    described = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", text.split("| code | when |")[1]))
-    assert codes
-    assert codes == described
+    described = set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \|", text.split("| code | when |")[1]))
+    assert profiles == described
+    assert symbolic == _told("symbolic.md", "The JSON document", "code")
+    assert inspection - described == _told("engines.md", "The inspection as JSON", "warnings") - _fields(Caution)
 
 
 @pytest.mark.parametrize("page", sorted(_DOCS.glob("*.md")), ids=lambda path: path.stem)
