@@ -25,6 +25,7 @@ _VALUES = {
     "--save-outputs": "s.json", "--against": "m.onnx", "--layer-info": "l.json",
 }  # fmt: skip
 _EVERYWHERE = {"--json", "--markdown", "--quiet"}
+_COUNTS = ("--static", "--symbolic")
 _EXPORTS = {"--export-times", "--export-profile", "--export-layer-info"}
 _CONTEST = {"--backend", "--precision", "--tolerance", "--batch", "--shape", "--threads", "--seconds", "--seed"}
 _VERIFICATION = {"--against", "--precision", "--tolerance", "--top1", "--no-search", "--save-outputs"}
@@ -50,6 +51,63 @@ _USED = {
 """What means something, beside the outputs; every other option of the command is refused."""
 
 
+_PREDICTS = "--budget predicts times of what is counted, and without the model nothing is"
+_SERVES = "--tolerance serves --backend all and fastest"
+_FORMULAS = "formulas are compared with nothing: {} would do nothing"
+_STATIC, _SYMBOLIC = (f"{asked} runs nothing and builds no engine: {{}} would do nothing" for asked in _COUNTS)
+_COMPARED = {
+    "--budget": "a contest shows no layers and no predicted times: {} would do nothing",
+    "--top": "a contest shows no layers and no predicted times: {} would do nothing",
+    "--cuda-python": "--cuda-python and --pycuda are for one backend",
+    "--host-code": "--host-code is for one engine without a passport",
+    "--inputs": "entries are compared on inputs that are generated",
+    "--model": "a contest is held with a model: {} would do nothing",
+    "--optimize": "engines that are compared follow the usual recipe of their backend and precision",
+    "--recipe": "engines that are compared follow the usual recipe of their backend and precision",
+    "--static": "--static runs nothing that could be compared",
+}
+_EXPORTED = dict.fromkeys(_EXPORTS, "files of trtexec hold one run with one batch")
+_TOLD = "inputs that are read have their own values and sizes: {} would do nothing"
+_SAID: dict[str, dict[str, str]] = {
+    "profile m.onnx --static": {
+        **_EXPORTED,
+        "--model": "--model m.onnx is for files of trtexec, and for engines without a passport",
+        "--tolerance": _SERVES,
+        "": _STATIC,
+    },
+    "profile m.onnx --symbolic": {
+        **_EXPORTED, **dict.fromkeys(("--budget", "--model", "--tolerance"), _FORMULAS), "": _SYMBOLIC},
+    "profile m.onnx --backend": {**_EXPORTED, **_COMPARED, "--symbolic": _SYMBOLIC.format("--backend")},
+    "profile m.onnx --precision": {**_EXPORTED, **_COMPARED, "--symbolic": _SYMBOLIC.format("--precision")},
+    f"profile trtexec:{_TRTEXEC} --model": {
+        "--symbolic": _FORMULAS.format("--model"),
+        "--tolerance": _SERVES,
+        "": "trtexec has run already: {} cannot be had from its files",
+    },
+    f"profile trtexec:{_TRTEXEC}": {
+        "--budget": _PREDICTS,
+        "--symbolic": f"trtexec:{_TRTEXEC} does not exist",
+        "--tolerance": _SERVES,
+        "": "trtexec has run already: {} cannot be had from its files",
+    },
+    "verify m.onnx": {"": _TOLD},
+    "verify stored.json --against m.onnx": {
+        "--backend": "nothing runs outputs that are stored: {} would do nothing", "": _TOLD},
+    "verify stored.json --against stored.json": {
+        "": "two sides of stored outputs are compared as they are: {} would do nothing"},
+    "inspect theirs.plan": {
+        "--budget": _PREDICTS, "--host-code": "engines of tensorrt-rtx carry no code that they could run"},
+    "report verification.json": {"--top": "of this document no layers are shown: {} would do nothing"},
+}  # fmt: skip
+"""What is said of an option, by how the line begins; of all others of that line under no name."""
+
+
+def _wording(line: str, option: str) -> str:
+    said = _SAID[max((start for start in _SAID if line.startswith(start)), key=len)]
+    typed = "--[no-]optimize" if option == "--optimize" else option
+    return said.get(option, said.get("", "")).format(typed)
+
+
 def _refused() -> list[tuple[str, str]]:
     found = []
     for line, used in _USED.items():
@@ -66,6 +124,7 @@ def test_an_option_that_would_do_nothing_is_refused(line: str, option: str, say:
     model = str(write(tmp_path / "m.onnx", network()))
     (tmp_path / "inputs").mkdir()
     rtx_head(tmp_path / "theirs.plan")
+    said = _wording(line, option)
     if "json" in line:
         stored = VerifyOptions(save_outputs=tmp_path / "both.json", save_inputs=tmp_path / "inputs.json", search=False)
         say("verify", model, "--json", "verification.json") if "report" in line else verify(model, options=stored)
@@ -73,8 +132,10 @@ def test_an_option_that_would_do_nothing_is_refused(line: str, option: str, say:
     value = [] if option in _SWITCHES else [_VALUES[option]]
     code, out, err = say(*line.split(), option, *value)
     assert (code, out) == (2, "")
-    assert "hint:  " in err
-    assert option == "--symbolic" or option.split("-")[2] in err  # engines and files of trtexec are no models to count
+    told, _, hint = err.partition("\nhint:  ")
+    assert said
+    assert told.splitlines()[-1].removeprefix("error: ") == said
+    assert hint.strip()
     assert "... latency" not in err
     assert "... running" not in err
 

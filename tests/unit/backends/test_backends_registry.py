@@ -75,7 +75,17 @@ def test_a_runtime_that_is_here_has_the_name_that_tells_it_is_whole(backend: Bac
         pytest.skip(f"{backend.module} is not installed")
     code = f"from alexnet_bench.backends.registry import import_runtime; import_runtime({backend.name!r})"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(SOURCE)}, check=True)
-    assert backend.api != "__name__"
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=by_name)
+def test_a_folder_that_is_left_of_a_runtime_does_not_pass_for_it(backend: Backend, tmp_path: Path) -> None:
+    """An empty module is what is left where another package took its files: it has no name that tells otherwise."""
+    (tmp_path / backend.module).mkdir()
+    (tmp_path / backend.module / "__init__.py").touch()
+    code = f"from alexnet_bench.backends.registry import import_runtime; import_runtime({backend.name!r})"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCE}"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "MissingRuntimeError" in done.stderr
 
 
 def test_names_are_unique() -> None:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+import pytest
+
 from alexnet_bench import __version__
 from alexnet_bench.backends.registry import BACKENDS
 from alexnet_bench.core.profile import Ceilings
+from alexnet_bench.measure import ceilings as measured
 from alexnet_bench.network import architectures
 from alexnet_bench.workflows.ceilings import machine_ceilings
 from alexnet_bench.workflows.doctor import diagnose
@@ -32,9 +35,19 @@ def test_the_doctor_tries_every_backend(cache: Path) -> None:
     assert all(backend.hint for backend in found.backends if not backend.works)
 
 
-def test_ceilings_come_from_the_cache_unless_asked_otherwise() -> None:
+def test_ceilings_come_from_the_cache_unless_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter((1e9, 3e9, 2e9))
+
+    def measure(backend: str, _: int) -> Ceilings:
+        rate = next(rates)
+        return Ceilings({"float32": rate}, rate, {"float32": rate}, rate, backend, 1)
+
+    monkeypatch.setattr(measured, "measure_ceilings", measure)
     said: list[str] = []
-    first = machine_ceilings(progress=said.append)
-    assert isinstance(first, Ceilings)
-    assert machine_ceilings("onnxruntime-cpu", progress=said.append) == first
-    assert said == ["ceilings of this machine with onnxruntime-cpu"] * 2
+    found = [
+        machine_ceilings(backend, refresh=refresh, progress=said.append).bytes_per_s
+        for backend, refresh in ((None, False), ("onnxruntime-cpu", False), (None, True), (None, False), (None, True))
+    ]
+    assert found == [1e9, 1e9, 3e9, 3e9, 3e9]  # the last one measured is lower, and the higher is kept
+    assert next(rates, None) is None
+    assert said == ["ceilings of this machine with onnxruntime-cpu"] * 5
