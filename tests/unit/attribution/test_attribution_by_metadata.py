@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,23 @@ def test_without_a_layer_that_multiplies_all_share(graph: Graph, costs: CostTabl
 
 def test_what_no_layer_names_is_unattributed(graph: Graph, costs: CostTable) -> None:
     assert join_by_metadata(graph, costs, [_layer("k", "left", "bias")]).unattributed == ("right", "add")
+
+
+class Unsearched(tuple[str, ...]):
+    """Names that are gone through and not searched: of n layers of n nodes that would take n squared steps."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        raise AssertionError("the names of a layer were searched for a node")
+
+
+def test_layers_are_gone_through_once_and_may_name_a_node_twice(graph: Graph, costs: CostTable) -> None:
+    layers = [_layer("k", "left", "add", "left"), _layer("l", "add", "right", "bias")]
+    unsearched = [replace(layer, nodes=Unsearched(layer.nodes)) for layer in layers]
+    first, second = join_by_metadata(graph, costs, unsearched).owned
+    assert (first.nodes, first.shared) == (("left",), (("add", 0.5),))
+    assert (second.nodes, second.shared) == (("right", "bias"), (("add", 0.5),))
 
 
 def test_overhead_constants_and_strangers_are_told_apart(graph: Graph, costs: CostTable) -> None:

@@ -27,9 +27,11 @@ def join_by_metadata(
         twins: for nodes that no layer names, another one that is certain to compute the same; its layers then
             stand for both.
     """
-    owners = {
-        name: found for name in graph.live if (found := [at for at, item in enumerate(layers) if name in item.nodes])
-    }
+    owners: dict[str, list[int]] = {}
+    for at, item in enumerate(layers):
+        for name in dict.fromkeys(item.nodes):
+            if name in graph.live:
+                owners.setdefault(name, []).append(at)
     merged = {name: owners[twin] for name, twin in (twins or {}).items() if name not in owners and twin in owners}
     owners |= merged
     shares = {name: _shares(costs, layers, name, found) for name, found in owners.items()}
