@@ -17,6 +17,7 @@ openvino = pytest.importorskip("openvino", reason="openvino is not installed")
 from alexnet_bench.backends.array_files import write_arrays  # noqa: E402
 from alexnet_bench.backends.client import Worker  # noqa: E402
 from alexnet_bench.backends.onnxruntime.cpu import OnnxRuntimeCpu  # noqa: E402
+from alexnet_bench.backends.openvino import backend, recorder  # noqa: E402
 from alexnet_bench.backends.openvino.backend import OpenVino  # noqa: E402
 from alexnet_bench.backends.protocol import LoadRequest  # noqa: E402
 from alexnet_bench.core.errors import BackendRefusal, UsageError  # noqa: E402
@@ -100,6 +101,18 @@ def test_what_is_in_force_is_read_back(path: Path) -> None:
     wanted |= {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": "False", "pinning": "NO", "hint": "LATENCY"}
     assert {name: loaded.settings.get(name) for name in wanted} == wanted
     assert loaded.backend_version == openvino.__version__.partition("-")[0]
+
+
+@pytest.mark.parametrize("layers", [True, False])
+def test_a_property_that_a_release_lacks_is_said_in_its_own_words(
+    layers: bool, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if layers:
+        monkeypatch.setattr(recorder, "ROUNDED_TOGETHER", "NOT_YET_THERE")
+    else:
+        monkeypatch.setattr(backend, "_READ_BACK", ("NOT_YET_THERE",))
+    with pytest.raises(BackendRefusal, match=r"refuses the model: .*NOT_YET_THERE"):
+        active(path, layers_dir=str(tmp_path) if layers else "")
 
 
 def test_float32_is_float32_and_another_type_is_seen(build: Build) -> None:

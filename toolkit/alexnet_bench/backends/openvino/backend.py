@@ -80,16 +80,16 @@ class OpenVino:
                 model, "CPU", _properties(request.threads, precision, settings, is_timed=self._recorder is not None)
             )
             self._request = compiled.create_infer_request()
+            if self._recorder is not None:
+                self._recorder.compiled(compiled)
+            self._inputs = {name: port for port in compiled.inputs for name in port.names}
+            self._outputs = [is_bfloat16(port) for port in compiled.outputs]
+            in_force = {key: _text(compiled.get_property(key)) for key in _READ_BACK}
         except Exception as error:  # noqa: BLE001 - what it raises has no common base of its own
             raise BackendRefusal(
                 f"openvino {version} refuses the model: {_reason(error)}",
                 _hint(request),
             ) from None
-        if self._recorder is not None:
-            self._recorder.compiled(compiled)
-        self._inputs = {name: port for port in compiled.inputs for name in port.names}
-        self._outputs = [is_bfloat16(port) for port in compiled.outputs]
-        in_force = {key: _text(compiled.get_property(key)) for key in _READ_BACK}
         return Loaded(version, outputs, "cpu", settings=settings | in_force)
 
     def infer(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
