@@ -182,6 +182,20 @@ def test_what_dequantises_computes_in_floats(made: Any, given_type: int, stored:
     assert stored in run.layers[0].input_dtypes
 
 
+@pytest.mark.parametrize("stored", ["int2", "uint2", "int4", "uint4"])
+def test_types_of_less_than_a_byte_have_their_names(stored: str, profile_model: Profile) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("DequantizeLinear", ["q", "s"], ["d"], "dequantise"), helper.make_node("Neg", ["d"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("s", TensorProto.FLOAT, [])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+        [helper.make_tensor("q", getattr(TensorProto, stored.upper()), [4, 8], np.arange(32) % 2)],
+    )
+    run = profile_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=13))
+    run.check()
+    assert run.layers[0].input_dtypes == (stored, "float32")
+
+
 def test_other_providers_choose_for_themselves() -> None:
     model, _ = product(4, 32, 4, "")
     in_bytes = multiplying_bytes(model)

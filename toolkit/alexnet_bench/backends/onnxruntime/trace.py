@@ -17,7 +17,15 @@ _RUN = "model_run"
 _KERNEL = "Node"
 _KERNEL_SUFFIX = "_kernel_time"
 _TOO_LONG = "loops inside one run have more; count without running: profile --static, or try another --backend"
-_DTYPES = {"float": "float32", "double": "float64", "MLFloat16": "float16", "Int4x2": "int4", "UInt4x2": "uint4"}
+_DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "MLFloat16": "float16",
+    "Int4x2": "int4",
+    "UInt4x2": "uint4",
+    "Int2x4": "int2",
+    "UInt2x4": "uint2",
+}
 
 
 class Args(msgspec.Struct):
