@@ -90,14 +90,11 @@ def test_a_kernel_of_under_a_microsecond_stays_a_layer(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "left no layer times"), (b"{", "cannot be read"), (b'{"source": 3}', "cannot be read")],
-)
-def test_a_record_that_is_missing_or_damaged(content: bytes | None, message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"{", b'{"source": 3}', b"\xff"])
+def test_a_record_that_is_missing_or_damaged(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "openvino.json").write_bytes(content)
-    with pytest.raises(BackendCrash, match=message):
+    with pytest.raises(BackendCrash, match="openvino's layer times cannot be read"):
         read_layers(tmp_path, GRAPH, timed_runs=1, wall_s=(1.0,))
 
 

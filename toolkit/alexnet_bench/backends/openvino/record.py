@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from alexnet_bench.core.errors import BackendCrash
+from alexnet_bench.backends.run_record import check_runs, read_record, write_record
 
 _FILE = "openvino.json"
 MARK = "#"
@@ -98,7 +98,7 @@ def constant_kernels(kernels: Sequence[Kernel]) -> list[bool]:
 
 def write(folder: Path, record: Record) -> None:
     """Writes the record."""
-    (folder / _FILE).write_bytes(msgspec.json.encode(record))
+    write_record(folder / _FILE, record)
 
 
 def read(folder: Path, *, timed_runs: int) -> Record:
@@ -107,12 +107,6 @@ def read(folder: Path, *, timed_runs: int) -> Record:
     Raises:
         BackendCrash: it is not there, damaged, or lacks runs.
     """
-    try:
-        record = msgspec.json.decode((folder / _FILE).read_bytes(), type=Record)
-    except OSError:
-        raise BackendCrash("openvino left no layer times", "is the disk full?") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BackendCrash(f"openvino's layer times cannot be read: {error}", "is the disk full?") from None
-    if len(record.run_s) < timed_runs:
-        raise BackendCrash(f"openvino's layer times hold {len(record.run_s)} runs of {timed_runs}")
+    record = read_record(folder / _FILE, Record, "openvino")
+    check_runs(len(record.run_s), timed_runs, "openvino")
     return record
