@@ -22,7 +22,7 @@ _VALUES = {
     "--shape": "x=1x3x16x16", "--threads": "1", "--seconds": "0.1", "--budget": "gtx-580:1", "--seed": "1",
     "--inputs": "inputs", "--timeout": "60", "--top": "3", "--model": "m.onnx", "--export-times": "t",
     "--export-profile": "t", "--export-layer-info": "t", "--count": "17", "--pixels": "0:2", "--save-inputs": "s.json",
-    "--save-outputs": "s.json", "--against": "m.onnx", "--layer-info": "l.json",
+    "--save-outputs": "s.json", "--against": "m.onnx", "--layer-info": "l.json", "--set": "arena=off",
 }  # fmt: skip
 _EVERYWHERE = {"--json", "--markdown", "--quiet"}
 _COUNTS = ("--static", "--symbolic")

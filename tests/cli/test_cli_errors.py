@@ -110,6 +110,8 @@ _BAD_INPUT = {
     "report of a later version": (["report", "newer.json"], r"(?s)schema version 99.*with a newer alexnet-bench"),
     "report cut short": (["report", "cut.json"], "not JSON, or only a part"),
     "recipes of no backend": (["recipes", "openvin"], "(?s)unknown backend.*did you mean openvino"),
+    "settings of all backends": (["profile", "good.onnx", "--backend", "all", "--set", "a=b"], "settings of its own"),
+    "settings of a count": (["profile", "good.onnx", "--static", "--set", "arena=off"], "--set would do nothing"),
     "device": (["devices", "h10"], "(?s)unknown device.*h100"),
     "threads of ceilings": (["ceilings", "--threads", "-3"], "-3 threads"),
     "ceilings of nothing": (["ceilings", "--backend", "nope"], "unknown backend"),

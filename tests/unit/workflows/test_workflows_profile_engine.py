@@ -147,3 +147,34 @@ def test_a_stale_engine_is_refused(tmp_path: Path) -> None:
 def test_counting_builds_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="builds no engine"):
         profile(normalised(tmp_path / "m.onnx"), options=Options(static=True, precision="fp32"))
+
+
+def test_settings_hold_for_a_model_as_it_is_and_for_an_engine(tmp_path: Path) -> None:
+    path = normalised(tmp_path / "m.onnx")
+    options = replace(QUICK, backend="onnxruntime-cpu", settings={"graph_optimization": "none", "arena": "off"})
+    plain, built = (profile(path, options=item) for item in (options, replace(options, precision="fp32")))
+    for found in (plain, built):
+        said = str(found.environment.described["settings"])
+        assert said.startswith("graph_optimization none, arena off, memory_pattern on")
+    assert plain.coverage.macs_attributed_fraction == 1.0
+    assert "relu1" in {layer.onnx_nodes[0] for layer in plain.layers if len(layer.onnx_nodes) == 1}  # not fused
+    assert plain.engine is not None
+    assert plain.engine.passport_key is None
+    with pytest.raises(UsageError, match="has the settings that it was built with"):
+        profile(str(built.engine.passport_key if built.engine else ""), options=options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ({"nothing": "on"}, "has no setting 'nothing'", "there are: graph_optimization"),
+        ({"arena": "perhaps"}, "arena of onnxruntime-cpu cannot be 'perhaps'", "on, off"),
+        ({"threads": "2"}, "threads is a setting of engines", "--threads 2"),
+    ],
+)
+def test_settings_that_a_model_cannot_be_run_with(
+    settings: dict[str, str], message: str, hint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        profile(normalised(tmp_path / "m.onnx"), options=replace(QUICK, backend="onnxruntime-cpu", settings=settings))
+    assert hint in caught.value.hint

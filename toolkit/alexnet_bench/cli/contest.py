@@ -89,6 +89,8 @@ def _check(options: Options) -> None:
         raise UsageError("--host-code is for one engine without a passport", "leave it out, or give the engine alone")
     if options.device_api is not None:
         raise UsageError("--cuda-python and --pycuda are for one backend", "leave them out, or name one --backend")
+    if options.settings:
+        raise UsageError("each backend has settings of its own", "leave --set out, or name one --backend")
     if options.recipe is not None or options.optimize is not None:
         raise UsageError(
             "engines that are compared follow the usual recipe of their backend and precision",

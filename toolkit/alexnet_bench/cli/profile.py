@@ -48,6 +48,14 @@ def profile(
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Build an engine by a recipe or its .toml file.")
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Setting of the run, or the engine (`alexnet-bench recipes BACKEND` lists them); may be repeated.",
+        ),
+    ] = None,
     tolerance: Annotated[
         float | None,
         typer.Option(metavar="X", help="Largest error with --backend all or fastest; default: that of the precision."),
@@ -97,6 +105,7 @@ def profile(
     outputs.check(read, inputs)
     sizes = options.batches(batch)
     shapes = options.shapes(shape or [])
+    settings = options.settings(setting or [])
     exports = trtexec.Exports(export_times, export_profile, export_layer_info)
     is_one_run = not (symbolic or static or contest.is_meant(backend, precision))
     exports.check(outputs, read, inputs, batches=len(sizes), is_one_run=is_one_run)
@@ -116,6 +125,7 @@ def profile(
         recipe=recipe,
         precision=precision,
         optimize=optimize,
+        settings=settings or None,
         timeout_s=timeout,
         device_api=None if cuda_python is None else "cuda-python" if cuda_python else "pycuda",
         model=onnx,

@@ -35,6 +35,7 @@ _STEERING = {
     "recipe": "--recipe",
     "precision": "--precision",
     "optimize": "--[no-]optimize",
+    "settings": "--set",
     "timeout_s": "--timeout",
     "host_code": "--host-code",
 }
@@ -63,6 +64,7 @@ class Options:
         recipe: builds an engine by it, and profiles that; name of a recipe or path of its file.
         precision: likewise, with the usual recipe of the backend for "fp32", "tf32", "fp16" or "bf16".
         optimize: likewise: whether to apply the passes that make a graph faster.
+        settings: of the backend, by name: the model is run with them, or the engine built.
         timeout_s: how long the runtime may take to load the model, and for each forward pass, before it is ended; None
             takes ten minutes to load, and what the counted work allows for a pass.
         model: what an engine was built from that has no passport, or whose files of trtexec are read; None counts
@@ -83,6 +85,7 @@ class Options:
     recipe: str | None = None
     precision: str | None = None
     optimize: bool | None = None
+    settings: Mapping[str, str] | None = None
     timeout_s: float | None = None
     model: str | None = None
     device_api: str | None = None
@@ -162,10 +165,14 @@ def check_only_counts(options: Options, asked_by: str) -> None:
 
 
 def check_builds_none(options: Options, engine: str | Path) -> None:
-    """Raises UsageError for options that ask for an engine, where there is one."""
+    """Raises UsageError for options that ask for an engine, or for other settings, where there is one."""
+    shown = printable(str(engine), 200)
     if options.wants_engine:
+        raise UsageError(f"{shown} is an engine already", "leave --recipe, --precision and --optimize out")
+    if options.settings:
         raise UsageError(
-            f"{printable(str(engine), 200)} is an engine already", "leave --recipe, --precision and --optimize out"
+            f"{shown} is an engine, and has the settings that it was built with",
+            "leave --set out, or build another: alexnet-bench build-engine MODEL --set NAME=VALUE",
         )
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alexnet_bench.backends.protocol import Backend, LoadRequest
-from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend
+from alexnet_bench.backends.registry import BACKENDS, availability, choose_backend, get_backend, settings_of
+from alexnet_bench.backends.settings import chosen
+from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.devices import Budget
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.loading import graph_file, is_plan
 from alexnet_bench.engine.sizes import by_input, usual_sizes
@@ -118,6 +121,7 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
     inputs = read_given(options, required_inputs(file.proto.graph))
     if not (options.wants_engine or backend.planner):  # those run nothing but engines
         _check_device_api(options, backend)
+        _check_settings(options, backend)
         if options.backend is None:
             progress(f"backend {backend.name} {availability(backend).version}, the first that works here")
         return _Subject(resolved, file, backend, None, file, file.states, inputs)
@@ -129,6 +133,7 @@ def _subject(model: str | Path, options: Options, batches: Sequence[int | None],
         recipe=options.recipe,
         precision=options.precision,
         optimize=options.optimize,
+        settings=options.settings,
         timeout_s=options.timeout_s,
         progress=progress,
         batches=batches,
@@ -210,12 +215,20 @@ def _check_device_api(options: Options, backend: Backend) -> None:
         )
 
 
+def _check_settings(options: Options, backend: Backend) -> None:
+    """Raises UsageError for settings that a model cannot be run with as it is."""
+    given = options.settings or {}
+    if THREADS in given:
+        raise UsageError(f"--set {THREADS} is a setting of engines", f"give --{THREADS} {printable(given[THREADS])}")
+    chosen(backend.name, settings_of(backend), given)
+
+
 def _request(subject: _Subject, case: Counted, threads: int, options: Options) -> LoadRequest:
     if subject.engine is not None:
         request = load_request(subject.engine.recipe, subject.engine.file, case.graph, threads)
     else:
         path, shapes = str(subject.model.path.resolve()), _input_shapes(case)
-        request = LoadRequest(subject.backend.name, path, threads, shapes=shapes)
+        request = LoadRequest(subject.backend.name, path, threads, settings=dict(options.settings or {}), shapes=shapes)
     return replace(request, settings=request.settings | options.run_settings, files=subject.states)
 
 

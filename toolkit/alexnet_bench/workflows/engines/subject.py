@@ -56,6 +56,7 @@ def build_for(
     progress: Callable[[str], None],
     batches: Sequence[int | None] = (None,),
     shapes: Mapping[str, Sequence[int]] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> EngineInUse:
     """The engine that the options ask for, built or from the cache.
 
@@ -64,7 +65,14 @@ def build_for(
     Raises:
         AlexnetBenchError: as `build_engine`.
     """
-    options = BuildOptions(recipe=recipe, backend=backend, precision=precision, optimize=optimize, timeout_s=timeout_s)
+    options = BuildOptions(
+        recipe=recipe,
+        backend=backend,
+        precision=precision,
+        optimize=optimize,
+        settings=settings,
+        timeout_s=timeout_s,
+    )
     if recipe is None and depends_on_sizes(backend, shapes):
         numbers = [batch for batch in batches if batch is not None]
         options = replace(options, batch=numbers or None, shapes=shapes)
