@@ -25,7 +25,7 @@ from onnx.external_data_helper import uses_external_data
 
 import alexnet_bench
 from alexnet_bench.core.process_memory import peak_bytes
-from alexnet_bench.graph.formulas import registered
+from alexnet_bench.graph.formulas import UNCOUNTED, registered
 from alexnet_bench.graph.passes import PASSES, apply
 from alexnet_bench.graph.walk import all_tensors
 from alexnet_bench.report.markdown import to_markdown
@@ -46,7 +46,7 @@ def main() -> int:
     options = _options()
     faulthandler.enable()
     signal.signal(signal.SIGALRM, _alarm)
-    mutator = Mutator(options.seed, [op for _, op in registered()])
+    mutator = Mutator(options.seed, [op for _, op in (*registered(), *UNCOUNTED)])
     models, work = (bases_of_passes(), _change) if options.passes else (bases(), _count)
     done = accepted = found = 0
     end = time.monotonic() + options.seconds

@@ -45,12 +45,13 @@ G <alpha: float = 1.0> (p) => (r) { k = Elu <alpha: float = @alpha> (p)  r = c.H
 
 
 _TABLES = """
-<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
-g (float[N,4] x, int64[N,6] w) => (float[N,2] y, int64[N] l, float[N,2] p, float[N,3] t) {
+<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 5]>
+g (float[N,4] x, int64[N,6] w) => (float[N,2] y, int64[N] l, float[N,2] p, float[N,3] t, float[N,6] f) {
     t = TfIdfVectorizer <
         mode = "TF", min_gram_length = 1, max_gram_length = 2, max_skip_count = 1, ngram_counts = [0, 2],
         ngram_indexes = [0, 1, 2], pool_int64s = [2, 3, 5, 4]
     > (w)
+    d = Identity (w)  f = ai.onnx.ml.LabelEncoder <keys_int64s = [2, 3], values_floats = [0.5, 1.5]> (d)
     a = ai.onnx.ml.Imputer <imputed_value_floats = [0.0], replaced_value_float = -1.0> (x)
     s = ai.onnx.ml.Scaler <offset = [0.0, 1.0, 2.0, 3.0], scale = [1.0, 1.0, 2.0, 2.0]> (a)
     y = ai.onnx.ml.LinearRegressor <coefficients = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], targets = 2> (s)

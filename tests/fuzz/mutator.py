@@ -24,7 +24,8 @@ _BYTES = (
     b"bidirectional", b"Tanh", b"ij,jk->ik", b"...i,i->...", b"b->" + b"b" * 60, b"tf_crop_and_resize", b"none",
 )  # fmt: skip
 _NAMES = (
-    "", "x", "y", "a", "N", "\x1b[2J", "é", "ai.onnx", "com.microsoft", "axes", "kernel_shape", "pads", "n" * 5000,
+    "", "x", "y", "a", "N", "\x1b[2J", "é", "ai.onnx", "ai.onnx.ml", "com.microsoft", "axes", "kernel_shape", "pads",
+    "n" * 5000,
     "location", "offset", "length", "../up", "/etc/passwd", "9" * 19, "-4", "mode", "equation", "value", "axis",
     "num_heads", "body", "then_branch", "hidden_size", "direction", "auto_pad", "strides", "num_scan_inputs", "group",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import helper
 
@@ -17,6 +18,7 @@ from tests.unit.graph.conftest import Read
 from tests.unit.graph.real_node import Array, Real, real, whole
 
 ML = "ai.onnx.ml"
+RULED = (*contrib.operators(ML), *contrib.operators(contrib.RULED[ML]))
 LINE, ROWS = real(10), real(3, 10)
 FEATURES: list[Array] = [LINE, ROWS, real(1, 10)]
 NUMBERS: list[Array] = [*FEATURES, np.ones((3, 10), np.int64), np.ones((3, 10))]
@@ -71,6 +73,24 @@ def tree_regressor(x: Array, targets: int, version: int = 1) -> Real:
     return ml("TreeEnsembleRegressor", x, version=version, **TREE, **leaves, **weights)
 
 
+def trees(x: Array, targets: int) -> Real:
+    """One tree of two leaves."""
+    dtype = helper.np_dtype_to_tensor_dtype(x.dtype)
+    tree: dict[str, Any] = {
+        "nodes_splits": helper.make_tensor("s", dtype, [1], [0.5]),
+        "nodes_modes": helper.make_tensor("m", onnx.TensorProto.UINT8, [1], [0]),
+        "leaf_weights": helper.make_tensor("w", dtype, [2], [1.0, 2.0]),
+        "leaf_targetids": [0, targets - 1],
+        "tree_roots": [0],
+        "nodes_featureids": [0],
+        "nodes_trueleafs": [1],
+        "nodes_falseleafs": [1],
+        "nodes_falsenodeids": [1],
+        "nodes_truenodeids": [0],
+    }
+    return ml("TreeEnsemble", x, version=5, n_targets=targets, **tree)
+
+
 NODES = [
     *(ml("Scaler", x, offset=[0.1] * 10, scale=[1.0] * 10) for x in NUMBERS),
     ml("Scaler", ROWS, offset=[0.1], scale=[2.0]),
@@ -111,6 +131,8 @@ NODES = [
         tree_classifier(x, [0, 0], classlabels_strings=["a", "b"], post_transform="LOGISTIC") for x in (LINE, ROWS)
     ),
     tree_classifier(ROWS, [0, 0], classlabels_int64s=[0]),
+    trees(ROWS, 2),
+    trees(np.ones((3, 10)), 1),
     tree_classifier(ROWS, [0, 1, 2], version=3, classlabels_int64s=[0, 1, 2]),
     *(
         ml("ArrayFeatureExtractor", x, indices)
@@ -151,7 +173,7 @@ def test_shapes_and_types_are_those_of_a_run(read: Read, node: Real) -> None:
     assert row.bytes is not None
 
 
-@pytest.mark.parametrize("op", contrib.operators(ML))
+@pytest.mark.parametrize("op", RULED)
 def test_nodes_without_inputs_or_shapes_are_left_open(read: Read, op: str) -> None:
     nodes = [helper.make_node(op, [], ["y"], domain=ML), helper.make_node(op, ["x"] * 3, ["z"], domain=ML)]
     infos = [onnx.ValueInfoProto(name=name) for name in "xyz"]
@@ -176,7 +198,8 @@ def test_a_malformed_node_is_not_counted(read: Read, node: Real) -> None:
 
 
 def test_every_rule_is_compared_with_a_run() -> None:
-    assert set(contrib.operators(ML)) <= {node.op for node in NODES}
+    """That of DictVectorizer is below: what it reads is no tensor."""
+    assert set(RULED) <= {"DictVectorizer", *(node.op for node in NODES)}
 
 
 def test_what_follows_in_a_branch_is_counted(read: Read) -> None:
@@ -194,11 +217,71 @@ def test_what_follows_in_a_branch_is_counted(read: Read) -> None:
     assert table.params == 12
 
 
-def test_a_dictionary_without_a_vocabulary_is_kept_from_inference(read: Read) -> None:
-    """onnx 1.23 reads the vocabulary without looking whether there is one, which ends the process."""
-    node = helper.make_node("DictVectorizer", ["x"], ["y"], domain=ML, norm="L2")
-    given = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 4])
-    made = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(ML, 3)]
-    model = helper.make_model(helper.make_graph([node], "g", [given], [made]), opset_imports=opsets, ir_version=8)
-    assert read(model).tensor("y").sizes is None
+SPLITS = {
+    "nodes_splits": helper.make_tensor("s", 1, [1], [0.5]),
+    "leaf_targetids": [0, 1],
+    "leaf_weights": helper.make_tensor("w", 1, [2], [1.0, 2.0]),
+}
+NULL_UNSAFE = [
+    ("LabelEncoder", 1, {"classes_strings": ["a"]}),
+    ("LabelEncoder", 2, {"keys_strings": ["a"], "values_int64s": [1]}),
+    ("LabelEncoder", 4, {"keys_strings": ["a"], "values_int64s": [1]}),
+    ("DictVectorizer", 1, {"string_vocabulary": ["a"]}),
+    ("DictVectorizer", 1, {}),
+    ("TreeEnsemble", 5, SPLITS),
+]
+"""ONNX 1.23 reads the type of their input without looking whether it is known: the process ends."""
+
+
+@pytest.mark.parametrize("place", ["main", "branch", "function", "nothing given"])
+@pytest.mark.parametrize(("op", "version", "attributes"), NULL_UNSAFE)
+def test_an_input_of_unknown_type_ends_nothing(
+    op: str, version: int, attributes: dict[str, Any], place: str, read: Read
+) -> None:
+    """As behind the operators of onnxruntime-extensions; a function of another opset is one that is not inlined."""
+    names = [""] if place == "nothing given" else ["t"]
+    lower = helper.make_node("StringLower", ["x"], ["t"], domain="ai.onnx.contrib")
+    nodes = [lower, helper.make_node(op, names, ["y"], domain=ML, **attributes)]
+    functions = []
+    if place == "function":
+        imports = [helper.make_opsetid(name, of) for name, of in (("", 12), (ML, version), ("ai.onnx.contrib", 1))]
+        changed = helper.make_node("Squeeze", ["x"], ["u"])  # its axes are an input in opset 13
+        functions = [helper.make_function("f", "F", ["x"], ["y"], [changed, *nodes], imports)]
+        nodes = [helper.make_node("F", ["x"], ["y"], domain="f")]
+    if place in ("branch", "nothing given"):
+        branch = helper.make_graph(nodes, "b", [], [onnx.ValueInfoProto(name="y")])
+        nodes = [helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", 8, [1, 3]), helper.make_tensor_value_info("c", 9, [])],
+        [helper.make_tensor_value_info("y", 7, [1, 3])],
+    )
+    opsets = [(ML, version), ("", 17), ("ai.onnx.contrib", 1), ("f", 1)]
+    imports = [helper.make_opsetid(name, of) for name, of in opsets]
+    model = helper.make_model(graph, functions=functions, opset_imports=imports, ir_version=8)
+    found = read(model)
+    assert found.tensor("y").sizes == (1, 3)
+    assert count(found).rows
+
+
+@pytest.mark.parametrize("words", [{"string_vocabulary": ["a", "b", "c"]}, {"int64_vocabulary": [1, 2]}, {}])
+def test_a_dictionary_is_a_row_of_its_vocabulary(read: Read, words: dict[str, Any]) -> None:
+    given = onnx.ValueInfoProto(name="x")
+    given.type.map_type.key_type = onnx.TensorProto.INT64 if "int64_vocabulary" in words else onnx.TensorProto.STRING
+    given.type.map_type.value_type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("DictVectorizer", ["x"], ["y"], domain=ML, **words)],
+        "g",
+        [given],
+        [onnx.ValueInfoProto(name="y")],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(ML, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    made = read(model).tensor("y")
+    if not words:  # which ONNX Runtime refuses
+        assert made.sizes is None
+        return
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    value = session.run(None, {"x": {"a": 1.5} if "string_vocabulary" in words else {1: 1.5}})[0]
+    assert (made.dtype, made.sizes) == (value.dtype.name, value.shape)

@@ -129,7 +129,9 @@ class KnownTensors:
             schema = contrib.find_schema(node, self.opsets) or defs.get_schema(
                 node.op_type, self.opsets.get(node.domain, 1), node.domain
             )
-            made = infer_node_outputs(schema, node, known, data, opset_imports=_imports(self.opsets))
+            made = infer_node_outputs(
+                schema, contrib.by_rule_inside(node, self.opsets), known, data, opset_imports=_imports(self.opsets)
+            )
         except (*_CONTRADICTIONS, defs.SchemaError, InferenceError, ValidationError):
             return {}
         return {name: tensor_from_info(ValueInfoProto(name=name, type=type_)) for name, type_ in made.items()}
@@ -175,4 +177,5 @@ class KnownTensors:
 def _imports(opsets: Mapping[str, int]) -> list[OperatorSetIdProto]:
     from onnx import helper
 
-    return [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    everything = {**opsets, **dict.fromkeys(contrib.RULED.values(), 1)}
+    return [helper.make_opsetid(domain, version) for domain, version in everything.items()]

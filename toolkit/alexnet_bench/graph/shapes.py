@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 _HIDDEN = "hidden from shape inference"
-_DICTIONARY = ("ai.onnx.ml", "DictVectorizer")
 """The domain of nodes that shape inference stumbles over; it leaves the outputs of unknown domains alone."""
 
 _LONG_NAME = "ai.onnx"
@@ -90,8 +89,6 @@ def infer(
     if calls_explode(bound):
         del bound.functions[:]
     operators = operators.union(*(_operators(function.node) for function in bound.functions))
-    if _DICTIONARY in operators:
-        _hide_dictionaries(bound)
     inferred = _infer(bound, operators)
     tensors, values = _completed(inferred, tensors_of(inferred.graph), made, sizes)
     followed = Known(tensors, values.integers, values.ends)
@@ -180,28 +177,10 @@ def _import_domains(model: ModelProto, used: Set[str]) -> None:
         model.opset_import.add(domain=domain, version=1)
 
 
-def _hide_dictionaries(model: ModelProto) -> None:
-    """A DictVectorizer without a vocabulary, which ends the process in onnx 1.23's inference."""
-    model.opset_import.add(domain=_HIDDEN, version=1)
-    for node in nested_nodes(model.graph.node):
-        has_vocabulary = any(item.strings or item.ints for item in node.attribute if item.name.endswith("_vocabulary"))
-        if (node.domain, node.op_type) == _DICTIONARY and not has_vocabulary:
-            node.domain = _HIDDEN
-
-
 def _infer(model: ModelProto, operators: Set[tuple[str, str]]) -> ModelProto:
-    """ONNX's shape inference, with the rules for operators that it knows nothing of, or too little."""
+    """Shape inference, again where it was wrong on an Einsum: what reads that was wrong, too."""
     # The values of small tensors are followed afterwards; in bodies, where ONNX alone does that, it has to.
     follow_values = not _WITH_BODIES.isdisjoint(operators) and not oversize.has_huge_numbers(model)
-    versions = {item.domain: item.version for item in model.opset_import}
-    if any(contrib.is_ruled(domain, op_type, versions.get(domain, 1)) for domain, op_type in operators):
-        with contrib.registered_schemas():
-            return _infer_right(model, operators, follow_values)
-    return _infer_right(model, operators, follow_values)
-
-
-def _infer_right(model: ModelProto, operators: Set[tuple[str, str]], follow_values: bool) -> ModelProto:
-    """Shape inference, again where it was wrong on an Einsum: what reads that was wrong, too."""
     inferred = _infer_or_hide(model, follow_values)
     for _ in range(_MOST_EINSUMS if ("", "Einsum") in operators else 0):
         wrong = broadcasting(inferred.graph)

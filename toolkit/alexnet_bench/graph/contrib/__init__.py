@@ -21,13 +21,13 @@ from alexnet_bench.graph.contrib import (
     signal,
     tabular,
 )
-from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC
+from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC, RULED
 from alexnet_bench.graph.contrib.schemas import (
+    by_rule_inside,
     covers,
     find_schema,
     infer_shapes,
     is_of_onnx,
-    is_ruled,
     operators,
     registered_schemas,
 )
@@ -36,15 +36,16 @@ __all__ = [
     "DOMAIN",
     "ML",
     "NCHWC",
+    "RULED",
     "attention",
     "blocked",
+    "by_rule_inside",
     "convolution",
     "covers",
     "elementwise",
     "find_schema",
     "infer_shapes",
     "is_of_onnx",
-    "is_ruled",
     "linear_attention",
     "movement",
     "normalisation",

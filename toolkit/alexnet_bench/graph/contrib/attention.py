@@ -6,7 +6,7 @@ from alexnet_bench.graph.contrib.node import RULED, Dims, Node, rule
 from alexnet_bench.graph.contrib.sizes import over, plus, times
 
 
-@rule("Attention", domain=RULED)
+@rule("Attention", domain=RULED[""])
 def attention(node: Node) -> None:
     """As the queries with the width of the values; keys and values by head, with what the cache holds; the scores.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DOMAIN = "com.microsoft"
 ML = "ai.onnx.ml"
 NCHWC = "com.microsoft.nchwc"
-RULED = "ai.onnx by rule"
+RULED = {"": "ai.onnx by rule", ML: "ai.onnx.ml by rule"}
 """Where operators of ONNX go while the rule is asked in place of its own inference (`schemas.infer_shapes`)."""
 
 Dims = list[int | None]
@@ -63,6 +63,11 @@ class Node:
         """ONNX's number of an input's element type."""
         return int(self._context.get_input_type(index).tensor_type.elem_type) if self.has(index) else FLOAT
 
+    def dtype_of_values(self, index: int) -> int:
+        """ONNX's number of the type of a map's values, 0 where the input is no map or its type is not known."""
+        found = self._context.get_input_type(index) if self.has(index) else None
+        return 0 if found is None else int(found.map_type.value_type.tensor_type.elem_type)
+
     def integer(self, name: str, default: int) -> int:
         """An integer attribute."""
         attribute = self._context.get_attribute(name)
@@ -88,10 +93,14 @@ class Node:
         attribute = self._context.get_attribute(name)
         return default if attribute is None else str(attribute.s.decode())
 
-    def make_like(self, index: int, source: int) -> None:
-        """Says that an output is as an input is, names of its sizes included."""
-        if self.has(source) and index < self._context.get_num_outputs():
-            self._context.set_output_type(index, self._context.get_input_type(source))
+    def make_like(self, index: int, source: int, dtype: int | None = None) -> None:
+        """Says that an output is as an input is, names of its sizes included, or its like in another type."""
+        if not self.has(source) or index >= self._context.get_num_outputs():
+            return
+        made = self._context.get_input_type(source)
+        if dtype is not None:
+            made.tensor_type.elem_type = dtype
+        self._context.set_output_type(index, made)
 
     def make(self, index: int, dtype: int, dims: Dims | None) -> None:
         """Says what an output is, when the node has that output and its rank is known."""

@@ -85,7 +85,7 @@ def batch_normalization(node: Node) -> None:
 
 
 @rule("GroupNormalization", "MeanVarianceNormalization", domain="")
-@rule("GroupNormalization", "MeanVarianceNormalization", domain=RULED)
+@rule("GroupNormalization", "MeanVarianceNormalization", domain=RULED[""])
 def function_of_onnx(node: Node) -> None:
     """As the input: of ONNX's functions, the two that it infers nothing of, nor finds it out from their bodies."""
     node.make_like(0, 0)

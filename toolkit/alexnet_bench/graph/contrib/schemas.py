@@ -7,17 +7,18 @@ have an operator of one name; so the schemas are in it only while `registered_sc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
+from itertools import chain
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
 from alexnet_bench.graph.contrib.node import DOMAIN, RULED, RULES, Node, Rule
-from alexnet_bench.graph.walk import nested_nodes
+from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import FunctionProto, ModelProto, NodeProto
     from onnx.defs import OpSchema
 
 _TYPES = (
@@ -37,6 +38,7 @@ _TYPES = (
     "uint64",
 )
 
+_OWN = {place: domain for domain, place in RULED.items()}
 _REGISTRY_LOCK = RLock()
 _SINCE = 1
 """The version of its domain that each rule holds from, until ONNX has the operator itself."""
@@ -70,13 +72,6 @@ def covers(domain: str, op_type: str) -> bool:
     return (domain, op_type) in RULES
 
 
-def is_ruled(domain: str, op_type: str, version: int) -> bool:
-    """Whether the rule of an operator is asked: ONNX does not know it at this version of its domain, or too little."""
-    if is_of_onnx(domain, op_type, version):
-        return not domain and covers(RULED, op_type)
-    return covers(domain, op_type)
-
-
 def is_of_onnx(domain: str, op_type: str, version: int) -> bool:
     """Whether ONNX has an operator at this version of its domain, which may be any number."""
     from onnx import defs
@@ -88,7 +83,7 @@ def infer_shapes(model: ModelProto, *, follow_values: bool) -> ModelProto:
     """ONNX's shape inference, with the rules that stand in place of its own for some operators.
 
     Args:
-        model: with `registered_schemas` open, if any of its operators `is_ruled`; not changed.
+        model: not changed.
         follow_values: whether ONNX follows those of small tensors.
 
     Returns:
@@ -99,39 +94,80 @@ def infer_shapes(model: ModelProto, *, follow_values: bool) -> ModelProto:
     """
     from onnx import shape_inference
 
-    inferred = shape_inference.infer_shapes(
-        _by_rule(model), check_type=False, strict_mode=False, data_prop=follow_values
-    )
+    moved = _by_rule(model)
+    with registered_schemas() if _asks_rules(moved) else nullcontext():
+        inferred: ModelProto = shape_inference.infer_shapes(
+            moved, check_type=False, strict_mode=False, data_prop=follow_values
+        )
     for node in nested_nodes(inferred.graph.node):
-        if node.domain == RULED:
-            node.domain = ""
+        node.domain = _OWN.get(node.domain, node.domain)
     return inferred
 
 
+def by_rule_inside(node: NodeProto, opsets: Mapping[str, int]) -> NodeProto:
+    """A node with those in the graphs inside it that ONNX's own inference is not to be asked for out of its sight.
+
+    Args:
+        node: of any operator; not changed. A graph that it stands in has to import `RULED`.
+        opsets: versions by domain.
+    """
+    from onnx import NodeProto
+
+    if not subgraphs(node) or all(_domain(inner, opsets) == inner.domain for inner in nested_nodes([node])):
+        return node
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    for inner in nested_nodes([copy]):
+        inner.domain = _domain(inner, opsets)
+    return copy
+
+
+def _asks_rules(model: ModelProto) -> bool:
+    """Whether a model has an operator that ONNX does not know, and that has a rule."""
+    nodes = chain(model.graph.node, *(function.node for function in model.functions))
+    versions = {item.domain: item.version for item in model.opset_import}
+    found = {(node.domain, node.op_type) for node in nested_nodes(nodes)}
+    return any(covers(*key) and not is_of_onnx(*key, versions.get(key[0], 1)) for key in found)
+
+
 def _by_rule(model: ModelProto) -> ModelProto:
-    """The model with its nodes that ONNX infers too little of where one pass of its inference finds their rules.
+    """The model with its nodes that ONNX infers too little of, or fails on, where their rules are found in its place.
 
     Returns:
         a copy, where there are any such nodes; the model itself else.
     """
     from onnx import ModelProto
 
-    opsets = {item.domain: item.version for item in model.opset_import}
-    if all(_domain(node, opsets) != RULED for node in nested_nodes(model.graph.node)):
+    if not any(_moves(part) for part in _parts(model)):
         return model
     copy = ModelProto()
     copy.CopyFrom(model)
-    copy.opset_import.add(domain=RULED, version=1)
-    for node in nested_nodes(copy.graph.node):
-        node.domain = _domain(node, opsets)
+    for part in _parts(copy):
+        for node, domain in _moves(part):
+            node.domain = domain
+        for domain in RULED.values():
+            part.opset_import.add(domain=domain, version=1)
     return copy
+
+
+def _parts(model: ModelProto) -> list[ModelProto | FunctionProto]:
+    return [model, *model.functions]
+
+
+def _moves(part: ModelProto | FunctionProto) -> list[tuple[NodeProto, str]]:
+    """The nodes of the main graph or of a function that are not where their rules are, and where these are."""
+    opsets = {item.domain: item.version for item in part.opset_import}
+    nodes = part.graph.node if hasattr(part, "graph") else part.node
+    places = ((node, _domain(node, opsets)) for node in nested_nodes(nodes))
+    return [(node, domain) for node, domain in places if node.domain != domain]
 
 
 def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
     """The domain under which the rule of a node is found, if it has any."""
-    version = opsets.get(node.domain, 1)
-    in_place = node.domain in ("", "ai.onnx") and covers(RULED, node.op_type) and is_of_onnx("", node.op_type, version)
-    return RULED if in_place else node.domain
+    own = "" if node.domain == "ai.onnx" else node.domain
+    place = RULED.get(own, "")
+    in_place = bool(place) and covers(place, node.op_type)
+    return place if in_place and is_of_onnx(own, node.op_type, opsets.get(node.domain, 1)) else str(node.domain)
 
 
 def find_schema(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:

@@ -1,11 +1,12 @@
 """Operators of the domain ai.onnx.ml whose shapes ONNX does not infer, or not of all their versions and ranks.
 
-An input of one axis is one row (ONNX, Operators-ml.md; what ONNX Runtime makes of it).
+An input of one axis is one row (ONNX, Operators-ml.md; what ONNX Runtime makes of it). Three of them are never left to
+ONNX (1.23): its inference reads the type of their input without looking whether it is known, which ends the process.
 """
 
 from __future__ import annotations
 
-from alexnet_bench.graph.contrib.node import FLOAT, INT64, ML, STRING, Dims, Node, rule
+from alexnet_bench.graph.contrib.node import FLOAT, INT64, ML, RULED, STRING, Dims, Node, rule
 from alexnet_bench.graph.contrib.sizes import times
 
 
@@ -63,7 +64,7 @@ def array_feature_extractor(node: Node) -> None:
     node.make(0, node.dtype(0), [*(dims[:-1] or [1]), picked])
 
 
-@rule("LabelEncoder", domain=ML)
+@rule("LabelEncoder", domain=RULED[ML])
 def label_encoder(node: Node) -> None:
     """The shape of the input in the type of the values; version 1 changes texts into numbers and back."""
     lists = {"values_floats": FLOAT, "values_int64s": INT64, "values_strings": STRING}
@@ -71,7 +72,23 @@ def label_encoder(node: Node) -> None:
     if node.length("classes_strings"):
         made = INT64 if node.dtype(0) == STRING else STRING
     if made:
-        node.make(0, made, node.dims(0))
+        node.make_like(0, 0, made)
+
+
+@rule("DictVectorizer", domain=RULED[ML])
+def dict_vectorizer(node: Node) -> None:
+    """A row of what the map has for each word of the vocabulary."""
+    made, words = node.dtype_of_values(0), node.length("string_vocabulary") or node.length("int64_vocabulary")
+    if made and words:
+        node.make(0, made, [1, words])
+
+
+@rule("TreeEnsemble", domain=RULED[ML])
+def tree_ensemble(node: Node) -> None:
+    """A number per row and target, in the type of the input."""
+    dims = node.dims(0)
+    if dims is not None and len(dims) == 2:
+        node.make(0, node.dtype(0), [dims[0], node.integer("n_targets", 0) or None])
 
 
 def _make_rows(node: Node, index: int, dtype: int, columns: Dims) -> None:

@@ -53,8 +53,7 @@ def inferred_types(model: ModelProto) -> Types:
 
     declared = tensors_of(model.graph)
     try:
-        with contrib.registered_schemas():
-            found = contrib.infer_shapes(model, follow_values=True)
+        found = contrib.infer_shapes(model, follow_values=True)
     except (InferenceError, ValidationError, ValueError, RuntimeError, LookupError, MemoryError):
         return Types(declared)
     return Types(declared | tensors_of(found.graph))
