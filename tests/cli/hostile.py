@@ -172,6 +172,24 @@ def odd_input(kind: str) -> ModelProto:
     return model([node("Identity", ["x"], ["y"])], [helper.make_value_info("x", kinds[kind])])
 
 
+def split(parts: int, outputs: int, place: str = "main") -> ModelProto:
+    """A vector of six cut into parts, their number another than that of the outputs, in one of four places."""
+    names = [f"p{index}" for index in range(outputs)]
+    if place == "values":  # small ones, which are followed; the declared sizes say that they stay so
+        nodes = [node("Split", ["c"], names, num_outputs=parts), node("Reshape", ["x", "p0"], ["y"])]
+        made = model(nodes, constants=[constant("c", range(6), np.int64)], opset=18)
+        made.graph.value_info.extend(value(name, (2,), INT64) for name in names)
+        return made
+    cut = node("Split", ["x"], names, num_outputs=parts)
+    if place == "branch":
+        return changed(condition([cut], "p0"), lambda made: setattr(made.opset_import[0], "version", 18))
+    if place == "function":  # of an opset that changes a node of it, so that it stays one
+        nodes = [node("Squeeze", ["x"], ["s"]), cut]
+        body = helper.make_function("f", "F", ["x"], ["p0"], nodes, [helper.make_opsetid("", 24)])
+        return model([node("F", ["x"], ["y"], domain="f")], functions=[body], opset=18)
+    return model([cut], [value("x", (6,))], names, opset=18)
+
+
 CROWD = 100_000
 COUNTED: dict[str, Build] = {
     "elements beyond memory": lambda: relu((ABSURD,)),
@@ -182,6 +200,11 @@ COUNTED: dict[str, Build] = {
         relu(), lambda made: made.graph.output[0].CopyFrom(value("y", (4, 4)))
     ),
     "no stride": lambda: convolution(strides=[0, 0]),
+    "fewer parts than outputs": lambda: split(1, 200),
+    "10^9 parts for two outputs": lambda: split(10**9, 2),
+    "10^9 parts of small values": lambda: split(10**9, 2, "values"),
+    "10^9 parts in a branch": lambda: split(10**9, 2, "branch"),
+    "10^9 parts in a function": lambda: split(10**9, 2, "function"),
     "data that does not fit its dimensions": lambda: changed(
         convolution(), lambda made: setattr(made.graph.initializer[0], "raw_data", bytes(7))
     ),

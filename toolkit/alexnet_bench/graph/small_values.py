@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet_bench.graph.contrib import DOMAIN as MICROSOFT
+from alexnet_bench.graph.contrib.splits import is_at_odds
 from alexnet_bench.graph.reference import run_node
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def is_followed(node: NodeProto) -> bool:
     """Whether a node is arithmetic that sizes go through."""
     if node.domain == MICROSOFT:
         return node.op_type in _QUANTISING
-    return not node.domain and node.op_type in _EVALUATED
+    return not node.domain and node.op_type in _EVALUATED and not is_at_odds(node)
 
 
 def is_small(value: Array) -> bool:

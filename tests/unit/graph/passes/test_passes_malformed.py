@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -119,3 +120,14 @@ def test_a_normalisation_that_is_too_large_to_prove_stays(batch: int, found: boo
     result = PASSES["recompose"].run(written_out(batch, 10))
     assert [node.op_type for node in result.model.graph.node].count("LRN") == found
     assert bool(result.changes) is found
+
+
+def test_a_split_into_more_parts_than_outputs_is_not_tried() -> None:
+    """Each part would be an element of a list."""
+    cut = helper.make_node("Split", ["c"], ["a", "b"], num_outputs=300_000)
+    graph = small([cut, helper.make_node("Add", ["x", "a"], ["y"])], {"x": [3]}, ["y"], {"c": np.ones(6, np.float32)})
+    graph.opset_import[0].version = 18
+    tracemalloc.start()
+    assert PASSES["fold-constants"].run(graph).changes == ()
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()

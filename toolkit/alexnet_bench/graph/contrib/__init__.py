@@ -19,6 +19,7 @@ from alexnet_bench.graph.contrib import (
     quantised,
     recurrent,
     signal,
+    splits,
     tabular,
 )
 from alexnet_bench.graph.contrib.node import DOMAIN, ML, NCHWC, RULED
@@ -56,5 +57,6 @@ __all__ = [
     "recurrent",
     "registered_schemas",
     "signal",
+    "splits",
     "tabular",
 ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
 from alexnet_bench.graph.contrib.node import DOMAIN, RULED, RULES, Node, Rule
+from alexnet_bench.graph.contrib.splits import is_at_odds
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -165,8 +166,10 @@ def _moves(part: ModelProto | FunctionProto) -> list[tuple[NodeProto, str]]:
 def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
     """The domain under which the rule of a node is found, if it has any."""
     own = "" if node.domain == "ai.onnx" else node.domain
-    place = RULED.get(own, "")
-    in_place = bool(place) and covers(place, node.op_type)
+    place = RULED.get(own)
+    if place is None:
+        return str(node.domain)
+    in_place = is_at_odds(node) if node.op_type == "Split" else covers(place, node.op_type)
     return place if in_place and is_of_onnx(own, node.op_type, opsets.get(node.domain, 1)) else str(node.domain)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_bench.graph.contrib.splits import is_at_odds
 from alexnet_bench.graph.convert import tensor_from_initialiser
 from alexnet_bench.graph.passes.draft import Draft
 from alexnet_bench.graph.passes.inferred import Types
@@ -65,7 +66,7 @@ def _fold_once(draft: Draft) -> bool:
 
 def _is_candidate(draft: Draft, node: NodeProto) -> bool:
     """Whether a node makes the same each time, its sizes permitting."""
-    if node.domain or node.op_type not in _EVALUATED or subgraphs(node):
+    if node.domain or node.op_type not in _EVALUATED or subgraphs(node) or is_at_odds(node):
         return False
     if any(name in draft.outputs for name in node.output):
         return False
