@@ -199,7 +199,6 @@ COUNTED: dict[str, Build] = {
     "declared shapes that contradict each other": lambda: changed(
         relu(), lambda made: made.graph.output[0].CopyFrom(value("y", (4, 4)))
     ),
-    "no stride": lambda: convolution(strides=[0, 0]),
     "fewer parts than outputs": lambda: split(1, 200),
     "10^9 parts for two outputs": lambda: split(10**9, 2),
     "10^9 parts of small values": lambda: split(10**9, 2, "values"),
@@ -274,6 +273,11 @@ REFUSED: dict[str, tuple[Build, str]] = {
         r"contradict each other at node Conv:y \(Conv\): 3 channels go in, its weights are for 9",
     ),
     "pads that leave nothing": (lambda: convolution(pads=[-100] * 4), "a window of 3 does not fit on -192"),
+    "no stride": (lambda: convolution(strides=[0, 0]), "strides of 0x0 lead nowhere"),
+    "no stride beside a rule for pads": (
+        lambda: convolution(strides=[1, 0], auto_pad="SAME_UPPER"),
+        "strides of 1x0 lead nowhere",
+    ),
     "an absurd dilation": (lambda: convolution(dilations=[2**62, 2**62]), "a window of 9,223,372,036,854,775,809"),
     "a window beyond 64 bits": (
         lambda: model([node("MaxPool", ["x"], ["y"], kernel_shape=[2**62, 2**62])]),

@@ -10,10 +10,12 @@ import onnx
 import onnx.parser
 import onnxruntime
 import pytest
+from numpy.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench.core.errors import ShapeError
 from tests.unit.graph.conftest import Read
+from tests.unit.graph.formula_case import MICROSOFT
 
 Shape = Sequence[int]
 CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
@@ -30,6 +32,15 @@ CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
     ("MatMul", [(), (3, 5)], {}, "a scalar has no product of matrices"),
     ("Gemm", [(2, 3), (4, 5)], {}, "A has 3 columns, B has 4 rows"),
     ("Gemm", [(3, 2), (5, 3)], {"transA": 1, "transB": 1}, ""),
+    *(("Gemm", [(2, 3), (3, 5), bias], {}, "") for bias in ((), (1,), (5,), (1, 5), (2, 1), (2, 5), (1, 1))),
+    *(
+        ("Gemm", [(2, 3), (3, 5), bias], {}, "cannot be broadcast to 2x5")
+        for bias in ((2,), (3,), (0,), (4, 5), (5, 2), (1, 2, 5), (1, 1, 1))
+    ),
+    ("Gemm", [(0, 3), (3, 5), (0, 1)], {}, ""),
+    ("Gemm", [(0, 3), (3, 5), (2, 5)], {}, "C of 2x5 cannot be broadcast to 0x5"),
+    ("Gemm", [(3, 2), (5, 3), (2, 5)], {"transA": 1, "transB": 1}, ""),
+    ("Gemm", [(3, 2), (5, 3), (3, 5)], {"transA": 1, "transB": 1}, "C of 3x5 cannot be broadcast to 2x5"),
     ("Conv", [(1, 4, 8, 8), (5, 3, 3, 3)], {}, "4 channels go in, its weights are for 3"),
     ("Conv", [(1, 4, 8, 8), (6, 2, 3, 3)], {"group": 2}, ""),
     ("Conv", [(1, 1, 1), (1, 1, 2)], {"strides": [2]}, "a window of 2 does not fit on 1, padding included"),
@@ -39,13 +50,37 @@ CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
     ("Conv", [(1, 1, 1), (1, 1, 3)], {"auto_pad": "SAME_LOWER", "strides": [2]}, ""),
     ("Conv", [(1, 1, 1), (1, 1, 3)], {"auto_pad": "VALID"}, "a window of 3 does not fit on 1, padding included"),
     ("Conv", [(0, 1, 4), (1, 1, 3)], {}, ""),
+    (
+        "Conv",
+        [(1, 3, 8, 8), (4, 3, 3, 3)],
+        {"kernel_shape": [5, 5]},
+        "a kernel of 5x5 is announced, its weights are of",
+    ),
+    ("Conv", [(0, 3, 8, 8), (4, 3, 3, 3)], {"kernel_shape": [3]}, "a kernel of 3 is announced, its weights are of 3x3"),
+    ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3)], {"kernel_shape": [3, 3]}, ""),
+    ("Conv", [(1, 4, 8, 8), (3, 2, 3, 3)], {"group": 2}, "3 channels are not in 2 groups"),
+    ("Conv", [(1, 4, 8, 8), (0, 2, 3, 3)], {"group": 2}, ""),
+    ("Conv", [(1, 0, 8, 8), (3, 0, 3, 3)], {}, ""),
+    ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3)], {"strides": [1, 0]}, "strides of 1x0 lead nowhere"),
+    ("Conv", [(0, 3, 8, 8), (4, 3, 3, 3)], {"strides": [-1, -1]}, "strides of -1x-1 lead nowhere"),
+    ("Conv", [(1, 3, 8, 8), (4, 3, 1, 1)], {"dilations": [0, 1]}, "dilations of 0x1 lead nowhere"),
+    ("Conv", [(1, 1, 4), (1, 1, 3)], {"auto_pad": "SAME_UPPER", "strides": [0]}, "strides of 0 lead nowhere"),
     ("MaxPool", [(1, 1, 1)], {"kernel_shape": [2], "strides": [2]}, ""),
     ("MaxPool", [(1, 1, 1)], {"kernel_shape": [2]}, ""),
     ("AveragePool", [(1, 1, 1)], {"kernel_shape": [3]}, "a window of 3 does not fit on 1, padding included"),
     ("AveragePool", [(1, 1, 2)], {"kernel_shape": [5], "strides": [2]}, ""),
     ("MaxPool", [(1, 1, 9, 2)], {"kernel_shape": [2, 7], "strides": [1, 3]}, ""),
     ("MaxPool", [(1, 1, 9, 2)], {"kernel_shape": [2, 8], "strides": [1, 3]}, "a window of 8 does not fit on 2"),
+    ("AveragePool", [(1, 1, 4)], {"kernel_shape": [2], "strides": [0]}, "strides of 0 lead nowhere"),
+    ("MaxPool", [(1, 1, 4)], {"kernel_shape": [1], "dilations": [-1]}, "dilations of -1 lead nowhere"),
+    ("LpPool", [(1, 1, 4)], {"kernel_shape": [2], "auto_pad": "SAME_LOWER", "strides": [0]}, "lead nowhere"),
     ("ConvTranspose", [(1, 1, 1), (1, 1, 3)], {}, ""),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"kernel_shape": [5, 5]}, "a kernel of 5x5 is announced"),
+    ("ConvTranspose", [(1, 3, 8, 8), (3, 2, 3, 3)], {"group": 2}, "3 channels are not in 2 groups"),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"group": 0}, "4 channels are not in 0 groups"),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 0, 3, 3)], {}, ""),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"strides": [0, 0]}, "strides of 0x0 lead nowhere"),
+    ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 1, 1)], {"dilations": [0, 0]}, "dilations of 0x0 lead nowhere"),
     ("ConvTranspose", [(1, 4, 8, 8), (3, 2, 3, 3)], {}, "4 channels go in, its weights are for 3"),
     ("ConvTranspose", [(1, 4, 8, 8), (4, 2, 3, 3)], {"group": 2}, ""),
     ("BatchNormalization", [(1, 4, 3), (4,), (4,), (4,), (4,)], {}, ""),
@@ -67,12 +102,12 @@ def _model(op_type: str, shapes: Sequence[Shape], attributes: dict[str, Any]) ->
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
-def _runs(model: onnx.ModelProto, shapes: Sequence[Shape]) -> bool:
+def _runs(model: onnx.ModelProto, shapes: Sequence[Shape], dtype: DTypeLike = np.float32) -> bool:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        session.run(None, {f"x{index}": np.ones(shape, np.float32) for index, shape in enumerate(shapes)})
+        session.run(None, {f"x{index}": np.ones(shape, dtype) for index, shape in enumerate(shapes)})
     except Exception:  # noqa: BLE001 - it has no common base of its errors
         return False
     return True
@@ -91,6 +126,82 @@ def test_what_onnx_runtime_refuses(
         read(model)
     assert why in caught.value.message
     assert "--shape" in caught.value.hint
+
+
+Image = tuple[Shape, Shape, dict[str, Any], str]
+IMAGES: list[Image] = [
+    ((1, 3, 8, 8), (4, 3, 3, 3), {}, ""),
+    ((1, 4, 8, 8), (4, 3, 3, 3), {}, "4 channels go in, its weights are for 3"),
+    ((1, 4, 8, 8), (6, 2, 3, 3), {"group": 2}, ""),
+    ((1, 4, 8, 8), (3, 2, 3, 3), {"group": 2}, "3 channels are not in 2 groups"),
+    ((1, 3, 8, 8), (4, 3, 3, 3), {"kernel_shape": [2, 2]}, "a kernel of 2x2 is announced"),
+    ((1, 3, 2, 8), (4, 3, 3, 3), {}, "a window of 3 does not fit on 2"),
+]
+
+
+@pytest.mark.parametrize(("data", "weights", "attributes", "why"), IMAGES)
+@pytest.mark.parametrize(
+    ("op_type", "domain"),
+    [
+        ("ConvInteger", ""),
+        ("QLinearConv", ""),
+        ("QLinearConv", MICROSOFT),
+        ("QLinearConv channels last", MICROSOFT),
+        ("FusedConv", MICROSOFT),
+        ("NhwcFusedConv", MICROSOFT),
+        ("NhwcConv", MICROSOFT),
+    ],
+)
+def test_convolutions_of_other_kinds(
+    op_type: str, domain: str, data: Shape, weights: Shape, attributes: dict[str, Any], why: str, read: Read
+) -> None:
+    """ONNX Runtime has NhwcFusedConv on other processors than this may be."""
+    op_type, _, last = op_type.partition(" ")
+    shapes = [data, weights]
+    if last or op_type.startswith("Nhwc"):
+        shapes[0] = (data[0], *data[2:], data[1])
+    if last:
+        attributes = {**attributes, "channels_last": 1}
+    dtype = TensorProto.FLOAT if op_type in ("FusedConv", "NhwcFusedConv", "NhwcConv") else TensorProto.UINT8
+    names = ["x0", "s", "z", "x1", "s", "z", "s", "z"] if op_type == "QLinearConv" else ["x0", "x1"]
+    inputs = [helper.make_tensor_value_info(f"x{index}", dtype, shape) for index, shape in enumerate(shapes)]
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node(op_type, names, ["y"], name="it", domain=domain, **attributes)],
+            "g",
+            inputs,
+            [onnx.ValueInfoProto(name="y")],
+            [numpy_helper.from_array(np.float32(1), "s"), numpy_helper.from_array(np.uint8(0), "z")],
+        ),
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)],
+        ir_version=9,
+    )
+    if not op_type.startswith("Nhwc"):
+        assert _runs(model, shapes, helper.tensor_dtype_to_np_dtype(dtype)) is not bool(why)
+    if not why:
+        assert read(model).live == {"it"}
+        return
+    with pytest.raises(ShapeError, match=why):
+        read(model)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "shapes"), [("Gemm", [(2, 3), (4, 5)]), ("Conv", [(1, 4, 8, 8), (5, 3, 3, 3)]), ("Add", [(2,), (3,)])]
+)
+def test_an_input_that_is_left_out_at_the_end(op_type: str, shapes: list[Shape], read: Read) -> None:
+    model = _model(op_type, shapes, {})
+    model.graph.node[0].input.append("")
+    with pytest.raises(ShapeError, match="contradict each other"):
+        read(model)
+
+
+def test_a_bias_of_unknown_size_hides_nothing(read: Read) -> None:
+    model = _model("Conv", [(1, 4, 8, 8), (5, 3, 3, 3)], {})
+    model.graph.node.insert(0, helper.make_node("Odd", ["x1"], ["odd"], domain="com.example", name="odd"))
+    model.graph.node[1].input.append("odd")
+    model.opset_import.add(domain="com.example", version=1)
+    with pytest.raises(ShapeError, match="4 channels go in, its weights are for 3"):
+        read(model)
 
 
 def test_the_old_broadcast_by_an_axis_is_another_rule(read: Read) -> None:

@@ -1,0 +1,47 @@
+"""Elements that are joined, cut, spread or picked."""
+
+from __future__ import annotations
+
+from math import prod
+
+from alexnet_bench.core.graph import Node
+from alexnet_bench.graph.contradictions.arithmetic import can_broadcast
+from alexnet_bench.graph.contradictions.known import Known, has_input, integer, size_along, written
+
+
+def concat(node: Node, known: Known) -> str:
+    """All but one axis are alike."""
+    shapes = known.inputs(node)
+    ranks = {len(shape) for shape in shapes}
+    axis = integer(node, "axis", 1)
+    rank = min(ranks, default=0)
+    if len(ranks) > 1 or not -rank <= axis < rank:
+        return ""
+    others = {shape[: axis % rank] + shape[axis % rank + 1 :] for shape in shapes}
+    return "" if len(others) == 1 else f"{written(shapes)} differ beside axis {axis}"
+
+
+def reshape(node: Node, known: Known) -> str:
+    """As many elements come out."""
+    before, after = known.input(node, 0), known.sizes(node.outputs[0]) if node.outputs else None
+    if before is None or after is None or prod(before) == prod(after):
+        return ""
+    return f"{prod(before):,} elements go in, {prod(after):,} come out"
+
+
+def expand(node: Node, known: Known) -> str:
+    """Unlike Reshape's, a -1 in the target stands for nothing."""
+    shape, target = known.input(node, 0), known.values(node, 1)
+    if shape is None or target is None or (min(target, default=0) >= 0 and can_broadcast([shape, target])):
+        return ""
+    return f"{written([shape])} cannot be expanded to {written([target])}"
+
+
+def gather(node: Node, known: Known) -> str:
+    """Indices from -n to n - 1 have an element on an axis of n (ONNX, operator Gather); ends will do for many."""
+    shape, indices = known.input(node, 0), known.values(node, 1)
+    if indices is None and has_input(node, 1):
+        indices = known.ends.get(node.inputs[1])
+    size = None if shape is None else size_along(shape, integer(node, "axis", 0))
+    wrong = next((index for index in indices or () if size is not None and not -size <= index < size), None)
+    return "" if wrong is None else f"there is no index {wrong:,} on an axis of {size:,}"
