@@ -35,7 +35,10 @@ RECURRENT = [
         "GRU", [SEQUENCE, (1, 12, 3), (1, 12, 4), (1, 24)], (7, 1, 2, 4), 1176, 3136 + 4 * 56, 168,
         attributes={"linear_before_reset": 1},
     ),
-    Case("GRU", [SEQUENCE, (2, 12, 3), (2, 12, 4)], (7, 2, 2, 4), 2352, 6272, 336),
+    Case(
+        "GRU", [SEQUENCE, (2, 12, 3), (2, 12, 4)], (7, 2, 2, 4), 2352, 6272, 336,
+        attributes={"direction": "bidirectional"},
+    ),
     # 14 steps of 4 rows over 7 columns
     Case("RNN", [SEQUENCE, (1, 4, 3), (1, 4, 4)], (7, 1, 2, 4), 392, 784 + 56, 56),
     Case("RNN", [SEQUENCE, (1, 4, 3), (1, 4, 4), (1, 8)], (7, 1, 2, 4), 392, 784 + 112, 56),

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.graph.counting import count
 from tests.unit.graph.conftest import Read
 from tests.unit.graph.formula_case import MICROSOFT
 
@@ -430,6 +431,184 @@ def test_an_initial_state_for_another_batch(
     why = f"a batch of 2 goes in, its initial state is for {wrong}"
     with pytest.raises(ShapeError, match=f"contradict each other at node it \\({op_type}\\): {why}"):
         read(model)
+
+
+ROWS = {op_type: gates * HIDDEN for op_type, gates in GATES.items()}
+
+
+@pytest.mark.parametrize("steps", [STEPS, 0])
+@pytest.mark.parametrize("op_type", ["RNN", "LSTM"])
+@pytest.mark.parametrize(
+    ("weights", "attributes", "why"),
+    [
+        ((0, 0, 0), {}, ""),
+        ((0, 0, 0), {"direction": "reverse"}, ""),
+        ((0, 0, 0), {"direction": "bidirectional", "directions": 2}, ""),
+        ((0, 0, 0), {"directions": 2}, "W is 2x"),
+        ((0, 0, 0), {"direction": "bidirectional"}, "W is 1x"),
+        ((1, 0, 0), {}, "where 1x[0-9]+x5 fits"),
+        ((0, 1, 0), {}, "R is 1x"),
+        ((0, 0, 1), {}, "B is 1x"),
+        ((0, 0, 0), {"hidden_size": HIDDEN + 1}, "W is 1x"),
+    ],
+)
+def test_weights_of_other_sizes(
+    op_type: str, weights: Shape, attributes: dict[str, Any], why: str, steps: int, read: Read
+) -> None:
+    attributes = dict(attributes)
+    directions, rows = attributes.pop("directions", 1), ROWS[op_type]
+    more_inputs, more_hidden, more_biases = weights
+    shapes: list[Shape] = [
+        (steps, BATCH, INPUTS),
+        (directions, rows, INPUTS + more_inputs),
+        (directions, rows, HIDDEN + more_hidden),
+        (directions, 2 * rows + more_biases),
+    ]
+    model = _model(op_type, shapes, {"hidden_size": HIDDEN, **attributes})
+    assert _runs(model, shapes) is not bool(why)
+    if not why:
+        assert read(model).tensor("y").sizes == (steps, directions, BATCH, HIDDEN)
+        return
+    with pytest.raises(ShapeError, match=f"contradict each other at node it \\({op_type}\\): .*{why}"):
+        read(model)
+
+
+def test_weights_of_other_sizes_say_how_many_units_there_are(read: Read) -> None:
+    """Where the attribute does not, which ONNX Runtime asks for."""
+    model = _model("GRU", [(STEPS, BATCH, INPUTS), (1, 12, INPUTS), (1, 12, HIDDEN)], {})
+    assert read(model).live == {"it"}
+    model = _model("GRU", [(STEPS, BATCH, INPUTS), (1, 15, INPUTS), (1, 12, HIDDEN)], {})
+    with pytest.raises(ShapeError, match="W is 1x15x5 where 1x12x5 fits"):
+        read(model)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hidden", "directions", "counted"),
+    [(16, 4, 1, True), (20, 4, 1, False), (16, 5, 1, False), (16, 4, 2, False)],
+)
+@pytest.mark.parametrize("declared", [False, True])
+def test_weights_of_other_sizes_in_a_loop_are_not_counted(
+    rows: int, hidden: int, directions: int, counted: bool, declared: bool, read: Read
+) -> None:
+    """Also where an operator that nobody knows makes them, and the file declares their sizes."""
+    weights = {"w": [1, 16, 5], "r": [directions, rows, hidden]}
+    odd = "".join(f"{name} = com.example.Odd (n) " for name in weights)
+    shapes = ", ".join(f"float{shape} {name}".replace(" ", "", 2) for name, shape in weights.items())
+    text = f"""g (int64 n, bool c, float[7,2,5] x{"" if declared else f", {shapes}"}) => (float[A,B,C,D,E] y)
+    <{shapes if declared else "float z"}> {{
+        {odd if declared else ""}
+        y = Loop (n, c) <body = b (int64 i, bool k) => (bool k2, float[B,C,D,E] s) {{
+            k2 = Identity (k)  s = LSTM <hidden_size = 4> (x, w, r)
+        }}>
+    }}"""
+    row = next(row for row in count(read(text)).rows if row.op == "Loop")
+    assert row.counted is counted
+
+
+@pytest.mark.parametrize(("rows", "hidden", "directions"), [(20, 4, 1), (16, 5, 1), (16, 4, 2)])
+def test_weights_that_are_only_declared_are_not_counted_where_they_do_not_fit(
+    rows: int, hidden: int, directions: int, read: Read
+) -> None:
+    text = f"""g (float[7,2,5] x, float[1,16,5] w) => (float y) <float[{directions},{rows},{hidden}] r> {{
+        r = com.example.Odd (x)  y = LSTM <hidden_size = 4> (x, w, r)
+    }}"""
+    assert "do not fit" in next(row for row in count(read(text)).rows if row.op == "LSTM").why_unknown
+
+
+def test_directions_that_are_only_declared_are_those_of_the_attribute(read: Read) -> None:
+    text = """g (float[7,2,5] x) => (float y) <float[2,16,5] w, float[2,16,4] r> {
+        r = com.example.Odd (x)  w = com.example.Odd (x)  y = LSTM <hidden_size = 4> (x, w, r)
+    }"""
+    assert "directions" in next(row for row in count(read(text)).rows if row.op == "LSTM").why_unknown
+
+
+SPLITS: list[tuple[int, Shape, dict[str, Any], list[int] | None, int, str]] = [
+    (13, (6, 4), {}, [2, 4], 2, ""),
+    (13, (6, 4), {}, [0, 6], 2, ""),
+    (13, (0, 4), {}, [0, 0], 2, ""),
+    (13, (6, 4), {"axis": -1}, [1, 3], 2, ""),
+    (13, (6, 4), {}, [2, 3], 2, "parts of 2, 3 are not an axis of 6"),
+    (13, (0, 4), {}, [0, 1], 2, "parts of 0, 1 are not an axis of 0"),
+    (13, (6, 4), {}, [7, -1], 2, "parts of 7, -1 are not an axis of 6"),
+    (13, (6, 4), {"axis": -1}, [2, 4], 2, "parts of 2, 4 are not an axis of 4"),
+    (18, (6, 4), {}, [1, 2, 3], 2, "there are 3 sizes for 2 outputs"),
+    (13, (6, 4), {}, None, 2, ""),
+    (13, (0, 4), {}, None, 2, ""),
+    (13, (5, 4), {}, None, 2, "an axis of 5 has not 2 parts alike"),
+    (11, (6, 4), {"split": [2, 4]}, None, 2, ""),
+    (2, (6, 4), {"split": [2, 4], "axis": -2}, None, 2, ""),
+    (2, (6, 4), {"split": [2, 3]}, None, 2, "parts of 2, 3 are not an axis of 6"),
+    (11, (6, 4), {"split": [2, 2, 2]}, None, 2, "there are 3 sizes for 2 outputs"),
+    (11, (5, 4), {}, None, 2, "an axis of 5 has not 2 parts alike"),
+    (18, (5, 4), {"num_outputs": 2}, None, 2, ""),
+    (18, (7, 4), {"num_outputs": 3}, None, 3, ""),
+    (18, (6, 4), {"num_outputs": 3}, None, 2, ""),  # which goes by the outputs
+    (18, (5, 4), {"num_outputs": 4}, None, 4, "an axis of 5 has not 4 parts alike"),
+    (18, (3, 4), {"num_outputs": 5}, None, 5, "an axis of 3 has not 5 parts alike"),
+]
+
+
+@pytest.mark.parametrize(("opset", "shape", "attributes", "sizes", "outputs", "why"), SPLITS)
+def test_parts_of_an_axis(
+    opset: int,
+    shape: Shape,
+    attributes: dict[str, Any],
+    sizes: list[int] | None,
+    outputs: int,
+    why: str,
+    read: Read,
+) -> None:
+    model = _model("Split", [shape], attributes)
+    model.opset_import[0].version = opset
+    model.graph.node[0].output.extend(f"y{index}" for index in range(1, outputs))
+    if sizes is not None:
+        model.graph.node[0].input.append("sizes")
+        model.graph.initializer.append(numpy_helper.from_array(np.array(sizes, np.int64), "sizes"))
+    assert _runs(model, [shape]) is not bool(why)
+    if not why:
+        assert read(model).live == {"it"}
+        return
+    with pytest.raises(ShapeError, match=f"contradict each other at node it \\(Split\\): {why}"):
+        read(model)
+
+
+@pytest.mark.parametrize("opset", [9, 10, 17])
+@pytest.mark.parametrize(
+    ("shape", "axis", "wanted", "size"),
+    [
+        ((4, 6), -1, 6, None),
+        ((4, 6), -1, 7, 6),
+        ((4, 6), -2, 4, None),
+        ((4, 6), 0, 5, 4),
+        ((4, 6), 1, -1, 6),
+        ((0, 6), 1, 6, None),
+        ((4, 0), 1, 1, 0),
+    ],
+)
+def test_more_of_the_largest_than_there_are(
+    opset: int, shape: Shape, axis: int, wanted: int, size: int | None, read: Read
+) -> None:
+    model = _model("TopK", [shape], {"axis": axis, "k": wanted} if opset < 10 else {"axis": axis})
+    model.opset_import[0].version = opset
+    model.graph.node[0].output.append("places")
+    if opset >= 10:
+        model.graph.node[0].input.append("k")
+        model.graph.initializer.append(numpy_helper.from_array(np.array([wanted], np.int64), "k"))
+    assert _runs(model, [shape]) is (size is None)
+    if size is None:
+        assert read(model).live == {"it"}
+        return
+    with pytest.raises(ShapeError, match=f"at node it \\(TopK\\): there are not {wanted} on an axis of {size}"):
+        read(model)
+
+
+@pytest.mark.parametrize(("op_type", "outputs"), [("Split", 2), ("TopK", 2), ("LSTM", 1)])
+def test_numbers_that_nobody_knows_contradict_nothing(op_type: str, outputs: int, read: Read) -> None:
+    model = _model(op_type, [(6, 4)], {})
+    model.graph.node[0].output.extend(f"y{index}" for index in range(1, outputs))
+    model.graph.node[0].input.append("n")
+    model.graph.input.append(helper.make_tensor_value_info("n", TensorProto.INT64, [2]))
+    assert read(model).live == {"it"}
 
 
 def test_with_the_batch_in_front_the_state_has_it_in_front_too(read: Read) -> None:

@@ -193,8 +193,8 @@ def test_settings_and_scalars_and_integers_are_no_parameters(read: Read) -> None
         (17, "SoftmaxCrossEntropyLoss (x, l, s)", {"s": [2]}, 0),
         (17, "NegativeLogLikelihoodLoss (x, l, s)", {"s": [2]}, 0),
         (17, "LSTM <hidden_size = 4> (e, w0, r0, , , s, t)", {"s": [1, 1, 4], "t": [1, 1, 4], "w0": [1, 16, 3]}, 48),
-        (17, "GRU <hidden_size = 4> (e, w0, r0, , , s)", {"s": [1, 1, 4], "w0": [1, 12, 3]}, 36),
-        (17, "RNN <hidden_size = 4> (e, w0, r0, , , s)", {"s": [1, 1, 4], "w0": [1, 4, 3]}, 12),
+        (17, "GRU <hidden_size = 4> (e, w0, r3, , , s)", {"s": [1, 1, 4], "w0": [1, 12, 3]}, 36),
+        (17, "RNN <hidden_size = 4> (e, w0, r1, , , s)", {"s": [1, 1, 4], "w0": [1, 4, 3]}, 12),
         (17, "com.microsoft.RotaryEmbedding (x, i, s, t)", {"s": [4, 2], "t": [4, 2]}, 0),
         (17, "PRelu (x, s)", {"s": [2, 1, 1]}, 2),
         (17, "Add (x, s)", {"s": [2, 1, 1]}, 2),
@@ -206,7 +206,8 @@ def test_settings_are_no_parameters_as_constants_with_an_axis(
     model = onnx.parser.parse_model(
         f'<ir_version: 10, opset_import: ["" : {opset}, "com.microsoft" : 1]>'
         " g (float[1,2,3,4] x, int64[5] i, float[1,6,4] b, float[1,1,6] c, int64[1] n, int8[1,2,3,4] q,"
-        " float[1,16,1] w, int64[1,3,4] l, float[2,1,3] e, float[1,16,4] r0)"
+        " float[1,16,1] w, int64[1,3,4] l, float[2,1,3] e, float[1,16,4] r0, float[1,12,4] r3,"
+        " float[1,4,4] r1)"
         f" => (y) {{ y = {node} }}"
     )
     for name, dims in settings.items():

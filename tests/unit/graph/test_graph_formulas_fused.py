@@ -36,7 +36,9 @@ def test_a_recurrent_layer_is_linear_in_steps_sequences_and_directions(
         rows = gates * hidden
         weights: list[Shape | None] = [(directions, rows, inputs), (directions, rows, hidden)]
         weights += [(directions, 2 * rows)] if bias else []
-        return work(op, [(length, sequences, inputs), *weights], (length, directions, sequences, hidden))
+        direction = ("forward", "bidirectional")[directions - 1]
+        made = (length, directions, sequences, hidden)
+        return work(op, [(length, sequences, inputs), *weights], made, direction=direction)
 
     one = of(1, 1, 1)
     assert one.macs == gates * hidden * (inputs + hidden)

@@ -6,7 +6,7 @@ from math import prod
 
 from alexnet_bench.core.graph import Node
 from alexnet_bench.graph.contradictions.arithmetic import can_broadcast
-from alexnet_bench.graph.contradictions.known import Known, has_input, integer, size_along, written
+from alexnet_bench.graph.contradictions.known import Known, Shape, has_input, integer, integers, size_along, written
 
 
 def concat(node: Node, known: Known) -> str:
@@ -45,3 +45,42 @@ def gather(node: Node, known: Known) -> str:
     size = None if shape is None else size_along(shape, integer(node, "axis", 0))
     wrong = next((index for index in indices or () if size is not None and not -size <= index < size), None)
     return "" if wrong is None else f"there is no index {wrong:,} on an axis of {size:,}"
+
+
+def split(node: Node, known: Known) -> str:
+    """The sizes of the parts are an attribute before opset 13, then an input; without them the parts are alike.
+
+    From opset 18 on the last part may be smaller, where `num_outputs` is the number of outputs. Where it is another,
+    ONNX Runtime goes by the outputs, and no size is known.
+    """
+    shape = known.input(node, 0)
+    size = None if shape is None else size_along(shape, integer(node, "axis", 0))
+    if size is None or not node.outputs:
+        return ""
+    sizes = known.values(node, 1) if has_input(node, 1) else integers(node, "split") or None
+    if sizes is not None:
+        return _cut(size, sizes, len(node.outputs))
+    return "" if has_input(node, 1) else _alike(size, len(node.outputs), integer(node, "num_outputs", 0))
+
+
+def _cut(size: int, sizes: Shape, outputs: int) -> str:
+    if len(sizes) != outputs:
+        return f"there are {len(sizes):,} sizes for {outputs:,} outputs"
+    if sum(sizes) == size and min(sizes) >= 0:
+        return ""
+    return f"parts of {', '.join(map(str, sizes[:8]))} are not an axis of {size:,}"
+
+
+def _alike(size: int, outputs: int, parts: int) -> str:
+    if parts and (parts != outputs or -(-size // parts) * (parts - 1) <= size):
+        return ""
+    return f"an axis of {size:,} has not {outputs:,} parts alike" if parts or size % outputs else ""
+
+
+def top_k(node: Node, known: Known) -> str:
+    """The number is an attribute before opset 10, then an input."""
+    shape, wanted = known.input(node, 0), known.values(node, 1) or (integer(node, "k", 0),)
+    size = None if shape is None else size_along(shape, integer(node, "axis", -1))
+    if size is None or len(wanted) != 1 or 0 <= wanted[0] <= size:
+        return ""
+    return f"there are not {wanted[0]:,} on an axis of {size:,}"

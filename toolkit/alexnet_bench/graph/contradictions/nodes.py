@@ -35,6 +35,8 @@ _ONNX: dict[str, Check] = {
     "Reshape": movement.reshape,
     "Expand": movement.expand,
     "Gather": movement.gather,
+    "Split": movement.split,
+    "TopK": movement.top_k,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent.recurrent),
 }
 _MICROSOFT: dict[str, Check] = {
@@ -45,6 +47,7 @@ _CHECKS = {"": _ONNX, MICROSOFT: _MICROSOFT}
 
 say("", "Expand", Inputs(values=(1,)))  # ONNX's inference believes a target that is the shape of another input, too
 # No values are asked for Gather: following them in every transformer costs more than those in the file, which tell.
+# Nor for Split and TopK, whose numbers are in the file as a rule.
 
 
 def check(nodes: Iterable[Node], known: Known) -> None:

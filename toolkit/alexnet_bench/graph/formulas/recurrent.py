@@ -33,6 +33,14 @@ _CELLS = {
 }
 _PEEPHOLES = 7
 
+DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
+"""How many there are, by the attribute `direction`."""
+
+
+def gates(op_type: str) -> int:
+    """Rows of the weights of LSTM, GRU or RNN per unit."""
+    return _CELLS[op_type].gates
+
 
 @formula(*_CELLS, settings=(5, 6))
 def recurrent(op: Operation) -> Work:
@@ -48,6 +56,10 @@ def recurrent(op: Operation) -> Work:
     hidden = op.input_shape(2)[2]
     if width != inputs or rows != cell.gates * hidden:
         raise ValueError(f"weights of {rows}x{inputs} do not fit {cell.gates} gates of {hidden} over {width} inputs")
+    if op.input_shape(2) != (directions, rows, hidden):
+        raise ValueError(f"of {directions} directions of {rows} rows, R is of {op.input_shape(2)}")
+    if directions != DIRECTIONS.get(str(op.attribute("direction", "forward")), directions):
+        raise ValueError(f"{directions} directions, and not those of `direction`")
     steps = first * second * directions  # time and batch, in whichever order `layout` has them
     macs = steps * rows * (inputs + hidden)
     per_unit = _per_unit(op, cell)
