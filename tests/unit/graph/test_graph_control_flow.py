@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from alexnet_bench.graph.onnx_io import build_graph, open_model
 WEIGHT = numpy_helper.from_array(np.ones((8, 8), np.float32), "w")
 
 
-def tensor(name: str, shape: list[int] | None, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+def tensor(name: str, shape: Sequence[int] | None, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
@@ -186,6 +188,52 @@ def test_a_scan_of_opset_8_has_a_batch(tmp_path: Path, lengths: str, assumed: st
     inputs = [tensor("x", [2, 5, 4, 8]), *([tensor("n", [2], TensorProto.INT64)] if lengths else [])]
     (row,) = costs(tmp_path, [node], inputs, opset=8).rows
     assert (row.macs, row.assumed) == (2 * 5 * 256, assumed)
+
+
+Scanned = tuple[int, list[tuple[int, ...]], list[int], int | None, str]
+SCANS: list[Scanned] = [
+    (17, [(5, 3), (5, 3)], [], 5, ""),
+    (17, [(5, 3), (3, 5)], [0, -1], 5, ""),
+    (17, [(5, 3), (3, 5)], [-2, 1], 5, ""),
+    (17, [(5, 3), (4, 3)], [], None, "lengths of 4 and 5 are scanned together"),
+    (17, [(5, 3), (3, 4)], [0, 1], None, "lengths of 4 and 5 are scanned together"),
+    (17, [(5, 3)], [2], None, "a scanned input of 5x3 has no axis 2"),
+    (17, [(5, 3)], [-3], None, "a scanned input of 5x3 has no axis -3"),
+    (17, [()], [], None, "a scanned input of a scalar has no axis 0"),
+    (17, [(5, 3), (5, 3)], [0], None, "it has 1 axes for 2 scanned inputs"),
+    (8, [(2, 5, 3), (2, 5, 3)], [], 10, ""),
+    (8, [(2, 5, 3), (2, 4, 3)], [], None, "lengths of 2x4 and 2x5 are scanned together"),
+    (8, [(2, 5, 3), (3, 5, 3)], [], None, "lengths of 2x5 and 3x5 are scanned together"),
+    (8, [(5,)], [], None, "a scanned input of 5 has no axis 1"),
+]
+
+
+@pytest.mark.parametrize(("opset", "shapes", "axes", "turns", "why"), SCANS)
+def test_a_scan_counts_what_its_inputs_agree_on(
+    opset: int, shapes: list[tuple[int, ...]], axes: list[int], turns: int | None, why: str, tmp_path: Path
+) -> None:
+    """ONNX Runtime refuses what is not counted."""
+    each = [tensor(f"e{index}", None) for index in range(len(shapes))]
+    adding = helper.make_node("Sum", [item.name for item in each], ["s"])
+    inner = helper.make_graph([adding], "b", each, [tensor("s", None)])
+    names = [f"x{index}" for index in range(len(shapes))]
+    given = {"scan_input_axes": axes} if axes else {}
+    first = [""] if opset == 8 else []
+    node = helper.make_node("Scan", [*first, *names], ["y"], "it", body=inner, num_scan_inputs=len(names), **given)
+    inputs = [tensor(name, shape) for name, shape in zip(names, shapes, strict=True)]
+    model = helper.make_model(
+        helper.make_graph([node], "g", inputs, [tensor("y", None)]),
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=8,
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with pytest.raises(Exception, match=r"Scan|differ|dimensions") if why else nullcontext():
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session.run(None, {name: np.ones(shape, np.float32) for name, shape in zip(names, shapes, strict=True)})
+    (row,) = costs(tmp_path, [node], inputs, opset=opset).rows
+    assert (row.why_unknown, row.assumed) == (why, "")
+    assert row.flop == (None if turns is None else turns * 3 * (len(shapes) - 1))
 
 
 @pytest.mark.parametrize("depth", [1, 5, 30])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import inf
+from math import inf, prod
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.text import plural, printable
 from alexnet_bench.graph import contradictions
 from alexnet_bench.graph.bodies import FITTING, MAX_TURNS, TURNS
+from alexnet_bench.graph.contradictions.known import written
 from alexnet_bench.graph.formulas.inputs import Inputs, say
 from alexnet_bench.graph.formulas.registry import Formula, Operation, UnknownShape, Work, computes_nothing
 from alexnet_bench.graph.functions import WHY_LEFT
@@ -49,13 +50,13 @@ def work_of(count: Count, op: Operation) -> Work:
     the work counts without its bytes.
 
     Raises:
-        UnknownShape: a node of a body cannot be counted, or its shapes contradict each other.
+        UnknownShape: a node of a body cannot be counted, or its shapes contradict each other, or what a Scan reads.
     """
     node = op.node
     if node.op_type == "If":
         return _larger_branch(op, [_sum(body, count) for _, body in node.bodies])
-    body = _sum(node.bodies[0][1], count)
     turns, sure = _turns(op)
+    body = _sum(node.bodies[0][1], count)
     if turns is None:
         return replace(body, assumed="one turn of the loop")
     work = _times(body, turns)
@@ -140,15 +141,31 @@ def _trip_count(op: Operation) -> tuple[int | None, bool]:
 
 
 def _scan_length(op: Operation) -> tuple[int | None, bool]:
-    """The length of the first scanned input along its axis, which is 0 unless `scan_input_axes` says otherwise.
+    """The length of the scanned inputs along their axes, which are 0 unless `scan_input_axes` says otherwise.
 
-    In opset 8 it has a batch before the axis that is scanned, and every item its own turns, fewer perhaps than that.
+    In opset 8 they have a batch before the axis that is scanned, and every item its own turns, fewer perhaps than that.
+
+    Raises:
+        UnknownShape: the lengths differ, or there is no such axis.
     """
     scanned = op.integer("num_scan_inputs", 0)
     if not 0 < scanned <= len(op.node.inputs):
         return None, False
-    axis = (*op.integers("scan_input_axes", ()), 0)[0]
-    sizes = op.input(len(op.node.inputs) - scanned).sizes or ()
+    shapes = [op.input(index).sizes for index in range(len(op.node.inputs) - scanned, len(op.node.inputs))]
     if op.graph.opset <= _LAST_WITH_BATCHES:
-        return (sizes[0] * sizes[1], not op.has_input(0)) if len(sizes) > 1 else (None, False)
-    return (sizes[axis], True) if -len(sizes) <= axis < len(sizes) else (None, False)
+        ends = {_along(shape, (0, 1)) for shape in shapes if shape is not None}
+    else:
+        axes = op.integers("scan_input_axes", ()) or (0,) * scanned
+        if len(axes) != scanned:
+            raise UnknownShape(f"it has {len(axes)} axes for {scanned} scanned inputs")
+        ends = {_along(shape, (axis,)) for shape, axis in zip(shapes, axes, strict=True) if shape is not None}
+    if len(ends) > 1:
+        raise UnknownShape(f"lengths of {written(sorted(ends))} are scanned together")
+    sure = op.graph.opset > _LAST_WITH_BATCHES or not op.has_input(0)
+    return (prod(ends.pop()), sure) if ends else (None, False)
+
+
+def _along(shape: tuple[int, ...], axes: Sequence[int]) -> tuple[int, ...]:
+    if not all(-len(shape) <= axis < len(shape) for axis in axes):
+        raise UnknownShape(f"a scanned input of {written([shape])} has no axis {axes[-1]}")
+    return tuple(shape[axis] for axis in axes)
