@@ -217,9 +217,10 @@ def test_a_scan_counts_what_its_inputs_agree_on(
     adding = helper.make_node("Sum", [item.name for item in each], ["s"])
     inner = helper.make_graph([adding], "b", each, [tensor("s", None)])
     names = [f"x{index}" for index in range(len(shapes))]
-    given = {"scan_input_axes": axes} if axes else {}
     first = [""] if opset == 8 else []
-    node = helper.make_node("Scan", [*first, *names], ["y"], "it", body=inner, num_scan_inputs=len(names), **given)
+    node = helper.make_node("Scan", [*first, *names], ["y"], "it", body=inner, num_scan_inputs=len(names))
+    if axes:
+        node.attribute.append(helper.make_attribute("scan_input_axes", axes))
     inputs = [tensor(name, shape) for name, shape in zip(names, shapes, strict=True)]
     model = helper.make_model(
         helper.make_graph([node], "g", inputs, [tensor("y", None)]),
