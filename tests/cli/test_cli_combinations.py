@@ -64,6 +64,7 @@ _COMPARED = {
     "--model": "a contest is held with a model: {} would do nothing",
     "--optimize": "engines that are compared follow the usual recipe of their backend and precision",
     "--recipe": "engines that are compared follow the usual recipe of their backend and precision",
+    "--set": "each backend has settings of its own",
     "--static": "--static runs nothing that could be compared",
 }
 _EXPORTED = dict.fromkeys(_EXPORTS, "files of trtexec hold one run with one batch")

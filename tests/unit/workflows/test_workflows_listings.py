@@ -35,7 +35,8 @@ def test_the_doctor_tries_every_backend(cache: Path) -> None:
     assert all(backend.hint for backend in found.backends if not backend.works)
 
 
-def test_ceilings_come_from_the_cache_unless_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ceilings_come_from_the_cache_unless_asked_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     rates = iter((1e9, 3e9, 2e9))
 
     def measure(backend: str, _: int) -> Ceilings:
