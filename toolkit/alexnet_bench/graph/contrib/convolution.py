@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.contrib.node import Dims, Node, rule
-from alexnet_bench.graph.contrib.sizes import convolved, convolved_channels_last, windows
+from typing import TYPE_CHECKING
+
+from alexnet_bench.graph.contrib.node import INT64, RULED, Dims, Node, rule
+from alexnet_bench.graph.contrib.sizes import convolved, convolved_channels_last, times, windows
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 
 @rule("FusedConv")
@@ -77,6 +82,34 @@ def maxpool_with_mask(node: Node) -> None:
     image = node.dims(0)
     if image is not None and len(image) > 2:
         node.make(0, node.dtype(0), [*image[:2], *windows(node, image[2:], node.integers("kernel_shape"))])
+
+
+def rounds_up(node: NodeProto) -> bool:
+    """Whether a pooling has `ceil_mode`: ONNX (1.23) counts windows that start behind the image."""
+    return any(item.name == "ceil_mode" and (item.ref_attr_name or item.i) for item in node.attribute)
+
+
+@rule("AveragePool", "LpPool", "MaxPool", domain=RULED[""], where=rounds_up)
+def pool_rounded_up(node: Node) -> None:
+    """As ONNX says in words (operator MaxPool): no window starts in the padding behind the image."""
+    image = node.dims(0)
+    if image is not None and len(image) > 2:
+        sizes = [*image[:2], *windows(node, image[2:], node.integers("kernel_shape"))]
+        node.make(0, node.dtype(0), sizes)
+        node.make(1, INT64, sizes)
+
+
+def names_its_size(node: NodeProto) -> bool:
+    """Whether a ConvTranspose has `output_shape`: ONNX (1.23) leaves axes out where that is less than the image's."""
+    return any(item.name == "output_shape" for item in node.attribute)
+
+
+@rule("ConvTranspose", domain=RULED[""], where=names_its_size)
+def conv_transpose_of_a_size(node: Node) -> None:
+    """The sizes that the attribute names."""
+    image, weights, named = node.dims(0), node.dims(1), node.integers("output_shape")
+    if image is not None and weights is not None and 2 < len(image) == len(weights) == len(named) + 2:
+        node.make(0, node.dtype(0), [image[0], times(weights[1], node.integer("group", 1)), *named])
 
 
 @rule("CropAndResize")

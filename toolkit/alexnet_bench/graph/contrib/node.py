@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from onnx import NodeProto
     from onnx.shape_inference import InferenceContext
 
 DOMAIN = "com.microsoft"
@@ -122,16 +123,28 @@ Rule = Callable[[Node], None]
 
 RULES: dict[tuple[str, str], Rule] = {}
 """By domain and operator."""
+CONDITIONS: dict[tuple[str, str], Callable[[NodeProto], bool]] = {}
+"""Of the rules that hold for some nodes alone, likewise."""
 
 
-def rule(*op_types: str, domain: str = DOMAIN) -> Callable[[Rule], Rule]:
-    """Registers a rule for operators; a second one for the same operator is refused."""
+def rule(
+    *op_types: str, domain: str = DOMAIN, where: Callable[[NodeProto], bool] | None = None
+) -> Callable[[Rule], Rule]:
+    """Registers a rule for operators; a second one for the same operator is refused.
+
+    Args:
+        op_types: the operators.
+        domain: theirs, or a place of `RULED`.
+        where: of a place of `RULED`, for which of their nodes the rule is asked; None is all.
+    """
 
     def register(function: Rule) -> Rule:
         for op_type in op_types:
             if (domain, op_type) in RULES:
                 raise ValueError(f"{op_type} has a rule already")
             RULES[domain, op_type] = function
+            if where is not None:
+                CONDITIONS[domain, op_type] = where
         return function
 
     return register

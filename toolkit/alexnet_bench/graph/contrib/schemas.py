@@ -14,8 +14,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
-from alexnet_bench.graph.contrib.node import DOMAIN, RULED, RULES, Node, Rule
-from alexnet_bench.graph.contrib.splits import is_at_odds
+from alexnet_bench.graph.contrib.node import CONDITIONS, DOMAIN, RULED, RULES, Node, Rule
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -169,7 +168,8 @@ def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
     place = RULED.get(own)
     if place is None:
         return str(node.domain)
-    in_place = is_at_odds(node) if node.op_type == "Split" else covers(place, node.op_type)
+    holds = CONDITIONS.get((place, node.op_type))
+    in_place = covers(place, node.op_type) if holds is None else holds(node)
     return place if in_place and is_of_onnx(own, node.op_type, opsets.get(node.domain, 1)) else str(node.domain)
 
 

@@ -21,6 +21,6 @@ def is_at_odds(node: NodeProto) -> bool:
     )
 
 
-@rule("Split", domain=RULED[""])
+@rule("Split", domain=RULED[""], where=is_at_odds)
 def split_at_odds(_: Node) -> None:
     """Left open."""
