@@ -45,6 +45,24 @@ def test_the_schema_of_the_version_before_is_still_published_and_true_of_its_doc
     jsonschema.Draft202012Validator(json.loads(before.read_bytes())).validate(json.loads(old.read_bytes()))
 
 
+@pytest.mark.parametrize("path", sorted(published("profile").parent.iterdir()), ids=lambda path: path.stem)
+def test_a_document_says_what_it_is(path: Path) -> None:
+    """Readers refuse one that does not, so that the schema must not let it pass."""
+    schema = json.loads(path.read_bytes())
+    names = [item["$ref"].rpartition("/")[2] for item in schema["anyOf"]]
+    assert names
+    for name in names:
+        assert {"schema", "schema_version"} <= set(schema["$defs"][name]["required"])
+
+
+@pytest.mark.parametrize("field", ["schema", "schema_version"])
+def test_a_document_that_lacks_its_head_is_found(field: str, validator: jsonschema.Draft202012Validator) -> None:
+    wrong = json.loads(PROFILES[0].read_bytes())
+    del wrong[field]
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(wrong)
+
+
 def test_what_is_counted_now_is_valid(validator: jsonschema.Draft202012Validator) -> None:
     options = alexnet_bench.Options(static=True)
     one = alexnet_bench.profile("onnx:squeezenet", options=options)

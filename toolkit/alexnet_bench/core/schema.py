@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -50,9 +51,18 @@ def json_schema(kind: str) -> bytes:
         "$schema": DIALECT,
         "title": f"Documents of alexnet-bench: {kind}, version {version}",
         "anyOf": list(alternatives),
-        "$defs": {name: _dedented(component) for name, component in components.items()},
+        "$defs": {name: _telling_its_kind(_dedented(component)) for name, component in components.items()},
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _telling_its_kind(component: dict[str, Any]) -> dict[str, Any]:
+    """A component that requires `schema` and `schema_version` if it has them: these defaults are for Python alone.
+
+    A document that lacks them is none that any release wrote, and readers refuse it.
+    """
+    head = [name for name in ("schema", "schema_version") if name in component.get("properties", ())]
+    return {**component, "required": [*component.get("required", ()), *head]} if head else component
 
 
 def _anything(kind: type) -> dict[str, object]:
@@ -62,7 +72,7 @@ def _anything(kind: type) -> dict[str, object]:
     return {"description": "any value"}
 
 
-def _dedented(component: dict[str, object]) -> dict[str, object]:
+def _dedented(component: dict[str, Any]) -> dict[str, Any]:
     """The component with its docstring as Python 3.13 keeps it; older ones leave the indentation in."""
     description = component.get("description")
     return {**component, "description": cleandoc(description)} if isinstance(description, str) else component
