@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from onnx import ModelProto, helper
@@ -56,6 +57,14 @@ def test_a_model_with_nothing_to_change_is_not_copied_and_an_unknown_pass_is_an_
     assert model.SerializeToString() == before
     with pytest.raises(UsageError, match="polish"):
         apply(model, ["fold-constants", "polish"])
+
+
+@pytest.mark.parametrize("names", [[], ["fold-constants"]])
+def test_a_path_is_no_model(names: list[str]) -> None:
+    given: Any = "model.onnx"
+    with pytest.raises(UsageError, match="not a str") as raised:
+        apply(given, names)
+    assert "onnx.load" in raised.value.hint
 
 
 @pytest.mark.parametrize("name", PASSES)

@@ -62,9 +62,13 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
         pass, and origins in terms of the given model.
 
     Raises:
-        UsageError: there is no pass of that name.
+        UsageError: there is no pass of that name, or the model is not one in memory.
         MissingRuntimeError: a pass needs a runtime that is not installed.
     """
+    from onnx import ModelProto
+
+    if not isinstance(model, ModelProto):
+        raise UsageError(f"passes take an onnx.ModelProto, not a {type(model).__name__}", "load it with onnx.load")
     check_names(names)
     result = Draft(model).finished()
     for name in names:
