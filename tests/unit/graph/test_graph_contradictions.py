@@ -84,6 +84,7 @@ CASES: list[tuple[str, list[Shape], dict[str, Any], str]] = [
     ("InstanceNormalization", [(1, 4, 3), (1,), (4,)], {}, "4 channels go in, its weights are of 1"),
     ("Concat", [(2, 3), (2, 4)], {"axis": 1}, ""),
     ("Concat", [(2, 3), (2, 4)], {"axis": -2}, "2x3 and 2x4 differ beside axis -2"),
+    ("Concat", [(0, 5), (2, 3), (2, 4)], {"axis": 0}, "2x3 and 2x4 differ beside axis 0"),
 ]
 
 FITTING: list[Shape] = [(), (1,), (5,), (1, 5), (2, 1), (2, 5), (1, 1)]
@@ -127,6 +128,43 @@ def test_what_onnx_runtime_refuses(
         read(model)
     assert why in caught.value.message
     assert "--shape" in caught.value.hint
+
+
+EMPTY: list[tuple[str, list[Shape], dict[str, Any], Shape | None]] = [
+    ("Concat", [(0, 5), (2, 3)], {"axis": 0}, (2, 3)),
+    ("Concat", [(2, 3), (0, 5)], {"axis": -2}, (2, 3)),
+    ("Concat", [(5, 0), (2, 3)], {"axis": 0}, (7, 3)),
+    ("Concat", [(2, 3), (5, 0), (2, 4)], {"axis": 1}, (2, 7)),
+    ("Concat", [(1, 0, 0, 4), (1, 8, 5, 4)], {"axis": 1}, (1, 8, 5, 4)),
+    ("Concat", [(1, 0, 0, 4), (1, 8, 5, 4)], {"axis": 2}, (1, 8, 5, 4)),
+    ("Concat", [(0, 5), (3, 0)], {"axis": 0}, (3, 5)),
+    ("MatMul", [(0, 0, 0), (3, 0, 2)], {}, None),
+    ("MatMul", [(2, 5, 3, 0), (3, 7, 0, 4)], {}, None),
+]
+
+
+@pytest.mark.parametrize(("op_type", "shapes", "attributes", "made"), EMPTY)
+def test_what_has_no_elements_need_not_fit(
+    op_type: str, shapes: list[Shape], attributes: dict[str, Any], made: Shape | None, read: Read
+) -> None:
+    """ONNX Runtime runs these where it learns of the sizes in the run alone, as in most models."""
+    model = _model(op_type, shapes, attributes)
+    for info in model.graph.input:
+        for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+            dim.dim_param = f"{info.name}_{axis}"
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {f"x{index}": np.ones(shape, np.float32) for index, shape in enumerate(shapes)}
+    (array,) = session.run(None, feeds)
+    assert made is None or array.shape == made
+    graph = read(model, shapes={name: value.shape for name, value in feeds.items()})
+    assert graph.tensor("y").sizes == made
+
+
+@pytest.mark.parametrize(("shapes", "axis"), [([(0, 5), (2, 3)], 2), ([(0, 5), (2, 3)], -3), ([(0,), (2, 3)], 0)])
+def test_what_has_no_elements_is_joined_along_an_axis_that_all_have(shapes: list[Shape], axis: int, read: Read) -> None:
+    model = _model("Concat", shapes, {"axis": axis})
+    assert not _runs(model, shapes)
+    assert read(model).tensor("y").sizes is None
 
 
 Image = tuple[Shape, Shape, dict[str, Any], str]

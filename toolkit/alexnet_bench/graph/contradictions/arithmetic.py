@@ -28,7 +28,7 @@ def can_broadcast(shapes: Sequence[Shape]) -> bool:
 
 
 def matmul(node: Node, known: Known) -> str:
-    """As numpy.matmul."""
+    """As numpy.matmul; without columns to multiply, ONNX Runtime does not look at the batches."""
     shapes = known.inputs(node, 0, 1)
     if not shapes:
         return ""
@@ -38,7 +38,7 @@ def matmul(node: Node, known: Known) -> str:
     except ValueError as error:
         return str(error)
     batches = [left[:-2], right[:-2]]
-    return "" if can_broadcast(batches) else f"{written(batches)} cannot be broadcast"
+    return "" if not left[-1] or can_broadcast(batches) else f"{written(batches)} cannot be broadcast"
 
 
 def gemm(node: Node, known: Known) -> str:

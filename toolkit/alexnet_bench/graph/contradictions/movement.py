@@ -10,15 +10,16 @@ from alexnet_bench.graph.contradictions.known import Known, Shape, has_input, in
 
 
 def concat(node: Node, known: Known) -> str:
-    """All but one axis are alike."""
+    """All but one axis are alike, unless there are no elements to join (as ONNX Runtime has it)."""
     shapes = known.inputs(node)
     ranks = {len(shape) for shape in shapes}
     axis = integer(node, "axis", 1)
     rank = min(ranks, default=0)
     if len(ranks) > 1 or not -rank <= axis < rank:
         return ""
-    others = {shape[: axis % rank] + shape[axis % rank + 1 :] for shape in shapes}
-    return "" if len(others) == 1 else f"{written(shapes)} differ beside axis {axis}"
+    filled = [shape for shape in shapes if 0 not in shape]
+    others = {shape[: axis % rank] + shape[axis % rank + 1 :] for shape in filled}
+    return "" if len(others) <= 1 else f"{written(filled)} differ beside axis {axis}"
 
 
 def reshape(node: Node, known: Known) -> str:

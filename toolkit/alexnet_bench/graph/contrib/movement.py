@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import ceil
 
-from alexnet_bench.graph.contrib.node import INT32, INT64, STRING, UINT8, Dims, Node, rule
-from alexnet_bench.graph.contrib.sizes import times
+from alexnet_bench.graph.contrib.node import INT32, INT64, RULED, STRING, UINT8, Dims, Node, rule
+from alexnet_bench.graph.contrib.sizes import plus, times
+
+
+@rule("Concat", domain=RULED[""], where=lambda _: False, left_open=lambda _: True)
+def concat(node: Node) -> None:
+    """As ONNX Runtime joins: what has no elements need not fit beside the axis, and its size along the axis counts.
+
+    ONNX's own inference leaves the output open where it does not fit.
+    """
+    shapes = [dims for dims in map(node.dims, range(node.inputs)) if dims is not None]
+    ranks = {len(dims) for dims in shapes}
+    rank = min(ranks, default=0)
+    axis = node.integer("axis", rank)  # it cannot be left out
+    if len(shapes) != node.inputs or len(ranks) > 1 or not -rank <= axis < rank:
+        return
+    axis %= rank
+    filled = [dims for dims in shapes if 0 not in dims] or shapes[:1]
+    beside = [[*dims[:axis], *dims[axis + 1 :]] for dims in filled]
+    if all(dims == beside[0] for dims in beside):
+        joined = reduce(plus, (dims[axis] for dims in shapes))
+        node.make(0, node.dtype(0), [*beside[0][:axis], joined, *beside[0][axis:]])
 
 
 @rule("GatherND")

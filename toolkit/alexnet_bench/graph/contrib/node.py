@@ -30,6 +30,11 @@ class Node:
         self.op_type = op_type
         self._context = context
 
+    @property
+    def inputs(self) -> int:
+        """How many it reads, those included that are left out."""
+        return int(self._context.get_num_inputs())
+
     def has(self, index: int) -> bool:
         """Whether the optional input is given and has a type."""
         return index < self._context.get_num_inputs() and self._context.get_input_type(index) is not None
@@ -125,10 +130,15 @@ RULES: dict[tuple[str, str], Rule] = {}
 """By domain and operator."""
 CONDITIONS: dict[tuple[str, str], Callable[[NodeProto], bool]] = {}
 """Of the rules that hold for some nodes alone, likewise."""
+LEFT_OPEN: dict[tuple[str, str], Callable[[NodeProto], bool]] = {}
+"""Of the rules that also hold for nodes that ONNX's own inference has left open, likewise."""
 
 
 def rule(
-    *op_types: str, domain: str = DOMAIN, where: Callable[[NodeProto], bool] | None = None
+    *op_types: str,
+    domain: str = DOMAIN,
+    where: Callable[[NodeProto], bool] | None = None,
+    left_open: Callable[[NodeProto], bool] | None = None,
 ) -> Callable[[Rule], Rule]:
     """Registers a rule for operators; a second one for the same operator is refused.
 
@@ -136,6 +146,8 @@ def rule(
         op_types: the operators.
         domain: theirs, or a place of `RULED`.
         where: of a place of `RULED`, for which of their nodes the rule is asked; None is all.
+        left_open: likewise, for which others it is asked where ONNX's own inference, which says more of most of them,
+            has left them open though all that they read is known; None is for no others.
     """
 
     def register(function: Rule) -> Rule:
@@ -145,6 +157,8 @@ def rule(
             RULES[domain, op_type] = function
             if where is not None:
                 CONDITIONS[domain, op_type] = where
+            if left_open is not None:
+                LEFT_OPEN[domain, op_type] = left_open
         return function
 
     return register

@@ -14,7 +14,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
-from alexnet_bench.graph.contrib.node import CONDITIONS, DOMAIN, RULED, RULES, Node, Rule
+from alexnet_bench.graph.contrib.node import CONDITIONS, DOMAIN, LEFT_OPEN, RULED, RULES, Node, Rule
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
 
 
 def find_schema(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:
-    """The rule for a node as a schema that need not be registered, None when there is none.
+    """The rule for a node that is left open, as a schema that need not be registered; None when there is none.
 
     It names the attributes of this node: inference of single nodes refuses any that a schema does not.
 
@@ -185,7 +185,9 @@ def find_schema(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:
     from onnx import AttributeProto
     from onnx.defs import OpSchema
 
-    domain = _domain(node, opsets)
+    place = RULED.get(node.domain, "")
+    left_open = LEFT_OPEN.get((place, node.op_type))
+    domain = place if left_open is not None and left_open(node) else _domain(node, opsets)
     if not covers(domain, node.op_type):
         return None
     kind = AttributeProto.AttributeType.Name
