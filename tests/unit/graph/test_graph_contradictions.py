@@ -613,6 +613,43 @@ def test_parts_of_an_axis(
         read(model)
 
 
+@pytest.mark.parametrize(
+    ("size", "announced", "outputs", "is_cut"),
+    [
+        (6, None, 2, True),
+        (7, None, 1, True),
+        (0, None, 2, True),
+        (6, 3, 2, True),
+        (7, 3, 2, True),
+        (5, 5, 3, True),
+        (10, 8, 4, True),
+        (9, 8, 4, False),
+        (2, 3, 2, False),
+        (6, 2, 3, None),  # which it ends with where it knows the axis while loading
+    ],
+)
+def test_parts_go_by_the_outputs(
+    size: int, announced: int | None, outputs: int, is_cut: bool | None, read: Read
+) -> None:
+    model = _model("Split", [(4, size)], {"axis": -1} if announced is None else {"axis": -1, "num_outputs": announced})
+    model.opset_import[0].version = 18
+    names = ["y", *(f"y{index}" for index in range(1, outputs))]
+    model.graph.node[0].output[:] = names
+    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names[1:])
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "n"
+    graph = read(model, shapes={"x0": (4, size)})
+    sizes = [graph.tensor(name).sizes for name in names]
+    if is_cut is None:
+        assert sizes == [None] * outputs
+        return
+    assert _runs(model, [(4, size)]) is is_cut
+    if is_cut:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        assert sizes == [array.shape for array in session.run(None, {"x0": np.ones((4, size), np.float32)})]
+    else:
+        assert sizes == [None] * outputs
+
+
 @pytest.mark.parametrize("opset", [9, 10, 17])
 @pytest.mark.parametrize(
     ("shape", "axis", "wanted", "size"),

@@ -52,7 +52,7 @@ def split(node: Node, known: Known) -> str:
     """The sizes of the parts are an attribute before opset 13, then an input; without them the parts are alike.
 
     From opset 18 on the last part may be smaller, where `num_outputs` is the number of outputs. Where it is another,
-    ONNX Runtime goes by the outputs, and no size is known.
+    ONNX Runtime goes by the outputs, and what it makes of an axis is not looked at.
     """
     shape = known.input(node, 0)
     size = None if shape is None else size_along(shape, integer(node, "axis", 0))

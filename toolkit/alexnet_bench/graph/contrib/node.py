@@ -35,6 +35,11 @@ class Node:
         """How many it reads, those included that are left out."""
         return int(self._context.get_num_inputs())
 
+    @property
+    def outputs(self) -> int:
+        """How many it has, those included that nobody reads."""
+        return int(self._context.get_num_outputs())
+
     def has(self, index: int) -> bool:
         """Whether the optional input is given and has a type."""
         return index < self._context.get_num_inputs() and self._context.get_input_type(index) is not None
