@@ -165,6 +165,7 @@ def test_nested_kernels_are_left_out_by_time_and_by_name(tmp_path: Path) -> None
     trace = read_trace(tmp_path, timed_runs=1, wall_s=(1.0,), nested={"rounded"})
     assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"outer": [40], "next": [5]}
     assert trace.order == ("outer", "next")
+    assert trace.recorded == 4
     assert microseconds(trace.run_s) == [100]
 
 
@@ -182,6 +183,7 @@ def test_a_kernel_that_runs_twice_in_a_run_counts_twice_and_one_that_does_not_ru
     )
     trace = read_trace(tmp_path, timed_runs=2, wall_s=(1.0, 1.0), nested=())
     assert {name: microseconds(samples) for name, samples in trace.samples_s.items()} == {"a": [15, 0], "b": [0, 7]}
+    assert trace.recorded == 1
     assert trace.arena_peak_bytes is None
 
 

@@ -162,12 +162,15 @@ def test_a_document_of_version_1_is_read_as_one_of_this_version(old: Profile) ->
     assert document.decode(document.encode(old)) == old
     again = json.loads(document.encode(old))
     kept = {name: value for name, value in written.items() if name not in ("schema_version", "layers", "memory")}
-    assert kept.items() <= {**again, "ceilings": written["ceilings"]}.items()
+    latency = {name: again["latency"][name] for name in written["latency"]}
+    assert kept.items() <= {**again, "ceilings": written["ceilings"], "latency": latency}.items()
 
 
 def test_what_version_1_did_not_have_is_null(old: Profile) -> None:
     assert old.memory.arena_peak_bytes
     assert old.memory.arena_loaded_bytes is None
+    assert old.latency is not None
+    assert old.latency.profiled_kernels is None
     assert {(layer.arena_bytes, layer.arena_requested_bytes) for layer in old.layers} == {(None, None)}
     assert old.ceilings is not None
     assert old.ceilings.unavailable == {}

@@ -213,6 +213,7 @@ def test_layer_times_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | No
     ]
     assert len(times.run_s) == len(times.wall_s) >= 12
     assert len(times.plain_wall_s) >= 12
+    assert times.recorded_kernels == 2
     assert all(len(samples) == len(times.run_s) for samples in times.samples_s.values())
     assert times.profiling_overhead_fraction is not None
     # x is the caller's; r and y are made in the arena, 16 x 16 floats each.
@@ -220,6 +221,17 @@ def test_layer_times_from_end_to_end(small: tuple[LatencyCase, Graph, bytes | No
     asked = {layer.op: times.arena.requested_bytes[layer.name] - times.arena.loaded_bytes for layer in times.layers}
     assert asked == {"Relu": 1024, "MatMul": 2048}
     assert all(times.arena.in_use_bytes[name] >= value for name, value in times.arena.requested_bytes.items())
+
+
+def test_what_runs_inside_a_loop_is_watched_in_every_turn(tmp_path: Path) -> None:
+    onnx.save(looped(10, 10), tmp_path / "m.onnx")
+    write_arrays(tmp_path, {"x": np.ones(4, np.float32)})
+    case = LatencyCase(LoadRequest("onnxruntime-cpu", str(tmp_path / "m.onnx"), 1), tmp_path)
+    graph = build_graph(open_model(tmp_path / "m.onnx"), name="m")
+    times = layer_run.measure_layers(case, graph, seconds=0.05, named_model=None)
+    assert [layer.op for layer in times.layers] == ["Loop"]
+    assert times.recorded_kernels is not None
+    assert 10 * 10 + 5 * 10 < times.recorded_kernels <= layer_run._events(graph)
 
 
 def test_runs_behind_the_end_of_a_full_trace_are_left_out_with_their_wall_times(

@@ -65,6 +65,23 @@ def test_too_short_to_time(read: Read, said: Callable[..., str]) -> None:
     assert text.startswith("Layer times are not to be trusted: the runs that gave them took 3.4 times as long, far")
 
 
+def test_what_runs_inside_of_a_layer_is_watched_at_every_turn(read: Read) -> None:
+    profile = read("alexnet-2012")
+
+    def said(kernels: int | None) -> str:
+        assert profile.latency is not None
+        took = replace(profile.latency, median_s=20e-6, profiling_overhead_fraction=8.0, profiled_kernels=kernels)
+        return headline(replace(profile, layers=(_layer("Loop", 1.0), _layer("Gemm", 0.1)), latency=took))
+
+    assert said(17).startswith(
+        "Too short to time by layer: a run takes 20.0 µs, and watching its 17 kernels in 2 layers makes that 9.0 times"
+    )
+    for kernels in (None, 2, 3):
+        assert said(kernels).startswith("Layer times are not to be trusted")
+    assert "watching 2 layers costs" in said(2)
+    assert "watching 3 kernels in 2 layers costs" in said(3)
+
+
 def test_outside_kernels(said: Callable[..., str]) -> None:
     text = said([_layer("Conv", 1.0)], outside_kernels_fraction=0.34)
     assert text.startswith("34 % of a run is spent outside kernels, on starting it and its 1 layer:")

@@ -132,6 +132,8 @@ class LayerTimes:
         run_s: the whole run as the backend sees it, one value for each run.
         wall_s: the same runs as the caller sees them.
         plain_wall_s: runs without a profiler, alternated with those, as the caller sees them.
+        recorded_kernels: how many the profiler watches in one run, at every turn those inside of a loop; None where
+            the backend does not tell.
         arena_peak_bytes: the most that the runtime's allocator had in use, None when not reported.
         arena: what it had in use after each layer, None when not reported.
         named: for runtimes that name the nodes of a layer: the same layers with those names; else empty.
@@ -144,6 +146,7 @@ class LayerTimes:
     run_s: tuple[float, ...]
     wall_s: tuple[float, ...]
     plain_wall_s: tuple[float, ...] = ()
+    recorded_kernels: int | None = None
     arena_peak_bytes: int | None = None
     arena: ArenaUse | None = None
     named: tuple[NamedLayer, ...] = ()

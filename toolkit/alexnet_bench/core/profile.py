@@ -127,6 +127,7 @@ class Latency:
     ci95_s: tuple[Measure, Measure]
     throughput_per_s: Measure
     profiling_overhead_fraction: float | None
+    profiled_kernels: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

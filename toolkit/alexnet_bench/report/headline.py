@@ -14,7 +14,7 @@ _WORTH_SAYING = 0.10
 _MOSTLY_OUTSIDE = 0.25
 _DISTORTED = 0.5
 """A run that the profiler makes so much longer says more of the profiler than of its layers."""
-_PROFILER_PER_LAYER_S = 50e-6
+_PROFILER_PER_KERNEL_S = 50e-6
 """More than ONNX Runtime's profiler ever takes for a node: 7 to 10 microseconds were measured."""
 _OUT_OF_PROPORTION = 1.5
 """Time over FLOP, both as shares of the whole, from which a weak kernel stands out from the others."""
@@ -107,14 +107,18 @@ def _distorted(profile: Profile, _: list[Group]) -> str:
     cost = latency.profiling_overhead_fraction if latency else None
     if latency is None or cost is None or cost < _DISTORTED:
         return ""
-    if cost * latency.median_s > _PROFILER_PER_LAYER_S * len(profile.layers):
+    kernels = max(latency.profiled_kernels or 0, len(profile.layers))
+    watched = plural(len(profile.layers), "layer")
+    if kernels > len(profile.layers):  # a profiler watches what runs inside of a layer, too, and at every turn
+        watched = f"{plural(kernels, 'kernel')} in {watched}"
+    if cost * latency.median_s > _PROFILER_PER_KERNEL_S * kernels:
         return (
             f"Layer times are not to be trusted: the runs that gave them took {1 + cost:,.1f} times as long, far more "
-            f"than watching {plural(len(profile.layers), 'layer')} costs. Something else was running."
+            f"than watching {watched} costs. Something else was running."
         )
     return (
         f"Too short to time by layer: a run takes {quantity(latency.median_s, 's')}, and watching its "
-        f"{plural(len(profile.layers), 'layer')} makes that {1 + cost:,.1f} times as long. "
+        f"{watched} makes that {1 + cost:,.1f} times as long. "
         "Larger inputs or batches give times to trust."
     )
 

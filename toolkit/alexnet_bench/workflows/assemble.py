@@ -205,6 +205,7 @@ def _latency(batch: int, run: Measured) -> Latency:
         ci95_s=summary.ci95,
         throughput_per_s=batch / summary.median,
         profiling_overhead_fraction=run.times.profiling_overhead_fraction,
+        profiled_kernels=run.times.recorded_kernels,
     )
 
 

@@ -71,6 +71,7 @@ def layer_times(executed: ModelProto, trace: Trace, graph: Graph) -> LayerTimes:
         samples_s=trace.samples_s,
         run_s=trace.run_s,
         wall_s=trace.wall_s,
+        recorded_kernels=trace.recorded,
         arena_peak_bytes=trace.arena_peak_bytes,
         arena=trace.arena,
         seen=sizes_seen(executed.graph.node, trace.shown, graph),

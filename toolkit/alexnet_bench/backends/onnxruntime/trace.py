@@ -85,6 +85,7 @@ class Trace:
         samples_s: seconds by kernel, one value for each run.
         shown: what is said of each kernel.
         order: the kernels of the last run, as they followed each other.
+        recorded: how many kernels the last run has, those that run inside others included.
         arena_peak_bytes: the most that the allocator had in use, None when not reported.
         arena: what it had in use after each kernel of the first run, None when not reported.
     """
@@ -94,6 +95,7 @@ class Trace:
     samples_s: dict[str, tuple[float, ...]]
     shown: dict[str, Args]
     order: tuple[str, ...]
+    recorded: int
     arena_peak_bytes: int | None
     arena: ArenaUse | None
 
@@ -129,6 +131,7 @@ def read_trace(folder: Path, *, timed_runs: int, wall_s: tuple[float, ...], nest
         samples_s=_samples(by_run),
         shown={kernel_name(kernel): kernel.args for kernels in by_run for kernel in kernels},
         order=tuple(kernel_name(kernel) for kernel in by_run[-1]) if by_run else (),
+        recorded=len(_within(sorted(filter(_is_kernel, events), key=_start), timed[-1])),
         arena_peak_bytes=max(peaks, default=None),
         arena=_arena(events, _within(kernels, runs[0])),
     )
