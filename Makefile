@@ -38,14 +38,19 @@ bench: $(VENV)/.bench  ## measure ours against its peers; prints one table and w
 
 # On a card, onnxruntime-gpu stands in place of onnxruntime: an environment of its own. A second one has TensorRT, whose
 # package fetches its libraries from NVIDIA's index. GPU_CHECK="--quick" and the like go to both.
-gpu-check: gpu-driver $(GPU_VENV)/.installed  ## on a machine with an NVIDIA GPU: its tests and benchmark; writes profiles/runs/gpu-check*.json
+gpu-check: $(GPU_VENV)/.installed tensorrt-venv  ## on a machine with an NVIDIA GPU: its tests and benchmark; writes profiles/runs/gpu-check*.json
 	@status=0; \
 	$(GPU_VENV)/bin/python -m tests.gpu $(GPU_CHECK) || status=$$?; \
-	if $(MAKE) --silent $(TENSORRT_VENV)/.installed 2>/dev/null; then \
+	if test -e $(TENSORRT_VENV)/.installed; then \
 		$(TENSORRT_VENV)/bin/python -m tests.gpu --out profiles/runs/gpu-check-tensorrt.json \
 			--only 'tensorrt and not tensorrt-rtx' --no-benchmark $(GPU_CHECK) || status=$$?; \
 	fi; \
 	exit $$status
+
+# A line with a call of make runs under make -n, too: this one has nothing else.
+.PHONY: tensorrt-venv
+tensorrt-venv: | gpu-driver
+	@$(MAKE) --silent $(TENSORRT_VENV)/.installed 2>/dev/null || true
 
 .PHONY: gpu-driver
 gpu-driver:
@@ -77,13 +82,14 @@ $(VENV)/.bench: $(VENV)/.cpu
 	$(PIP) --editable '.[cpu,openvino,bench,train]'
 	@touch $@
 
-$(GPU_VENV)/.installed: pyproject.toml constraints.txt
+$(GPU_VENV)/.installed: pyproject.toml constraints.txt | gpu-driver
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_VENV)/bin/python $(INSTALL) --editable '.[gpu,rtx,train,dev]' 'onnxruntime-gpu[cuda,cudnn]'
 	@touch $@
 
-$(TENSORRT_VENV)/.installed: pyproject.toml constraints.txt
+$(TENSORRT_VENV)/.installed: pyproject.toml constraints.txt | gpu-driver
 	@mkdir -p $(TENSORRT_VENV)
+	@rm -f $@
 	@{ $(PYTHON) -m venv $(TENSORRT_VENV) && \
 		$(TENSORRT_VENV)/bin/python $(INSTALL) --editable '.[gpu,ort-tensorrt,dev]' 'onnxruntime-gpu[cuda,cudnn]'; \
 		} >$(TENSORRT_VENV)/pip.log 2>&1 || \
