@@ -85,6 +85,7 @@ def test_control_characters_in_names_are_let_through(tmp_path: Path) -> None:
         ('[{"count": 1}, {"averageMs": 1, "name": "a"}, {"averageMs": 1}]', "a layer has no name"),
         ('[{"count": 1}, {"averageMs": "fast", "name": "a"}]', "averageMs of entry 1 is no time"),
         ('[{"averageMs": 1, "name": "a"}, {"averageMs": "fast", "name": "b"}]', "averageMs of entry 1 is no time"),
+        ('{"Layers": []}', "lists no layer"),
         ('{"Layers": [{}]}', r"Layers\[0\] has no Name"),
         ('[{"count": 1}, {"name": "a", "averageMs": 1', "only a part of it"),
         ('[{"count": 1}, {"name": "a"b", "averageMs": 1}]', "not JSON"),

@@ -24,6 +24,7 @@ from alexnet_bench.core.text import printable
 
 _OPTIONS = {"times": "--exportTimes", "profile": "--exportProfile", "layer info": "--exportLayerInfo"}
 _WRITE = "trtexec --exportTimes=FILE --exportProfile=FILE --exportLayerInfo=FILE writes them"
+_NO_LAYER = "it lists no layer"
 _PARTS = (("h2dMs", "inMs"), ("computeMs",), ("d2hMs", "outMs"))
 
 
@@ -139,7 +140,7 @@ def _profile(path: Path, content: object) -> LayerRun:
     if "name" in first:
         rows = [first, *rows]
     if not rows:
-        raise _damaged(path, "it lists no layer")
+        raise _damaged(path, _NO_LAYER)
     if not all(isinstance(row.get("name"), str) for row in rows):
         raise _damaged(path, "a layer has no name")
     key = next((key for key in ("medianMs", "averageMs", "timeMs") if all(key in row for row in rows)), "averageMs")
@@ -156,9 +157,12 @@ def _profile(path: Path, content: object) -> LayerRun:
 
 def _layer_info(path: Path, content: object) -> LayerInfo:
     try:
-        return parse_layer_info(content)
+        info = parse_layer_info(content)
     except ValueError as error:
         raise _damaged(path, str(error)) from None
+    if not info.layers:
+        raise _damaged(path, _NO_LAYER)
+    return info
 
 
 def _rows(path: Path, content: object) -> Sequence[Mapping[str, object]]:
