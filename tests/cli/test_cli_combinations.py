@@ -69,6 +69,7 @@ _COMPARED = {
 }
 _EXPORTED = dict.fromkeys(_EXPORTS, "files of trtexec hold one run with one batch")
 _TOLD = "inputs that are read have their own values and sizes: {} would do nothing"
+_COUNTS_MODEL = "--symbolic counts a model, and trtexec:DIR is a run"
 _SAID: dict[str, dict[str, str]] = {
     "profile m.onnx --static": {
         **_EXPORTED,
@@ -81,13 +82,13 @@ _SAID: dict[str, dict[str, str]] = {
     "profile m.onnx --backend": {**_EXPORTED, **_COMPARED, "--symbolic": _SYMBOLIC.format("--backend")},
     "profile m.onnx --precision": {**_EXPORTED, **_COMPARED, "--symbolic": _SYMBOLIC.format("--precision")},
     f"profile trtexec:{_TRTEXEC} --model": {
-        "--symbolic": _FORMULAS.format("--model"),
+        "--symbolic": _COUNTS_MODEL,
         "--tolerance": _SERVES,
         "": "trtexec has run already: {} cannot be had from its files",
     },
     f"profile trtexec:{_TRTEXEC}": {
         "--budget": _PREDICTS,
-        "--symbolic": f"trtexec:{_TRTEXEC} does not exist",
+        "--symbolic": _COUNTS_MODEL,
         "--tolerance": _SERVES,
         "": "trtexec has run already: {} cannot be had from its files",
     },

@@ -9,6 +9,7 @@ import typer
 from alexnet_bench.cli import contest, options, trtexec
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core import blas
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.places import READ_FROM
 
 
@@ -134,6 +135,8 @@ def profile(
     if symbolic:
         from alexnet_bench.cli.symbolic import count_symbolically
 
+        if model.startswith(READ_FROM):
+            raise UsageError(f"--symbolic counts a model, and {READ_FROM}DIR is a run", "give the model in its place")
         check_only_counts(chosen, "--symbolic")
         options.check_unused(
             "formulas are compared with nothing", {"--budget": budget, "--tolerance": tolerance, "--model": onnx}
