@@ -62,6 +62,14 @@ def test_an_engine_of_tensorrt_without_its_passport_is_no_model(right: Path, tmp
         assert "as lost.plan.passport.json" in refused.value.hint
 
 
+@pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b"\x9f;-r", "begins with")])
+def test_what_is_only_called_like_an_engine_is_none(content: bytes, what: str, right: Path, tmp_path: Path) -> None:
+    (tmp_path / "no.plan").write_bytes(content)
+    for sides in ((tmp_path / "no.plan", right), (right, tmp_path / "no.plan")):
+        with pytest.raises(EngineError, match=f"no.plan is no engine of TensorRT: it {what}"):
+            verify(sides[0], against=sides[1])
+
+
 def test_a_reference_that_onnx_runtime_does_not_take_has_another_to_give(tmp_path: Path) -> None:
     """It has no LRN of an even size, which lowered is exact."""
     node = helper.make_node("LRN", ["x"], ["y"], "norm", size=4)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_bench.backends.registry import availability, choose_backend
-from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
+from alexnet_bench.backends.tensorrt.plan_header import read_plan_header
 from alexnet_bench.core.errors import EngineError
 from alexnet_bench.core.file_states import FileState, states_of
 from alexnet_bench.core.text import printable
@@ -16,7 +16,15 @@ from alexnet_bench.engine.build import built_from
 from alexnet_bench.engine.cache import ENGINE_FILE, PASSPORT_FILE
 from alexnet_bench.engine.judging import check_usable, check_whole
 from alexnet_bench.engine.key import this_place
-from alexnet_bench.engine.loading import BESIDE, Engine, find_engine, graph_file, is_passport, names_engine
+from alexnet_bench.engine.loading import (
+    BESIDE,
+    Engine,
+    find_engine,
+    foreign_plan,
+    graph_file,
+    is_passport,
+    names_engine,
+)
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.engine.tuned import recipe_in_force
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
@@ -71,7 +79,8 @@ def open_side(text: str) -> Opened:
         return Opened(shown, stored=StoredSide(shown, iterations), files=(path,))
     if names_engine(text, engines_root()):
         return _built(text)
-    if path.is_file() and begins_like_a_plan(path):
+    if foreign_plan(text) is not None:
+        read_plan_header(path)  # refuses what is only called like an engine
         raise EngineError(
             f"{printable(text, 200)} is an engine without its passport, which says its model, sizes and precision",
             f"copy it beside the engine, as {printable(path.name, 200)}.passport.json; of an engine that was built "
