@@ -89,7 +89,7 @@ def test_a_damaged_engine_is_refused(root: Path, content: bytes, with_memo: bool
     engine.file.write_bytes(content)
     with pytest.raises(EngineError, match="damaged") as caught:
         check_whole(engine, memo)
-    assert "--rebuild" in caught.value.hint
+    assert "build-engine MODEL --backend onnxruntime-cpu --precision fp32 --rebuild" in caught.value.hint
 
 
 def test_data_beside_the_engine_belongs_to_it(root: Path, passport: Passport) -> None:
@@ -124,4 +124,4 @@ def test_a_stale_or_foreign_engine_is_refused_with_the_reason(
     with pytest.raises(EngineError) as caught:
         check_usable(find_engine("abab", root), here)
     assert reason in caught.value.message
-    assert "--rebuild" in caught.value.hint
+    assert "build-engine MODEL --backend onnxruntime-cpu --precision fp32 --rebuild" in caught.value.hint

@@ -105,7 +105,7 @@ def test_a_stripped_engine_whose_weights_are_gone_says_how_to_get_them(stripped:
         file.write(b"x")
     with pytest.raises(EngineError, match="are damaged, or others") as error:
         profile(plan, options=Options(seconds=0.05))
-    assert "--rebuild" in error.value.hint
+    assert "MODEL --backend tensorrt --precision fp16 --rebuild" in error.value.hint
     assert "are damaged, or others" in inspect(plan).reasons_against[0]
     (folder / "engine.onnx").unlink()
     with pytest.raises(EngineError, match="is kept without its weights, and the cache here does not have them"):

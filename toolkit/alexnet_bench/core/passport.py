@@ -27,7 +27,8 @@ SCHEMA: Final = "alexnet-bench.passport"
 _BEGINNING = 200
 """Bytes of a passport that its schema lies within."""
 _KEY = re.compile(r"[0-9a-f]{64}")
-_BUILD_ONE = "build the engine again: alexnet-bench build-engine MODEL --rebuild"
+BUILD_ONE = "build the engine again: alexnet-bench build-engine MODEL --backend NAME --rebuild"
+"""The hint where a passport does not tell how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,17 @@ def count_types(layers: Iterable[_Typed]) -> dict[str, int]:
     return dict(Counter(layer.compute_dtype for layer in of_nodes if layer.compute_dtype))
 
 
+def build_command(passport: Passport) -> str:
+    """What to type to have an engine of the same backend and precision built from its model."""
+    precision = f" --precision {passport.requested_precision}" if passport.requested_precision else ""
+    return printable(f"alexnet-bench build-engine MODEL --backend {passport.backend}{precision}", 200)
+
+
+def build_again(passport: Passport) -> str:
+    """The hint at an engine that cannot be used as it is."""
+    return f"build it again: {build_command(passport)} --rebuild"
+
+
 def encode_passport(passport: Passport) -> bytes:
     """The passport as indented JSON in UTF-8; `schema` and `schema_version` come first."""
     fields = {"schema": passport.schema, "schema_version": passport.schema_version}
@@ -161,16 +173,16 @@ def decode_passport(content: bytes, name: str = "the document") -> Passport:
     try:
         head = msgspec.json.decode(content, type=_Head)
         if head.schema != SCHEMA:
-            raise EngineError(f"{name} is not the passport of an engine", _BUILD_ONE)
+            raise EngineError(f"{name} is not the passport of an engine", BUILD_ONE)
         if head.schema_version != PASSPORT_VERSION:
             raise EngineError(
-                f"{name} has schema version {head.schema_version}, this release reads {PASSPORT_VERSION}", _BUILD_ONE
+                f"{name} has schema version {head.schema_version}, this release reads {PASSPORT_VERSION}", BUILD_ONE
             )
         passport = msgspec.json.decode(content, type=Passport)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise EngineError(f"{name} is not a valid passport: {printable(str(error), 200)}", _BUILD_ONE) from None
+        raise EngineError(f"{name} is not a valid passport: {printable(str(error), 200)}", BUILD_ONE) from None
     if not _KEY.fullmatch(passport.key):  # which names files
-        raise EngineError(f"{name} is damaged: {printable(passport.key, 100)!r} is no key of an engine", _BUILD_ONE)
+        raise EngineError(f"{name} is damaged: {printable(passport.key, 100)!r} is no key of an engine", BUILD_ONE)
     _check_agreement(passport, name)
     return passport
 
@@ -185,13 +197,13 @@ def _check_agreement(passport: Passport, name: str) -> None:
         follows = passport.recipe.get(in_recipe, said)
         if said != follows:
             raise EngineError(
-                f"{name} is damaged: {field_name} is {_shown(said)}, and by its recipe {_shown(follows)}", _BUILD_ONE
+                f"{name} is damaged: {field_name} is {_shown(said)}, and by its recipe {_shown(follows)}", BUILD_ONE
             )
     if (counted := count_types(passport.layers)) != passport.compute_dtypes:
         raise EngineError(
             f"{name} is damaged: compute_dtypes is {_by_type(passport.compute_dtypes)}, "
             f"and by its layers {_by_type(counted)}",
-            _BUILD_ONE,
+            BUILD_ONE,
         )
 
 
@@ -211,7 +223,7 @@ def read_passport(path: Path) -> Passport:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise EngineError(f"{name} cannot be read: {reason}", _BUILD_ONE) from None
+        raise EngineError(f"{name} cannot be read: {reason}", BUILD_ONE) from None
     return decode_passport(content, name)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from alexnet_bench.backends.tensorrt.plan_header import check_plan, read_plan_header
 from alexnet_bench.core.errors import EngineError, ModelError, UsageError
-from alexnet_bench.core.passport import Passport
+from alexnet_bench.core.passport import Passport, build_again
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.hashes import engine_hash
 from alexnet_bench.engine.key import Place
-from alexnet_bench.engine.loading import BUILD_AGAIN, Engine, engine_files, graph_file, is_plan
+from alexnet_bench.engine.loading import Engine, engine_files, graph_file, is_plan
 
 
 def check_whole(engine: Engine, memo: Path | None = None) -> None:
@@ -31,12 +31,14 @@ def check_whole(engine: Engine, memo: Path | None = None) -> None:
         if size == engine.passport.size_bytes:
             same = engine_hash(files, memo) == engine.passport.engine_sha256
     except (OSError, ModelError) as error:
-        raise EngineError(f"the engine {shown} cannot be read: {error}", BUILD_AGAIN) from None
+        raise EngineError(f"the engine {shown} cannot be read: {error}", build_again(engine.passport)) from None
     if size != engine.passport.size_bytes:
         wrong = f"{size:,} bytes, and its passport speaks of {engine.passport.size_bytes:,}"
-        raise EngineError(f"the engine {shown} is damaged: {wrong}", BUILD_AGAIN)
+        raise EngineError(f"the engine {shown} is damaged: {wrong}", build_again(engine.passport))
     if not same:
-        raise EngineError(f"the engine {shown} is damaged: its bytes are not those it was built with", BUILD_AGAIN)
+        raise EngineError(
+            f"the engine {shown} is damaged: its bytes are not those it was built with", build_again(engine.passport)
+        )
     if is_plan(engine.file):
         _check_header(engine.file, engine.passport)
         _check_graph(engine.file, graph_file(engine.file), engine.passport, memo)
@@ -66,7 +68,9 @@ def check_usable(engine: Engine, here: Place) -> None:
     """
     reasons = reasons_against(engine.passport, here)
     if reasons:
-        raise EngineError(f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", BUILD_AGAIN)
+        raise EngineError(
+            f"the engine {printable(str(engine.file), 200)} is {'; '.join(reasons)}", build_again(engine.passport)
+        )
     if is_plan(engine.file):
         check_plan(engine.file, here.backend, here.backend_version)
 
@@ -100,18 +104,18 @@ def _check_graph(plan: Path, graph: Path, passport: Passport, memo: Path | None 
     if not graph.is_file():
         raise EngineError(
             f"the graph of the engine {shown} is missing: there is no {beside} beside it",
-            f"copy all files of the engine: {printable(plan.name, 200)}*; or {BUILD_AGAIN}",
+            f"copy all files of the engine: {printable(plan.name, 200)}*; or {build_again(passport)}",
         )
     if passport.graph_file_sha256 is None:
         return
     try:
         same = engine_hash([graph], memo) == passport.graph_file_sha256
     except (OSError, ModelError) as error:
-        raise EngineError(f"the graph of the engine {shown} cannot be read: {error}", BUILD_AGAIN) from None
+        raise EngineError(f"the graph of the engine {shown} cannot be read: {error}", build_again(passport)) from None
     if not same:
         raise EngineError(
             f"{beside}, beside the engine {shown}, is not the graph that it was built from",
-            f"copy it again from where the engine comes from, or {BUILD_AGAIN}",
+            f"copy it again from where the engine comes from, or {build_again(passport)}",
         )
 
 
@@ -128,5 +132,5 @@ def _check_header(plan: Path, passport: Passport) -> None:
         raise EngineError(
             f"the engine {printable(str(plan), 200)} is foreign: its first bytes are of {told}, and its passport "
             f"speaks of {printable(said, 200)}",
-            BUILD_AGAIN,
+            build_again(passport),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet_bench.backends.tensorrt.plan_header import begins_like_a_plan
 from alexnet_bench.core.errors import EngineError, UsageError
-from alexnet_bench.core.passport import Passport, read_passport
+from alexnet_bench.core.passport import Passport, build_again, read_passport
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.uses import claim
 from alexnet_bench.core.workspace import KEY_START
@@ -18,7 +18,6 @@ BESIDE = ".passport.json"
 """What is added to the name of an engine's file for that of its passport."""
 PLAN_SUFFIXES = (".plan", ".engine", ".trt")
 _GRAPH = ".graph.onnx"
-BUILD_AGAIN = "build it again: alexnet-bench build-engine MODEL --rebuild"
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,10 @@ def find_engine(text: str, root: Path) -> Engine:
             f"{printable(str(path), 200)} has no passport: there is no {printable(str(passport), 200)}",
             "alexnet-bench build-engine MODEL -o FILE writes an engine with its passport beside it",
         )
+    known = read_passport(passport)
     if not file.is_file():
-        raise EngineError(f"the engine of {printable(str(passport), 200)} is missing", BUILD_AGAIN)
-    return Engine(file, replace(read_passport(passport), path=str(file.resolve())))
+        raise EngineError(f"the engine of {printable(str(passport), 200)} is missing", build_again(known))
+    return Engine(file, replace(known, path=str(file.resolve())))
 
 
 def _parts(path: Path) -> tuple[Path, Path]:

@@ -10,6 +10,7 @@ import msgspec
 
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
+from alexnet_bench.core.passport import BUILD_ONE
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.threads import check_threads
 from alexnet_bench.engine.plugins import Plugin
@@ -107,7 +108,7 @@ def from_document(fields: Mapping[str, object]) -> Recipe:
     except (msgspec.ValidationError, UsageError) as error:
         raise EngineError(
             f"the recipe in the passport is of another version: {printable(str(error), 200)}",
-            "build the engine again: alexnet-bench build-engine MODEL --rebuild",
+            BUILD_ONE,
         ) from None
     return recipe
 

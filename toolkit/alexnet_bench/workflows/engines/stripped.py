@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alexnet_bench.core.errors import EngineError
+from alexnet_bench.core.passport import build_again, build_command
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import engines_root, memo_folder
 from alexnet_bench.engine import loading
@@ -29,12 +30,12 @@ def weights_of(file: Path) -> Path:
     if found is None:
         raise EngineError(
             f"the engine {shown} is kept without its weights, and the cache here does not have them",
-            "build it from its model here, by the same recipe: alexnet-bench build-engine MODEL",
+            f"build it from its model here, by the same recipe: {build_command(passport)}",
         )
     if engine_hash(loading.engine_files(found, passport.key), memo_folder()) != passport.refit_sha256:
         raise EngineError(
             f"the weights for the engine {shown} are damaged, or others: {printable(str(found), 200)}",
-            "build it again: alexnet-bench build-engine MODEL --rebuild",
+            build_again(passport),
         )
     return found
 
