@@ -26,7 +26,7 @@ def is_at_odds(node: NodeProto) -> bool:
 
 
 def says_nothing(node: NodeProto) -> bool:
-    """Whether a node is a Split that is given neither sizes nor a number of parts."""
+    """Whether a Split is given neither sizes nor a number of parts."""
     named = {item.name for item in node.attribute}
     return not any(node.input[1:]) and named.isdisjoint(("split", "num_outputs"))
 
