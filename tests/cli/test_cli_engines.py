@@ -84,6 +84,10 @@ def test_silent_float32_exits_with_1_and_names_the_layers(say: Say) -> None:
             "the model has no input named y; it has input",
         ),
         (
+            "build-engine lenet-5 --min y=1 --opt y=1 --max y=1",
+            "the model has no input named y; it has input\nhint:  give one of these --min, --opt and --max, all three",
+        ),
+        (
             "build-engine lenet-5 --min input=1 --min input=9 --opt input=2 --opt input=9 --max input=4",
             "optimisation profile 2: the shapes of input: min, opt and max have to be in order",
         ),

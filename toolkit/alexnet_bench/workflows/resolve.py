@@ -191,5 +191,5 @@ def check_input_names(model: str | Path, names: Iterable[str]) -> None:
     if unknown is not None:
         raise ShapeError(
             f"the model has no input named {printable(unknown)}; it has {', '.join(map(printable, inputs)) or 'none'}",
-            "give an input --min, --opt and --max, all three",
+            "give one of these --min, --opt and --max, all three",
         )

@@ -27,7 +27,7 @@ from alexnet_bench.workflows.engines.options import BuildOptions
 from alexnet_bench.workflows.engines.passports import Made, passport_of
 from alexnet_bench.workflows.engines.steps import make
 from alexnet_bench.workflows.options import DEFAULT_MODEL, Progress, check_timeout, silent
-from alexnet_bench.workflows.resolve import ResolvedModel, resolve
+from alexnet_bench.workflows.resolve import ResolvedModel, check_input_names, resolve
 from alexnet_bench.workflows.tuning.check import check_tuning
 
 if TYPE_CHECKING:
@@ -100,8 +100,11 @@ def _job(model: str | Path, options: BuildOptions, progress: Progress) -> _Job:
     chosen, version = choose_recipe(options, leads_open=leads_open)
     settings = plain_settings(chosen)
     resolved = resolve(model, progress)
+    ranged = {name: None for ranges in options.profiles for name in ranges}
+    if ranged:
+        check_input_names(resolved.path, ranged)
     if options.recipe is not None:
-        given = {*(options.shapes or {}), *(name for ranges in options.profiles for name in ranges)}
+        given = {*(options.shapes or {}), *ranged}
         check_inputs(chosen, resolved.path, file=options.recipe, given=given)
     recipe = with_open_sizes(chosen, resolved.path)
     hashed = model_hash(resolved.path, memo_folder())
