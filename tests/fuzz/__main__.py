@@ -26,7 +26,7 @@ from onnx.external_data_helper import uses_external_data
 import alexnet_bench
 from alexnet_bench.core.process_memory import peak_bytes
 from alexnet_bench.graph.formulas import UNCOUNTED, registered
-from alexnet_bench.graph.passes import PASSES, apply
+from alexnet_bench.graph.passes import PASSES
 from alexnet_bench.graph.walk import all_tensors
 from alexnet_bench.report.markdown import to_markdown
 from alexnet_bench.report.table import print_profile
@@ -80,7 +80,7 @@ def _change(path: Path) -> None:
     model = onnx.load(path, load_external_data=False)
     if not any(map(uses_external_data, all_tensors(model))):
         for name in PASSES:
-            apply(model, [name, name])
+            alexnet_bench.apply_passes(model, [name, name])
 
 
 def _try(work: Callable[[Path], None], path: Path) -> str:

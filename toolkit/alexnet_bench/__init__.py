@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from alexnet_bench.core.profile import Ceilings, LayerProfile, Profile, ProfileSet
     from alexnet_bench.core.symbolic import SymbolicCounts
     from alexnet_bench.core.verification import Verification
+    from alexnet_bench.engine.apply import apply_passes
     from alexnet_bench.graph.passes import PassResult
-    from alexnet_bench.graph.passes import apply as apply_passes
     from alexnet_bench.workflows.ceilings import machine_ceilings as ceilings
     from alexnet_bench.workflows.contests.contest import contest
     from alexnet_bench.workflows.contests.options import ContestOptions
@@ -59,7 +59,7 @@ _PUBLIC = {
     "SymbolicCounts": "core.symbolic",
     "Verification": "core.verification",
     "VerifyOptions": "workflows.verification.options",
-    "apply_passes": "graph.passes:apply",
+    "apply_passes": "engine.apply",
     "build_engine": "workflows.engines.build",
     "ceilings": "workflows.ceilings:machine_ceilings",
     "contest": "workflows.contests.contest",

@@ -85,7 +85,7 @@ def test_a_fixed_shape_likewise(write_model: WriteModel, tmp_path: Path) -> None
 def test_weights_that_do_not_fit_lie_beside_the_engine(
     write_model: WriteModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_MAX_INLINE_BYTES", 10)
+    monkeypatch.setattr(build, "MAX_INLINE_BYTES", 10)
     monkeypatch.setattr(build, "_LEAST_EXTERNAL_BYTES", 0)
     folder = tmp_path / "engine"
     folder.mkdir()

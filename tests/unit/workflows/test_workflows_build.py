@@ -437,7 +437,7 @@ def test_weights_beside_the_model_and_beside_the_engine(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(backend.removesuffix("-cpu"))
-    monkeypatch.setattr(engine_build, "_MAX_INLINE_BYTES", 10)
+    monkeypatch.setattr(engine_build, "MAX_INLINE_BYTES", 10)
     monkeypatch.setattr(engine_build, "_LEAST_EXTERNAL_BYTES", 0)
     source = tmp_path / "source"
     source.mkdir()

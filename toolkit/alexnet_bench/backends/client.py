@@ -45,6 +45,7 @@ _DOING = {
     "describe": "loading the engine",
     "sample": "running it",
     "infer": "running it",
+    "peaks": "running it",
     "unload": "closing it",
 }
 _OUT_OF_MEMORY = "the system may have run out of memory: try a smaller --batch"
@@ -72,7 +73,8 @@ class Deadlines:
     pass_s: float = MAX_WAIT_S
 
 
-_PATIENT = Deadlines()
+PATIENT = Deadlines()
+"""Of whoever does not say how long."""
 
 
 class Worker:
@@ -82,7 +84,7 @@ class Worker:
         deadlines: how long it may take to answer.
     """
 
-    def __init__(self, deadlines: Deadlines = _PATIENT) -> None:
+    def __init__(self, deadlines: Deadlines = PATIENT) -> None:
         self._deadlines = deadlines
         self._plugins: tuple[str, ...] = ()
         self._files: tuple[FileState, ...] = ()
@@ -176,6 +178,16 @@ class Worker:
         """
         request = Request(op="infer", outputs_dir=str(outputs_dir), inputs_dir=str(inputs_dir or ""))
         return self._ask(request, self._deadlines.pass_s, list[str])
+
+    def peaks(self, outputs_dir: Path, inputs_dir: Path) -> None:
+        """One forward pass, of whose outputs only the largest magnitudes are written, as arrays by their names.
+
+        Args:
+            outputs_dir: where to.
+            inputs_dir: the arrays to feed.
+        """
+        request = Request(op="peaks", outputs_dir=str(outputs_dir), inputs_dir=str(inputs_dir))
+        self._ask(request, self._deadlines.pass_s, list[str])
 
     def unload(self) -> None:
         """Ends the session, which completes its files."""

@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -81,6 +81,7 @@ class Engine:
             "load": self._load,
             "sample": self._sample,
             "infer": self._infer,
+            "peaks": self._peaks,
             "plan": self._plan,
             "describe": self._describe,
             "unload": self._unload,
@@ -127,6 +128,10 @@ class Engine:
         outputs = as_arrays(self._outputs, self._active().infer(feeds))
         return write_arrays(Path(request.outputs_dir), {str(index): value for index, value in enumerate(outputs)})
 
+    def _peaks(self, request: Request) -> object:
+        outputs = self._active().infer(read_arrays(Path(request.inputs_dir)))
+        return write_arrays(Path(request.outputs_dir), peaks(dict(zip(self._outputs, outputs, strict=True))))
+
     def _unload(self, _: Request) -> object:
         self._active().deactivate()
         self._runner = None
@@ -136,6 +141,17 @@ class Engine:
         if self._runner is None:
             raise ValueError("nothing is loaded")
         return self._runner
+
+
+def peaks(values: Mapping[str, object]) -> dict[str, np.ndarray]:
+    """The largest magnitude in each of those values that are arrays of floats; NaN where there is one."""
+    import numpy as np
+
+    return {
+        name: np.max(np.abs(value))
+        for name, value in values.items()
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and value.size
+    }
 
 
 def time_runs(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Container, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alexnet_bench.backends.client import MAX_WAIT_S, PATIENT, Deadlines
 from alexnet_bench.backends.registry import availability, get_backend
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
+from alexnet_bench.engine.evaluate import BACKEND, InWorker
 from alexnet_bench.engine.recipe import PRECISION_PASSES, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     from onnx import ModelProto
 
-    from alexnet_bench.graph.passes import PassResult
+    from alexnet_bench.graph.passes import Feeds, PassResult
+    from alexnet_bench.graph.passes.evaluate import Evaluator
 
-_RANGES_FROM = "onnxruntime-cpu"
-"""The backend that passes look at activations with."""
-_UNSEEN = "activations were not checked against the range of float16: onnxruntime is not installed (the extra cpu)"
 _WHY_KEPT = "the recipe keeps it"
 _MOST_NAMED = 4
 _LONGEST_NAME = 200
@@ -49,19 +50,48 @@ class Applied:
 
 def runtime_of_passes() -> str:
     """The version of the runtime that passes compute with; "" where it is not installed, and they do without."""
-    found = availability(get_backend(_RANGES_FROM))
+    found = availability(get_backend(BACKEND))
     return found.version if found.works else ""
 
 
-def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray]) -> Applied:
+def apply_passes(
+    model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), timeout_s: float = MAX_WAIT_S
+) -> PassResult:
+    """Runs passes one after the other; what they compute, ONNX Runtime computes in a process of its own.
+
+    Args:
+        model: with its weights loaded; it stays as it is.
+        names: of passes, in the order to run them.
+        feeds: real inputs by name, for passes that look at activations.
+        timeout_s: the longest that ONNX Runtime may take to load a model, and for each forward pass.
+
+    Returns:
+        the last model (the given one, where no pass finds anything to do), all changes prefixed by the name of their
+        pass, and origins in terms of the given model.
+
+    Raises:
+        UsageError: there is no pass of that name, or the model is not one in memory.
+        BackendCrash: ONNX Runtime died or hung.
+    """
+    from alexnet_bench.graph.passes import apply
+
+    with _evaluator(Deadlines(timeout_s, timeout_s)) as evaluator:
+        return apply(model, names, feeds=feeds, evaluator=evaluator)
+
+
+def apply_recipe(
+    model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarray], deadlines: Deadlines = PATIENT
+) -> Applied:
     """Applies the passes of a recipe in order.
 
     Args:
         model: with its weights, every node named; it stays as it is unless there is no pass.
         recipe: what to do.
         feeds: inputs, for passes that look at activations.
+        deadlines: how long a runtime may take with which passes compute.
 
     Raises:
+        BackendCrash: that runtime died or hung.
         UsageError: a pass that is not known, or a name to keep that is none of a node, nor of any operator.
     """
     if not recipe.passes:
@@ -71,14 +101,14 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
 
     user_ops = {node.name: node.op_type for node in model.graph.node}
     first = next((at for at, name in enumerate(recipe.passes) if name in PRECISION_PASSES), len(recipe.passes))
-    seen = [feeds] if runtime_of_passes() else []
-    faster = apply(model, recipe.passes[:first], feeds=seen)
-    kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
-    typed = apply(_asking_to_keep(faster.model, kept) if kept else faster.model, recipe.passes[first:], feeds=seen)
+    with _evaluator(deadlines) as evaluator:
+        faster = apply(model, recipe.passes[:first], feeds=[feeds], evaluator=evaluator)
+        kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
+        asking = _asking_to_keep(faster.model, kept) if kept else faster.model
+        typed = apply(asking, recipe.passes[first:], feeds=[feeds], evaluator=evaluator)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
-    unseen = _UNSEEN if "fp16" in recipe.passes and not seen else ""
-    notes += tuple(filter(None, [typed.unchecked or unseen]))
+    notes += tuple(filter(None, [typed.unchecked]))
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
     kept_fp32 = dict.fromkeys(
@@ -86,6 +116,11 @@ def apply_recipe(model: ModelProto, recipe: Recipe, feeds: Mapping[str, np.ndarr
     )
     changes = (*faster.changes, *typed.changes, *_by_reason(stay))
     return Applied(typed.model, changes, origins, tuple(kept_fp32), unable, notes)
+
+
+def _evaluator(deadlines: Deadlines) -> AbstractContextManager[Evaluator | None]:
+    """None where ONNX Runtime is not installed."""
+    return InWorker(deadlines) if runtime_of_passes() else nullcontext()
 
 
 def _kept(result: PassResult, wanted: Sequence[str], user_ops: Mapping[str, str]) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench import __version__
+from alexnet_bench.backends.client import PATIENT, Deadlines
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
@@ -18,7 +19,7 @@ from alexnet_bench.engine.loading import data_file
 from alexnet_bench.engine.recipe import Recipe
 from alexnet_bench.graph import functions, naming
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
-from alexnet_bench.graph.walk import all_tensors
+from alexnet_bench.graph.walk import MAX_INLINE_BYTES, data_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "alexnet-bench.model"
 """The entry of an engine's metadata that says which model it was built from."""
-_MAX_INLINE_BYTES = 1_900_000_000
-"""Protobuf refuses messages of 2 GiB; what is larger keeps its weights in a file beside it."""
 _LEAST_EXTERNAL_BYTES = 1024
 
 
@@ -62,6 +61,7 @@ def write_engine(
     feeds: Mapping[str, np.ndarray],
     folder: Path,
     key: str,
+    deadlines: Deadlines = PATIENT,
 ) -> Written:
     """Writes the engine that a recipe makes of a model.
 
@@ -72,15 +72,17 @@ def write_engine(
         feeds: inputs of those shapes, for passes that look at values.
         folder: where to.
         key: of the engine.
+        deadlines: how long a runtime may take with which passes compute.
 
     Raises:
         UsageError: a pass that is not known.
+        BackendCrash: that runtime died or hung.
         ModelError: the model cannot be loaded as a whole.
     """
     model = _whole(source)
     _name_in_order(model.graph, graph)
     _fix_inputs(model.graph, graph, recipe)
-    applied = apply_recipe(model, recipe, feeds)
+    applied = apply_recipe(model, recipe, feeds, deadlines)
     model = applied.model
     model.producer_name = "alexnet-bench"
     model.producer_version = f"{__version__}, onnx {metadata.version('onnx')}"
@@ -164,19 +166,11 @@ def _is_fixed(recipe: Recipe, name: str, axis: int) -> bool:
     return len(ends) == 1 and None not in ends
 
 
-def _data_bytes(model: ModelProto) -> int:
-    """Bytes of tensor data; protobuf cannot say how large a message is that it cannot write."""
-    return sum(
-        len(item.raw_data) + 4 * len(item.float_data) + 8 * (len(item.int64_data) + len(item.double_data))
-        for item in all_tensors(model)
-    )
-
-
 def _write(model: ModelProto, folder: Path, key: str) -> Path:
     import onnx
 
     file = folder / ENGINE_FILE
-    if _data_bytes(model) < _MAX_INLINE_BYTES:
+    if data_bytes(model) < MAX_INLINE_BYTES:
         onnx.save(model, file)
     else:
         onnx.save(

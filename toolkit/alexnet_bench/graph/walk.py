@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
+MAX_INLINE_BYTES = 1_900_000_000
+"""Protobuf refuses messages of 2 GiB; a model with more data has its weights in a file beside it."""
+
 
 def subgraphs(node: NodeProto) -> list[GraphProto]:
     """The graphs that stand in a node's attributes: bodies and branches."""
@@ -40,6 +43,14 @@ def all_graphs_and_nodes(model: ModelProto) -> tuple[list[GraphProto], list[Node
             graphs.append(graph)
             nodes += graph.node
     return graphs, nodes
+
+
+def data_bytes(model: ModelProto) -> int:
+    """Bytes of tensor data; protobuf cannot say how large a message is that it cannot write."""
+    return sum(
+        len(item.raw_data) + 4 * len(item.float_data) + 8 * (len(item.int64_data) + len(item.double_data))
+        for item in all_tensors(model)
+    )
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import onnxruntime as ort
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper, shape_inference
 
+from alexnet_bench.backends.client import Deadlines
+from alexnet_bench.engine.evaluate import InWorker
 from alexnet_bench.graph import naming
 from alexnet_bench.graph.passes import PASSES, PassResult
 from alexnet_bench.network import architectures
@@ -23,6 +25,14 @@ Array = np.ndarray[Any, Any]
 Feeds = Sequence[Mapping[str, Array]]
 
 EXACT = 1e-5
+EVALUATOR = InWorker(Deadlines())
+"""One process for all tests."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _evaluator_ends() -> Iterator[None]:
+    with EVALUATOR:
+        yield
 
 
 def outputs_of(model: ModelProto, feeds: Feeds, *, optimised: bool = False) -> list[list[Array]]:
@@ -63,11 +73,11 @@ def check(model: ModelProto, name: str, feeds: Feeds, *, seen: bool = False) -> 
         seen: whether the pass sees them.
     """
     given = model.SerializeToString(deterministic=True)
-    result = PASSES[name].run(model, feeds=feeds if seen else ())
+    result = PASSES[name].run(model, feeds=feeds if seen else (), evaluator=EVALUATOR)
     assert model.SerializeToString(deterministic=True) == given
     checker.check_model(result.model, full_check=all(not item.domain for item in result.model.opset_import))
     _check_origins(model, result)
-    again = PASSES[name].run(result.model, feeds=feeds if seen else ())
+    again = PASSES[name].run(result.model, feeds=feeds if seen else (), evaluator=EVALUATOR)
     assert again.changes == ()
     assert again.kept_fp32 == result.kept_fp32
     assert again.model.SerializeToString(deterministic=True) == result.model.SerializeToString(deterministic=True)

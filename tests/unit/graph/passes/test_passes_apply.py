@@ -10,7 +10,7 @@ from onnx import ModelProto, helper
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.graph.passes import PASSES, apply
-from tests.unit.graph.passes.conftest import EXACT, check, drawn, error, random_feeds, small
+from tests.unit.graph.passes.conftest import EVALUATOR, EXACT, check, drawn, error, random_feeds, small
 
 PORTABLE = [name for name in PASSES if name not in ("fp16", "bf16")]
 
@@ -33,14 +33,14 @@ def test_every_pass_keeps_its_promises(
 def test_passes_in_a_row_speak_of_the_model_given(name: str, light: Callable[[str], ModelProto]) -> None:
     model = light(name)
     feeds = random_feeds(model, 2)
-    result = apply(model, PORTABLE)
+    result = apply(model, PORTABLE, evaluator=EVALUATOR)
     assert sum("LRN over" in change for change in result.changes) == 2
     assert all(change.split(":")[0] in PORTABLE for change in result.changes)
     names = {node.name for node in model.graph.node}
     assert {origin for origins in result.origins.values() for origin in origins} == names
     assert list(result.origins) == [node.name for node in result.model.graph.node]
     assert error(model, result.model, feeds, centred=False) < EXACT
-    half = apply(result.model, ["fp16"], feeds=feeds)
+    half = apply(result.model, ["fp16"], feeds=feeds, evaluator=EVALUATOR)
     assert half.kept_fp32 != ()
     assert error(model, half.model, feeds, centred=False) < 2e-2
 
@@ -51,7 +51,7 @@ def test_a_model_with_nothing_to_change_is_not_copied_and_an_unknown_pass_is_an_
     model = network("lenet-5")
     before = model.SerializeToString()
     for names in ([], ["fold-constants", "recompose", "fold-batchnorm", "portable-lrn"]):
-        result = apply(model, names)
+        result = apply(model, names, evaluator=EVALUATOR)
         assert result.model is model
         assert result.changes == ()
     assert model.SerializeToString() == before

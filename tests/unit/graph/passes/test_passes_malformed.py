@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto, NodeProto, helper
 
 from alexnet_bench.graph.passes import PASSES
-from tests.unit.graph.passes.conftest import Array, drawn, small
+from tests.unit.graph.passes.conftest import EVALUATOR, Array, drawn, small
 
 LEFT: dict[str, tuple[str, list[NodeProto], list[int | str], dict[str, Array]]] = {}
 
@@ -117,7 +117,7 @@ def written_out(batch: int, channels: int) -> ModelProto:
 
 @pytest.mark.parametrize(("batch", "found"), [(2, True), (0, False), (10**12, False), (2 * 10**6, False)])
 def test_a_normalisation_that_is_too_large_to_prove_stays(batch: int, found: bool) -> None:
-    result = PASSES["recompose"].run(written_out(batch, 10))
+    result = PASSES["recompose"].run(written_out(batch, 10), evaluator=EVALUATOR)
     assert [node.op_type for node in result.model.graph.node].count("LRN") == found
     assert bool(result.changes) is found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,7 +13,7 @@ from onnx.parser import parse_model
 from alexnet_bench.graph.passes import PASSES, apply
 from alexnet_bench.graph.passes.low_types import BFLOAT16, FLOAT16, converted
 from alexnet_bench.graph.passes.precision import KEPT
-from tests.unit.graph.passes.conftest import check, drawn, error, operators, random_feeds, small
+from tests.unit.graph.passes.conftest import EVALUATOR, check, drawn, error, operators, random_feeds, small
 
 CODES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 EACH = pytest.mark.parametrize("name", ["fp16", "bf16"])
@@ -159,7 +158,7 @@ def test_an_activation_that_is_no_number_counts_whichever_input_it_is_of() -> No
     first, second = random_feeds(model, count=2)
     first["x"][0, 0] = np.nan
     for feeds in ([first, second], [second, first]):
-        kept = PASSES["fp16"].run(model, feeds=feeds).kept_fp32
+        kept = PASSES["fp16"].run(model, feeds=feeds, evaluator=EVALUATOR).kept_fp32
         assert kept[0] == "node_a: x reaches nan, float16 ends at 65504"
 
 
@@ -293,18 +292,18 @@ def test_what_onnx_runtime_does_not_run_is_not_checked_and_said_so() -> None:
         { [product] h = MatMul (x, w) [own] y = my.dom.Own (h) }""")
     foreign.graph.initializer.append(numpy_helper.from_array(drawn(5, 3), "w"))
     for model, feeds in ((foreign, {"x": drawn(4, 5)}), (two_products(), {"x": drawn(4, 5)})):
-        result = apply(model, ["fold-constants", "fp16"], feeds=[feeds])
-        assert result.unchecked.startswith("activations were not checked against the range: onnxruntime does not run ")
+        result = apply(model, ["fold-constants", "fp16"], feeds=[feeds], evaluator=EVALUATOR)
+        assert result.unchecked.startswith("activations were not checked against the range: onnxruntime ")
+        assert "model.onnx" not in result.unchecked  # which is gone
         assert f"fp16: {result.unchecked}" in result.changes
         assert "Cast" in operators(result.model)
 
 
-def test_large_models_go_through_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet_bench.graph.passes.evaluate._MAX_BYTES", 10)
+def test_without_an_evaluator_activations_are_not_checked() -> None:
     model = two_products(2.0**15)
-    kept = PASSES["fp16"].run(model, feeds=random_feeds(model), folder=tmp_path).kept_fp32
-    assert any(line.startswith("node_large") for line in kept)
-    assert list(tmp_path.iterdir()) == []
+    result = apply(model, ["fp16"], feeds=random_feeds(model))
+    assert result.unchecked.endswith("onnxruntime is not installed (the extra cpu)")
+    assert result.kept_fp32 == apply(model, ["fp16"]).kept_fp32
 
 
 def test_rounding_is_to_nearest_even() -> None:

@@ -20,6 +20,7 @@ from alexnet_bench.network.initialise import initialise  # noqa: E402
 from alexnet_bench.network.torch_module import build_module  # noqa: E402
 from tests.unit.backends.torch_models import exported  # noqa: E402
 from tests.unit.graph.passes.conftest import (  # noqa: E402
+    EVALUATOR,
     EXACT,
     check,
     error,
@@ -56,7 +57,7 @@ def test_lrn(size: int, dynamo: bool, tmp_path: Path) -> None:
     assert found == pytest.approx({"size": size, "alpha": 1e-3, "beta": 0.6, "bias": 2.0})
     assert error(model, result.model, feeds) < EXACT
     assert len(result.origins[node.name]) > 7
-    lowered = apply(model, ["recompose", "lower-lrn"])
+    lowered = apply(model, ["recompose", "lower-lrn"], evaluator=EVALUATOR)
     assert "LRN" not in operators(lowered.model)
     assert lowered.origins[lowered.model.graph.node[-1].name] == result.origins[node.name]
     assert error(model, lowered.model, feeds) < EXACT
@@ -107,7 +108,7 @@ def test_the_net_of_2012(dynamo: bool, tmp_path: Path) -> None:
     feeds = random_feeds(model, 2, low=-118, high=137)
     result = check(model, "recompose", feeds)
     assert operators(result.model).count("LRN") == 2
-    lowered = apply(model, ["recompose", "lower-lrn"])
+    lowered = apply(model, ["recompose", "lower-lrn"], evaluator=EVALUATOR)
     assert {"LRN", "Pow", "AveragePool"}.isdisjoint(operators(lowered.model))
     assert error(model, lowered.model, feeds) < EXACT
 

@@ -7,7 +7,6 @@ command line knows it by (`graph.naming`), and origins speak of it so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ from alexnet_bench.graph.passes.result import Feeds, Pass, PassResult, composed
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from alexnet_bench.graph.passes.evaluate import Evaluator
 
 _ALL = (
     Pass("fold-constants", "compute what depends on constants alone, and take Identity nodes out", fold_constants),
@@ -48,14 +49,16 @@ def check_names(names: Sequence[str]) -> None:
         raise UsageError(f"there is no pass named {printable(unknown)}", f"the passes are {', '.join(PASSES)}")
 
 
-def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def apply(
+    model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), evaluator: Evaluator | None = None
+) -> PassResult:
     """Runs passes one after the other.
 
     Args:
         model: with its weights loaded; it stays as it is.
         names: of passes, in the order to run them.
         feeds: real inputs by name, for passes that look at activations.
-        folder: for files of models that are too large for one message; a temporary one by default.
+        evaluator: for passes that compute with the model; by default ONNX's reference, which looks at no activations.
 
     Returns:
         the last model (the given one, where no pass finds anything to do), all changes prefixed by the name of their
@@ -63,7 +66,7 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
 
     Raises:
         UsageError: there is no pass of that name, or the model is not one in memory.
-        MissingRuntimeError: a pass needs a runtime that is not installed.
+        BackendCrash: the evaluator's runtime died or hung.
     """
     from onnx import ModelProto
 
@@ -72,7 +75,7 @@ def apply(model: ModelProto, names: Sequence[str], *, feeds: Feeds = (), folder:
     check_names(names)
     result = Draft(model).finished()
     for name in names:
-        after = PASSES[name].run(result.model, feeds=feeds, folder=folder)
+        after = PASSES[name].run(result.model, feeds=feeds, evaluator=evaluator)
         changes = (*result.changes, *(f"{name}: {change}" for change in after.changes))
         kept = after if after.kept_fp32 else result
         origins = composed(result.origins, after.origins)

@@ -5,7 +5,6 @@ ONNX (BatchNormalization): y = (x - mean) / sqrt(var + epsilon) * scale + shift,
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from alexnet_bench.graph.passes.result import Feeds, PassResult
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
+
     Array = np.ndarray[Any, Any]
 
 _FIRST_OPSET = 7
@@ -25,14 +26,14 @@ _FIRST_OPSET = 7
 _DEFAULT_EPSILON = 1e-5
 
 
-def fold_batchnorm(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def fold_batchnorm(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """Conv, ConvTranspose or Gemm with the BatchNormalization behind it as one node with other weights.
 
     The sums are done in float64. Weights that others read, or that are outputs of the graph, stay as they are: the new
     ones are new initialisers. A node whose output is read by others too is left alone, and so are weights that are no
     constants.
     """
-    del feeds, folder
+    del feeds, evaluator
     draft = Draft(model)
     for norm in list(draft.nodes) if draft.opset >= _FIRST_OPSET else ():
         with malformed_left_alone:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,8 @@ from alexnet_bench.graph.walk import subgraphs
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
+
     Array = np.ndarray[Any, Any]
 
 _EVALUATED = frozenset({
@@ -35,14 +36,14 @@ _GROWING = ("ConstantOfShape", "Expand", "Range", "Tile", "Where")
 """A few numbers can ask these for any amount of memory."""
 
 
-def fold_constants(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def fold_constants(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """Nodes that depend on constants alone become initialisers, and Identity nodes go.
 
     Shape and Size count as constants where every dimension is a number. Results of more bytes than what goes with
     their nodes are folded up to a thousand elements, so that a file does not grow. Values come from onnx.reference.
     Nodes with graphs inside, and nodes in them, are left alone.
     """
-    del feeds, folder
+    del feeds, evaluator
     draft = Draft(model)
     while _fold_once(draft):
         pass  # sizes that follow from what was folded make more of them constants

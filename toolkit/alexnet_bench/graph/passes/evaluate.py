@@ -1,33 +1,76 @@
-"""Values computed while a pass works: by ONNX Runtime where it is installed, else by ONNX's reference."""
+"""Values computed while a pass works: by whoever calls it, else by ONNX's reference.
+
+No runtime is imported here. One that dies, hangs or writes files does that in a process of its own, which is the
+caller's to start.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from alexnet_bench.core.errors import BackendRefusal, MissingRuntimeError
-from alexnet_bench.core.packages import import_package
+from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.passes.reads import reads
 from alexnet_bench.graph.passes.region import between
+from alexnet_bench.graph.passes.result import Array, Feeds
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto
 
     from alexnet_bench.graph.passes.draft import Draft
 
-    Array = np.ndarray[Any, Any]
 
-_MAX_BYTES = 2**31 - 2**20
-"""Of one protobuf message."""
+class Evaluator(Protocol):
+    """Computes tensors of a model, which stays as it is, without optimisations."""
+
+    def value(self, model: ModelProto, feeds: Mapping[str, Array]) -> Array:
+        """The one output of a model.
+
+        Raises:
+            BackendRefusal: the model or the inputs are not taken.
+            BackendCrash: the runtime died or hung.
+        """
+        ...
+
+    def peaks(self, model: ModelProto, names: Sequence[str], feeds: Feeds) -> list[dict[str, float]]:
+        """The largest magnitudes in tensors that nodes make, for each of the inputs; NaN where there is one.
+
+        What is empty or of no float type has none.
+
+        Raises:
+            BackendRefusal: the model or the inputs are not taken.
+            BackendCrash: the runtime died or hung.
+        """
+        ...
 
 
-def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array]) -> Array | None:
-    """What a node makes when those tensors are fed; None where other inputs are needed, or a node fails."""
+class ByReference:
+    """ONNX's reference; too slow for all that a model computes."""
+
+    def value(self, model: ModelProto, feeds: Mapping[str, Array]) -> Array:
+        """The one output of a model. Raises BackendRefusal where it fails."""
+        from onnx.reference import ReferenceEvaluator
+
+        try:
+            return np.asarray(next(iter(ReferenceEvaluator(model).run(None, dict(feeds)))))
+        except Exception as error:  # noqa: BLE001 - a malformed node raises whatever Python and numpy raise on the way
+            raise BackendRefusal(f"onnx's reference does not run the model: {printable(str(error), 200)}") from None
+
+    def peaks(self, model: ModelProto, names: Sequence[str], feeds: Feeds) -> list[dict[str, float]]:
+        """Raises BackendRefusal."""
+        del model, names, feeds
+        raise BackendRefusal("onnxruntime is not installed (the extra cpu)")
+
+
+def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array], evaluator: Evaluator) -> Array | None:
+    """What a node makes when those tensors are fed; None where other inputs are needed, or a node fails.
+
+    Raises:
+        BackendCrash: the evaluator's runtime died or hung.
+    """
     region = between(draft, feeds.keys(), last)
     if region is None:
         return None
@@ -43,71 +86,6 @@ def region_values(draft: Draft, last: NodeProto, feeds: Mapping[str, Array]) -> 
     )
     model = helper.make_model(graph, opset_imports=list(draft.model.opset_import), ir_version=8)
     try:
-        return next(_runs(model, [last.output[0]], [feeds]))[last.output[0]]
-    except Exception:  # noqa: BLE001 - whatever a runtime raises, this is no proof
+        return evaluator.value(model, feeds)
+    except BackendRefusal:  # no proof
         return None
-
-
-def _runs(model: ModelProto, wanted: Sequence[str], feeds: Sequence[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
-    try:
-        import_package("onnxruntime", "InferenceSession", "cpu")
-    except MissingRuntimeError:
-        from onnx.reference import ReferenceEvaluator
-
-        session = ReferenceEvaluator(model)
-        for inputs in feeds:
-            yield _named(wanted, session.run(list(wanted), dict(inputs)))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            yield from activations(model, wanted, feeds, Path(folder))
-
-
-def activations(
-    model: ModelProto, wanted: Sequence[str], feeds: Sequence[Mapping[str, Array]], folder: Path
-) -> Iterator[dict[str, Array]]:
-    """Tensors of a model for each of the inputs, computed by ONNX Runtime without its optimisations.
-
-    Args:
-        model: it stays as it is.
-        wanted: names of tensors that nodes make.
-        feeds: inputs by name, one mapping for each run.
-        folder: for the weights of a model that is too large for one message.
-
-    Raises:
-        MissingRuntimeError: ONNX Runtime is not installed.
-        BackendRefusal: it does not take the model or the inputs; the message is its own.
-    """
-    import_package("onnxruntime", "InferenceSession", "cpu")
-    import onnxruntime as ort
-    from onnx import GraphProto, helper
-
-    ort.disable_telemetry_events()
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    declared = {info.name for info in model.graph.output}
-    added = GraphProto(output=[helper.make_empty_tensor_value_info(name) for name in wanted if name not in declared])
-    try:
-        session = ort.InferenceSession(_source(model, added, folder), options, providers=["CPUExecutionProvider"])
-        for inputs in feeds:
-            yield _named(wanted, session.run(list(wanted), dict(inputs)))
-    except Exception as error:  # noqa: BLE001 - the runtime's exception classes have no common base of their own
-        raise BackendRefusal(f"onnxruntime does not run the model: {printable(str(error), 200)}") from None
-
-
-def _named(wanted: Sequence[str], values: Any) -> dict[str, Array]:
-    return dict(zip(wanted, values, strict=True))
-
-
-def _source(model: ModelProto, added: GraphProto, folder: Path) -> str | bytes:
-    """The model with outputs added; messages that follow each other are merged, and lists in them joined."""
-    import onnx
-
-    if model.ByteSize() < _MAX_BYTES:
-        return bytes(model.SerializeToString() + onnx.ModelProto(graph=added).SerializeToString())
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    copy.graph.output.extend(added.output)
-    path = folder / "activations.onnx"
-    onnx.save(copy, path, save_as_external_data=True, location="activations.data")
-    return str(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from alexnet_bench.graph.passes.result import Feeds, PassResult
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
+
 _FIRST_OPSET = 7
 """Before it, Gemm broadcast by an attribute."""
 _BIAS_IS_OPTIONAL = 11
@@ -26,13 +27,13 @@ _NEGATIVE_AXES = 11
 """From this opset on the axes of Squeeze and Unsqueeze may count from the end."""
 
 
-def gemm_forms(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def gemm_forms(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """Convolutions over the whole of their input as Gemm, and weights times a batch of columns as rows times weights.
 
     A convolution whose kernel is as large as its input is a fully connected layer. `W @ x`, where x is a batch of
     single columns, is a product for each of them; `x^T @ W^T` is one for all.
     """
-    del feeds, folder
+    del feeds, evaluator
     draft = Draft(model)
     types = draft.types() if draft.opset >= _FIRST_OPSET else Types({})
     for node in list(draft.nodes):

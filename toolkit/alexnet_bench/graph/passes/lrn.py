@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,8 @@ from alexnet_bench.graph.passes.result import Feeds, PassResult
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
+
+    from alexnet_bench.graph.passes.evaluate import Evaluator
 
 MAX_CHANNELS = 1024
 """The convolution costs one multiply-add per element and channel; with more channels the operator itself is cheaper."""
@@ -73,18 +74,20 @@ class _Lrn:
         return next(node for node in self.nodes if node.op_type == "LRN")
 
 
-def lower_lrn(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def lower_lrn(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """LRN of float32 as Mul, Conv, Sqrt and Div; exact but for rounding, for every size, alpha, beta and bias.
 
     LRN nodes stay where the number of channels is unknown or above `MAX_CHANNELS`, and in models below opset 7.
     """
-    del feeds, folder
+    del feeds, evaluator
     return _lowered_where(model, lambda _: True)
 
 
-def lower_lrn_that_is_not_portable(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def lower_lrn_that_is_not_portable(
+    model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None
+) -> PassResult:
     """The same for an LRN that some runtime refuses or computes wrongly; any other stays, as it has a kernel."""
-    del feeds, folder
+    del feeds, evaluator
     return _lowered_where(model, lambda node: not _is_portable(node))
 
 

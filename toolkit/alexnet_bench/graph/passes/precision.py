@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +20,7 @@ from alexnet_bench.graph.passes.result import Feeds, PassResult
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
     from alexnet_bench.graph.passes.inferred import Types
     from alexnet_bench.graph.passes.low_types import LowType
 
@@ -29,21 +29,21 @@ KEPT = "alexnet-bench.kept_float32"
 _MAKES_COORDINATES = "angles, coordinates or sizes are made of what it makes"
 
 
-def to_float16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def to_float16(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """float16 (IEEE 754 binary16): at most 65504, and 11 bits of significand.
 
     With feeds, ONNX Runtime computes every activation in float32; nodes that read or make one beyond the range stay in
     float32. Without, or where it does not run the model, the changes say that nothing was checked.
 
     Raises:
-        MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
+        BackendCrash: the evaluator's runtime died or hung.
     """
-    return _lowered(model, low_types.FLOAT16, feeds, folder)
+    return _lowered(model, low_types.FLOAT16, feeds, evaluator)
 
 
-def to_bfloat16(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def to_bfloat16(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """bfloat16: the range of float32 with 8 bits of significand, so that nothing overflows that did not before."""
-    return _lowered(model, low_types.BFLOAT16, feeds, folder)
+    return _lowered(model, low_types.BFLOAT16, feeds, evaluator)
 
 
 @dataclass
@@ -63,7 +63,7 @@ class _Work:
     twins: dict[str, str] = field(default_factory=dict)
 
 
-def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None) -> PassResult:
+def _lowered(model: ModelProto, low: LowType, feeds: Feeds, evaluator: Evaluator | None) -> PassResult:
     draft = Draft(model)
     given = {node.name for node in draft.nodes}
     if low is low_types.BFLOAT16:
@@ -84,7 +84,7 @@ def _lowered(model: ModelProto, low: LowType, feeds: Feeds, folder: Path | None)
     lowered = [node for node in nodes if node.name not in candidates]
     if not lowered:
         return Draft(model).finished(_listed(nodes, candidates), unable.keys() - wanted.keys())
-    found = ranges.check(model, draft, types, lowered, low, feeds, folder)
+    found = ranges.check(model, draft, types, lowered, low, feeds, evaluator)
     kept = {**candidates, **found.kept}
     work = _Work(draft, low, types)
     changed = [node for node in lowered if node.name not in kept]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +11,14 @@ import numpy as np
 from alexnet_bench.core.errors import BackendRefusal
 from alexnet_bench.graph.passes.coordinates import MOVING
 from alexnet_bench.graph.passes.draft import Draft
-from alexnet_bench.graph.passes.evaluate import activations
+from alexnet_bench.graph.passes.evaluate import ByReference
 from alexnet_bench.graph.passes.low_types import FLOAT16
 from alexnet_bench.graph.passes.result import Feeds
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
     from alexnet_bench.graph.passes.inferred import Types
     from alexnet_bench.graph.passes.low_types import LowType
 
@@ -50,7 +49,7 @@ def check(
     nodes: Sequence[NodeProto],
     low: LowType,
     feeds: Feeds,
-    folder: Path | None,
+    evaluator: Evaluator | None,
 ) -> Ranges:
     """The nodes that cannot be of the low type because of their numbers.
 
@@ -61,10 +60,10 @@ def check(
         nodes: that are to change.
         low: type to change to.
         feeds: real inputs; without any only weights are looked at.
-        folder: for the weights of a large model.
+        evaluator: computes activations.
 
     Raises:
-        MissingRuntimeError: feeds are given and ONNX Runtime is not installed.
+        BackendCrash: its runtime died or hung.
     """
     unchecked = ""
     kept = _where_numbers_vanish(draft, types, nodes, low)
@@ -78,7 +77,7 @@ def check(
             if types.dtype(name) == "float32" and name not in draft.constants
         }
         try:
-            seen = _largest_activations(model, draft, names, feeds, folder)
+            seen = _largest_activations(model, draft, names, feeds, evaluator or ByReference())
             notes += _spoken(seen, low, len(feeds))
             largest |= seen
         except BackendRefusal as refusal:  # as an operator may be one of the runtime alone that it is built for
@@ -175,24 +174,23 @@ def _spread(values: np.ndarray, low: LowType) -> tuple[float, int, int]:
 
 
 def _largest_activations(
-    model: ModelProto, draft: Draft, names: set[str], feeds: Feeds, folder: Path | None
+    model: ModelProto, draft: Draft, names: set[str], feeds: Feeds, evaluator: Evaluator
 ) -> dict[str, float]:
     largest: dict[str, float] = {}
     for inputs in feeds:
-        _raise_to(largest, {name: value for name, value in inputs.items() if name in names})
+        given = {name: value for name, value in inputs.items() if name in names and value.size}
+        _raise_to(largest, {name: float(np.max(np.abs(value))) for name, value in given.items()})
     if not feeds:
         return largest
     wanted = sorted(name for name in names if draft.wiring.producer(name) is not None)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        for made in activations(model, wanted, feeds, Path(scratch)):
-            _raise_to(largest, made)
+    for made in evaluator.peaks(model, wanted, feeds):
+        _raise_to(largest, made)
     return largest
 
 
-def _raise_to(largest: dict[str, float], values: Mapping[str, np.ndarray]) -> None:
-    for name, value in values.items():
-        if value.size:
-            largest[name] = _higher(largest.get(name, 0.0), float(np.max(np.abs(value))))
+def _raise_to(largest: dict[str, float], peaks: Mapping[str, float]) -> None:
+    for name, peak in peaks.items():
+        largest[name] = _higher(largest.get(name, 0.0), peak)
 
 
 def _higher(left: float, right: float) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_bench.graph.passes import gelu, layer_norm, written_out_lrn
 from alexnet_bench.graph.passes.constants import fold_constants
 from alexnet_bench.graph.passes.draft import Draft
+from alexnet_bench.graph.passes.evaluate import ByReference
 from alexnet_bench.graph.passes.inferred import Types
 from alexnet_bench.graph.passes.reads import malformed_left_alone
 from alexnet_bench.graph.passes.region import between, highest_rank, is_private
@@ -18,6 +18,8 @@ from alexnet_bench.graph.passes.result import Feeds, PassResult, composed
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
+
 Find = Callable[[Draft, "NodeProto"], "NodeProto | None"]
 """Given the last node of what may be an operator written out: the operator, making the same output, else None.
 
@@ -25,28 +27,30 @@ It need not look at who reads what is inside, nor at how many dimensions constan
 """
 
 
-def recompose(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def recompose(model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
     """LRN, LayerNormalization (from opset 17 on) and Gelu (from opset 20 on), where they are written out.
 
     Every candidate for LRN is computed both ways on random numbers before it is replaced. Where anything but the
     result is read from outside, or a constant may give the result more dimensions, the nodes stay.
     """
-    del feeds, folder
-    return _recomposed(model, contrib=False)
+    del feeds
+    return _recomposed(model, evaluator, contrib=False)
 
 
-def recompose_for_onnxruntime(model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+def recompose_for_onnxruntime(
+    model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None
+) -> PassResult:
     """As `recompose`; below opset 20 Gelu becomes ONNX Runtime's own operator, which other runtimes may not have."""
-    del feeds, folder
-    return _recomposed(model, contrib=True)
+    del feeds
+    return _recomposed(model, evaluator, contrib=True)
 
 
-def _recomposed(model: ModelProto, *, contrib: bool) -> PassResult:
+def _recomposed(model: ModelProto, evaluator: Evaluator | None, *, contrib: bool) -> PassResult:
     folded = fold_constants(model) if _has_window_sums(model) else None
     draft = Draft(folded.model if folded else model)
     types = draft.types()
     finders: tuple[Find, ...] = (
-        partial(written_out_lrn.find, types=types),
+        partial(written_out_lrn.find, types=types, evaluator=evaluator or ByReference()),
         partial(layer_norm.find, types=types),
         partial(gelu.find, contrib=contrib),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from alexnet_bench.graph.passes.evaluate import Evaluator
 
 Array = np.ndarray[Any, Any]
 Feeds = Sequence[Mapping[str, Array]]
@@ -45,10 +46,10 @@ class Run(Protocol):
     Args:
         model: with its weights loaded, nodes in topological order; it stays as it is.
         feeds: real inputs, for passes that look at activations.
-        folder: for files of models that are too large for one message; a temporary one by default.
+        evaluator: for passes that compute with the model; by default ONNX's reference, which looks at no activations.
     """
 
-    def __call__(self, model: ModelProto, *, feeds: Feeds = (), folder: Path | None = None) -> PassResult:
+    def __call__(self, model: ModelProto, *, feeds: Feeds = (), evaluator: Evaluator | None = None) -> PassResult:
         """Gives a new model, or the same where there is nothing to change."""
 
 

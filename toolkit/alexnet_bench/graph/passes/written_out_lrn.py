@@ -20,6 +20,8 @@ from alexnet_bench.graph.passes.reads import reads
 if TYPE_CHECKING:
     from onnx import NodeProto
 
+    from alexnet_bench.graph.passes.evaluate import Evaluator
+
 _VIEWS = ("Reshape", "Squeeze", "Unsqueeze", "Identity")
 _TOLERANCE = 1e-5
 _SIZE_OF_OPEN_AXES = 3
@@ -27,7 +29,7 @@ _MOST_ELEMENTS = 1 << 27
 """Of x, on which both are computed: half a gigabyte."""
 
 
-def find(draft: Draft, node: NodeProto, *, types: Types) -> NodeProto | None:
+def find(draft: Draft, node: NodeProto, *, types: Types, evaluator: Evaluator) -> NodeProto | None:
     """LRN that makes what `node`, the division, makes; proved on random numbers."""
     from onnx import helper
 
@@ -39,7 +41,7 @@ def find(draft: Draft, node: NodeProto, *, types: Types) -> NodeProto | None:
     if settings is None or shape is None or len(shape) < 3:
         return None
     made = helper.make_node("LRN", [x], [node.output[0]], draft.fresh(f"{node.name}/lrn"), **settings)
-    return made if _is_equal(draft, node, made, shape) else None
+    return made if _is_equal(draft, node, made, shape, evaluator) else None
 
 
 def _settings(draft: Draft, x: str, power: str) -> dict[str, Any] | None:
@@ -76,7 +78,7 @@ def _comes_from_square(draft: Draft, tensor: str, x: str) -> bool:
     return product(draft, tensor, x).is_about(1.0, x, x)
 
 
-def _is_equal(draft: Draft, last: NodeProto, made: NodeProto, shape: tuple[Any, ...]) -> bool:
+def _is_equal(draft: Draft, last: NodeProto, made: NodeProto, shape: tuple[Any, ...], evaluator: Evaluator) -> bool:
     """Whether the nodes make what LRN would, on random numbers; open sizes get small ones."""
     sizes = [dim if isinstance(dim, int) else _SIZE_OF_OPEN_AXES for dim in shape]
     if not 0 < prod(sizes) <= _MOST_ELEMENTS:
@@ -85,7 +87,7 @@ def _is_equal(draft: Draft, last: NodeProto, made: NodeProto, shape: tuple[Any, 
     alpha, bias = settings["alpha"].f, settings["bias"].f
     spread = np.sqrt(max(bias, 1e-3) / alpha)  # so that the sum over the window counts as much as the bias
     x = np.random.default_rng(0).standard_normal(sizes, np.float32) * np.float32(spread)
-    theirs = region_values(draft, last, {made.input[0]: x})
+    theirs = region_values(draft, last, {made.input[0]: x}, evaluator)
     if theirs is None or theirs.shape != x.shape:
         return False
     largest = float(np.abs(theirs).max())

@@ -137,8 +137,10 @@ def make_marked_plan(task: Task, tensors: Sequence[str], progress: Callable[[str
 
 def _write(task: Task, folder: Path) -> Written:
     """The network that passes make of the model."""
-    recipe = with_plan_sizes(task.recipe)
-    return write_engine(task.usual.source, task.usual.graph, recipe, feeds=task.feeds, folder=folder, key=task.key)
+    recipe, usual = with_plan_sizes(task.recipe), task.usual
+    return write_engine(
+        usual.source, usual.graph, recipe, feeds=task.feeds, folder=folder, key=task.key, deadlines=usual.deadlines
+    )
 
 
 def _request(task: Task, network: Path, worker: Worker, narrow: Mapping[str, str]) -> PlanRequest:

@@ -96,7 +96,7 @@ def make(
         from alexnet_bench.workflows.engines.plan import Task, make_plan
 
         return make_plan(Task(usual, recipe, feeds, key, folder), progress)
-    written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key)
+    written = write_engine(source, graph, recipe, feeds=feeds, folder=folder, key=key, deadlines=usual.deadlines)
     progress("reading back what it computes in")
     engine = open_model(written.file)
     with ScratchFolder() as scratch:
