@@ -88,6 +88,14 @@ def test_open_sizes_of_which_nothing_is_said_are_made_known(tmp_path: Path, any_
         assert with_open_sizes(recipe, tmp_path / "none.onnx") is recipe
 
 
+@pytest.mark.parametrize("recipe", [_ORT, _PLAN])
+def test_a_shape_for_every_batch_has_the_batch_that_is_given(recipe: Recipe, tmp_path: Path) -> None:
+    two = _model(tmp_path / "two.onnx", x=["N", "T"], y=[1, "T"])
+    made = with_open_sizes(_shapes(_batch(recipe, 1, 2, 8), x=(1, 4), y=(1, 4)), two)
+    assert made.shapes == {"x": ShapeRange((1, 4), (2, 4), (8, 4)), "y": ShapeRange((1, 4), (1, 4), (1, 4))}
+    assert settled(made, two) == settled(_shapes(_batch(recipe, 1, 2, 8), x=(1, 4), y=(1, 4)), two)
+
+
 def test_an_input_beside_those_of_which_something_is_said_is_held_to_its_size_too(tmp_path: Path) -> None:
     two = _model(tmp_path / "two.onnx", x=["N", 4], y=["M", 5])
     said = {"x": ShapeRange((1, 4), (2, 4), (4, 4))}

@@ -31,20 +31,22 @@ def with_plan_sizes(recipe: Recipe) -> Recipe:
 
 
 def with_open_sizes(recipe: Recipe, model: Path) -> Recipe:
-    """The recipe with what a runtime that has to know all sizes makes of open ones of which nothing is said.
+    """The recipe with the sizes that the inputs come to: a batch in the shapes that are given for every batch.
 
-    That of any other runtime stays as it is, and the model unread.
+    For a runtime that has to know all sizes, with those of the inputs of which nothing is said, too. Where no shape is
+    given beside a batch, that of any other runtime stays as it is, and the model unread.
 
     Raises:
         ModelError: the file cannot be read.
     """
-    if not get_backend(recipe.backend).planner:
+    is_planned = bool(get_backend(recipe.backend).planner)
+    if not is_planned and not any(ranges.batch and ranges.shapes for ranges in recipe.sizes):
         return recipe
     graph = open_model(model).proto.graph
     if not recipe.has_sizes:
         shapes = _unasked(graph, recipe)
         return msgspec.structs.replace(recipe, shapes=shapes) if shapes else recipe
-    sizes = tuple(_with_rest(graph, ranges) for ranges in recipe.sizes)
+    sizes = tuple(_come_to(graph, ranges, with_rest=is_planned) for ranges in recipe.sizes)
     if recipe.profiles:
         return msgspec.structs.replace(recipe, profiles=sizes)
     return msgspec.structs.replace(recipe, shapes=sizes[0].shapes)
@@ -152,15 +154,15 @@ def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:
         return None
 
 
-def _with_rest(graph: GraphProto, given: SizeRanges) -> SizeRanges:
-    """With the inputs of which nothing is said, and which are bound all the same; as it is where that fails."""
+def _come_to(graph: GraphProto, given: SizeRanges, *, with_rest: bool) -> SizeRanges:
+    """With the sizes as they are bound, of the inputs that are named and of the rest; as it is where that fails."""
     try:
         bound = _bounds(graph, given)
     except ShapeError:  # sizes that do not fit the model are refused when it is built
         return given
     decided, shapes = _decided(graph, given), {info.name: tensor_from_info(info).sizes for info in graph.input}
     rest = {name: found for name, found in bound.items() if name not in decided and shapes[name] is None}
-    return SizeRanges(given.batch, given.shapes | rest)
+    return SizeRanges(given.batch, {name: bound[name] for name in given.shapes} | (rest if with_rest else {}))
 
 
 def _ranges(graph: GraphProto, given: SizeRanges) -> Ranges:
