@@ -589,6 +589,27 @@ def test_a_reference_of_fixed_sizes_is_enough_where_the_engine_takes_them(tmp_pa
         verify(engine, against=fixed, options=VerifyOptions(batch=2))
 
 
+def test_a_reference_of_other_fixed_sizes_is_told_with_both(tmp_path: Path) -> None:
+    two, three = (write(tmp_path / f"{batch}.onnx", network(batch=batch)) for batch in (2, 3))
+    engine, any_batch = tmp_path / "engine.onnx", write(tmp_path / "any.onnx", network(batch="n"))
+    build_engine(any_batch, options=BuildOptions(backend="onnxruntime-cpu", batch=2), output=engine)
+    cases = (
+        (engine, three, None, "engine.onnx, and 3x3x16x16 for the reference 3", "was built from another model"),
+        (
+            engine,
+            any_batch,
+            {"x": (3, 3, 16, 16)},
+            "engine.onnx, and 3x3x16x16 for the reference any",
+            "that both take",
+        ),
+        (two, three, None, "2, and 3x3x16x16 for the reference 3", "that both take"),
+    )
+    for side, reference, shapes, told, hint in cases:
+        with pytest.raises(ShapeError, match=rf"^input x is 2x3x16x16 for the engine .*{told}$") as refused:
+            verify(side, against=reference, options=VerifyOptions(shapes=shapes))
+        assert hint in refused.value.hint
+
+
 def test_what_a_reference_leaves_open_is_as_the_engine_is_made_for(tmp_path: Path) -> None:
     def masked(batch: int | str) -> onnx.ModelProto:
         nodes = [helper.make_node("Add", ["x", "w"], ["y"], name="add")]

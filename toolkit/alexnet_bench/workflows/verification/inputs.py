@@ -9,11 +9,13 @@ from alexnet_bench.core.errors import ShapeError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.unused import check_none
 from alexnet_bench.engine.sizes import by_input, usual_sizes
+from alexnet_bench.graph.binding import declared_shapes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.verdict import samples
 from alexnet_bench.verdict.pictures import Pixels
 from alexnet_bench.verdict.samples import Feeds
+from alexnet_bench.workflows.verification.fit import check_taken, hint_at_reference
 from alexnet_bench.workflows.verification.open_sizes import Opened
 from alexnet_bench.workflows.verification.options import VerifyOptions
 
@@ -84,7 +86,7 @@ def fixed_by_reference(reference: Opened, engine: Opened) -> dict[str, tuple[int
             has = ", ".join(f"{printable(name)} {'x'.join(map(str, shape))}" for name, shape in own[0].items())
             raise ShapeError(
                 f"the engine takes {'; '.join(map(str, ranges))}, and the reference has {has}",
-                "give as --against a model that takes the engine's sizes",
+                hint_at_reference(reference, engine),
             ) from None
         return found
     return {}
@@ -104,6 +106,7 @@ def _sizes(
     leading: ModelFile, reference: Opened, engine: Opened, options: VerifyOptions
 ) -> Mapping[str, Sequence[int]]:
     """Shapes as given, and for the rest those that the engine was made for."""
+    check_taken(reference, engine, declared_shapes(leading.proto.graph))
     if engine.recipe is None:
         return options.shapes or fixed_by_engine(reference, engine, options)
     if fixed := fixed_by_reference(reference, engine):

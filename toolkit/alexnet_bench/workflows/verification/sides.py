@@ -26,6 +26,7 @@ from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.engines.marked_plans import MarkedPlans
 from alexnet_bench.workflows.engines.steps import load_request
 from alexnet_bench.workflows.verification.asked import check_asked
+from alexnet_bench.workflows.verification.fit import check_taken
 from alexnet_bench.workflows.verification.inputs import feeds_of, fixed_by_engine
 from alexnet_bench.workflows.verification.open_sizes import Opened, check_usable_here, lost_passports, open_side
 from alexnet_bench.workflows.verification.options import VerifyOptions
@@ -123,6 +124,7 @@ def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable
     if not feeds:
         return _stored_only(ours, theirs, options)
     shapes = {name: array.shape for name, array in feeds[0].items()}
+    check_taken(ours, theirs, shapes)
     fixed = all(array.shape == shapes[name] for sample in feeds for name, array in sample.items())
     reference = _reference(ours, shapes, feeds, options, folder / "inputs-reference")
     made, named, how = _engine(theirs, shapes, feeds, options, folder / "inputs-engine", fixed=fixed)
