@@ -95,6 +95,11 @@ def test_layers_are_gone_through_once_and_may_name_a_node_twice(graph: Graph, co
     assert (second.nodes, second.shared) == (("right", "bias"), (("add", 0.5),))
 
 
+def test_a_product_of_constants_that_is_computed_in_each_run_is_no_overhead(graph: Graph, costs: CostTable) -> None:
+    (owned,) = join_by_metadata(graph, costs, [_layer("k", "fill", multiplies=True)]).owned
+    assert (owned.constants, owned.layer.is_overhead, owned.layer.is_unmatched) == (("fill",), False, False)
+
+
 def test_overhead_constants_and_strangers_are_told_apart(graph: Graph, costs: CostTable) -> None:
     layers = [_layer("wait"), _layer("k", "fill"), _layer("l", "not of this graph")]
     found = [

@@ -85,9 +85,10 @@ def _owned(
     merged: Mapping[str, Sequence[int]],
 ) -> Owned:
     constant = bool(item.nodes) and not mine and known.issuperset(item.nodes)  # what no input can change
+    works = constant and item.multiplies
     layer = replace(
         item.layer,
-        is_overhead=item.layer.is_overhead or constant,
+        is_overhead=item.layer.is_overhead or (constant and not works),
         is_unmatched=item.layer.is_unmatched or (bool(item.nodes) and not mine and not constant),
     )
     return Owned(
@@ -95,4 +96,5 @@ def _owned(
         tuple(name for name in mine if len(shares[name]) == 1),
         tuple((name, shares[name][at]) for name in mine if len(shares[name]) > 1),
         frozenset(name for name in mine if name in merged),
+        constants=item.nodes if works else (),
     )
