@@ -164,3 +164,67 @@ def test_what_multiplies_beside_the_layer_of_one_product_is_a_part_of_it(chain: 
     assert _nodes(chain, *named, _layer("A", "B"))[-1] == ("middle",)
     assert _nodes(chain, *named, _moving("A", "F"))[-1] == ()
     assert _nodes(chain, *named[:1], *named[2:], _layer("A", "B"))[-1] == ()
+
+
+def test_shapes_between_do_not_hide_the_product_beside(tmp_path: Path) -> None:
+    """The sizes of a first state have no layer, and compute nothing that a kernel could stand for."""
+    text = """<ir_version: 9, opset_import: ["" : 20]> g (float[4,4] x) => (float[4,4] y)
+      <float zero = {0.0}> {
+      [first] a = Relu (x)
+      [shape] s = Shape (a)
+      [state] e = Expand (zero, s)
+      [middle] b = MatMul (a, e)
+      [last] y = Tanh (b)
+    }"""
+    graph = _graph(tmp_path, parser.parse_model(text))
+    named = [_layer("x", "A", "first"), _layer("AB", "C", "middle"), _layer("C", "y", "last")]
+    assert _nodes(graph, *named, _layer("A", "B"))[-1] == ("middle",)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Graph:
+    text = """<ir_version: 9, opset_import: ["" : 20]> g (float[4,4] x, float[4,4] w) => (float[4,4] y) {
+      [first] a = Relu (x)
+      [one] b = MatMul (a, w)
+      [two] c = MatMul (w, a)
+      [last] y = Add (b, c)
+    }"""
+    return _graph(tmp_path, parser.parse_model(text))
+
+
+def test_kernels_for_products_that_do_not_need_each_other_are_told_by_what_they_lead_to(pair: Graph) -> None:
+    """The first computes a part of each; what a named layer makes a part of is its own, whoever reads it."""
+    found = _nodes(
+        pair,
+        _layer("x", "A", "first"),
+        _layer("A", "B"),
+        _layer("B", "CF"),
+        _layer("C", "F", "one"),
+        _layer("B", "D"),
+        _layer("D", "E", "two"),
+        _layer("EF", "y", "one", "two", "last"),
+    )
+    assert found[1:5] == [("one", "two"), ("one",), ("one",), ("two",)]
+
+
+def test_what_multiplies_for_one_or_another_product_leaves_both_without_an_owner(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 20]> g (float[4,4] x, float[4,4] w) => (float[4,4] y) {
+      [one] a = MatMul (x, w)
+      [two] b = MatMul (a, w)
+      [last] y = Relu (b)
+    }"""
+    graph = _graph(tmp_path, parser.parse_model(text))
+    layers = [_layer("x", "A", "one"), _layer("A", "B"), _layer("B", "C", "two"), _layer("C", "y", "two", "last")]
+    gemm = replace(layers[1], kind="gemm")
+    found = named_layers([layers[0], gemm, *layers[2:]], tf32=True, graph=graph)
+    assert [layer.nodes for layer in found] == [(), (), (), ("last",)]
+    assert [layer.layer.is_unmatched for layer in found] == [True, True, True, False]
+    assert not any(layer.layer.is_overhead for layer in found)
+    assert (found[1].multiplies, found[1].layer.compute_dtype) == (True, "tf32")
+    assert [layer.nodes for layer in named_layers(layers, tf32=True, graph=graph)][2] == ("two",)
+
+
+def test_a_product_beside_none_is_nobodys_and_no_overhead(pair: Graph) -> None:
+    gemm = replace(_layer("w", "V"), kind="gemm")
+    found = named_layers([_layer("x", "y", "first", "one", "two", "last"), gemm], tf32=False, graph=pair)
+    assert (found[1].nodes, found[1].layer.is_unmatched, found[1].layer.is_overhead) == ((), True, False)

@@ -20,7 +20,7 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
 
     One that its metadata names no node for, or that only moves data, is overhead: a change of layout, or two streams
     that wait for each other; unless it lies where a node is computed. Of all others without a node it is not known what
-    they stand for.
+    they stand for, nor of what multiplies where that may be for one or another node.
 
     Args:
         layers: as TensorRT describes them.
@@ -30,14 +30,15 @@ def named_layers(layers: Sequence[PlanLayer], *, tf32: bool, graph: Graph | None
     """
     known = known_names(graph)
     types = None if graph is None else graph_types(graph)
-    nodes = [nodes_of(layer, known) for layer in layers]
+    nodes, untold = [nodes_of(layer, known) for layer in layers], frozenset[int]()
     if graph is not None and types is not None:
-        nodes = with_unnamed(layers, nodes, graph, types)
+        found = with_unnamed(layers, nodes, graph, types)
+        nodes, untold = found.nodes, found.untold
     runs = runs_of(layers, nodes, turns_around(graph))
     computed = _computed(layers, nodes, types)
     named = [
-        _named(layer, mine, compute_dtype(layer, theirs, types), types, tf32=tf32, runs=often)
-        for layer, mine, theirs, often in zip(layers, nodes, computed, runs, strict=True)
+        _named(layer, mine, compute_dtype(layer, theirs, types), types, tf32=tf32, runs=often, is_untold=at in untold)
+        for at, (layer, mine, theirs, often) in enumerate(zip(layers, nodes, computed, runs, strict=True))
     ]
     return named if types is None else with_untold_constants(layers, named, types)
 
@@ -59,16 +60,24 @@ def _computed(
 
 
 def _named(
-    layer: PlanLayer, nodes: tuple[str, ...], dtype: str, types: GraphTypes | None, *, tf32: bool, runs: int | None
+    layer: PlanLayer,
+    nodes: tuple[str, ...],
+    dtype: str,
+    types: GraphTypes | None,
+    *,
+    tf32: bool,
+    runs: int | None,
+    is_untold: bool,
 ) -> NamedLayer:
+    is_overhead = not nodes and not is_untold and is_nobodys(layer)
     return NamedLayer(
         EngineLayer(
             name=layer.name,
             op=layer.kind,
             reads=(),
             makes=(),
-            is_overhead=not nodes and is_nobodys(layer),
-            is_unmatched=not nodes and not is_nobodys(layer),
+            is_overhead=is_overhead,
+            is_unmatched=not nodes and not is_overhead,
             compute_dtype="tf32" if tf32 and has_product_kernel(layer) and dtype == "float32" else dtype,
             input_dtypes=_unique(layer.inputs),
             output_dtypes=_unique(layer.outputs),
