@@ -40,6 +40,8 @@ def test_a_dump_of_tensors_is_cut_and_tells_which_is_made(end: str) -> None:
         "Myelin ([type.cpp:186: infer_type] Could not infer output types for operation:   136: deconv: e/bfloat16 ..."
     )
     assert "build-engine --keep-fp32 'c 4';" in refused.hint
+    again = build_refusal(Refused("tensorrt-rtx", "c", "ConvTranspose", keep="c", kept=("c 4", "Conv")), errors)
+    assert "build-engine --keep-fp32 'c 4' --keep-fp32 Conv --keep-fp32 c;" in again.hint
     assert build_refusal(Refused("tensorrt-rtx"), errors).hint.startswith("build it for another backend")
 
 

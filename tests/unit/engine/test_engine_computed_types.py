@@ -131,6 +131,13 @@ def test_what_takes_the_type_in_no_opset_is_proposed_to_be_kept_beside_what_is_k
     assert caught.value.hint == ("the reason stands behind each; or keep it in float32: build-engine --keep-fp32 es")
 
 
+def test_what_to_type_repeats_what_was_typed() -> None:
+    asked = Asked("fp16", products=("a", "b"), kept_fp32=("c",), can_keep=True, given=("Softmax", "c"))
+    with pytest.raises(PrecisionError) as caught:
+        check_types(asked, [_layer("a", "float32"), _layer("b", "float16")])
+    assert caught.value.hint.endswith("build-engine --keep-fp32 Softmax --keep-fp32 c --keep-fp32 a")
+
+
 def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it() -> None:
     """Its own name begins with casts that passes put in, and is cut."""
     nodes = ("exp", "a dot", "m/MatMul")

@@ -557,7 +557,11 @@ def _chain(path: Path) -> Path:
     ("keep", "said", "hint"),
     [
         ((), r"does not take node swish \(HardSwish\): .*BF16", "--keep-fp32 swish"),
-        (("HardSwish",), r"cannot build node wider \(ConvTranspose\): .*infer output types", "--keep-fp32 wider"),
+        (
+            ("HardSwish",),
+            r"cannot build node wider \(ConvTranspose\): .*infer output types",
+            "--keep-fp32 HardSwish --keep-fp32 wider;",
+        ),
     ],
     ids=["parser", "builder"],
 )
@@ -571,6 +575,32 @@ def test_a_node_that_a_pass_narrowed_and_is_refused_is_proposed_to_be_kept(
     assert hint in refused.value.hint
     assert "--pass" not in refused.value.hint
     build_engine(model, options=replace(options, keep_fp32=("swish", "wider")))
+
+
+def test_what_is_narrowed_all_the_same_is_no_error_where_it_is_refused_unless_it_is_kept(tmp_path: Path) -> None:
+    """Between convolutions TensorRT-RTX 1.7.1 makes a ConvTranspose of bfloat16 that it does not take as one."""
+    text = """<ir_version: 10, opset_import: ["" : 22]>
+    g (float[1,4,8,8] x, float[4,4,3,3] u, float[4,6,2,2] v, float[6,6,3,3] w) => (float[1,6,14,14] y) {
+      [first] a = Conv <pads = [1,1,1,1]> (x, u)
+      [bend] b = Relu (a)
+      [wider] c = ConvTranspose <strides = [2, 2]> (b, v)
+      [last] y = Conv (c, w)
+    }"""
+    model = parser.parse_model(text)
+    del model.graph.input[1:]
+    rng = np.random.default_rng(0)
+    for name, shape in {"u": (4, 4, 3, 3), "v": (4, 6, 2, 2), "w": (6, 6, 3, 3)}.items():
+        weights = rng.normal(0, 0.1, shape).astype(np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(weights, name))
+    onnx.save(model, tmp_path / "between.onnx")
+    options = BuildOptions(backend=_RTX, precision="bf16")
+    with pytest.raises(BackendRefusal, match=r"cannot build node wider"):
+        build_engine(tmp_path / "between.onnx", options=options)
+    for keep in ("wider", "ConvTranspose"):
+        passport = build_engine(tmp_path / "between.onnx", options=replace(options, keep_fp32=(keep,)))
+        (said,) = [note for note in passport.notes if "narrows" in note]
+        assert said.startswith("1 node that should stay in float32 does not, as the backend narrows")
+        assert said.endswith(": wider (bfloat16)")
 
 
 def test_an_operator_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from alexnet_bench.workflows.engines.plan import _shown
+from alexnet_bench.workflows.engines.shown import shown
 
 
 def _wait_for(told: list[str], number: int) -> None:
@@ -17,7 +17,7 @@ def _wait_for(told: list[str], number: int) -> None:
 
 def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
     log, told = tmp_path / "progress.txt", list[str]()
-    with _shown(log, told.append):
+    with shown(log, told.append):
         log.write_bytes(b"one\ntw\xe2\x96")  # within a character
         _wait_for(told, 1)
         with log.open("ab") as stream:

@@ -165,6 +165,7 @@ class PlanRequest:
         plugins: libraries of operators that the runtime does not have itself.
         passes: that the model is from; a refusal proposes none of them.
         narrowed: for each node that a pass gave a type of 16 bits, the user's node that `--keep-fp32` takes to undo it.
+        kept: what was given to it already.
     """
 
     backend: str
@@ -180,6 +181,7 @@ class PlanRequest:
     plugins: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
     narrowed: dict[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_SHOWN = 120
 _LONGEST_TYPED = 400
@@ -23,6 +23,11 @@ def printable(text: str, limit: int = MAX_SHOWN) -> str:
 def typed(name: str) -> str:
     """A name as it is typed to a shell, "" for one that is too long for that or has characters that nobody types."""
     return shlex.quote(name) if name and printable(name, _LONGEST_TYPED) == name else ""
+
+
+def keeping(names: Iterable[str]) -> str:
+    """The options of `build-engine` that keep nodes in float32, each once, as typed; NAME for what cannot be typed."""
+    return " ".join(f"--keep-fp32 {typed(name) or 'NAME'}" for name in dict.fromkeys(names))
 
 
 def escape_controls(text: str, keep: str = "") -> str:

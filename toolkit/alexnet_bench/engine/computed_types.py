@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from alexnet_bench.core.errors import PrecisionError
 from alexnet_bench.core.passport import EngineLayerInfo
-from alexnet_bench.core.text import plural, printable, typed
+from alexnet_bench.core.text import keeping, plural, printable, typed
 
 COMPUTED_IN: Mapping[str, str] = {"fp32": "float32", "tf32": "tf32", "fp16": "float16", "bf16": "bfloat16"}
 """The type of arithmetic that a precision asks for, by the names that backends report."""
@@ -33,6 +33,7 @@ class Asked:
             with.
         wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
         can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
+        given: what `--keep-fp32` was given already, nodes or operators.
         lacks: the pass without which no type changes here, as the backend follows those of the graph; "" for none.
     """
 
@@ -43,6 +44,7 @@ class Asked:
     products: Sequence[str] = ()
     wide: Collection[str] = ()
     can_keep: bool = False
+    given: Sequence[str] = ()
     lacks: str = ""
 
     def allows(self, layer: EngineLayerInfo) -> bool:
@@ -231,8 +233,8 @@ def _or_keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
         return ""
     if not names or len(names) > _MOST_KEPT or not all(map(typed, names)):
         return "; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
-    options = " ".join(f"--keep-fp32 {typed(name)}" for name in names)
-    return f"; or keep {'it' if len(names) == 1 else 'them'} in float32: build-engine {options}"
+    which = "it" if len(names) == 1 else "them"
+    return f"; or keep {which} in float32: build-engine {keeping((*asked.given, *names))}"
 
 
 def _worked(layer: EngineLayerInfo) -> tuple[str, ...]:

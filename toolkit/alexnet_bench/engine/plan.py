@@ -61,6 +61,7 @@ def plan_request(
         plugins=tuple(plugin.path for plugin in recipe.plugins),
         passes=recipe.passes,
         narrowed=dict(narrowed),
+        kept=recipe.keep_fp32,
     )
 
 

@@ -132,7 +132,9 @@ def _refused(request: PlanRequest, node: NodeProto | None) -> Refused:
     if node is None:
         return Refused(request.backend, passes=request.passes)
     keep = request.narrowed.get(node.name, "")
-    return Refused(request.backend, node.name, node.op_type, node.domain, keep=keep, passes=request.passes)
+    return Refused(
+        request.backend, node.name, node.op_type, node.domain, keep=keep, kept=request.kept, passes=request.passes
+    )
 
 
 def _configure(trt: Any, config: Any, request: PlanRequest, settings: BuildSettings) -> None:

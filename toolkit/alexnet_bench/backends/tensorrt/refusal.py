@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from alexnet_bench.core.errors import BackendRefusal
-from alexnet_bench.core.text import printable, typed
+from alexnet_bench.core.text import keeping, printable
 
 _PASS_FOR_OP = {"LRN": "lower-lrn", "BatchNormalization": "fold-batchnorm"}
 """Passes that take an operator away."""
@@ -59,6 +59,7 @@ class Refused:
         operator: of the node.
         domain: of the operator, "" for ONNX's own.
         keep: the user's node that a pass made this one of in a type of 16 bits, "" where none did.
+        kept: what `--keep-fp32` was given already.
         passes: that the model is from.
     """
 
@@ -67,6 +68,7 @@ class Refused:
     operator: str = ""
     domain: str = ""
     keep: str = ""
+    kept: Sequence[str] = ()
     passes: Collection[str] = ()
 
     def __str__(self) -> str:
@@ -148,8 +150,8 @@ def _hint(refused: Refused, reason: str, *, is_unknown: bool = False) -> str:
     if is_unknown:
         return "a library of plugins may have this operator: --plugins FILE; or build it for another backend"
     if refused.keep:
-        name = typed(refused.keep) or "NAME"
-        return f"it may be taken in float32: build-engine --keep-fp32 {name}; or build it for another backend"
+        options = keeping((*refused.kept, refused.keep))
+        return f"it may be taken in float32: build-engine {options}; or build it for another backend"
     return "build it for another backend: alexnet-bench doctor lists them"
 
 

@@ -6,12 +6,12 @@ runtime says of the engine that it has built.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from alexnet_bench.attribution.by_metadata import join_by_metadata
 from alexnet_bench.attribution.join import Attribution, Owned
@@ -23,10 +23,11 @@ from alexnet_bench.backends.tensorrt.layer_profiles import of_first_profile
 from alexnet_bench.backends.tensorrt.layers import named_layers
 from alexnet_bench.backends.tensorrt.plan_log import read_plan_layers
 from alexnet_bench.backends.tensorrt.plan_tensors import PlanLayer
+from alexnet_bench.backends.tensorrt.refusal import Refused
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.engine_layers import NamedLayer
-from alexnet_bench.core.errors import BackendCrash
-from alexnet_bench.core.graph import Graph
+from alexnet_bench.core.errors import BackendCrash, BackendRefusal
+from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.core.passport import EngineLayerInfo, count_types
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.build import Written, write_engine
@@ -48,14 +49,13 @@ from alexnet_bench.engine.sizes import with_plan_sizes
 from alexnet_bench.engine.twins import twins_of
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.marking import mark_outputs
-from alexnet_bench.graph.onnx_io import build_graph, open_model
+from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
+from alexnet_bench.workflows.engines.shown import shown
 from alexnet_bench.workflows.engines.sized import SizedModel
 from alexnet_bench.workflows.engines.steps import Built, ends, judge_types
 
 if TYPE_CHECKING:
     import numpy as np
-
-_LOOKS_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
     with Worker(task.usual.deadlines) as worker:
         typed = task.folder if is_stripped(recipe) else worker.scratch  # what a stripped engine is refitted from
         written = _write(task, typed)
-        engine = open_model(written.file)
-        graph = build_graph(engine, name=task.usual.model.name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
-        request = _request(task, written.file, worker, narrowed_nodes(recipe, written.origins, task.usual.graph, graph))
+        engine, graph = _opened(task, written)
+        request = _request(task, written.file, worker, _narrowed(task, written, graph))
         built = _build(worker, request, progress)
         keep_graph(engine, plan)
         told, unread = _told(request)
@@ -109,7 +108,7 @@ def make_plan(task: Task, progress: Callable[[str], None]) -> Built:
         for layer, item, owned in zip(mapped.layers, layers, joined.owned, strict=True)
         if item.multiplies or _has_macs(owned, costs)
     ]
-    notes = (*_check(task, written, products), *unread)
+    notes = (*_check(task, written, products, progress), *unread)
     return Built(
         replace(written, file=plan),
         mapped.layers,
@@ -150,9 +149,53 @@ def _request(task: Task, network: Path, worker: Worker, narrow: Mapping[str, str
     return plan_request(recipe, network, plan, worker.scratch, profiles=profiles, timings=timings, narrowed=narrow)
 
 
-def _check(task: Task, written: Written, products: Sequence[EngineLayerInfo]) -> tuple[str, ...]:
+def _opened(task: Task, written: Written) -> tuple[ModelFile, Graph]:
+    engine, recipe = open_model(written.file), task.recipe
+    name = task.usual.model.name
+    return engine, build_graph(engine, name=name, batch=recipe.opt_batch, given_shapes=recipe.opt_shapes)
+
+
+def _narrowed(task: Task, written: Written, graph: Graph) -> dict[str, str]:
+    return narrowed_nodes(task.recipe, written.origins, task.usual.graph, graph)
+
+
+def _check(
+    task: Task, written: Written, products: Sequence[EngineLayerInfo], progress: Callable[[str], None]
+) -> tuple[str, ...]:
     """The types of the layers that multiply; those that no node of the user was found for, too."""
-    return judge_types(task.recipe, task.usual.graph, task.usual.costs, written, products)
+
+    def needed(names: Collection[str]) -> Collection[str]:
+        progress("building it once more, to see whether it is taken without --keep-fp32")
+        return _refused_unless_kept(task, names)
+
+    return judge_types(task.recipe, task.usual.graph, task.usual.costs, written, products, needed)
+
+
+def _refused_unless_kept(task: Task, names: Collection[str]) -> frozenset[str]:
+    """Those of some nodes kept in float32 whose operator is refused where none of them is; none where it is taken."""
+    operators = {node.name: node.op_type for node in task.usual.graph.nodes}
+    narrower = {*names, *(operators[name] for name in names)}
+    keep = tuple(kept for kept in task.recipe.keep_fp32 if kept not in narrower)
+    with Worker(task.usual.deadlines) as worker:
+        trial = replace(task, recipe=msgspec.structs.replace(task.recipe, keep_fp32=keep), folder=worker.scratch)
+        written = _write(trial, worker.scratch)
+        _, graph = _opened(trial, written)
+        narrow = _narrowed(trial, written, graph)
+        try:
+            worker.build(_request(trial, written.file, worker, narrow))
+        except BackendRefusal as refusal:
+            by_name = {node.name: node for node in graph.nodes}
+            told = {user for name, user in narrow.items() if str(_as_refused(by_name[name])) in refusal.message}
+            refused = {operators[user] for user in told}
+            return frozenset(name for name in names if operators[name] in refused)
+        except BackendCrash:
+            return frozenset()
+    return frozenset()
+
+
+def _as_refused(node: Node) -> Refused:
+    """How a refusal calls a node."""
+    return Refused("", node.name, node.op_type, node.domain)
 
 
 def _has_macs(owned: Owned, costs: CostTable) -> bool:
@@ -197,29 +240,5 @@ def _timings(backend: str) -> Path:
 
 
 def _build(worker: Worker, request: PlanRequest, progress: Callable[[str], None]) -> PlanBuilt:
-    with _shown(Path(request.progress_path), progress):
+    with shown(Path(request.progress_path), progress):
         return worker.build(request)
-
-
-@contextmanager
-def _shown(path: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Tells of the last line that is written to a file meanwhile, whenever there is a new one."""
-    over = threading.Event()
-
-    def look() -> None:
-        seen = 0
-        while not over.wait(_LOOKS_EVERY_S):
-            content = path.read_bytes() if path.is_file() else b""
-            written = content[: content.rfind(b"\n") + 1]  # the line after it may end within a character still
-            lines = written.decode(errors="replace").splitlines()
-            if lines[seen:]:
-                progress(f"building: {printable(lines[-1], 100)}")
-            seen = len(lines)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

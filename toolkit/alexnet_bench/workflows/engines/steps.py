@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +126,12 @@ def make(
 
 
 def judge_types(
-    recipe: Recipe, graph: Graph, costs: CostTable, written: Written, layers: Sequence[EngineLayerInfo]
+    recipe: Recipe,
+    graph: Graph,
+    costs: CostTable,
+    written: Written,
+    layers: Sequence[EngineLayerInfo],
+    needed: Callable[[Collection[str]], Collection[str]] = frozenset,
 ) -> tuple[str, ...]:
     """Compares the types that layers compute in with what was asked for.
 
@@ -136,6 +141,7 @@ def judge_types(
         costs: of that graph.
         written: what passes left alone.
         layers: with multiply-adds, as they were read back.
+        needed: of nodes that were asked to stay in float32, and do not, those that the backend takes no other way.
 
     Returns:
         What a user should know beside the types, each a sentence.
@@ -154,12 +160,15 @@ def judge_types(
         products=products,
         wide=wide,
         can_keep=recipe.narrows_types,
+        given=recipe.keep_fp32,
         lacks=_lacks(recipe),
     )
     # TF32 is leave to round, which products that are written out, or have kernels of their own, make no use of.
     check_types(asked, [layer for layer in layers if recipe.precision != TF32 or layer.compute_dtype != "float32"])
     named = {name for name in products if not {name, nodes[name].op_type}.isdisjoint(recipe.keep_fp32)}
-    lost = check_kept(named, not_kept(layers, written.kept_fp32, products))
+    wrong = not_kept(layers, written.kept_fp32, products)
+    refused = named.intersection(wrong)
+    lost = check_kept(named.difference(needed(refused) if refused else ()), wrong)
     uncounted = count_cautions.in_words(counted_only(costs))
     return (
         *written.notes,
