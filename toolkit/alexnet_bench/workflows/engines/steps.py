@@ -131,7 +131,7 @@ def judge_types(
     costs: CostTable,
     written: Written,
     layers: Sequence[EngineLayerInfo],
-    needed: Callable[[Collection[str]], Collection[str]] = frozenset,
+    needed: Callable[[Collection[str]], Collection[str]] = lambda _: (),
 ) -> tuple[str, ...]:
     """Compares the types that layers compute in with what was asked for.
 
