@@ -7,6 +7,7 @@ have an operator of one name; so the schemas are in it only while `registered_sc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from itertools import chain
@@ -94,12 +95,13 @@ def infer_shapes(model: ModelProto, *, follow_values: bool) -> ModelProto:
     """
     from onnx import shape_inference
 
-    moved = _by_rule(model)
-    with registered_schemas() if _asks_rules(moved) else nullcontext():
+    used = _operators_in(model)
+    moved = _by_rule(model) if any(covers(RULED.get(domain, ""), op_type) for domain, op_type in used) else model
+    with registered_schemas() if moved is not model or _asks_rules(model, used) else nullcontext():
         inferred: ModelProto = shape_inference.infer_shapes(
             moved, check_type=False, strict_mode=False, data_prop=follow_values
         )
-    for node in nested_nodes(inferred.graph.node):
+    for node in nested_nodes(inferred.graph.node) if moved is not model else ():
         node.domain = _OWN.get(node.domain, node.domain)
     return inferred
 
@@ -122,12 +124,17 @@ def by_rule_inside(node: NodeProto, opsets: Mapping[str, int]) -> NodeProto:
     return copy
 
 
-def _asks_rules(model: ModelProto) -> bool:
-    """Whether a model has an operator that ONNX does not know, and that has a rule."""
+def _operators_in(model: ModelProto) -> set[tuple[str, str]]:
+    """Domains and types of all nodes, by the short name of ONNX's domain."""
     nodes = chain(model.graph.node, *(function.node for function in model.functions))
-    versions = {item.domain: item.version for item in model.opset_import}
     found = {(node.domain, node.op_type) for node in nested_nodes(nodes)}
-    return any(covers(*key) and not is_of_onnx(*key, versions.get(key[0], 1)) for key in found)
+    return {("" if domain == "ai.onnx" else domain, op_type) for domain, op_type in found}
+
+
+def _asks_rules(model: ModelProto, used: AbstractSet[tuple[str, str]]) -> bool:
+    """Whether one of the operators that a model uses is none that ONNX knows, and has a rule."""
+    versions = {item.domain: item.version for item in model.opset_import}
+    return any(covers(*key) and not is_of_onnx(*key, versions.get(key[0], 1)) for key in used)
 
 
 def _by_rule(model: ModelProto) -> ModelProto:
