@@ -53,6 +53,13 @@ def test_help_does_not_import_rich(environment: dict[str, str]) -> None:
     assert out.splitlines()[-1] == "False False"
 
 
+def test_plain_words_are_not_taken_through_pydantic(environment: dict[str, str]) -> None:
+    line = ["profile", "alexnet-2012", "--static", "--batch", "2", "--json", "-"]
+    out, err = _python(f"import sys; {_RUN}; print('pydantic' in sys.modules, file=sys.stderr)", environment, *line)
+    assert json.loads(out)["case"]["batch"] == 2
+    assert err.splitlines()[-1] == "False"
+
+
 def test_every_module_imports_without_a_runtime(environment: dict[str, str]) -> None:
     code = _WITHOUT_RUNTIMES + (
         "import importlib, pkgutil, alexnet_bench\n"

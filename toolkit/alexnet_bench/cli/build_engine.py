@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.command import Command
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("build-engine")(build_engine)
+    app.command("build-engine", cls=Command)(build_engine)
 
 
 def build_engine(

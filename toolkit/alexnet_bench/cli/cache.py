@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.units import read_size
@@ -14,7 +15,7 @@ from alexnet_bench.core.units import read_size
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("cache")(cache)
+    app.command("cache", cls=Command)(cache)
 
 
 def cache(

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.command import Command
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("ceilings")(ceilings)
+    app.command("ceilings", cls=Command)(ceilings)
 
 
 def ceilings(

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("devices")(devices)
+    app.command("devices", cls=Command)(devices)
 
 
 def devices(

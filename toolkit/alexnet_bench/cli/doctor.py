@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("doctor")(doctor)
+    app.command("doctor", cls=Command)(doctor)
 
 
 def doctor(*, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
 from alexnet_bench.core.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("export")(export)
+    app.command("export", cls=Command)(export)
 
 
 def export(

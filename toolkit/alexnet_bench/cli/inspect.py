@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.command import Command
 from alexnet_bench.cli.outputs import Outputs
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("inspect")(inspect)
+    app.command("inspect", cls=Command)(inspect)
 
 
 def inspect(

@@ -30,6 +30,7 @@ from alexnet_bench.cli import (
     streams,
     verify,
 )
+from alexnet_bench.cli.command import Group
 from alexnet_bench.core.errors import AlexnetBenchError, disk_full, folder_gone
 from alexnet_bench.core.text import escape_controls
 
@@ -82,6 +83,7 @@ def application(command: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         name="alexnet-bench",
+        cls=Group,
         help="Where every microsecond of an ONNX model goes: FLOPs, bytes, time and roofline per node of your own "
         "graph.",
         epilog="Exit codes: 0 done, 1 verification failed or another type than asked for, 2 wrong use, bad input or "

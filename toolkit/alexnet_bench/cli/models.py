@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("models")(models)
+    app.command("models", cls=Command)(models)
 
 
 def models(*, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import contest, options, trtexec
+from alexnet_bench.cli.command import Command
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core import blas
 from alexnet_bench.core.errors import UsageError
@@ -15,7 +16,7 @@ from alexnet_bench.core.places import READ_FROM
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("profile")(profile)
+    app.command("profile", cls=Command)(profile)
 
 
 def profile(

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from alexnet_bench.cli.command import Command
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("recipes")(recipes)
+    app.command("recipes", cls=Command)(recipes)
 
 
 def recipes(

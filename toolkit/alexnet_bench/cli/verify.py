@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alexnet_bench.cli import options
+from alexnet_bench.cli.command import Command
 from alexnet_bench.cli.outputs import Outputs
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.places import check_different
@@ -17,7 +18,7 @@ _EXIT_CODES = {"passed": 0, "failed": 1, "inconclusive": 3}
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("verify")(verify)
+    app.command("verify", cls=Command)(verify)
 
 
 def verify(
