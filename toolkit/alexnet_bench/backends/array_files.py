@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,22 @@ def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> list[str]:
     """
     import numpy as np
 
-    files = {name: f"{index}.npy" for index, name in enumerate(arrays)}
+    files = _files(folder, arrays)
     for name, file in files.items():
         np.save(folder / file, np.asarray(arrays[name], order="C"), allow_pickle=False)
-    (folder / "names.json").write_bytes(msgspec.json.encode(files))
     return list(files.values())
+
+
+def write_zeros(folder: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str) -> None:
+    """The same for arrays of zeros, which are holes in their files: a gigabyte takes no time, and no room on a disk."""
+    from numpy.lib.format import open_memmap
+
+    for name, file in _files(folder, shapes).items():
+        open_memmap(folder / file, mode="w+", dtype=dtype, shape=shapes[name])
+
+
+def _files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The files of arrays by name, which are left in names.json."""
+    files = {name: f"{index}.npy" for index, name in enumerate(names)}
+    (folder / "names.json").write_bytes(msgspec.json.encode(files))
+    return files

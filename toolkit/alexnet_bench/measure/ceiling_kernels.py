@@ -24,13 +24,23 @@ _TRIAD_ARRAYS, _READ_ARRAYS = 3, 2
 
 @dataclass(frozen=True)
 class Kernel:
-    """A model that drives one limit, how much it does in a run, and the type that the backend is told to compute in."""
+    """A model that drives one limit.
+
+    Attributes:
+        write: writes the model to a path.
+        inputs: shapes by name.
+        amount: what it does in a run, FLOP or bytes.
+        feed: dtype of the inputs.
+        precision: the type that the backend is told to compute in, "" for none.
+        is_stream: whether the limit is that of memory.
+    """
 
     write: Callable[[Path], None]
     inputs: dict[str, tuple[int, ...]]
     amount: float
     feed: str = "float32"
     precision: str = ""
+    is_stream: bool = False
 
 
 def products(dtype: str, *, compiles: bool) -> list[Callable[[int], Kernel]]:
@@ -97,8 +107,10 @@ def streams(size_bytes: int, *, compiles: bool) -> dict[str, Kernel]:
     """By name, the kernels that move so many bytes."""
     side = math.isqrt(size_bytes // _FLOAT_BYTES)
     if compiles:
-        return {"read": fed_read(side), "sum": largest_sum(size_bytes // (_READ_ARRAYS * _FLOAT_BYTES))}
-    return {"read": read(side), "triad": triad(size_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))}
+        kernels = {"read": fed_read(side), "sum": largest_sum(size_bytes // (_READ_ARRAYS * _FLOAT_BYTES))}
+    else:
+        kernels = {"read": read(side), "triad": triad(size_bytes // (_TRIAD_ARRAYS * _FLOAT_BYTES))}
+    return {name: replace(kernel, is_stream=True) for name, kernel in kernels.items()}
 
 
 def _square(write: Callable[[str, int, int, int], Kernel], form: str, side: int) -> Kernel:

@@ -12,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-from alexnet_bench.backends.array_files import write_arrays
+from alexnet_bench.backends.array_files import write_arrays, write_zeros
 from alexnet_bench.backends.ceiling_models import PRODUCT
 from alexnet_bench.backends.client import Worker
 from alexnet_bench.backends.protocol import LoadRequest
@@ -189,5 +189,8 @@ def _prepared(worker: Worker, backend: str, threads: int, kernel: Kernel) -> tup
     model, inputs = worker.scratch / "ceiling.onnx", worker.scratch / "inputs"
     inputs.mkdir(exist_ok=True)
     kernel.write(model)
-    write_arrays(inputs, {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()})
+    if kernel.is_stream:  # memory is as fast for zeros
+        write_zeros(inputs, kernel.inputs, kernel.feed)
+    else:
+        write_arrays(inputs, {name: np.full(shape, 1, kernel.feed) for name, shape in kernel.inputs.items()})
     return LoadRequest(backend, str(model), threads, precision=kernel.precision, engines_dir=""), inputs
