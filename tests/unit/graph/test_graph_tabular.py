@@ -217,54 +217,6 @@ def test_what_follows_in_a_branch_is_counted(read: Read) -> None:
     assert table.params == 12
 
 
-SPLITS = {
-    "nodes_splits": helper.make_tensor("s", 1, [1], [0.5]),
-    "leaf_targetids": [0, 1],
-    "leaf_weights": helper.make_tensor("w", 1, [2], [1.0, 2.0]),
-}
-NULL_UNSAFE = [
-    ("LabelEncoder", 1, {"classes_strings": ["a"]}),
-    ("LabelEncoder", 2, {"keys_strings": ["a"], "values_int64s": [1]}),
-    ("LabelEncoder", 4, {"keys_strings": ["a"], "values_int64s": [1]}),
-    ("DictVectorizer", 1, {"string_vocabulary": ["a"]}),
-    ("DictVectorizer", 1, {}),
-    ("TreeEnsemble", 5, SPLITS),
-]
-"""ONNX 1.23 reads the type of their input without looking whether it is known: the process ends."""
-
-
-@pytest.mark.parametrize("place", ["main", "branch", "function", "nothing given"])
-@pytest.mark.parametrize(("op", "version", "attributes"), NULL_UNSAFE)
-def test_an_input_of_unknown_type_ends_nothing(
-    op: str, version: int, attributes: dict[str, Any], place: str, read: Read
-) -> None:
-    """As behind the operators of onnxruntime-extensions; a function of another opset is one that is not inlined."""
-    names = [""] if place == "nothing given" else ["t"]
-    lower = helper.make_node("StringLower", ["x"], ["t"], domain="ai.onnx.contrib")
-    nodes = [lower, helper.make_node(op, names, ["y"], domain=ML, **attributes)]
-    functions = []
-    if place == "function":
-        imports = [helper.make_opsetid(name, of) for name, of in (("", 12), (ML, version), ("ai.onnx.contrib", 1))]
-        changed = helper.make_node("Squeeze", ["x"], ["u"])  # its axes are an input in opset 13
-        functions = [helper.make_function("f", "F", ["x"], ["y"], [changed, *nodes], imports)]
-        nodes = [helper.make_node("F", ["x"], ["y"], domain="f")]
-    if place in ("branch", "nothing given"):
-        branch = helper.make_graph(nodes, "b", [], [onnx.ValueInfoProto(name="y")])
-        nodes = [helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)]
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", 8, [1, 3]), helper.make_tensor_value_info("c", 9, [])],
-        [helper.make_tensor_value_info("y", 7, [1, 3])],
-    )
-    opsets = [(ML, version), ("", 17), ("ai.onnx.contrib", 1), ("f", 1)]
-    imports = [helper.make_opsetid(name, of) for name, of in opsets]
-    model = helper.make_model(graph, functions=functions, opset_imports=imports, ir_version=8)
-    found = read(model)
-    assert found.tensor("y").sizes == (1, 3)
-    assert count(found).rows
-
-
 @pytest.mark.parametrize("words", [{"string_vocabulary": ["a", "b", "c"]}, {"int64_vocabulary": [1, 2]}, {}])
 def test_a_dictionary_is_a_row_of_its_vocabulary(read: Read, words: dict[str, Any]) -> None:
     given = onnx.ValueInfoProto(name="x")

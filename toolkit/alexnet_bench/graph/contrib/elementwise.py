@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_bench.graph.contrib.node import BOOL, INT8, INT32, UINT8, UINT32, Node, rule
+from alexnet_bench.graph.contrib.node import BOOL, INT8, INT32, RULED, UINT8, UINT32, Node, rule
 from alexnet_bench.graph.contrib.sizes import broadcast, over
 
 
@@ -29,6 +29,12 @@ def complex_product(node: Node) -> None:
 def mul_integer(node: Node) -> None:
     """Inputs 0 and 2 broadcast, as 32-bit integers."""
     node.make(0, INT32, broadcast(node.dims(0), node.dims(2)))
+
+
+@rule("RegexFullMatch", domain=RULED[""])
+def matches(node: Node) -> None:
+    """A truth value for each text; see `tabular` for why ONNX is not asked."""
+    node.make_like(0, 0, BOOL)
 
 
 @rule("BiasDropout")

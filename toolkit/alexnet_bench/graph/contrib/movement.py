@@ -29,6 +29,14 @@ def concat(node: Node) -> None:
         node.make(0, node.dtype(0), [*beside[0][:axis], joined, *beside[0][axis:]])
 
 
+@rule("EyeLike", domain=RULED[""])
+def eye_like(node: Node) -> None:
+    """A matrix as large as the input, in the type that an attribute names; see `tabular` for why ONNX is not asked."""
+    dims = node.dims(0)
+    if dims is not None and len(dims) == 2:
+        node.make_like(0, 0, node.integer("dtype", node.dtype(0)))
+
+
 @rule("GatherND")
 def gather_nd(node: Node) -> None:
     """One slice for each row of the indices (ONNX, operator GatherND)."""

@@ -1,7 +1,8 @@
 """Operators of the domain ai.onnx.ml whose shapes ONNX does not infer, or not of all their versions and ranks.
 
-An input of one axis is one row (ONNX, Operators-ml.md; what ONNX Runtime makes of it). Three of them are never left to
-ONNX (1.23): its inference reads the type of their input without looking whether it is known, which ends the process.
+An input of one axis is one row (ONNX, Operators-ml.md; what ONNX Runtime makes of it). Three of them, and
+EyeLike and RegexFullMatch of ONNX's own domain, are never left to ONNX (1.23): its inference reads the type of their
+input without looking whether it is known, which ends the process.
 """
 
 from __future__ import annotations
