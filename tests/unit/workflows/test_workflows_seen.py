@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from alexnet_bench import Options, profile
+from alexnet_bench import Options, Profile, profile
 from tests.unit.workflows.conftest import QUICK
 
 ORT = replace(QUICK, backend="onnxruntime-cpu")
@@ -238,3 +238,47 @@ def test_a_run_tells_how_long_a_loop_is(ending_early: Path, tmp_path: Path) -> N
         "loop: at most 9 turns of the loop, as only a run would tell",
         "product: sizes after the most turns of a loop, as only a run would tell",
     ]
+
+
+def test_a_runtime_that_departs_from_onnx_is_told(tmp_path: Path) -> None:
+    """ONNX Runtime (1.31) leaves the dilation out of what `auto_pad` fills up."""
+    pool = helper.make_node(
+        "MaxPool", ["x"], ["p"], "pool", kernel_shape=[3, 3], strides=[2, 2], dilations=[2, 2], auto_pad="SAME_UPPER"
+    )
+    behind = [helper.make_node("Relu", ["p"], ["r"], "relu"), helper.make_node("MaxPool", ["r"], ["y"], "other")]
+    behind[1].attribute.append(helper.make_attribute("kernel_shape", [1, 1]))
+    model = _saved(tmp_path, [pool, *behind], (1, 3, 16, 16), ("y", TensorProto.FLOAT, ["n", "c", "h", "w"]))
+    (caution,) = (item for item in profile(model, options=ORT).warnings if item.code == "other-sizes")
+    assert caution.message == "pool made 1x3x7x7 in the run, and 1x3x8x8 is counted, as the model has it"
+    openvino = profile(model, options=replace(QUICK, backend="openvino"))  # it does what ONNX says
+    assert "other-sizes" not in {item.code for item in openvino.warnings}
+
+
+def test_a_declared_size_that_depends_on_data_is_told(tmp_path: Path) -> None:
+    found = helper.make_node("NonZero", ["x"], ["y"], "nonzero")
+    model = _saved(tmp_path, [found], (2, 2), ("y", TensorProto.INT64, [2, 3]))
+    np.savez(tmp_path / "x.npz", x=np.eye(2, dtype=np.float32))
+    same, other = (profile(model, options=replace(ORT, inputs=given)) for given in (None, tmp_path / "x.npz"))
+    assert "nonzero made 2x4 in the run, and 2x3 is counted, as the model has it" in _messages(same)
+    assert "nonzero made 2x2 in the run, and 2x3 is counted, as the model has it" in _messages(other)
+    np.savez(tmp_path / "x.npz", x=np.triu(np.ones((2, 2), np.float32)))
+    fitting = profile(model, options=replace(ORT, inputs=tmp_path / "x.npz"))
+    assert "other-sizes" not in {item.code for item in fitting.warnings}
+
+
+def _messages(found: Profile) -> list[str]:
+    return [item.message for item in found.warnings]
+
+
+def _saved(
+    folder: Path, nodes: list[onnx.NodeProto], sizes: tuple[int, ...], output: tuple[str, int, list[int | str]]
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes)],
+        [helper.make_tensor_value_info(*output)],
+    )
+    path = folder / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path

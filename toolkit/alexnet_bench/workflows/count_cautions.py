@@ -56,6 +56,21 @@ def of_seen(nodes: Sequence[str]) -> Caution:
     )
 
 
+def of_other_sizes(nodes: Sequence[tuple[str, str, str]]) -> Caution:
+    """What a run shows to be otherwise: a declared size that depends on data, or a runtime that departs from ONNX.
+
+    Args:
+        nodes: with the sizes of an output that are counted, and those of the run.
+    """
+    first, counted, made = nodes[0]
+    more = f", and {plural(len(nodes) - 1, 'node')} like it" if len(nodes) > 1 else ""
+    return Caution(
+        "other-sizes",
+        f"{printable(first)} made {made} in the run, and {counted} is counted, as the model has it{more}",
+        "either the file declares a size that depends on data, or the runtime departs from ONNX on that node",
+    )
+
+
 def of_outputs(declared_otherwise: Mapping[str, tuple[str, str]]) -> Iterator[Caution]:
     """Outputs of other sizes than the file declares: ONNX Runtime runs such a model, and warns at each run."""
     for name, (declared, sizes) in declared_otherwise.items():

@@ -38,7 +38,7 @@ from alexnet_bench.workflows.given_inputs import read_given, with_sizes, write_i
 from alexnet_bench.workflows.measuring import Prepared, here, measure, profiled
 from alexnet_bench.workflows.options import Options, Progress, check_builds_none
 from alexnet_bench.workflows.resolve import ResolvedModel, resolve
-from alexnet_bench.workflows.seen import counted_as_run
+from alexnet_bench.workflows.seen import counted_as_run, told_apart
 
 
 def run(
@@ -71,6 +71,7 @@ def run(
             counted_as_run(case, subject.file, run.times.seen, batch=batch, shapes=options.shapes)
             for case, run, batch in zip(cases, runs, batches, strict=True)
         ]
+    cases = [told_apart(case, run.times.seen) for case, run in zip(cases, runs, strict=True)]
     return profiled(runs, lambda found: _assemble(cases, found, budgets), progress)
 
 
