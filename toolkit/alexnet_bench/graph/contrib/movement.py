@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 from math import ceil
+from typing import TYPE_CHECKING
 
 from alexnet_bench.graph.contrib.node import INT32, INT64, RULED, STRING, UINT8, Dims, Node, rule
 from alexnet_bench.graph.contrib.sizes import plus, times
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 
 @rule("Concat", domain=RULED[""], where=lambda _: False, left_open=lambda _: True)
@@ -35,6 +39,18 @@ def eye_like(node: Node) -> None:
     dims = node.dims(0)
     if dims is not None and len(dims) == 2:
         node.make_like(0, 0, node.integer("dtype", node.dtype(0)))
+
+
+def counts_back(node: NodeProto) -> bool:
+    """Whether a node is a GatherND of fewer than no batches, or may be: ONNX (1.23) reads sizes that are not there."""
+    return node.op_type == "GatherND" and any(
+        item.name == "batch_dims" and (item.ref_attr_name or item.i < 0) for item in node.attribute
+    )
+
+
+@rule("GatherND", domain=RULED[""], where=counts_back)
+def gather_nd_of_no_batches(node: Node) -> None:
+    """Nothing is known: batches of a function's attribute, or none that there can be."""
 
 
 @rule("GatherND")
