@@ -41,6 +41,14 @@ def eye_like(node: Node) -> None:
         node.make_like(0, 0, node.integer("dtype", node.dtype(0)))
 
 
+@rule("MaxUnpool", domain=RULED[""], where=lambda _: False, left_open=lambda node: len(node.input) > 2)
+def max_unpool(node: Node) -> None:
+    """As large as is asked for (ONNX, operator MaxUnpool), which ONNX's own inference leaves open."""
+    sizes = node.values(2)
+    if sizes is not None:
+        node.make(0, node.dtype(0), [*sizes])
+
+
 def counts_back(node: NodeProto) -> bool:
     """Whether a node is a GatherND of fewer than no batches, or may be: ONNX (1.23) reads sizes that are not there."""
     return node.op_type == "GatherND" and any(
