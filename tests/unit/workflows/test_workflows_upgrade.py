@@ -121,3 +121,19 @@ def test_a_converted_model_is_replaced_and_another_is_not(tmp_path: Path) -> Non
         upgrade(old, other, opset=17)
     with pytest.raises(UsageError, match="read by this very"):
         upgrade(new, tmp_path / "." / "new.onnx", opset=17)
+
+
+def test_a_model_that_ends_the_converter_is_refused(tmp_path: Path) -> None:
+    """ONNX (1.23) infers shapes on the way, and there EyeLike looks at a type that nobody knows."""
+    nodes = [
+        helper.make_node("Stranger", ["x"], ["t"], domain="custom"),
+        helper.make_node("EyeLike", ["t"], ["y"], dtype=1),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "g", [value("x", 1, (2, 2))], [value("y", 1, (2, 2))])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("custom", 1)]
+    model, output = tmp_path / "model.onnx", tmp_path / "converted.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), model)
+    with pytest.raises(ModelError, match=r"cannot be converted to opset 20: ONNX's converter died by signal SIGSEGV"):
+        upgrade(model, output, opset=20)
+    assert sorted(tmp_path.iterdir()) == [model]

@@ -25,6 +25,7 @@ from alexnet_bench.backends.worker_environment import environment
 from alexnet_bench.core import errors
 from alexnet_bench.core.file_states import FileState, unchanged
 from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.signals import how_ended
 from alexnet_bench.core.text import printable
 from alexnet_bench.core.workspace import runtimes_cache
 
@@ -279,7 +280,7 @@ class Worker:
         if doing == "import" and code != -signal.SIGKILL:
             hint = f"{_NO_START}: {repair_hint(get_backend(self._backend))}; or try another backend"
         what = f"{_DOING[doing]}{self._with_plugins()}"
-        return errors.BackendCrash(f"the worker died by {_how(code)} ({what}){self._last_words()}", hint)
+        return errors.BackendCrash(f"the worker died by {how_ended(code)} ({what}){self._last_words()}", hint)
 
     def _ends_in(self, seconds: float) -> bool:
         """Whether the process ends in that time. Its number stays its own, and its group's, until it is waited for."""
@@ -315,13 +316,3 @@ def _with_engines(request: LoadRequest) -> LoadRequest:
     if request.engines_dir is not None or not get_backend(request.backend).keeps_engines:
         return request
     return replace(request, engines_dir=str(runtimes_cache() / request.backend))
-
-
-def _how(code: int) -> str:
-    """How a process ended."""
-    if code >= 0:
-        return f"exit status {code}"
-    try:
-        return f"signal {signal.Signals(-code).name}"
-    except ValueError:  # real-time signals have no name
-        return f"signal {-code}"

@@ -35,3 +35,13 @@ def held() -> Iterator[None]:
             signal.signal(number, handler)
         for first in came[:1]:
             handlers[signal.Signals(first)](first, None)
+
+
+def how_ended(code: int) -> str:
+    """How a process ended, by its exit status, which is the number of a signal below zero."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # real-time signals have no name
+        return f"signal {-code}"

@@ -1,11 +1,20 @@
-"""An ONNX file at another opset, by ONNX's own version converter."""
+"""An ONNX file at another opset, by ONNX's own version converter.
+
+As a command, `python -m alexnet_bench.graph.upgrade FILE OPSET OUTPUT`: the converter ends its process on some models.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from alexnet_bench.core.errors import ModelError
+from alexnet_bench.core.scratch import ScratchFolder
+from alexnet_bench.core.signals import how_ended
 from alexnet_bench.core.text import printable
 from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.external import external_tensors
@@ -33,8 +42,12 @@ CONVERTED = "alexnet-bench.converted"
 """Metadata of a converted model, with the name of the file that it was made from: such a model may be replaced."""
 
 
+_REFUSED = 2
+_ANOTHER_WAY = "profile it as it is, or export it again from where it came"
+
+
 def at_opset(path: Path, opset: int) -> bytes:
-    """The model in a file, converted to an opset; external data stays where it is.
+    """The model in a file, converted to an opset in a process of its own; external data stays where it is.
 
     Args:
         path: of an ONNX file that was opened before.
@@ -43,6 +56,23 @@ def at_opset(path: Path, opset: int) -> bytes:
     Raises:
         ModelError: the model cannot be converted, with the converter's reason, or what comes out is not valid.
     """
+    with ScratchFolder() as folder:
+        output = Path(folder, "converted")
+        command = [sys.executable, "-P", "-m", __spec__.name, str(path), str(opset), str(output)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode == _REFUSED:
+            raise ModelError(*msgspec.json.decode(done.stdout, type=tuple[str, str]))
+        if done.returncode:
+            raise ModelError(
+                f"{shown(path)} cannot be converted to opset {opset}: ONNX's converter died by "
+                f"{how_ended(done.returncode)}",
+                _ANOTHER_WAY,
+            )
+        return output.read_bytes()
+
+
+def _converted(path: Path, opset: int) -> bytes:
+    """The same, in this process."""
     import onnx
     from onnx import checker, version_converter
     from onnx.checker import ValidationError
@@ -60,7 +90,7 @@ def at_opset(path: Path, opset: int) -> bytes:
     except (RuntimeError, ValueError, ValidationError, version_converter.ConvertError) as error:
         raise ModelError(
             f"{shown(path)} cannot be converted to opset {opset}: {printable(str(error), 400)}",
-            "profile it as it is, or export it again from where it came",
+            _ANOTHER_WAY,
         ) from None
     if all(item.key != CONVERTED for item in converted.metadata_props):
         converted.metadata_props.add(key=CONVERTED, value=path.stem)
@@ -95,3 +125,17 @@ def _raise_ir_version(model: ModelProto) -> None:
     from onnx import helper
 
     model.ir_version = max(model.ir_version, helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True))
+
+
+def main() -> None:
+    """Writes the converted model, or says why there is none."""
+    path, opset, output = sys.argv[1:]
+    try:
+        Path(output).write_bytes(_converted(Path(path), int(opset)))
+    except ModelError as error:
+        sys.stdout.buffer.write(msgspec.json.encode((error.message, error.hint)))
+        sys.exit(_REFUSED)
+
+
+if __name__ == "__main__":
+    main()
