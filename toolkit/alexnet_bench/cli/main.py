@@ -9,27 +9,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 import typer
 
 from alexnet_bench import __version__
-from alexnet_bench.cli import (
-    build_engine,
-    cache,
-    ceilings,
-    devices,
-    doctor,
-    export,
-    inspect,
-    models,
-    profile,
-    recipes,
-    report,
-    streams,
-    verify,
-)
+from alexnet_bench.cli import streams
 from alexnet_bench.cli.command import Group
 from alexnet_bench.core.errors import AlexnetBenchError, disk_full, folder_gone
 from alexnet_bench.core.text import escape_controls
@@ -60,26 +47,27 @@ def common(
 
 
 _COMMANDS = {
-    "profile": profile,
-    "models": models,
-    "verify": verify,
-    "export": export,
-    "build-engine": build_engine,
-    "recipes": recipes,
-    "inspect": inspect,
-    "report": report,
-    "devices": devices,
-    "ceilings": ceilings,
-    "cache": cache,
-    "doctor": doctor,
+    "profile": "profile",
+    "models": "models",
+    "verify": "verify",
+    "export": "export",
+    "build-engine": "build_engine",
+    "recipes": "recipes",
+    "inspect": "inspect",
+    "report": "report",
+    "devices": "devices",
+    "ceilings": "ceilings",
+    "cache": "cache",
+    "doctor": "doctor",
 }
+"""Modules by command, in the order of the help."""
 
 
 def application(command: str = "") -> typer.Typer:
     """The command line.
 
     Args:
-        command: the only one that is needed, if it is one: the parser takes its time to look at all options of all.
+        command: the only one that is needed, if it is one: to import all, and look at all their options, takes time.
     """
     app = typer.Typer(
         name="alexnet-bench",
@@ -95,7 +83,7 @@ def application(command: str = "") -> typer.Typer:
     )
     app.callback()(common)
     for module in [_COMMANDS[command]] if command in _COMMANDS else _COMMANDS.values():
-        module.register(app)
+        import_module(f"{__package__}.{module}").register(app)
     return app
 
 
