@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from alexnet_bench.core.graph import Graph
 from alexnet_bench.graph import shapes as shape_inference
 from alexnet_bench.graph.counting import count
 from tests.unit.graph.conftest import Read
+from tests.unit.graph.every_tensor import run
 
 Array = NDArray[Any]
 
@@ -109,21 +109,6 @@ def traceable_attention(monkeypatch: pytest.MonkeyPatch) -> None:
         return plain(q, k, v, mask, dropout, bool(causal))
 
     monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", attention)
-
-
-def run(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Every tensor that a node of the main graph makes."""
-    every = onnx.ModelProto()
-    every.CopyFrom(model)
-    outputs = {info.name for info in model.graph.output}
-    made = [name for node in model.graph.node for name in node.output if name and name not in outputs]
-    every.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(every.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [info.name for info in session.get_outputs()]
-    return dict(zip(names, session.run(names, feeds), strict=True))
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns of this exporter's age, and of what tracing makes constant

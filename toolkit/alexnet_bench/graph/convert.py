@@ -57,13 +57,17 @@ _ATTRIBUTE_READERS: dict[int, Callable[[AttributeProto], Attribute]] = {
 
 
 def tensors_of(graph: GraphProto) -> dict[str, Tensor]:
-    """Every tensor of the graph that has a type: inputs, outputs, inferred values and initialisers."""
+    """Every tensor of the graph that has a type: inputs, outputs, inferred values and initialisers.
+
+    None is called "", whatever the file names so: that stands for inputs that are left out.
+    """
     tensors = {info.name: tensor_from_info(info) for info in (*graph.value_info, *graph.output, *graph.input)}
     for initialiser in graph.initializer:
         tensors[initialiser.name] = tensor_from_initialiser(initialiser)
     for sparse in graph.sparse_initializer:
         name = sparse.values.name
         tensors[name] = Tensor(name, dtype_name(sparse.values.data_type), _shape(tuple(sparse.dims)))
+    tensors.pop("", None)
     return tensors
 
 
@@ -140,7 +144,7 @@ def dtype_code(name: str) -> int:
 def initialisers_of(graph: GraphProto) -> frozenset[str]:
     """Names of the constants that the graph holds, dense and sparse."""
     dense = (item.name for item in graph.initializer)
-    return frozenset((*dense, *(item.values.name for item in graph.sparse_initializer)))
+    return frozenset(filter(None, (*dense, *(item.values.name for item in graph.sparse_initializer))))
 
 
 def required_inputs(graph: GraphProto) -> tuple[str, ...]:
@@ -160,7 +164,7 @@ def integer_values(graph: GraphProto) -> dict[str, tuple[int, ...]]:
     for node in graph.node:
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.output:
             values[node.output[0]] = _constant_integers(node.attribute[0])
-    return {name: found for name, found in values.items() if found is not None}
+    return {name: found for name, found in values.items() if name and found is not None}
 
 
 def _dim(proto: TensorShapeProto.Dimension) -> Dim:

@@ -42,7 +42,7 @@ def complete(
         assume: whether what a loop stacks is as long as its most turns, where it may end earlier.
     """
     opsets = {item.domain: item.version for item in model.opset_import}
-    walk = _Walk(KnownTensors(dict(tensors), opsets, assumes=assume), {}, sizes or {})
+    walk = _Walk(KnownTensors(tensors, opsets, assumes=assume), {}, sizes or {})
     walk.follow(model.graph)
     return walk.known.tensors, walk.found()
 
@@ -86,7 +86,7 @@ class _Walk:
     def _inside(self, graph: GraphProto, seeds: Mapping[str, Tensor]) -> Walked:
         """A walk over a body that sees what is around it; the shapes that it finds are written into the body."""
         inner = tensors_of(graph)
-        own = {info.name for info in graph.input} | initialisers_of(graph)
+        own = inner.keys() & ({info.name for info in graph.input} | initialisers_of(graph))
         made = {name for node in graph.node for name in node.output if name}
         known = self.known.within(captured_names(graph), {**{name: inner[name] for name in own}, **seeds})
         declared = {name: _bound(tensor, self._symbols) for name, tensor in inner.items() if name in made}

@@ -29,14 +29,16 @@ _CONTRADICTIONS = (
 class KnownTensors:
     """A table of tensors, to which the nodes of a graph add in their order.
 
+    Nothing in it is called "": that stands for an output, or an input, that is left out.
+
     Attributes:
         tensors: by name.
         opsets: versions by domain.
         assumes: whether a loop is taken to make its most turns, where it may end earlier.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], opsets: Mapping[str, int], *, assumes: bool = False) -> None:
-        self.tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor], opsets: Mapping[str, int], *, assumes: bool = False) -> None:
+        self.tensors = {name: tensor for name, tensor in tensors.items() if name}
         self.opsets = opsets
         self.assumes = assumes
         self._values: dict[str, Array] = {}
@@ -89,7 +91,11 @@ class KnownTensors:
         """Takes what was found for tensors whose sizes are not known yet."""
         for name, found in made.items():
             before = self.tensors.get(name)
-            if self.sizes(name) is None and (found.sizes is not None or before is None or before.shape is None):
+            if (
+                name
+                and self.sizes(name) is None
+                and (found.sizes is not None or before is None or before.shape is None)
+            ):
                 self.tensors[name] = msgspec.structs.replace(found, name=name)
 
     def take_constants(self, graph: GraphProto) -> None:
@@ -134,7 +140,7 @@ class KnownTensors:
             )
         except (*_CONTRADICTIONS, defs.SchemaError, InferenceError, ValidationError):
             return {}
-        return {name: tensor_from_info(ValueInfoProto(name=name, type=type_)) for name, type_ in made.items()}
+        return {name: tensor_from_info(ValueInfoProto(name=name, type=type_)) for name, type_ in made.items() if name}
 
     def _can_evaluate(self, node: NodeProto) -> bool:
         if not small_values.is_followed(node) or any(name in self._values for name in node.output):
@@ -146,7 +152,7 @@ class KnownTensors:
         if node.op_type == "NonZero":  # how many it finds shows when it has been evaluated
             return True
         made = self._inferred(node) if node.op_type in small_values.GROWING else self.tensors
-        return all((made.get(name) or Tensor(name)).elements in range(MAX_ELEMENTS + 1) for name in node.output)
+        return all((made.get(name) or Tensor(name)).elements in range(MAX_ELEMENTS + 1) for name in node.output if name)
 
     def _follow_line(self, node: NodeProto) -> None:
         """Takes the positions that a node makes, where they are too many to be kept one by one."""

@@ -173,6 +173,8 @@ def _decode(path: Path, content: bytes) -> ModelProto:
         raise ModelError(
             f"{shown(path)}: the graph has no outputs, so no node of it does anything", "export the model again"
         )
+    if not all(info.name for info in proto.graph.input):
+        raise ModelError(f"{shown(path)}: an input of the graph has no name", "export the model again")
     # Protobuf hands over a name that is not UTF-8 as bytes.
     if not names_are_text(proto):
         raise ModelError(f"{shown(path)} is damaged: a name in it is not UTF-8", "copy or export the model again")

@@ -26,12 +26,12 @@ class Known:
 
     def sizes(self, name: str) -> Shape | None:
         """The sizes of a tensor, None where one is not known, and for an input that is left out."""
-        tensor = self.tensors.get(name)
+        tensor = self.tensors.get(name) if name else None
         return None if tensor is None else tensor.sizes
 
     def input(self, node: Node, index: int) -> Shape | None:
         """The sizes of an input, None where one is not known, and where it is left out."""
-        return self.sizes(node.inputs[index]) if index < len(node.inputs) else None
+        return self.sizes(node.inputs[index]) if has_input(node, index) else None
 
     def inputs(self, node: Node, *indices: int) -> list[Shape]:
         """The sizes of some inputs, or else of all that are given; empty unless all are known."""

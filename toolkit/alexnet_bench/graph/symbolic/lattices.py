@@ -39,7 +39,7 @@ def stride(graph: GraphProto) -> int:
     for node in graph.node:
         before = _short(lcm(*(found.get(name, 1) for name in node.input)), 1)
         after = _short(before * _own_stride(node), before)
-        found |= dict.fromkeys(node.output, after)
+        found |= dict.fromkeys(filter(None, node.output), after)
         common = _short(lcm(common, after), common)
     return common
 

@@ -41,7 +41,7 @@ def named_sizes(model: ModelProto, variables: int) -> tuple[int, ...]:
 
 def _read_by_comparisons(nodes: list[NodeProto]) -> list[str]:
     """The tensors that decide, then what these are made of, up to the shapes of others."""
-    makers = {name: node for node in nodes for name in node.output}
+    makers = {name: node for node in nodes for name in node.output if name}
     waiting = [name for node in nodes if node.op_type in _COMPARING for name in node.input]
     waiting += [name for node in nodes if node.op_type in _RESIZING for name in node.input[1:]]
     found = dict.fromkeys(waiting)
