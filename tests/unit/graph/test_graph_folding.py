@@ -63,6 +63,24 @@ class Windows(nn.Module):
         return x.reshape(-1, 16, channels).sum(1)
 
 
+class Halves(nn.Module):
+    """Parts whose sizes follow from the length, the last of them smaller, as of a scripted module."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = torch.split(x, x.shape[1] // 2 + 1, 1)
+        heads, tails = parts[0], parts[1]
+        chunks = x.chunk(2, 1)
+        result: Tensor = (heads @ tails.transpose(1, 2)).sum() + torch.cat([chunks[1], chunks[0]], 1)
+        return result
+
+
+class Unequal(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        parts = torch.split(x, [2, x.shape[1] - 2], 1)
+        result: Tensor = parts[0] @ parts[1].transpose(1, 2)
+        return result
+
+
 Shapes = Mapping[str, tuple[int, ...]]
 EXPORTED: dict[str, tuple[Callable[[], nn.Module], Shapes, Mapping[str, Sequence[int]], Shapes]] = {
     # name: the module, shapes to trace it with, axes left open, shapes to look at
@@ -83,6 +101,8 @@ EXPORTED: dict[str, tuple[Callable[[], nn.Module], Shapes, Mapping[str, Sequence
     "gru": (lambda: nn.GRU(8, 6), {"x": (5, 2, 8)}, {"x": [0, 1]}, {"x": (7, 3, 8)}),
     "resize": (Resized, {"x": (1, 3, 8, 8)}, {"x": [0, 2, 3]}, {"x": (2, 3, 10, 12)}),
     "masks": (Masked, {"x": (2, 5, 8)}, {"x": [0, 1]}, {"x": (3, 7, 8)}),
+    "halves": (lambda: torch.jit.script(Halves()), {"x": (2, 6, 9)}, {"x": [0, 1]}, {"x": (3, 8, 9)}),
+    "unequal parts": (lambda: torch.jit.script(Unequal()), {"x": (2, 7, 9)}, {"x": [0, 1]}, {"x": (3, 8, 9)}),
     "windows": (Windows, {"x": (1, 7, 9, 8)}, {"x": [0, 1, 2]}, {"x": (2, 10, 13, 8)}),
 }  # fmt: skip
 

@@ -80,6 +80,7 @@ class _Walk:
             self._bodies |= {(node.output[0], body): found for body, found in values.items() if node.output}
         if any(self.known.sizes(name) is None for name in node.output if name):
             self.known.infer(node)
+        self.known.follow_sequence(node)
         self.known.fill({name: self._declared[name] for name in node.output if name in self._declared})
         self.known.evaluate(node)
 

@@ -1,4 +1,7 @@
-"""What is known of the tensors of one graph: types, sizes and small values, and what they tell about one more node."""
+"""What is known of the tensors of one graph: types, sizes and small values, and what they tell about one more node.
+
+Of sequences and optional values it is what stands in them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import msgspec
 import numpy as np
 
 from alexnet_bench.core.graph import Tensor
-from alexnet_bench.graph import contrib, lines, small_values
+from alexnet_bench.graph import contrib, lines, sequences, small_values
 from alexnet_bench.graph.convert import dtype_code, tensor_from_info
 from alexnet_bench.graph.lines import Line
 from alexnet_bench.graph.small_values import MAX_ELEMENTS
@@ -18,6 +21,7 @@ from alexnet_bench.graph.small_values import MAX_ELEMENTS
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, OperatorSetIdProto, TypeProto
 
+    from alexnet_bench.graph.sequences import Held
     from alexnet_bench.graph.small_values import Array
 
 _CONTRADICTIONS = (
@@ -43,6 +47,8 @@ class KnownTensors:
         self.assumes = assumes
         self._values: dict[str, Array] = {}
         self._lines: dict[str, Line] = {}
+        self._held: dict[str, Held] = {}
+        self._room = sequences.MAX_KEPT
 
     def within(self, captured: Collection[str], own: Mapping[str, Tensor]) -> KnownTensors:
         """The table of a body: of the tensors around it those that it captures, and its own."""
@@ -50,6 +56,7 @@ class KnownTensors:
         table = KnownTensors({**seen, **own}, self.opsets, assumes=self.assumes)
         table._values = {name: self._values[name] for name in captured if name in self._values}
         table._lines = {name: self._lines[name] for name in captured if name in self._lines}
+        table._held = {name: self._held[name] for name in captured if name in self._held}
         return table
 
     def sizes(self, name: str) -> tuple[int, ...] | None:
@@ -67,6 +74,10 @@ class KnownTensors:
         return (
             int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iub" else None
         )
+
+    def held(self, name: str) -> Held | None:
+        """What stands in a sequence or an optional value, where it is known."""
+        return self._held.get(name)
 
     def integers(self) -> dict[str, tuple[int, ...]]:
         """The values of tensors of integers that are known, flattened."""
@@ -107,6 +118,19 @@ class KnownTensors:
         """Takes what ONNX says of the outputs of a node."""
         self.fill(self._inferred(node))
 
+    def follow_sequence(self, node: NodeProto) -> None:
+        """Takes what a node makes of sequences and optional values, or takes out of them."""
+        name = node.output[0] if node.output else ""
+        found = sequences.follow(node, self) if name else None
+        if isinstance(found, int):
+            self._take_value(name, np.array(found, np.int64))
+        elif isinstance(found, Tensor):
+            self.fill({name: found})
+        elif found is not None:
+            self._room -= len(found) if isinstance(found, tuple) else 1
+            if self._room >= 0:
+                self._held[name] = found
+
     def evaluate(self, node: NodeProto) -> None:
         """Takes the values that a node makes, where those of its inputs are known and it is arithmetic of sizes."""
         if not self._can_evaluate(node):
@@ -117,9 +141,7 @@ class KnownTensors:
             # Only the sizes are looked at: an array that takes no memory, however large it claims to be.
             feeds = {node.input[0]: np.broadcast_to(np.int8(0), self.sizes(node.input[0]) or ())}
         for name, value in small_values.evaluate(node, feeds, self.opsets).items():
-            self._keep_value(name, value)
-            if name in self._values and self.sizes(name) is None:
-                self.tensors[name] = Tensor(name, self._values[name].dtype.name, self._values[name].shape)
+            self._take_value(name, value)
 
     def _inferred(self, node: NodeProto) -> dict[str, Tensor]:
         """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails."""
@@ -174,6 +196,12 @@ class KnownTensors:
         value, sizes = self._values.get(name), self.sizes(name)
         line = self._lines.get(name) if value is None else lines.line_of(value)
         return None if line is None or sizes is None else (line, sizes)
+
+    def _take_value(self, name: str, value: Array) -> None:
+        """Takes what a node was found to make, and that it has the sizes of that."""
+        self._keep_value(name, value)
+        if name in self._values and self.sizes(name) is None:
+            self.tensors[name] = Tensor(name, self._values[name].dtype.name, self._values[name].shape)
 
     def _keep_value(self, name: str, value: Array | None) -> None:
         if name and value is not None and small_values.is_small(value):
