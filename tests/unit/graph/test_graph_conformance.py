@@ -19,7 +19,7 @@ from alexnet_bench.graph.onnx_io import build_graph, open_model
 
 OPEN = frozenset(
     {
-        *("Compress", "ImageDecoder", "NonMaxSuppression", "NonZero", "StringNormalizer", "StringSplit", "Unique"),
+        *("ImageDecoder", "NonMaxSuppression", "NonZero", "StringNormalizer", "StringSplit", "Unique"),
         *("BlackmanWindow", "ConstantOfShape", "HammingWindow", "HannWindow", "MelWeightMatrix", "Range"),
         *("Cast", "If", "Loop"),
     }

@@ -308,6 +308,44 @@ def test_positions_of_what_is_not_zero_are_followed(read: Read) -> None:
     assert read(computed(nodes, constant("b", [100])), batch=3).tensor("y").shape == (12, 2)
 
 
+@pytest.mark.parametrize("behind", ["x", "r"])
+@pytest.mark.parametrize(
+    ("condition", "axis"),
+    [
+        ([1, 0, 1], {"axis": 0}),
+        ([1, 0, 1, 1], {"axis": 1}),
+        ([0, 1, 1, 1], {"axis": -1}),
+        ([1, 1], {"axis": -2}),
+        ([1, 0, 1, 1, 1], {"axis": 0}),  # more truths than rows
+        ([0, 0, 0], {"axis": 0}),
+        ([1, 0] * 6, {}),
+        ([1, 0, 1], {}),
+        ([1] * 14, {}),
+    ],
+)
+def test_what_a_known_condition_keeps_is_followed(
+    read: Read, condition: list[int], axis: dict[str, Any], behind: str
+) -> None:
+    """Of the input, and of what ONNX alone does not find the sizes of."""
+    nodes = [
+        node("Shape", "x", "a"), MOD, node("Reshape", "x c", "r"), node("Compress", f"{behind} keep", "some", **axis),
+        node("Compress", "numbers which", "sizes"), node("ConstantOfShape", "sizes"),
+    ]  # fmt: skip
+    constants = [constant("b", [100]), constant("keep", condition, "bool"), constant("numbers", [[7, 2], [9, 3]])]
+    model = computed(nodes, *constants, constant("which", [0, 1, 0, 1], "bool"))
+    graph, made = read(model, batch=3), run(model, {"x": np.ones((3, 4), np.float32)})
+    assert graph.tensor("some").shape == made["some"].shape
+    assert graph.tensor("y").shape == made["y"].shape == (2, 3)
+    assert all(row.counted for row in count(graph).rows)
+
+
+@pytest.mark.parametrize("axis", [{}, {"axis": 0}, {"axis": 2}, {"axis": -3}])
+def test_what_a_condition_that_is_data_keeps_is_not_known(axis: dict[str, Any]) -> None:
+    nodes = [node("ReduceMax", "x", "m", axes=[1], keepdims=0), node("Cast", "m", "keep", to=9)]
+    model = computed([*nodes, node("Compress", "x keep", **axis)])
+    assert shape_inference.infer(model, batch=2, given={}).tensors["y"].sizes is None
+
+
 def test_operators_of_onnx_runtime_are_followed_behind_a_computed_shape(read: Read) -> None:
     nodes = [
         node("Shape", "x", "a"), node("Mod", "a b", "c"), node("Reshape", "x c", "r"),

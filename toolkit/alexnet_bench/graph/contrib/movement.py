@@ -33,6 +33,20 @@ def concat(node: Node) -> None:
         node.make(0, node.dtype(0), [*beside[0][:axis], joined, *beside[0][axis:]])
 
 
+@rule("Compress", domain=RULED[""], where=lambda _: False, left_open=lambda _: True)
+def compress(node: Node) -> None:
+    """As many slices, or elements where no axis is named, as the condition has truths; it may end before they do."""
+    dims, condition, axis = node.dims(0), node.array(1), node.given_integer("axis")
+    if dims and axis is None:
+        dims, axis = [reduce(times, dims)], 0
+    if not dims or axis is None or not -len(dims) <= axis < len(dims):
+        return
+    axis %= len(dims)
+    size = dims[axis]
+    kept = None if condition is None or size is None else int(condition[:size].sum())
+    node.make(0, node.dtype(0), [*dims[:axis], kept, *dims[axis + 1 :]])
+
+
 @rule("EyeLike", domain=RULED[""])
 def eye_like(node: Node) -> None:
     """A matrix as large as the input, in the type that an attribute names; see `tabular` for why ONNX is not asked."""

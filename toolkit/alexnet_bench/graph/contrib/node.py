@@ -81,8 +81,13 @@ class Node:
 
     def integer(self, name: str, default: int) -> int:
         """An integer attribute."""
+        found = self.given_integer(name)
+        return default if found is None else found
+
+    def given_integer(self, name: str) -> int | None:
+        """An integer attribute, None when it is left out."""
         attribute = self._context.get_attribute(name)
-        return default if attribute is None else int(attribute.i)
+        return None if attribute is None else int(attribute.i)
 
     def integers(self, name: str) -> list[int]:
         """An attribute that is a list of integers, empty when it is left out."""
