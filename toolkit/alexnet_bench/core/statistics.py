@@ -29,7 +29,7 @@ def summarise(processes: Sequence[Sequence[float]]) -> Summary:
     """Median and percentiles over all samples, with an interval of the median.
 
     Args:
-        processes: samples by process; at least one sample in all.
+        processes: samples by process, all above 0; at least one sample in all.
     """
     flat = sorted(value for samples in processes for value in samples)
     return Summary(median(flat), percentile(flat, 90), percentile(flat, 99), median_ci95(processes))
@@ -46,21 +46,22 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 def median_ci95(processes: Sequence[Sequence[float]]) -> tuple[float, float]:
     """95 % interval of the median: where it lies for processes like these, of which there may be few.
 
-    Student's t on the medians of the processes: samples of one process resemble each other (its memory layout, its
-    threads' cores), so that processes are what there are several of. A bootstrap over so few is no use: of three of 45
-    processes its interval held the median of all in 7 draws of 10. It is widened to the median over all samples, which
-    is what is shown, where processes are so uneven that this lies outside. Of a single process it is the bootstrap of
-    its samples, and says nothing of others.
+    Student's t on the logarithms of the medians of the processes: samples of one process resemble each other (its
+    memory layout, its threads' cores), so that processes are what there are several of; and what slows one down
+    multiplies its times, which no run can bring to 0. A bootstrap over so few is no use: of three of 45 processes its
+    interval held the median of all in 7 draws of 10. It is widened to the median over all samples, which is what is
+    shown, where processes are so uneven that this lies outside. Of a single process it is the bootstrap of its samples,
+    and says nothing of others.
 
     Args:
-        processes: samples by process; at least one sample in all.
+        processes: samples by process, all above 0; at least one sample in all.
     """
     groups = [samples for samples in processes if samples]
     if len(groups) == 1:
         return bootstrap_median_ci95(groups[0])
-    low, high = _student_ci95([median(samples) for samples in groups])
+    low, high = map(exp, _student_ci95([log(median(samples)) for samples in groups]))
     shown = median(value for samples in groups for value in samples)
-    return max(0.0, min(low, shown)), max(high, shown)
+    return min(low, shown), max(high, shown)
 
 
 def ratio_ci95(
