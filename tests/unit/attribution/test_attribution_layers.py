@@ -132,7 +132,48 @@ def test_shares_add_up_to_the_whole(hand: Hand) -> None:
     assert sum(part.macs or 0 for part in parts) == costs.macs
     assert sum(part.flop or 0 for part in parts) == costs.flop
     assert sum(part.params for part in parts) == costs.params
-    assert sum(part.bytes or 0 for part in parts[:4]) == costs.by_name["n_g"].bytes
+    assert sum(part.weight_bytes for part in parts) == costs.weight_bytes
+
+
+def test_each_of_several_layers_has_its_share_of_the_weights_and_a_pass_over_the_activations(hand: Hand) -> None:
+    """Two directions, say: x of 24 bytes, 64 of weights, and 32 that they make, of which each writes half."""
+    graph = two_gemms(hand)
+    direction = replace(hand.layer("", "x", "g"), made_bytes=16)
+    layers = [replace(direction, name="forward"), replace(direction, name="reverse"), hand.layer("rest", "g", "y")]
+    costs = count(graph)
+    for owned in joined(graph, layers).owned[:2]:
+        cost = layer_cost(graph, costs, owned)
+        assert (cost.params, cost.weight_bytes, cost.activation_bytes, cost.bytes) == (8, 32, 24 + 16, 24 + 32 + 16)
+
+
+def test_a_layer_that_owns_nodes_alone_has_no_more_of_a_node_that_it_shares(hand: Hand) -> None:
+    """The first of two kernels that make a product also has what is in front of it."""
+    nodes = [hand.node("Transpose", "x", "t"), hand.node("MatMul", "t w", "y")]
+    graph = hand.graph(nodes, {"x": (2, 3), "t": (3, 2), "w": (2, 50), "y": (3, 50)}, outputs="y", constants="w")
+    first = replace(hand.layer("first", "x", "y"), inner=("t",), made_bytes=300)
+    owned = (Owned(first, ("n_t",), (("n_y", 0.5),)), Owned(replace(first, inner=()), (), (("n_y", 0.5),)))
+    costs = [layer_cost(graph, count(graph), item) for item in owned]
+    assert [cost.bytes for cost in costs] == [24 + 200 + 300] * 2
+    assert [cost.weight_bytes for cost in costs] == [200] * 2
+
+
+def test_what_several_layers_need_on_the_way_each_of_them_reads(hand: Hand) -> None:
+    """Only what it makes is divided: here no layer makes the scaled weights."""
+    nodes = [hand.node("Mul", "x s", "m"), hand.node("Relu", "m", "a"), hand.node("Tanh", "m", "b")]
+    graph = hand.graph(nodes, dict.fromkeys("xsmab", (10,)), outputs="a b", constants="s")
+    found = joined(graph, [hand.layer("left", "x", "a"), hand.layer("right", "x", "b")]).owned
+    assert [owned.shared for owned in found] == [(("n_m", 0.5),)] * 2
+    costs = [layer_cost(graph, count(graph), owned) for owned in found]
+    assert [(cost.weight_bytes, cost.bytes) for cost in costs] == [(40, 120)] * 2
+
+
+def test_what_has_no_part_in_the_work_of_a_node_has_none_of_its_weights(hand: Hand) -> None:
+    graph = two_gemms(hand)
+    view = replace(hand.layer("view", "x", "g"), is_view=True)
+    layers = [hand.layer("product", "x", "g"), view, hand.layer("rest", "g", "y")]
+    product, shown, _ = (layer_cost(graph, count(graph), owned) for owned in joined(graph, layers).owned)
+    assert (product.weight_bytes, product.bytes) == (64, 24 + 64 + 32)
+    assert (shown.weight_bytes, shown.bytes) == (0, 0)
 
 
 def test_shares_of_odd_counts_add_up_to_the_whole(hand: Hand) -> None:

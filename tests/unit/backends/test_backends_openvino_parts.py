@@ -59,6 +59,25 @@ def test_a_recurrent_layer_with_lengths_is_computed_by_its_loops(kind: str, dire
     assert {layer.bound for layer in moves} <= {"overhead"}
 
 
+def test_each_direction_of_a_recurrent_layer_reads_weights_of_its_own(build: Build) -> None:
+    """One loop also turns the sequence. Both read x and the lengths whole and half of the weights, and write half of y
+    and, as OpenVINO does, of the last states."""
+    model = recurrent(build, "GRU", "bidirectional")
+    model.graph.node[0].input[0] = "t"
+    model.graph.node.insert(0, node("Transpose", "x", "t", perm=[1, 0, 2]))
+    sizes = model.graph.input[0].type.tensor_type.shape.dim
+    sizes[0].dim_value, sizes[1].dim_value = BATCH, STEPS
+    run = profiled(model)
+    loops = [layer for layer in run.layers if layer.op == "TensorIterator"]
+    assert sorted(len(layer.onnx_nodes) for layer in loops) == [0, 1]
+    held, activations = 4 * 24 * (INPUTS + HIDDEN), 4 * (STEPS * BATCH * (INPUTS + HIDDEN) + BATCH + BATCH * HIDDEN)
+    for layer in loops:
+        assert layer.weight_bytes == held
+        assert layer.activation_bytes == activations
+        assert layer.bytes == held + activations
+    assert sum(layer.weight_bytes or 0 for layer in run.layers) == count(run.graph).weight_bytes
+
+
 def test_the_type_inside_a_loop_is_not_told_where_it_is_not_float32(build: Build) -> None:
     """OpenVINO says f32 of the loop in any case."""
     run = profiled(recurrent(build, "LSTM", "forward"), precision="bfloat16")

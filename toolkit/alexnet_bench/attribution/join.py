@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from alexnet_bench.attribution.not_computed import may_be_elsewhere, not_computed
 from alexnet_bench.core.cost import CostTable
@@ -17,6 +18,9 @@ from alexnet_bench.core.engine_layers import EngineLayer
 from alexnet_bench.core.graph import Graph, Node
 from alexnet_bench.graph.formulas.inputs import values_read
 from alexnet_bench.graph.liveness import RANDOM_OPS
+
+_MOST_LAYERS = 10**6
+"""That share a node: its shares are fractions that were rounded to floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ class Owned:
     merged: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     constants: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Fraction]:
+        """Its nodes, those that it owns alone first, each with the part of it that is this layer's."""
+        shared = {name: Fraction(share).limit_denominator(_MOST_LAYERS) for name, share in self.shared}
+        return dict.fromkeys(self.nodes, Fraction(1)) | shared
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class EngineLayer:
         moved_bytes: that it reads and writes, where the runtime tells its tensors; None takes those of its nodes.
         moved_constant_bytes: what of them are constants, where the runtime leaves out some that it fused (a bias); None
             where it leaves out none.
+        made_bytes: that it writes, where the runtime tells the sizes of that.
     """
 
     name: str
@@ -64,6 +65,7 @@ class EngineLayer:
     tells_types: bool = False
     moved_bytes: int | None = None
     moved_constant_bytes: int | None = None
+    made_bytes: int | None = None
 
     @property
     def floats_read(self) -> str:

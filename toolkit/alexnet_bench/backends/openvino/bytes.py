@@ -37,10 +37,12 @@ class Moved:
     Attributes:
         total: of all.
         constant: of the constants among them.
+        made: that it writes.
     """
 
     total: int | None = None
     constant: int | None = None
+    made: int | None = None
 
 
 def moved_bytes(record: Record, constant: Sequence[bool]) -> list[Moved]:
@@ -56,13 +58,13 @@ def moved_bytes(record: Record, constant: Sequence[bool]) -> list[Moved]:
 def _moved(kernel: Kernel, record: Record, constant: Sequence[bool]) -> Moved:
     if kernel.kind in _NOTHING:
         return Moved(0)
+    makes = _sum([_size(kernel, port) for port in range(len(kernel.outputs))])
     if kernel.kind.startswith(_IN_PART) or kernel.kind in _WITH_BODIES:
-        return Moved()
+        return Moved(made=makes)
     held, reads = list[int | None](), list[int | None]()
     for source, port in dict.fromkeys(kernel.inputs):
         (held if constant[source] else reads).append(_size(record.kernels[source], port))
-    makes = [_size(kernel, port) for port in range(len(kernel.outputs))]
-    return Moved(_sum((*held, *reads, *makes)), _sum(held))
+    return Moved(_sum((*held, *reads, makes)), _sum(held), makes)
 
 
 def _size(kernel: Kernel, port: int) -> int | None:

@@ -96,6 +96,7 @@ def engine_layers(record: Record, graph: Graph) -> list[EngineLayer]:
             tells_types=True,
             moved_bytes=moved[number].total,
             moved_constant_bytes=moved[number].constant,
+            made_bytes=moved[number].made,
             named=tuple(sorted(claims.named[number])),
             multiplies=multiplies(kernel, record.source),
             tactic="" if kernel.implementation.startswith(_NO_CHOICE) else kernel.implementation,
