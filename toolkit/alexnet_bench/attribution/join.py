@@ -1,7 +1,8 @@
 """Engine layers joined to the nodes of the user's graph, by the tensors that they read and make.
 
 A layer owns the nodes that lie between what it makes and what it reads. What no layer can be shown to own stays
-unattributed; what several layers need (a shape computed for two of them) is shared between them in equal parts.
+unattributed; what several layers need (a shape computed for two of them) is shared between them in equal parts, and by
+what each makes where they are known to be steps that multiply element by element.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 
 from alexnet_bench.attribution.not_computed import may_be_elsewhere, not_computed
 from alexnet_bench.core.cost import CostTable
@@ -100,7 +102,8 @@ def join(graph: Graph, costs: CostTable, layers: Sequence[EngineLayer]) -> Attri
             of_layers[index].append(name)
     merged = owners.keys() - computed
     left_out = _unknown(graph, merged, computed.union(*equals.values()), values)
-    shares = {name: _shares(layers, found) for name, found in owners.items() if len(found) > 1}
+    several = [(node, owners[node.name]) for node in graph.live_nodes if len(owners.get(node.name, ())) > 1]
+    shares = {node.name: _shares(graph, costs, node, layers, found) for node, found in several}
     pairs = zip(layers, of_layers, strict=True)
     owned = [_owned(index, layer, mine, shares, merged, left_out) for index, (layer, mine) in enumerate(pairs)]
     owned = _with_constants(graph, owned)
@@ -180,10 +183,26 @@ def _unknown(
     return frozenset(merged - done)
 
 
-def _shares(layers: Sequence[EngineLayer], found: Sequence[int]) -> dict[int, float]:
+def _shares(
+    graph: Graph, costs: CostTable, node: Node, layers: Sequence[EngineLayer], found: Sequence[int]
+) -> dict[int, float]:
     """By layer, its share of a node that several compute; what only shows their result has none of the work."""
     working = [index for index in found if not layers[index].is_view] or found
-    return {index: 1 / len(working) if index in working else 0.0 for index in found}
+    made = _elements_made(graph, costs, node, [layers[index] for index in working])
+    part = {index: elements / sum(made) for index, elements in zip(working, made, strict=True)}
+    return {index: part.get(index, 0.0) for index in found}
+
+
+def _elements_made(graph: Graph, costs: CostTable, node: Node, working: Sequence[EngineLayer]) -> list[int]:
+    """What each of the layers that compute a node has of its work, as parts of their sum.
+
+    Equal parts, but where the node multiplies, no layer sums over products, and some make another size than the node:
+    then each computes as many products as it makes elements. So runtimes compute an Einsum of several operands.
+    """
+    whole = graph.tensor(node.writes[0]).elements if node.writes else None
+    sizes = [prod(item.step_sizes) if item.step_sizes is not None else whole for item in working]
+    by_elements = costs.by_name[node.name].macs and all(item.multiplies is False for item in working)
+    return [size if by_elements and size and None not in sizes else 1 for size in sizes]
 
 
 def _owned(
