@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, OperatorSetIdProto
 
 _VERSION = 6
-_MAX_FACTOR = 1 << 20
 _FIRST_IR_WITH_OPSETS = 3
 """Before, a file names no opset, and version 1 is meant (docs/IR.md of ONNX)."""
 _FIRST_IR_WITH_CONSTANTS = 4
@@ -92,16 +91,6 @@ def _cast(_: NodeProto, given: Attributes) -> None:
         to.i, to.type = code, to.INT
 
 
-def _upsample(node: NodeProto, given: Attributes) -> list[int] | None:
-    """Version 1 is of height and width; where they grow by whole numbers, the shape is that of tiles."""
-    factors = [given[name].f for name in ("height_scale", "width_scale") if name in given]
-    whole = all(factor.is_integer() and 0 < factor <= _MAX_FACTOR for factor in factors)
-    if len(factors) < 2 or len(node.input) != 1 or not node.output or not whole:
-        return None
-    node.op_type = "Tile"
-    return [1, 1, *(int(factor) for factor in factors)]
-
-
 def _recurrent(node: NodeProto, given: Attributes) -> None:
     """Up to version 6 an attribute says whether the sequence is an output; without it no shape at all is inferred."""
     if "output_sequence" in given:
@@ -115,7 +104,6 @@ _REWRITES: dict[str, tuple[int, Callable[[NodeProto, Attributes], list[int] | No
     "Concat": (3, _concat),
     "Pad": (1, _pad),
     "Cast": (5, _cast),
-    "Upsample": (6, _upsample),
     "RNN": (6, _recurrent),
     "GRU": (6, _recurrent),
     "LSTM": (6, _recurrent),

@@ -94,6 +94,12 @@ class Node:
         attribute = self._context.get_attribute(name)
         return [] if attribute is None else list(attribute.ints)
 
+    def floats(self, name: str) -> list[float]:
+        """An attribute that is a number or a list of numbers, empty when it is left out."""
+        attribute = self._context.get_attribute(name)
+        is_one = attribute is not None and attribute.type == attribute.FLOAT
+        return [] if attribute is None else [attribute.f] if is_one else list(attribute.floats)
+
     def length(self, name: str) -> int:
         """How many elements an attribute that is a list, or a tensor of one axis, has; 0 when it is left out."""
         found = self._context.get_attribute(name)

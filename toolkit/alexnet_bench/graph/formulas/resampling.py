@@ -53,8 +53,8 @@ def _cropped(op: Operation, rank: int) -> Sequence[int]:
 def _antialiased(op: Operation, reach: int, changed: list[tuple[int, int]]) -> Work:
     """The factor of an axis is the quotient of its sizes where these are given; a factor that is given makes it whole.
 
-    The size that a factor makes is rounded down, so that the factor is at least the quotient, and below that of the
-    next size; the reach is known where it is the same for both.
+    The size that a factor makes is rounded down, so that the factor is at least the quotient, but for the rounding of
+    a float32, and below that of the next size; the reach is known where it is the same for both.
     """
     shrinking = [(before, after) for before, after in changed if after < before]
     furthest = [-(-reach * before // after) for before, after in shrinking]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from alexnet_bench.core.cost import CostTable
 from alexnet_bench.core.errors import ModelError, ShapeError, UsageError
 from alexnet_bench.core.text import plural, printable
+from alexnet_bench.graph.contrib.resizing import Told, leaving_open
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.graph.symbolic.fit import Point
@@ -33,11 +34,14 @@ class Counter:
         file: the model.
         inputs: its variables.
         first: the table of the first point that could be counted, for what does not depend on sizes.
+        told: the products of sizes and factors that are told where something is resized, the others leave sizes open;
+            None is for all.
     """
 
     file: ModelFile
     inputs: OpenInputs
     first: CostTable | None = None
+    told: Told | None = None
     _error: ModelError | ShapeError | None = None
     _samples: dict[Point, Items] = field(default_factory=dict)
 
@@ -76,7 +80,8 @@ class Counter:
 
     def _count(self, point: Point) -> Items:
         try:
-            costs = count(build_graph(self.file, name="", given_shapes=self.inputs.at(point)))
+            with leaving_open(self.told):
+                costs = count(build_graph(self.file, name="", given_shapes=self.inputs.at(point)))
         except (ModelError, ShapeError) as error:
             self._error = self._error or error
             return ()

@@ -18,6 +18,7 @@ from alexnet_bench.graph.symbolic.fit import Lattice, Polynomial
 from alexnet_bench.graph.symbolic.lattices import SMALLEST, lattices
 from alexnet_bench.graph.symbolic.named import named_sizes
 from alexnet_bench.graph.symbolic.prober import MOST_VARIABLES, Prober
+from alexnet_bench.graph.symbolic.rounding import with_even_factors
 from alexnet_bench.graph.symbolic.sizes import OpenInputs
 from alexnet_bench.graph.symbolic.solve import Formulas, held_out_index, holds, solve
 from alexnet_bench.graph.symbolic.ties import unified
@@ -80,7 +81,7 @@ def count_symbolically(file: ModelFile, inputs: OpenInputs) -> SymbolicTable:
         ShapeError: the model cannot be counted at any sizes that were tried.
         ModelError: likewise.
     """
-    counter = unified(Counter(file, inputs))
+    counter = with_even_factors(unified(Counter(file, inputs)))
     if len(counter.inputs.variables) > MOST_VARIABLES:
         raise too_many(counter.inputs.variables)
     search = _Search(counter)

@@ -20,20 +20,20 @@ def unified(counter: Counter) -> Counter:
     Where sizes that were given leave no others that fit, such names are looked for with every size open.
     """
     inputs = counter.inputs
-    lattice = _first(counter)
+    lattice = first_lattice(counter)
     if lattice is not None:
         equal = _named(inputs, _groups(counter, lattice))
         return Counter(counter.file, inputs.with_equal(equal)) if equal else counter
     if not inputs.variables or not inputs.fixed:
         return counter
     opened = Counter(counter.file, inputs.opened())
-    lattice = _first(opened)
+    lattice = first_lattice(opened)
     equal = _named(inputs, _groups(opened, lattice), opened.inputs.variables) if lattice else {}
     again = Counter(counter.file, inputs.with_equal(equal))
-    return again if equal and _first(again) is not None else counter
+    return again if equal and first_lattice(again) is not None else counter
 
 
-def _first(counter: Counter) -> Lattice | None:
+def first_lattice(counter: Counter) -> Lattice | None:
     """The first lattice at whose start the model can be counted."""
     start = (0,) * len(counter.inputs.variables)
     tried = lattices(counter.file.proto.graph)
