@@ -382,3 +382,15 @@ def behind_a_function(op: str, opset: int) -> str:
     call = f"GroupNormalization <num_groups = 2> (x, {scale})" if op == "GroupNormalization" else f"{op} (x)"
     return f"""<ir_version: 8, opset_import: ["" : {opset}]>
     g (float[2,4,5,6] x, float[4] s, float[2] t, float[4,4,1,1] w) => (y) {{ h = {call} y = Conv (h, w) }}"""
+
+
+def test_rules_for_what_is_left_open_do_not_stand_in_for_onnx(read: Read) -> None:
+    """Those for a scalar and for the mask of opset 7, where ONNX tells of other nodes all that there is to tell."""
+    graph = read(
+        """g (float[2,6,4] x) => (float y, bool m) <int64[1] two = {2}> {
+            s = Shape (x)  c = Mul (s, two)  d = Div (c, s)  n = Mul (s, d)
+            r = ConstantOfShape (n)  t = Transpose <perm = [2, 0, 1]> (r)  y, m = Dropout (t)
+        }"""
+    )
+    assert graph.tensor("y").shape == (8, 4, 12)
+    assert (graph.tensor("m").shape, graph.tensor("m").dtype) == ((8, 4, 12), "bool")

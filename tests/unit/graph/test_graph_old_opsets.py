@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array
@@ -14,6 +16,7 @@ from onnx.numpy_helper import from_array
 from alexnet_bench.core.errors import ModelError
 from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.onnx_io import build_graph, open_model
+from tests.unit.graph.conftest import Read
 
 IMAGES = (2, 3, 4, 5)
 CONSTANTS: dict[str, np.ndarray] = {
@@ -163,3 +166,92 @@ def test_before_ir_version_3_opset_1_is_meant(tmp_path: Path) -> None:
     (tmp_path / "old.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(ModelError, match="does not say which opset"):
         build_graph(open_model(tmp_path / "old.onnx"), name="old")
+
+
+ODD_AXES = [
+    (9, "Slice <starts = [-8], ends = [2147483647], axes = [3]>", (2, 3, 1, 5)),
+    (9, "Slice <starts = [0, 1], ends = [2, 3], axes = [1, 0]>", (1, 2, 1, 5)),
+    (9, "Slice <starts = [-3], ends = [-1], axes = [-1]>", (2, 3, 1, 2)),
+    (7, "Slice <starts = [3], ends = [1], axes = [3]>", (2, 3, 1, 0)),
+    (9, "Slice <starts = [5, -9], ends = [9, -8]>", (0, 0, 1, 5)),
+    (9, "Slice <starts = [1], ends = [9223372036854775807], axes = [1]>", (2, 2, 1, 5)),
+    (7, "Squeeze <axes = [-2]>", (2, 3, 5)),
+    (10, "Unsqueeze <axes = [-1, 0]>", (1, 2, 3, 1, 5, 1)),
+    (7, "Unsqueeze <axes = [-3]>", (2, 3, 1, 1, 5)),
+    (9, "Unsqueeze <axes = [2, 1]>", (2, 1, 1, 3, 1, 5)),
+]
+WRAPPED = {
+    "main graph": "{ y = OP (x) }",
+    "body": "{ y = If (c) <then_branch = t () => (a) { a = OP (x) }, else_branch = e () => (b) { b = OP (x) }> }",
+    "function": '{ y = f.op (x) } <domain: "f", opset_import: ["" : VERSION]> op (x) => (y) { y = OP (x) }',
+}
+
+
+def made_by_onnxruntime(model: onnx.ModelProto, **feeds: np.ndarray) -> list[tuple[int, ...]]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return [value.shape for value in session.run(None, feeds)]
+
+
+@pytest.mark.parametrize("where", WRAPPED)
+@pytest.mark.parametrize(("opset", "node", "expected"), ODD_AXES, ids=[case[1] for case in ODD_AXES])
+def test_axes_may_be_counted_from_the_end_in_any_order(
+    opset: int, node: str, expected: tuple[int, ...], where: str, read: Read
+) -> None:
+    """ONNX infers nothing of them up to some opset, or something else; runtimes take them."""
+    header = f'<ir_version: 7, opset_import: ["" : {opset}, "f" : 1]>'
+    models = {
+        place: onnx.parser.parse_model(
+            f"{header} g (float[2,3,1,5] x, bool c) => (float y) {text}".replace("OP", node).replace(
+                "VERSION", str(opset)
+            )
+        )
+        for place, text in WRAPPED.items()
+    }
+    assert read(models[where]).tensor("y").shape == expected
+    # What an If makes ONNX Runtime puts where its own inference has made room.
+    plain = models["main graph" if where == "body" else where]
+    assert made_by_onnxruntime(plain, x=np.zeros((2, 3, 1, 5), np.float32), c=np.array(True)) == [expected]
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+@pytest.mark.parametrize("axes", [[], [2, 0], [-4, 2], [0, -2]])
+def test_squeezed_axes_may_be_in_any_order_and_none_are_all(opset: int, axes: list[int], read: Read) -> None:
+    node = helper.make_node("Squeeze", ["x"], ["y"])
+    node.attribute.append(helper.make_attribute("axes", axes, attr_type=onnx.AttributeProto.INTS))
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, [1, 3, 1, 5])], [info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph([node], "g", *ends)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7)
+    assert read(model).tensor("y").shape == (3, 5)
+    assert made_by_onnxruntime(model, x=np.zeros((1, 3, 1, 5), np.float32)) == [(3, 5)]
+
+
+@pytest.mark.parametrize(
+    "node", ["Squeeze <axes = [-1]>", "Squeeze <axes = [-9]>", "Unsqueeze <axes = [-7]>", "Unsqueeze <axes = [-1, 4]>",
+             "Slice <starts = [0], ends = [1], axes = [-9]>", "Slice <starts = [0], ends = [1, 2], axes = [-1]>"],
+)  # fmt: skip
+def test_axes_that_cannot_be_stay_open(node: str, read: Read) -> None:
+    header = '<ir_version: 7, opset_import: ["" : 9]>'
+    model = onnx.parser.parse_model(f"{header} g (float[2,3,5] x) => (y) {{ y = {node} (x) }}")
+    assert read(model).tensor("y").sizes is None
+
+
+@pytest.mark.parametrize("opset", [9, 12, 13])
+def test_a_scalar_is_transposed_into_one(opset: int, read: Read) -> None:
+    text = "g (float[4,6] x) => (float y) { s = Size (x)  f = Cast <to = 1> (s)  t = Transpose (f)  y = Add (t, x) }"
+    model = onnx.parser.parse_model(f'<ir_version: 7, opset_import: ["" : {opset}]> {text}')
+    graph = read(model)
+    assert (graph.tensor("t").shape, graph.tensor("y").shape) == ((), (4, 6))
+    assert made_by_onnxruntime(model, x=np.zeros((4, 6), np.float32)) == [(4, 6)]
+
+
+@pytest.mark.parametrize(("opset", "dtype"), [(7, "float32"), (9, "float32"), (10, "bool")])
+def test_the_mask_of_a_dropout_is_as_its_data(opset: int, dtype: str, read: Read) -> None:
+    """Of the type of the data up to opset 9."""
+    header = f'<ir_version: 7, opset_import: ["" : {opset}]>'
+    model = onnx.parser.parse_model(f"{header} g (float[4,6] x) => (y, m) {{ y, m = Dropout (x) }}")
+    graph = read(model)
+    assert (graph.tensor("m").shape, graph.tensor("m").dtype) == ((4, 6), dtype)
+    assert made_by_onnxruntime(model, x=np.zeros((4, 6), np.float32)) == [(4, 6), (4, 6)]

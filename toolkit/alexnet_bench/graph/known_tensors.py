@@ -20,6 +20,7 @@ from alexnet_bench.graph.small_values import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, OperatorSetIdProto, TypeProto
+    from onnx.defs import OpSchema
 
     from alexnet_bench.graph.sequences import Held
     from alexnet_bench.graph.small_values import Array
@@ -115,8 +116,11 @@ class KnownTensors:
             self._keep_value(initialiser.name, small_values.from_initialiser(initialiser))
 
     def infer(self, node: NodeProto) -> None:
-        """Takes what ONNX says of the outputs of a node."""
-        self.fill(self._inferred(node))
+        """Takes what ONNX says of the outputs of a node, and what a rule says where that leaves them open."""
+        self.fill(self._inferred(node, contrib.find_schema(node, self.opsets)))
+        rule = contrib.find_schema_of_left_open(node)
+        if rule is not None and any(self.sizes(name) is None for name in node.output if name):
+            self.fill(self._inferred(node, rule))
 
     def follow_sequence(self, node: NodeProto) -> None:
         """Takes what a node makes of sequences and optional values, or takes out of them."""
@@ -143,8 +147,13 @@ class KnownTensors:
         for name, value in small_values.evaluate(node, feeds, self.opsets).items():
             self._take_value(name, value)
 
-    def _inferred(self, node: NodeProto) -> dict[str, Tensor]:
-        """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails."""
+    def _inferred(self, node: NodeProto, rule: OpSchema | None = None) -> dict[str, Tensor]:
+        """What ONNX says of the outputs of one node, given the shapes and values known by now; empty when it fails.
+
+        Args:
+            node: of any operator.
+            rule: stands in place of ONNX's own inference.
+        """
         from onnx import ValueInfoProto, defs
         from onnx.checker import ValidationError
         from onnx.shape_inference import InferenceError, infer_node_outputs
@@ -154,9 +163,7 @@ class KnownTensors:
             return {}
         data = {name: small_values.to_proto(name, self._values[name]) for name in known if name in self._values}
         try:
-            schema = contrib.find_schema(node, self.opsets) or defs.get_schema(
-                node.op_type, self.opsets.get(node.domain, 1), node.domain
-            )
+            schema = rule or defs.get_schema(node.op_type, self.opsets.get(node.domain, 1), node.domain)
             made = infer_node_outputs(
                 schema, contrib.by_rule_inside(node, self.opsets), known, data, opset_imports=_imports(self.opsets)
             )

@@ -146,6 +146,8 @@ RULES: dict[tuple[str, str], Rule] = {}
 """By domain and operator."""
 CONDITIONS: dict[tuple[str, str], Callable[[NodeProto], bool]] = {}
 """Of the rules that hold for some nodes alone, likewise."""
+UNTIL: dict[tuple[str, str], int] = {}
+"""The last version of their domain that rules hold for, of those that do not for all, likewise."""
 LEFT_OPEN: dict[tuple[str, str], Callable[[NodeProto], bool]] = {}
 """Of the rules that also hold for nodes that ONNX's own inference has left open, likewise."""
 
@@ -154,6 +156,7 @@ def rule(
     *op_types: str,
     domain: str = DOMAIN,
     where: Callable[[NodeProto], bool] | None = None,
+    until: int | None = None,
     left_open: Callable[[NodeProto], bool] | None = None,
 ) -> Callable[[Rule], Rule]:
     """Registers a rule for operators; a second one for the same operator is refused.
@@ -162,6 +165,7 @@ def rule(
         op_types: the operators.
         domain: theirs, or a place of `RULED`.
         where: of a place of `RULED`, for which of their nodes the rule is asked; None is all.
+        until: likewise, the last version of their domain whose nodes these are; None is for all.
         left_open: likewise, for which others it is asked where ONNX's own inference, which says more of most of them,
             has left them open though all that they read is known; None is for no others.
     """
@@ -173,6 +177,8 @@ def rule(
             RULES[domain, op_type] = function
             if where is not None:
                 CONDITIONS[domain, op_type] = where
+            if until is not None:
+                UNTIL[domain, op_type] = until
             if left_open is not None:
                 LEFT_OPEN[domain, op_type] = left_open
         return function

@@ -15,7 +15,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from alexnet_bench.core import signals
-from alexnet_bench.graph.contrib.node import CONDITIONS, DOMAIN, LEFT_OPEN, RULED, RULES, Node, Rule
+from alexnet_bench.graph.contrib.node import CONDITIONS, DOMAIN, LEFT_OPEN, RULED, RULES, UNTIL, Node, Rule
 from alexnet_bench.graph.walk import nested_nodes, subgraphs
 
 if TYPE_CHECKING:
@@ -175,30 +175,42 @@ def _domain(node: NodeProto, opsets: Mapping[str, int]) -> str:
     place = RULED.get(own)
     if place is None:
         return str(node.domain)
-    holds = CONDITIONS.get((place, node.op_type))
-    in_place = covers(place, node.op_type) if holds is None else holds(node)
-    return place if in_place and is_of_onnx(own, node.op_type, opsets.get(node.domain, 1)) else str(node.domain)
+    key, version = (place, node.op_type), opsets.get(node.domain, 1)
+    holds = CONDITIONS.get(key)
+    in_place = version <= UNTIL.get(key, _LATEST) and (covers(*key) if holds is None else holds(node))
+    return place if in_place and is_of_onnx(own, node.op_type, version) else str(node.domain)
 
 
 def find_schema(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:
-    """The rule for a node that is left open, as a schema that need not be registered; None when there is none.
-
-    It names the attributes of this node: inference of single nodes refuses any that a schema does not.
+    """The rule for a node in place of ONNX's own inference, as a schema that need not be registered; None without one.
 
     Args:
         node: of any operator.
         opsets: versions by domain.
     """
+    return _schema_of(node, _domain(node, opsets))
+
+
+def find_schema_of_left_open(node: NodeProto) -> OpSchema | None:
+    """The rule for a node of which `find_schema`, or ONNX's own inference, tells too little; None without one."""
+    place = RULED.get(node.domain, "")
+    holds = LEFT_OPEN.get((place, node.op_type))
+    return _schema_of(node, place) if holds is not None and holds(node) else None
+
+
+def _schema_of(node: NodeProto, domain: str) -> OpSchema | None:
+    """The rule of a domain, if any, for one node.
+
+    It names the attributes of this node that have a type: inference of single nodes refuses any that a schema does not.
+    """
     from onnx import AttributeProto
     from onnx.defs import OpSchema
 
-    place = RULED.get(node.domain, "")
-    left_open = LEFT_OPEN.get((place, node.op_type))
-    domain = place if left_open is not None and left_open(node) else _domain(node, opsets)
     if not covers(domain, node.op_type):
         return None
     kind = AttributeProto.AttributeType.Name
-    attributes = [OpSchema.Attribute(item.name, getattr(OpSchema.AttrType, kind(item.type))) for item in node.attribute]
+    typed = [(item.name, kind(item.type)) for item in node.attribute if item.type]
+    attributes = [OpSchema.Attribute(name, getattr(OpSchema.AttrType, type_)) for name, type_ in typed]
     return _schema(domain, node.op_type, attributes)
 
 
