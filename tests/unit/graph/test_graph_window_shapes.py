@@ -78,3 +78,19 @@ def test_a_transposed_convolution_may_make_less_than_goes_in(read: Read, named: 
     assert graph.tensor("y").shape == (1, 6, *named)
     assert [(1, 6, *named)] == _made(model, x=(1, 4, 2, 3), w=(4, 3, 4, 1))
     assert count(graph).rows[0].bytes_written == 4 * 6 * named[0] * named[1]
+
+
+@pytest.mark.parametrize("opset", [1, 11, 22])
+@pytest.mark.parametrize("same", ["SAME_UPPER", "SAME_LOWER"])
+def test_what_same_makes_of_a_transposed_convolution_is_not_padded_further(read: Read, same: str, opset: int) -> None:
+    """The image times the strides, or as far as the windows reach; ONNX's own inference adds the padding again."""
+    drawn = np.random.default_rng(opset)
+    for _ in range(40):
+        image, kernel, strides = (drawn.integers(1, 5, 2).tolist() for _ in range(3))
+        more = [int(drawn.integers(0, stride)) for stride in strides]
+        settings = f'auto_pad = "{same}", strides = {strides}, output_padding = {more}'
+        ends = f"(float[1,2,{image[0]},{image[1]}] x, float[2,3,{kernel[0]},{kernel[1]}] w) => (y)"
+        model = parser.parse_model(
+            f'<ir_version: 8, opset_import: ["" : {opset}]> g {ends} {{ y = ConvTranspose <{settings}> (x, w) }}'
+        )
+        assert [read(model).tensor("y").shape] == _made(model, x=(1, 2, *image), w=(2, 3, *kernel)), (ends, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alexnet_bench.graph.contrib.node import INT64, RULED, Dims, Node, rule
-from alexnet_bench.graph.contrib.sizes import convolved, convolved_channels_last, times, windows
+from alexnet_bench.graph.contrib.sizes import convolved, convolved_channels_last, plus, spread, times, windows
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -40,17 +40,11 @@ def conv_transpose_with_dynamic_pads(node: Node) -> None:
     if image is None or weights is None or len(image) != len(weights) or len(image) < 3:
         return
     axes = len(image) - 2
-    kernel: Dims = list(node.integers("kernel_shape")) or weights[2:]
     pads = node.values(2) if node.has(2) else [0] * (2 * axes)
-    strides, dilations = node.integers("strides") or [1] * axes, node.integers("dilations") or [1] * axes
-    more = node.integers("output_padding") or [0] * axes
-    spatial: Dims = []
-    for axis, (size, window) in enumerate(zip(image[2:], kernel, strict=True)):
-        if size is None or window is None or pads is None or node.text("auto_pad", "NOTSET").startswith("SAME"):
-            spatial.append(None)
-            continue
-        grown = strides[axis] * (size - 1) + more[axis] + (window - 1) * dilations[axis] + 1
-        spatial.append(grown - pads[axis] - pads[axis + axes])
+    whole = spread(node, image[2:], list(node.integers("kernel_shape")) or weights[2:])
+    if pads is None or node.text("auto_pad", "NOTSET").startswith("SAME"):
+        whole, pads = [None] * axes, [0] * (2 * axes)
+    spatial = [plus(size, -pads[axis] - pads[axis + axes]) for axis, size in enumerate(whole)]
     channels = None if weights[1] is None else weights[1] * node.integer("group", 1)
     node.make(0, node.dtype(0), [image[0], channels, *spatial])
 
@@ -100,16 +94,31 @@ def pool_rounded_up(node: Node) -> None:
 
 
 def names_its_size(node: NodeProto) -> bool:
-    """Whether a ConvTranspose has `output_shape`: ONNX (1.23) leaves axes out where that is less than the image's."""
-    return any(item.name == "output_shape" for item in node.attribute)
+    """Whether a ConvTranspose has `output_shape`, or both SAME and `output_padding`.
+
+    ONNX (1.23) leaves axes of the one out where that is less than the image's, and adds the other to what SAME makes.
+    """
+    given = {item.name: item for item in node.attribute}
+    same = "auto_pad" in given and given["auto_pad"].s.startswith(b"SAME")
+    return "output_shape" in given or (same and "output_padding" in given)
 
 
 @rule("ConvTranspose", domain=RULED[""], where=names_its_size)
 def conv_transpose_of_a_size(node: Node) -> None:
-    """The sizes that the attribute names."""
+    """The sizes that the attribute names; by SAME those of the image times the strides, where the windows reach."""
     image, weights, named = node.dims(0), node.dims(1), node.integers("output_shape")
-    if image is not None and weights is not None and 2 < len(image) == len(weights) == len(named) + 2:
-        node.make(0, node.dtype(0), [image[0], times(weights[1], node.integer("group", 1)), *named])
+    if image is None or weights is None or not 2 < len(image) == len(weights):
+        return
+    spatial: Dims = list(named)
+    if not named and node.text("auto_pad", "NOTSET").startswith("SAME"):
+        strides = node.integers("strides") or [1] * (len(image) - 2)
+        whole = spread(node, image[2:], list(node.integers("kernel_shape")) or weights[2:])
+        spatial = [
+            None if size is None or reach is None else min(size * stride, reach)
+            for size, stride, reach in zip(image[2:], strides, whole, strict=True)
+        ]
+    if len(spatial) == len(image) - 2:
+        node.make(0, node.dtype(0), [image[0], times(weights[1], node.integer("group", 1)), *spatial])
 
 
 @rule("CropAndResize")

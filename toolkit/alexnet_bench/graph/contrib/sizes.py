@@ -49,6 +49,17 @@ def windows(node: Node, sizes: Dims, kernel: Sequence[int | None]) -> Dims:
     return out
 
 
+def spread(node: Node, sizes: Dims, kernel: Sequence[int | None]) -> Dims:
+    """How far the windows of a ConvTranspose reach along each spatial axis, before anything is cut off as padding."""
+    axes = len(sizes)
+    strides, dilations = node.integers("strides") or [1] * axes, node.integers("dilations") or [1] * axes
+    more = node.integers("output_padding") or [0] * axes
+    return [
+        None if size is None or window is None else stride * (size - 1) + added + (window - 1) * dilation + 1
+        for size, window, stride, dilation, added in zip(sizes, kernel, strides, dilations, more, strict=True)
+    ]
+
+
 def multiplied(left: Dims | None, right: Dims | None) -> Dims | None:
     """Output sizes of numpy.matmul."""
     if not left or not right:
