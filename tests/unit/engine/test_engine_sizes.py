@@ -205,7 +205,19 @@ def test_sizes_that_are_not_given_are_the_usual_ones_of_the_profile_that_holds_t
         for times in (1, 4)
     )
     assert usual_sizes(graph, (small, large), {}, None) == {"ids": (2, 8), "mask": (2, 8)}
-    assert usual_sizes(graph, (small, large), {"ids": (3, 40)}, None) == {"ids": (3, 40), "mask": (2, 32)}
-    assert usual_sizes(graph, (small, large), {}, 4) == {"ids": (1, 8), "mask": (1, 8)}  # the batch goes before a 1
-    assert usual_sizes(graph, (small, large), {"mask": (9, 9)}, None) == {"ids": (2, 8), "mask": (9, 9)}
+    assert usual_sizes(graph, (small, large), {"ids": (3, 40)}, None) == {"ids": (3, 40), "mask": (3, 40)}
+    assert usual_sizes(graph, (small, large), {}, 4) == {"ids": (4, 8), "mask": (4, 8)}
+    assert usual_sizes(graph, (small, large), {"mask": (1, 40)}, 4) == {"ids": (4, 40), "mask": (4, 40)}
+    assert usual_sizes(graph, (small, large), {"mask": (9, 9)}, None) == {"ids": (9, 9), "mask": (9, 9)}
     assert usual_sizes(graph, (SizeRanges(),), {"ids": (3, 4)}, 5) == {"ids": (3, 4)}
+    with pytest.raises(ShapeError, match="no sequence of whole numbers"):
+        usual_sizes(graph, (small,), {"ids": 3}, None)  # type: ignore[dict-item]
+
+
+def test_the_profile_is_one_that_holds_what_follows_too(tmp_path: Path) -> None:
+    """By the sizes of x alone the first would do, which is for tables of up to 4 rows."""
+    graph = onnx.load(_model(tmp_path / "m.onnx", x=["N", "T"], table=["T", "K"])).graph
+    small = SizeRanges(None, {"table": ShapeRange((1, 2), (4, 2), (4, 2))})
+    large = SizeRanges(None, {"table": ShapeRange((1, 3), (8, 3), (32, 3))})
+    assert usual_sizes(graph, (small, large), {"x": (1, 4)}, None) == {"x": (1, 4), "table": (4, 2)}
+    assert usual_sizes(graph, (small, large), {"x": (1, 5)}, None) == {"x": (1, 5), "table": (5, 3)}

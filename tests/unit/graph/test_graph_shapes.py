@@ -47,6 +47,11 @@ def refused(
         pytest.param(FIXED, None, None, (2, 192), id="fixed"),
         pytest.param(FIXED, 2, None, (2, 192), id="fixed at the batch asked for"),
         pytest.param(TOKENS, None, {"x": (2, 7, 16)}, (2, 7, 16), id="two symbols, both given"),
+        pytest.param(
+            "g (float[N,T] x, float[T] p) => (float[N,T] y) { y = Add(x, p) }",
+            *(4, {"x": (1, 7), "p": (7,)}, (4, 7)),
+            id="a first size that another input says is no batch",
+        ),
         pytest.param("g (float[N,T] x) => (float[N,T] y) { y = Relu(x) }", None, {"x": (0, 3)}, (0, 3), id="empty"),
         pytest.param("g (float x) => (float y) { y = Relu(x) }", None, {"x": ()}, (), id="scalar given"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 from alexnet_bench.backends.protocol import EngineInput, ShapeBounds
 from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.graph import Dim
 from alexnet_bench.workflows.engines.plan_sizes import sizes_to_run
 
 _FIXED = EngineInput("mask", "int64", (1, 8))
@@ -55,3 +56,11 @@ def test_a_batch_that_no_input_has_is_refused() -> None:
     assert sizes_to_run([EngineInput("x", "float32", (3, 4))], {}, 3) == {"x": (3, 4)}
     with pytest.raises(ShapeError, match="no input of the engine takes a batch of 3"):
         sizes_to_run([_FIXED], {}, 3)
+
+
+def test_sizes_follow_by_the_names_that_the_model_has_for_what_the_engine_leaves_open() -> None:
+    inputs = [EngineInput(name, "int64", (-1, 8), (ShapeBounds((1, 8), (2, 8), (9, 8)),)) for name in ("ids", "mask")]
+    assert sizes_to_run(inputs, {"ids": (5, 8)}, None) == {"ids": (5, 8), "mask": (2, 8)}
+    named: dict[str, tuple[Dim, ...]] = {"ids": ("N", 8), "mask": ("N", "T")}
+    assert sizes_to_run(inputs, {"ids": (5, 8)}, None, named) == {"ids": (5, 8), "mask": (5, 8)}
+    assert sizes_to_run(inputs, {"ids": (5, 8)}, None, {"mask": ("N",)}) == {"ids": (5, 8), "mask": (2, 8)}

@@ -134,6 +134,19 @@ def test_what_is_not_said_of_an_engines_sizes_is_as_it_was_made_for(tmp_path: Pa
     assert profile(engine, options=given).case.shapes == {"x": (3, 3, 16, 16)}
 
 
+def test_what_shares_a_dimension_with_the_sizes_given_follows_them(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "seq"]) for name in ("x", "mask")]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "seq"])
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "mask"], ["y"], "masked")], "g", inputs, [output])
+    path, engine = tmp_path / "open.onnx", tmp_path / "engine.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    options = BuildOptions(backend="onnxruntime-cpu", profiles=[{"x": [(1, 1), (1, 6), (4, 16)]}])
+    build_engine(path, options=options, output=engine)
+    for given, batch, size in (({"x": (4, 16)}, None, (4, 16)), ({"mask": (1, 9)}, 2, (2, 9)), ({}, 3, (3, 6))):
+        found = profile(engine, batch=batch, options=replace(ORT, shapes=given))
+        assert found.case.shapes == {"x": size, "mask": size}
+
+
 def test_a_stale_engine_is_refused(tmp_path: Path) -> None:
     engine = tmp_path / "e.onnx"
     build_engine(normalised(tmp_path / "m.onnx"), options=BuildOptions(backend="onnxruntime-cpu"), output=engine)

@@ -623,6 +623,34 @@ def test_what_a_reference_leaves_open_is_as_the_engine_is_made_for(tmp_path: Pat
     assert (found.verdict, [item.shapes for item in found.sizes]) == ("passed", [{"x": (2, 6, 4)}])
 
 
+def test_sizes_that_share_a_symbol_with_the_one_given_follow_it(tmp_path: Path) -> None:
+    def masked(batch: int | str = "n") -> onnx.ModelProto:
+        shape = [batch, "seq"]
+        nodes = [
+            helper.make_node("Mul", ["x", "mask"], ["a"], name="masked"),
+            helper.make_node("MatMul", ["a", "table"], ["y"], name="product"),
+        ]
+        inputs = [value("x", shape), value("mask", shape), value("table", ["seq", "k"])]
+        return model(nodes, inputs, [value("y", [batch, "k"])], {})
+
+    ends = {"x": [(1, 1), (1, 6), (4, 16)], "table": [(1, 2), (6, 3), (16, 3)]}
+    built = BuildOptions(backend="onnxruntime-cpu", profiles=[ends])
+    engine, reference = tmp_path / "engine.onnx", write(tmp_path / "open.onnx", masked())
+    build_engine(reference, options=built, output=engine)
+    cases: tuple[tuple[Path, VerifyOptions, tuple[int, int]], ...] = (
+        (reference, VerifyOptions(shapes={"x": (4, 16)}), (4, 16)),
+        (reference, VerifyOptions(shapes={"mask": (1, 9)}, batch=3), (3, 9)),
+        (reference, VerifyOptions(batch=3), (3, 6)),
+        (write(tmp_path / "fixed.onnx", masked(2)), VerifyOptions(shapes={"mask": (2, 9)}), (2, 9)),
+    )
+    for against, options, size in cases:
+        found = verify(engine, against=against, options=options)
+        sizes = {"x": size, "mask": size, "table": (size[1], 3)}
+        assert (found.verdict, found.sizes[0].shapes) == ("passed", sizes), options
+    with pytest.raises(ShapeError, match="1x9 does not fit input mask, which is 4x16"):
+        verify(engine, against=reference, options=VerifyOptions(shapes={"x": (4, 16), "mask": (1, 9)}))
+
+
 def test_an_engine_is_verified_on_the_backend_of_its_passport(right: Path, tmp_path: Path) -> None:
     engine = tmp_path / "engine.onnx"
     build_engine(right, options=BuildOptions(backend="onnxruntime-cpu"), output=engine)

@@ -13,8 +13,9 @@ from alexnet_bench.core.errors import ShapeError, UsageError
 from alexnet_bench.core.text import printable
 from alexnet_bench.engine.ranges import ENDS, BatchRange, End, ShapeRange, SizeRanges
 from alexnet_bench.engine.recipe import Recipe
-from alexnet_bench.graph.binding import bind_inputs
+from alexnet_bench.graph.binding import bind_inputs, check_whole, declared_shapes
 from alexnet_bench.graph.convert import required_inputs, tensor_from_info
+from alexnet_bench.graph.followed import followed
 from alexnet_bench.graph.onnx_io import open_model
 
 if TYPE_CHECKING:
@@ -127,22 +128,22 @@ def has_open_batch(graph: GraphProto, name: str) -> bool:
 
 def usual_sizes(
     graph: GraphProto, sizes: Sequence[SizeRanges], given: Mapping[str, Sequence[int]], batch: int | None
-) -> dict[str, Sequence[int]]:
-    """What an engine is run with, of whose sizes not all are given: those that it was made for.
+) -> dict[str, tuple[int, ...]]:
+    """What an engine is run with, of whose sizes not all are given: those that follow, else those that it was made for.
 
     Args:
         graph: of the model, with its open dimensions.
-        sizes: `by_input` of the engine; the first that holds what is given counts, else the first.
+        sizes: `by_input` of the engine; the first that holds what is given, and what follows, counts, else the first.
         given: by input name, in place of the usual ones.
-        batch: for `bind_inputs`, in place of the usual first dimensions.
+        batch: likewise, of the first dimensions.
+
+    Raises:
+        ShapeError: what is given is no sizes.
     """
-    opens = {info.name for info in graph.input if not isinstance((tensor_from_info(info).shape or (0,))[0], int)}
-    asked = dict(given) | ({} if batch is None else dict.fromkeys(opens - given.keys(), (batch,)))
-    ranges = next((ranges for ranges in sizes if ranges.outside(asked) is None), sizes[0])
-    usual = ranges.shapes_at("opt")
-    return {
-        name: (1, *size[1:]) if batch is not None and name in opens else size for name, size in usual.items()
-    } | dict(given)
+    check_whole(given)
+    declared = declared_shapes(graph)
+    found = [followed(declared, ranges.shapes_at("opt"), given, batch) for ranges in sizes]
+    return next((own for own, ranges in zip(found, sizes, strict=True) if ranges.outside(own) is None), found[0])
 
 
 def _unasked(graph: GraphProto, without: Recipe) -> Ranges | None:

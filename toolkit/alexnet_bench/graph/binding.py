@@ -41,7 +41,7 @@ def bind_inputs(graph: GraphProto, *, batch: int | None, given: Mapping[str, Seq
     _check_given(given, infos)
     sizes: dict[str, int] = {}
     for name, shape in given.items():
-        _bind(infos[name], _at_batch(infos[name], shape, batch), sizes)
+        _bind(infos[name], _at_batch(infos[name], shape, batch, sizes), sizes)
     pending = [info for info in infos.values() if info.name not in given and info.type.HasField("tensor_type")]
     while waiting := [info for info in pending if not _bind_known(info, batch, sizes)]:
         if len(waiting) == len(pending):
@@ -93,8 +93,8 @@ def can_be(declared: Shape | None, sizes: Sequence[int]) -> bool:
     return declared is None or (len(declared) == len(sizes) and _fits(declared, sizes, {}))
 
 
-def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None) -> Sequence[int]:
-    declared = tensor_from_info(info).shape
+def _at_batch(info: ValueInfoProto, given: Sequence[int], batch: int | None, sizes: Mapping[str, int]) -> Sequence[int]:
+    declared = _substituted(tensor_from_info(info).shape or (), sizes)
     if batch is None or not given or not declared or (isinstance(declared[0], int) and declared[0] != batch):
         return given
     if given[0] not in (1, batch):

@@ -19,6 +19,7 @@ from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.profile import InputInfo, Profile, ProfileSet
 from alexnet_bench.core.scratch import ScratchFolder
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.binding import declared_shapes
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.measure.latency import LatencyCase
 from alexnet_bench.verdict.samples import Feeds
@@ -138,7 +139,8 @@ def _open(path: Path, options: Options, progress: Progress) -> _Foreign:
 
 
 def _case(engine: _Foreign, options: Options, batch: int | None) -> _Case:
-    sizes = sizes_to_run(engine.described.inputs, options.shapes or {}, batch)
+    named = None if engine.file is None else declared_shapes(engine.file.proto.graph)
+    sizes = sizes_to_run(engine.described.inputs, options.shapes or {}, batch, named)
     tensors = {item.name: Tensor(item.name, item.dtype, sizes[item.name]) for item in engine.described.inputs}
     first = next(iter(sizes.values()), ())
     images = batch or (first[0] if first and first[0] > 0 else 1)

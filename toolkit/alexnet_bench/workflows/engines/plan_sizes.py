@@ -7,13 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alexnet_bench.backends.protocol import EngineInput, ShapeBounds
 from alexnet_bench.core.errors import ShapeError
+from alexnet_bench.core.graph import Dim
 from alexnet_bench.core.text import printable
+from alexnet_bench.graph.followed import followed
 
 Shape = tuple[int, ...]
 
 
 def sizes_to_run(
-    inputs: Sequence[EngineInput], given: Mapping[str, Sequence[int]], batch: int | None
+    inputs: Sequence[EngineInput],
+    given: Mapping[str, Sequence[int]],
+    batch: int | None,
+    named: Mapping[str, Sequence[Dim] | None] | None = None,
 ) -> dict[str, Shape]:
     """A size for every axis of every input, all of them within one optimisation profile of the engine.
 
@@ -23,6 +28,7 @@ def sizes_to_run(
         inputs: of the engine.
         given: sizes by input name.
         batch: of every input whose first axis is open, and whose sizes are not given.
+        named: shapes of the model's inputs: what shares a dimension's name with what is given follows from that.
 
     Raises:
         ShapeError: the engine has no such input, or no profile that takes these sizes.
@@ -34,8 +40,10 @@ def sizes_to_run(
         )
     if batch is not None and not any(item.shape and item.shape[0] in (-1, batch) for item in inputs):
         raise ShapeError(f"no input of the engine takes a batch of {batch}", _taken(inputs))
+    declared = {item.name: _declared(item, (named or {}).get(item.name)) for item in inputs}
     for profile in range(max((len(item.ranges) for item in inputs), default=0) or 1):
-        sizes = {item.name: _sizes(item, given.get(item.name), batch, profile) for item in inputs}
+        usual = {item.name: _bounds(item, profile).opt for item in inputs}
+        sizes = followed(declared, usual, given, batch)
         if all(_takes(item, sizes[item.name], profile) for item in inputs):
             return sizes
     asked = [f"{printable(name)} as {_written(size)}" for name, size in given.items()]
@@ -43,13 +51,10 @@ def sizes_to_run(
     raise ShapeError(f"the engine does not take {', '.join(asked)}", _taken(inputs))
 
 
-def _sizes(item: EngineInput, given: Sequence[int] | None, batch: int | None, profile: int) -> Shape:
-    if given is not None:
-        return tuple(given)
-    usual = _bounds(item, profile).opt
-    if batch is not None and item.shape[:1] == (-1,):
-        return (batch, *usual[1:])
-    return usual
+def _declared(item: EngineInput, named: Sequence[Dim] | None) -> tuple[Dim, ...]:
+    """The engine's numbers, and the model's dimensions where it leaves a size open."""
+    names = named if named is not None and len(named) == len(item.shape) else [None] * len(item.shape)
+    return tuple(name if size < 0 else size for size, name in zip(item.shape, names, strict=True))
 
 
 def _takes(item: EngineInput, sizes: Sequence[int], profile: int) -> bool:

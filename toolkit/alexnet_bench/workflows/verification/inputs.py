@@ -11,6 +11,7 @@ from alexnet_bench.core.unused import check_none
 from alexnet_bench.engine.sizes import by_input, usual_sizes
 from alexnet_bench.graph.binding import declared_shapes
 from alexnet_bench.graph.convert import required_inputs, tensors_of
+from alexnet_bench.graph.followed import followed
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.verdict import samples
 from alexnet_bench.verdict.pictures import Pixels
@@ -105,10 +106,11 @@ def _with_numbers_of(model: ModelFile, usual: Mapping[str, tuple[int, ...]]) -> 
 def _sizes(
     leading: ModelFile, reference: Opened, engine: Opened, options: VerifyOptions
 ) -> Mapping[str, Sequence[int]]:
-    """Shapes as given, and for the rest those that the engine was made for."""
-    check_taken(reference, engine, declared_shapes(leading.proto.graph))
+    """Shapes as given, with what follows from them, and for the rest those that the engine was made for."""
+    declared, given = declared_shapes(leading.proto.graph), options.shapes or {}
+    check_taken(reference, engine, declared)
     if engine.recipe is None:
-        return options.shapes or fixed_by_engine(reference, engine, options)
+        return given or fixed_by_engine(reference, engine, options)
     if fixed := fixed_by_reference(reference, engine):
-        return fixed | dict(options.shapes or {})
-    return usual_sizes(leading.proto.graph, by_input(engine.recipe, leading.path), options.shapes or {}, options.batch)
+        return followed(declared, fixed, given, options.batch)
+    return usual_sizes(leading.proto.graph, by_input(engine.recipe, leading.path), given, options.batch)
