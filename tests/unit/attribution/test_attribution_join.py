@@ -203,6 +203,18 @@ def test_a_product_that_another_layer_computes_is_not_left_out(hand: Hand) -> No
     assert not first.merged | second.merged
 
 
+@pytest.mark.parametrize(("multiplies", "share"), [(False, 0.0), (None, 0.5), (True, 0.5)])
+def test_a_product_is_not_that_of_a_layer_beside_it_that_cannot_multiply(
+    hand: Hand, multiplies: bool | None, share: float
+) -> None:
+    """An elementwise kernel of OpenVINO that says it makes the result of a product too."""
+    graph = branch(hand)
+    beside = replace(hand.layer("beside", "x", "m y"), multiplies=multiplies)
+    first, second = joined(graph, [beside, replace(hand.layer("product", "x", "m"), multiplies=True)]).owned
+    assert dict(first.shared) == {"n_a": 0.5, "n_m": share}
+    assert dict(second.shared) == {"n_a": 0.5, "n_m": 1 - share}
+
+
 def test_a_product_that_an_unmatched_layer_may_compute_is_not_said_to_be_left_out(hand: Hand) -> None:
     graph = branch(hand)
     sums = replace(hand.layer("sum", "x", "y"), multiplies=False, named=("t",))

@@ -186,8 +186,13 @@ def _unknown(
 def _shares(
     graph: Graph, costs: CostTable, node: Node, layers: Sequence[EngineLayer], found: Sequence[int]
 ) -> dict[int, float]:
-    """By layer, its share of a node that several compute; what only shows their result has none of the work."""
+    """By layer, its share of a node that several compute.
+
+    What only shows their result has none of the work, nor has what multiplies no matrices of a product that others do.
+    """
     working = [index for index in found if not layers[index].is_view] or found
+    if costs.by_name[node.name].is_product:
+        working = [index for index in working if layers[index].multiplies is not False] or working
     made = _elements_made(graph, costs, node, [layers[index] for index in working])
     part = {index: elements / sum(made) for index, elements in zip(working, made, strict=True)}
     return {index: part.get(index, 0.0) for index in found}
