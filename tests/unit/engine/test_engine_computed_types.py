@@ -145,12 +145,10 @@ def test_a_layer_is_named_after_its_largest_product_with_what_to_type_to_keep_it
     with pytest.raises(PrecisionError) as caught:
         _check("fp16", fused, _layer("elsewhere", "float16"), products=("m/MatMul", "elsewhere", "a dot"))
     assert caught.value.message.endswith("in another type: m/MatMul with 2 other nodes (float32)")
-    assert caught.value.hint.endswith(
-        "; or keep them in float32: build-engine --keep-fp32 m/MatMul --keep-fp32 'a dot'"
-    )
+    assert caught.value.hint.endswith("keep them in float32: build-engine --keep-fp32 m/MatMul --keep-fp32 'a dot'")
     with pytest.raises(PrecisionError) as caught:
         _check("fp16", fused, _layer("good", "float16"), products=("m/MatMul", "a dot"), kept=("a dot",))
-    assert caught.value.hint.endswith("; or keep it in float32: build-engine --keep-fp32 m/MatMul")
+    assert caught.value.hint.endswith("keep it in float32: build-engine --keep-fp32 m/MatMul")
 
 
 def test_a_node_that_several_layers_compute_parts_of_is_named_once() -> None:
@@ -174,7 +172,7 @@ def test_a_product_that_a_layer_only_adds_to_is_not_its_name() -> None:
 def test_names_that_are_many_or_cannot_be_typed_are_not_in_the_hint(names: tuple[str, ...]) -> None:
     with pytest.raises(PrecisionError) as caught:
         _check("fp16", _layer("good", "float16"), *(_layer(name, "float32") for name in names), products=tuple(names))
-    assert caught.value.hint.endswith("; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each")
+    assert caught.value.hint == "keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
 
 
 def test_to_keep_all_that_multiplies_is_no_advice_and_said_where_it_was_done() -> None:
@@ -194,6 +192,17 @@ def test_to_keep_all_that_multiplies_is_no_advice_and_said_where_it_was_done() -
 def test_nodes_are_only_to_be_kept_where_that_can_be_said_and_helps(computed: str, can_keep: bool) -> None:
     with pytest.raises(PrecisionError) as caught:
         _check("fp16", _layer("a", computed), can_keep=can_keep)
+    assert caught.value.hint == "give the --precision that this backend has kernels for, or another --backend"
+
+
+def test_a_backend_that_has_kernels_of_the_type_is_not_said_to_lack_them() -> None:
+    asked = Asked("bf16", products=("a", "b", "c"), can_keep=True)
+    layers = [_layer("a", "bfloat16"), _layer("b", "float32")]
+    with pytest.raises(PrecisionError, match=r"b \(float32\)$") as caught:
+        check_types(asked, layers)
+    assert caught.value.hint == "keep it in float32: build-engine --keep-fp32 b"
+    with pytest.raises(PrecisionError) as caught:  # what does not stay in float32 either cannot be kept there
+        check_types(asked, [*layers, _layer("c", "float16")])
     assert caught.value.hint == "give the --precision that this backend has kernels for, or another --backend"
 
 

@@ -113,7 +113,12 @@ def test_there_are_recipes_for_every_precision_and_for_dynamic_batches() -> None
         ('passes = ["fp16", "fp16"]\nprecision = "fp16"', "twice", ""),
         ('passes = ["fp16"]\nprecision = "fp32"', "does not fit precision fp32", ""),
         ('passes = ["bf16"]', "does not fit precision none", ""),
-        ('keep_fp32 = ["LRN"]\nprecision = "bf16"', "there is no such pass", "fp16 or bf16"),
+        ('keep_fp32 = ["LRN"]', "stays in float32 beside a narrower type", "--precision fp16 or bf16"),
+        (
+            'keep_fp32 = ["LRN"]\nprecision = "bf16"\nbackend = "onnxruntime-cpu"',
+            "onnxruntime-cpu follows the graph, whose types no pass of",
+            "give --pass bf16",
+        ),
         ("passes = [", "cannot be read", ""),
         ("[[profiles]]\nbatches = 1", "profiles has an unknown field 'batches'", "did you mean batch?"),
         ("[[profiles]]\n[profiles.batch]\nmin = 2\nopt = 1\nmax = 3", "optimisation profile 1: batch: min, opt", ""),

@@ -271,7 +271,8 @@ def test_a_silent_float32_is_an_error_that_names_the_layers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "recipe", "keep"), [("openvino", "bf16", "Conv"), ("tensorrt-rtx", "fp16", "conv2")]
+    ("backend", "recipe", "keep"),
+    [("openvino", "bf16", "Conv"), ("openvino", "openvino-bf16", "conv2"), ("tensorrt-rtx", "fp16", "conv2")],
 )
 def test_products_that_a_backend_narrows_though_they_are_to_stay_are_an_error(
     backend: str, recipe: str, keep: str
@@ -282,15 +283,47 @@ def test_products_that_a_backend_narrows_though_they_are_to_stay_are_an_error(
         build_engine("lenet-5", options=BuildOptions(backend=backend, recipe=recipe, keep_fp32=[keep]))
 
 
+def test_every_hint_leads_to_an_engine_where_openvino_leaves_a_product_in_float32(tmp_path: Path) -> None:
+    """It has weights on the left of a product computed in float32, whatever it is told."""
+    pytest.importorskip("openvino")
+    model, generator = tmp_path / "m.onnx", np.random.default_rng(0)
+    weights = {"w": generator.standard_normal((16, 8)), "left": generator.standard_normal((12, 16))}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"], "first"),
+        helper.make_node("MatMul", ["left", "h"], ["y"], "second"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 16, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 12, 8])],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), model)
+    told = BuildOptions(backend="openvino", precision="bf16")
+    with pytest.raises(PrecisionError, match=r"1 of 2 layers .* in another type: second \(float32\)") as caught:
+        build_engine(model, options=told)
+    assert caught.value.hint == "keep it in float32: build-engine --keep-fp32 second"
+    for options in (told, replace(told, passes=["bf16"]), replace(told, precision=None, recipe="bf16")):
+        kept = build_engine(model, options=replace(options, keep_fp32=["second"]))
+        computed = {
+            name: layer.compute_dtype
+            for layer in kept.layers
+            for name in (*layer.onnx_nodes, *(part.name for part in layer.shared_nodes if part.share))
+        }
+        assert computed == {"first": "bfloat16", "second": "float32"}
+        assert kept.recipe["keep_fp32"] == ["second"]
+    with pytest.raises(UsageError, match="none is asked for") as unasked:
+        build_engine(model, options=BuildOptions(backend="openvino", keep_fp32=["second"]))
+    assert unasked.value.hint == "leave it out, or give --precision fp16 or bf16"
+
+
 def test_what_is_to_be_kept_and_is_not_there_is_said() -> None:
     passport = build_engine("lenet-5", options=BuildOptions(backend="openvino", recipe="bf16", keep_fp32=["Softmax"]))
     assert passport.notes[0] == "keep_fp32: there is no node of operator Softmax"
-    with pytest.raises(UsageError, match="there is no such pass") as no_pass:  # OpenVINO is told the type, and has none
-        build_engine("lenet-5", options=BuildOptions(backend="openvino", precision="bf16", keep_fp32=["conv2"]))
-    assert "--recipe bf16" in no_pass.value.hint
-    for backend in ("openvino", "onnxruntime-cpu"):
+    for backend, recipe in (("openvino", "bf16"), ("openvino", "openvino-bf16"), ("onnxruntime-cpu", "bf16")):
         with pytest.raises(UsageError, match="there is no node or operator conv22") as caught:
-            build_engine("lenet-5", options=BuildOptions(backend=backend, recipe="bf16", keep_fp32=["conv22"]))
+            build_engine("lenet-5", options=BuildOptions(backend=backend, recipe=recipe, keep_fp32=["conv22"]))
         assert "did you mean conv2" in caught.value.hint
 
 
@@ -385,7 +418,8 @@ def test_a_model_that_changes_while_it_is_built_gives_no_engine(
         (BuildOptions(timeout_s=-1.0), "no time to wait"),
         (BuildOptions(backend=_ORT, passes=["fp16"]), "the pass fp16 comes with its precision"),
         (BuildOptions(backend=_ORT, passes=["odd"]), "there is no pass named odd"),
-        (BuildOptions(backend=_ORT, keep_fp32=["conv2"]), "there is no such pass"),
+        (BuildOptions(backend=_ORT, keep_fp32=["conv2"]), "stays in float32 beside a narrower type, and none is asked"),
+        (BuildOptions(backend=_ORT, precision="fp32", passes=["fp16"]), "the pass fp16 comes with its precision"),
     ],
 )
 def test_options_that_cannot_be_followed(options: BuildOptions, message: str) -> None:
@@ -416,6 +450,11 @@ def test_a_backend_that_no_pass_makes_faster_says_so() -> None:
             "",
         ),
         (BuildOptions(recipe="bf16", passes=["lower-lrn"], optimize=False, keep_fp32=["a", "a"]), "", "a"),
+        (
+            BuildOptions(recipe="bf16", passes=["bf16", "lower-lrn"]),
+            "fold-constants recompose fold-batchnorm portable-lrn",
+            "",
+        ),
     ],
 )
 def test_passes_and_what_to_keep_come_beside_those_of_the_recipe(options: BuildOptions, passes: str, kept: str) -> None:

@@ -276,6 +276,11 @@ class Backend:
     compiles: bool = False
     api: str = "__name__"
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it chooses the type of its arithmetic itself unless it is told; others follow the graph."""
+        return len(self.precisions) > 1
+
 
 @dataclass(frozen=True)
 class Target:

@@ -35,7 +35,8 @@ class Applied:
         model: to write.
         changes: one line for each change.
         origins: for each node of it, the user's nodes that it stands for.
-        kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
+        kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked; of
+            a backend that is told the type, those that were asked for.
         unable: those that it had to leave alone, each with the reason.
         notes: what the recipe names and the model does not have, and what was not checked.
     """
@@ -85,7 +86,7 @@ def apply_recipe(
     """Applies the passes of a recipe in order.
 
     Args:
-        model: with its weights, every node named; it stays as it is unless there is no pass.
+        model: with its weights, every node named; it stays as it is unless there is nothing to do.
         recipe: what to do.
         feeds: inputs, for passes that look at activations.
         deadlines: how long a runtime may take with which passes compute.
@@ -94,7 +95,7 @@ def apply_recipe(
         BackendCrash: that runtime died or hung.
         UsageError: a pass that is not known, or a name to keep that is none of a node, nor of any operator.
     """
-    if not recipe.passes:
+    if not recipe.passes and not recipe.keep_fp32:
         return Applied(model, (), {node.name: (node.name,) for node in model.graph.node}, (), {})
     from alexnet_bench.graph.passes import apply
     from alexnet_bench.graph.passes.result import composed
@@ -104,16 +105,15 @@ def apply_recipe(
     with _evaluator(deadlines) as evaluator:
         faster = apply(model, recipe.passes[:first], feeds=[feeds], evaluator=evaluator)
         kept, unknown = _kept(faster, recipe.keep_fp32, user_ops)
-        asking = _asking_to_keep(faster.model, kept) if kept else faster.model
+        asking = _asking_to_keep(faster.model, kept) if kept and recipe.narrows_types else faster.model
         typed = apply(asking, recipe.passes[first:], feeds=[feeds], evaluator=evaluator)
     origins = composed(faster.origins, typed.origins)
     notes = tuple(f"keep_fp32: there is no node of operator {name}" for name in unknown)
     notes += tuple(filter(None, [typed.unchecked]))
     stay = [_named_reason(line, faster.origins) for line in typed.kept_fp32]
     unable = {user: reason for name, reason in stay if name in typed.unable for user in faster.origins.get(name, ())}
-    kept_fp32 = dict.fromkeys(
-        user for name, _ in stay if name not in typed.unable for user in faster.origins.get(name, ())
-    )
+    left = [name for name, _ in stay if name not in typed.unable] if recipe.narrows_types else kept
+    kept_fp32 = dict.fromkeys(user for name in left for user in faster.origins.get(name, ()))
     changes = (*faster.changes, *typed.changes, *_by_reason(stay))
     return Applied(typed.model, changes, origins, tuple(kept_fp32), unable, notes)
 

@@ -39,7 +39,7 @@ class Written:
         passes: that were applied, in order.
         changes: one line for each change that they made.
         origins: for each node of the engine, the user's nodes that it stands for.
-        kept_fp32: the user's nodes that a pass to a narrower type left alone because of their numbers, or as asked.
+        kept_fp32: the user's nodes that are to stay in float32 because of their numbers, as a pass found, or as asked.
         unable: those that it had to leave alone, each with the reason.
         notes: what a user should know beside that, each a sentence.
     """

@@ -32,7 +32,7 @@ class Asked:
         products: those with multiply-adds, the largest first; one that was not kept is not excused by what it is fused
             with.
         wide: those of them that multiply float64 in the user's model; where float32 is asked for, they may stay so.
-        can_keep: whether a pass narrows types here, which can be told to leave nodes alone.
+        can_keep: whether nodes can be told to stay in float32 here.
         given: what `--keep-fp32` was given already, nodes or operators.
         lacks: the pass without which no type changes here, as the backend follows those of the graph; "" for none.
     """
@@ -96,7 +96,7 @@ def check_types(asked: Asked, layers: Sequence[EngineLayerInfo]) -> None:
     raise PrecisionError(
         f"{asked.precision} was asked for, and {len(wrong)} of {plural(len(working), 'layer')} with multiply-adds "
         f"{'computes' if len(wrong) == 1 else 'compute'} in another type: {named}",
-        _hint(asked, wrong, reasons) + (_or_keep(asked, wrong) if asked.can_keep and can_stay else ""),
+        _hint(asked, wrong, reasons, keep=_keep(asked, wrong) if asked.can_keep and can_stay else ""),
     )
 
 
@@ -187,7 +187,14 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
+def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str], *, keep: str) -> str:
+    """What to do: where some layers have the type that was asked for, the backend has kernels of it."""
+    other = "" if keep else "give the --precision that this backend has kernels for, or another --backend"
+    return "; or ".join(filter(None, (_remedy(asked, wrong, reasons) or other, keep)))
+
+
+def _remedy(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]) -> str:
+    """What changes the type of all of them, "" where that is not known."""
     has = _types(wrong)
     own = next((name for name, dtype in COMPUTED_IN.items() if has == {dtype}), "")
     opsets = [int(found[1]) for reason in reasons if (found := _FROM_OPSET.search(reason))]
@@ -201,7 +208,7 @@ def _hint(asked: Asked, wrong: Sequence[EngineLayerInfo], reasons: Sequence[str]
         return f"if the model itself is in {COMPUTED_IN[own]}: --precision {own}"
     if asked.precision == "fp32" and own == "tf32":
         return "leave tf32 out of the recipe's settings, or ask for it: --precision tf32"
-    return "give the --precision that this backend has kernels for, or another --backend"
+    return ""
 
 
 def _has(asked: Asked, layers: Sequence[EngineLayerInfo]) -> bool:
@@ -224,17 +231,16 @@ def _named(asked: Asked, layer: EngineLayerInfo, reason: str) -> str:
     return f"{printable(products[0])}{fused} ({why})"
 
 
-def _or_keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
-    """How to keep what is in float32 so, "" where nothing is; all nodes by name, as each of them has to be kept."""
-    layers = [layer for layer in wrong if layer.compute_dtype == "float32"]
-    found = dict.fromkeys(name for layer in layers for name in asked.products_of(layer))
+def _keep(asked: Asked, wrong: Sequence[EngineLayerInfo]) -> str:
+    """How to keep them in float32, "" unless all are; all nodes by name, as each of them has to be kept."""
+    found = dict.fromkeys(name for layer in wrong for name in asked.products_of(layer))
     names = [name for name in found if name not in asked.kept_fp32]
-    if not layers:
+    if any(layer.compute_dtype != "float32" for layer in wrong):
         return ""
     if not names or len(names) > _MOST_KEPT or not all(map(typed, names)):
-        return "; or keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
+        return "keep the nodes in float32: build-engine --keep-fp32 NAME, for each"
     which = "it" if len(names) == 1 else "them"
-    return f"; or keep {which} in float32: build-engine {keeping((*asked.given, *names))}"
+    return f"keep {which} in float32: build-engine {keeping((*asked.given, *names))}"
 
 
 def _worked(layer: EngineLayerInfo) -> tuple[str, ...]:

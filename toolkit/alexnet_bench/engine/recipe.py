@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from alexnet_bench.backends.registry import get_backend
 from alexnet_bench.backends.tunable import THREADS
 from alexnet_bench.core.errors import EngineError, UsageError
 from alexnet_bench.core.passport import BUILD_ONE
@@ -33,7 +34,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         backend: name of the backend, "" for any.
         precision: the type that layers with multiply-adds compute in; "" leaves every type as the model has it.
         passes: over the graph, in this order; `alexnet-bench recipes` lists them.
-        keep_fp32: names of nodes, or operators, that a pass to a narrower type leaves alone.
+        keep_fp32: names of nodes, or operators, that a pass to a narrower type leaves alone; without such a pass, those
+            that a backend leaves in float32 that is told the type.
         settings: options of the backend, and `threads`.
         batch: of a lone symbolic first dimension.
         shapes: of inputs, by name.
@@ -85,6 +87,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return not set(PRECISION_PASSES).isdisjoint(self.passes)
 
     @property
+    def may_keep_fp32(self) -> bool:
+        """Whether some nodes can stay in float32 where others do not: by a pass, or a backend that is told a type."""
+        is_told = self.precision in PRECISION_PASSES and (not self.backend or get_backend(self.backend).is_told)
+        return self.narrows_types or is_told
+
+    @property
     def backend_settings(self) -> dict[str, str]:
         """The settings without the number of threads, which is no option of the backend."""
         return {name: value for name, value in self.settings.items() if name != THREADS}
@@ -134,11 +142,16 @@ def check_recipe(recipe: Recipe) -> None:
     twice = next((name for name in recipe.passes if recipe.passes.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"the pass {printable(twice)} is there twice")
-    if recipe.keep_fp32 and not recipe.narrows_types:
+    if recipe.keep_fp32 and recipe.precision not in PRECISION_PASSES:
         raise UsageError(
-            "keep_fp32 says what a pass to a narrower type leaves alone, and there is no such pass",
-            f"give a recipe with {' or '.join(PRECISION_PASSES)} among its passes: "
-            + ", ".join(f"--recipe {name}" for name in PRECISION_PASSES),
+            "keep_fp32 says what stays in float32 beside a narrower type, and none is asked for",
+            f"leave it out, or give --precision {' or '.join(PRECISION_PASSES)}",
+        )
+    if recipe.keep_fp32 and not recipe.may_keep_fp32:
+        raise UsageError(
+            f"keep_fp32 says what a pass leaves alone, and {recipe.backend} follows the graph, whose types no pass of "
+            f"recipe {recipe.name} changes",
+            f"give --pass {recipe.precision}, or that among the passes of the recipe",
         )
     if wrong := [name for name in recipe.passes if name in PRECISION_PASSES and name != recipe.precision]:
         raise UsageError(f"the pass {wrong[0]} does not fit precision {recipe.precision or 'none'}")

@@ -95,12 +95,13 @@ def _check_agreement(recipe: Recipe, options: BuildOptions) -> None:
 def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace: Path | None) -> Recipe:
     """The recipe without the passes that make a graph faster, or with those of its backend's other recipes.
 
-    Passes that are given by name come in either way, behind those and before any that narrows types.
+    Passes that are given by name come in either way, behind those and before any that narrows types; one that does
+    comes last.
     """
-    narrowing = next((name for name in options.passes if name in PRECISION_PASSES), None)
-    if narrowing is not None:
-        raise UsageError(f"the pass {narrowing} comes with its precision", f"give --precision {narrowing}")
-    types = tuple(name for name in recipe.passes if name in PRECISION_PASSES)
+    types = tuple(name for name in (*recipe.passes, *options.passes) if name in PRECISION_PASSES)
+    other = next((name for name in types if name != recipe.precision), None)
+    if other is not None and other in options.passes:
+        raise UsageError(f"the pass {other} comes with its precision", f"give --precision {other}")
     faster = tuple(name for name in recipe.passes if name not in PRECISION_PASSES)
     if options.optimize is False:
         faster = ()
@@ -108,7 +109,8 @@ def _with_passes(recipe: Recipe, options: BuildOptions, backend: str, workspace:
         faster = _faster(backend, workspace)
     if options.optimize is None and not options.passes:
         return recipe
-    return msgspec.structs.replace(recipe, passes=tuple(dict.fromkeys((*faster, *options.passes, *types))))
+    added = (name for name in options.passes if name not in PRECISION_PASSES)
+    return msgspec.structs.replace(recipe, passes=tuple(dict.fromkeys((*faster, *added, *types))))
 
 
 def _faster(backend: str, workspace: Path | None) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ class BuildOptions:
         backend: name in the registry, None for the recipe's, else the first that works here.
         precision: "fp32", "tf32", "fp16" or "bf16"; None takes the recipe's.
         optimize: whether to apply the passes that make a graph faster; None as the recipe says.
-        passes: to apply beside those, before any that narrows types.
-        keep_fp32: nodes or operators that a pass to a narrower type leaves alone, beside those of the recipe.
+        passes: to apply beside those; any that narrows types, which has to be that of the precision, comes last.
+        keep_fp32: nodes or operators that stay in float32 beside a narrower type, with those of the recipe.
         batch: fixes the batch; several leave it open from the smallest to the largest, and the first is tried first.
         shapes: fixes the sizes of inputs, by name.
         profiles: ranges of sizes in place of the recipe's, one for each optimisation profile: the least, the usual and

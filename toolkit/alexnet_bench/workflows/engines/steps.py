@@ -46,9 +46,6 @@ from alexnet_bench.workflows.engines.sized import SizedModel, at_sizes, at_usual
 from alexnet_bench.workflows.engines.stripped import weights_of
 from alexnet_bench.workflows.resolve import ResolvedModel
 
-_TOLD_THE_TYPE = ("openvino", "torch")
-"""Backends that choose the type of their arithmetic themselves unless they are told; others follow the graph."""
-
 
 @dataclass(frozen=True)
 class Built:
@@ -159,7 +156,7 @@ def judge_types(
         unable=written.unable,
         products=products,
         wide=wide,
-        can_keep=recipe.narrows_types,
+        can_keep=recipe.may_keep_fp32,
         given=recipe.keep_fp32,
         lacks=_lacks(recipe),
     )
@@ -200,7 +197,7 @@ def load_request(recipe: Recipe, file: Path, graph: Graph, threads: int | None =
         recipe.backend,
         str(file.resolve()),
         threads or recipe.threads or usable_cores(),
-        precision=COMPUTED_IN[recipe.precision] if recipe.precision and recipe.backend in _TOLD_THE_TYPE else "",
+        precision=COMPUTED_IN[recipe.precision] if recipe.precision and get_backend(recipe.backend).is_told else "",
         settings={**recipe.backend_settings, **_allowing_tf32(recipe, file)},
         shapes=shapes,
         plugins=plugin_paths(recipe.plugins),
@@ -248,5 +245,5 @@ def emulated_note(notes: Sequence[str]) -> str:
 
 def _lacks(recipe: Recipe) -> str:
     """The pass that a recipe would need to compute in its precision, "" where it has it or the backend needs none."""
-    needs_none = recipe.narrows_types or recipe.backend in _TOLD_THE_TYPE
+    needs_none = recipe.narrows_types or get_backend(recipe.backend).is_told
     return "" if needs_none or recipe.precision not in PRECISION_PASSES else recipe.precision
