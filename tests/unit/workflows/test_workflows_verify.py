@@ -492,8 +492,6 @@ def test_an_engine_with_its_passport_is_refused_when_it_is_damaged(tmp_path: Pat
     found = verify(engine, against="lenet-5")
     assert (found.verdict, found.engine.backend) == ("passed", "onnxruntime-cpu")
     assert found.precision_source in ("its passport", "its graph")
-    with pytest.raises(UsageError, match="nothing to compare with"):
-        verify(engine)
     content = bytearray(engine.read_bytes())
     content[-100] ^= 1
     engine.write_bytes(content)
@@ -621,6 +619,37 @@ def test_what_a_reference_leaves_open_is_as_the_engine_is_made_for(tmp_path: Pat
     build_engine(write(tmp_path / "open.onnx", masked("n")), options=built, output=engine)
     found = verify(engine, against=write(tmp_path / "fixed.onnx", masked(2)))
     assert (found.verdict, [item.shapes for item in found.sizes]) == ("passed", [{"x": (2, 6, 4)}])
+
+
+def test_an_engine_is_compared_with_what_it_was_built_from_where_that_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("work", "engines"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    engine, source = tmp_path / "engines" / "e.onnx", write(tmp_path / "my net.onnx", network())
+    build_engine(source, options=BuildOptions(backend="onnxruntime-cpu"), output=engine)
+    with pytest.raises(UsageError, match="built from my net, which is not here by that name, or not as it was") as none:
+        verify(engine)
+    assert none.value.hint == f"give it: alexnet-bench verify {engine} --against PATH/'my net.onnx'"
+    beside = write(tmp_path / "engines" / "my net.onnx", network(no_relu=True))
+    with pytest.raises(UsageError, match="not as it was"):
+        verify(engine)
+    beside.write_bytes(source.read_bytes())
+    said = "without --against, it is compared with the model that it was built from, "
+    found = verify(engine)
+    assert (found.verdict, found.reference.name) == ("passed", "my net")
+    assert f"{said}{beside}" in found.notes
+    write(tmp_path / "work" / "my net.onnx", network())
+    assert f"{said}my net.onnx" in verify(engine).notes
+    assert not any(note.startswith("without") for note in verify(engine, against=source).notes)
+
+
+def test_an_engine_of_a_model_with_a_name_is_compared_with_that(tmp_path: Path) -> None:
+    engine = tmp_path / "engine.onnx"
+    build_engine("lenet-5", options=BuildOptions(backend="onnxruntime-cpu"), output=engine)
+    found = verify(engine)
+    assert (found.verdict, found.reference.name) == ("passed", "lenet-5")
 
 
 def test_sizes_that_share_a_symbol_with_the_one_given_follow_it(tmp_path: Path) -> None:

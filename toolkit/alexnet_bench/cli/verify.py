@@ -34,7 +34,8 @@ def verify(
     against: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="The reference, run in fp32; default: ENGINE itself, without optimisations."
+            metavar="MODEL",
+            help="The reference, run in fp32; default: what ENGINE was built from, if found; of a model, itself.",
         ),
     ] = None,
     backend: Annotated[

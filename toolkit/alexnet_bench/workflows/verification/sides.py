@@ -31,6 +31,7 @@ from alexnet_bench.workflows.verification.inputs import feeds_of, fixed_by_engin
 from alexnet_bench.workflows.verification.open_sizes import Opened, check_usable_here, lost_passports, open_side
 from alexnet_bench.workflows.verification.options import VerifyOptions
 from alexnet_bench.workflows.verification.precision import check_told, precision_of
+from alexnet_bench.workflows.verification.source import model_behind
 
 REFERENCE_BACKEND = "onnxruntime-cpu"
 REFERENCE_SETTINGS = {"graph_optimization": "none"}
@@ -79,11 +80,13 @@ class Pair:
         reference: what is right.
         engine: what is verified.
         alone: whether the engine is its own reference.
+        found: the reference, where it was not given, but is the model that the engine was built from; else "".
     """
 
     reference: Opened
     engine: Opened
     alone: bool
+    found: str
 
 
 def open_pair(engine: str, against: str | None, options: VerifyOptions) -> Pair:
@@ -91,20 +94,19 @@ def open_pair(engine: str, against: str | None, options: VerifyOptions) -> Pair:
 
     Args:
         engine: as it was typed.
-        against: as it was typed, None for the engine's own model.
+        against: as it was typed, None for the model that the engine was built from, or for a model itself.
         options: of the verification.
 
     Raises:
         AlexnetBenchError: a side cannot be opened, or would be written over.
     """
     theirs = open_side(engine)
-    if against is None and (theirs.stored is not None or theirs.built is not None):
-        raise UsageError("there is nothing to compare with", "give the reference: --against MODEL")
-    ours = theirs if against is None else open_side(against)
+    found = model_behind(theirs, engine) if against is None else ""
+    ours = open_side(against or found) if against is not None or found else theirs
     check_asked(ours, theirs, options)
     inputs = [] if options.inputs is None else [Path(options.inputs)]
     check_apart(options.saved, [*ours.files, *theirs.files, *inputs])
-    return Pair(ours, theirs, against is None)
+    return Pair(ours, theirs, ours is theirs, found)
 
 
 def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable[[str], None]) -> Prepared:
@@ -140,6 +142,8 @@ def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable
         notes.append(f"the engine fixes sizes that the reference leaves open, of {names}: only these were tried")
     if pair.alone:
         notes.append("without --against, the model is compared with itself on another runtime or with other kernels")
+    if pair.found:
+        notes.append(f"without --against, it is compared with the model that it was built from, {printable(pair.found)}")
     return Prepared(reference, made, feeds, source, named, how, tuple(notes))
 
 

@@ -48,7 +48,8 @@ def verify(
 
     Args:
         engine: an ONNX file, a model's name, or outputs that Polygraphy stored (FILE.json or FILE.json#RUNNER).
-        against: the reference, as `engine`; None takes the engine's own model. A model runs in float32 on ONNX Runtime.
+        against: the reference, as `engine`; None takes the model that the engine was built from, where it is found,
+            or, for a model, itself. A model runs in float32 on ONNX Runtime.
         options: precision, tolerance, inputs.
         progress: told what is done next.
 
