@@ -10,9 +10,10 @@ import pytest
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Node, Tensor
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.verdict.pictures import Pixels, with_shapes
 from alexnet_bench.verdict.polygraphy import encode_inputs
-from alexnet_bench.verdict.samples import Feeds, made_up, made_up_by, never_varied, read
+from alexnet_bench.verdict.samples import made_up, made_up_by, never_varied, read, read_first
 
 ONE = {"x": Tensor("x", "float32", ("N", 3))}
 TWO = {**ONE, "ids": Tensor("ids", "int64", (1, 2))}
@@ -225,8 +226,37 @@ def test_what_holds_no_inputs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.npy").write_bytes(b"no array")
     with pytest.raises(UsageError, match=r"bad\.npy cannot be read"):
         read(tmp_path, ONE)
-    with pytest.raises(UsageError, match="the model has 2 inputs"):
-        read(tmp_path, TWO)
+    (tmp_path / "bad.npy").unlink()
+    with pytest.raises(UsageError, match=r"gives 00, 01, .*, 39 and 10 more; the model takes ids, x") as caught:
+        read(save(tmp_path, *some(50)), TWO)
+    assert caught.value.hint.startswith("name an array after each input: ids.npy in a folder")
+
+
+@pytest.mark.parametrize("kind", ["archive", "folder", "polygraphy"])
+def test_one_input_is_read_in_every_form_and_too_few(kind: str, tmp_path: Path) -> None:
+    """What is enough to run a model says little of how its outputs depend on the inputs."""
+    feeds = {"x": some(1)[0], "ids": np.array([[1, 2]])}
+    path = tmp_path / {"archive": "one.npz", "folder": "one", "polygraphy": "one.json"}[kind]
+    if kind == "archive":
+        np.savez(path, x=feeds["x"], ids=feeds["ids"])
+    elif kind == "polygraphy":
+        path.write_bytes(encode_inputs([feeds]))
+    else:
+        path.mkdir()
+        for name, array in feeds.items():
+            np.save(path / f"{name}.npy", array)
+    assert {name: array.tolist() for name, array in read_first(path, list(TWO)).items()} == {
+        name: array.tolist() for name, array in feeds.items()
+    }
+    with pytest.raises(UsageError, match="holds 1 distinct input, and 16 are needed"):
+        read(path, TWO)
+
+
+def test_several_inputs_in_one_folder_are_read_alike_for_a_run_and_to_verify(tmp_path: Path) -> None:
+    for index, array in enumerate(some(16)):
+        np.savez(tmp_path / f"{index:02}.npz", x=array, ids=np.array([[index, 0]]))
+    first, *_ = read(tmp_path, TWO)
+    assert np.array_equal(read_first(tmp_path, list(TWO))["x"], first["x"])
 
 
 def test_a_pickle_is_never_opened(tmp_path: Path) -> None:

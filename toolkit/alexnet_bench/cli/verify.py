@@ -53,7 +53,7 @@ def verify(
     ] = None,
     inputs: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Real inputs: a folder of .npz or .npy, or a Polygraphy .json file."),
+        typer.Option(metavar="PATH", help="Real inputs, at least 16: a folder of .npz or .npy, or a Polygraphy .json."),
     ] = None,
     count: Annotated[
         int | None, typer.Option(metavar="N", help="Inputs to generate, at least 16.  [default: 16]")

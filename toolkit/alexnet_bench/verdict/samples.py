@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph, Tensor
-from alexnet_bench.core.text import plural, printable
+from alexnet_bench.core.text import listed, plural, printable
 from alexnet_bench.measure.inputs import generate, vocabularies
-from alexnet_bench.verdict import polygraphy
+from alexnet_bench.verdict.input_files import HOW, Feeds, inputs_in
 from alexnet_bench.verdict.parity import Array
 from alexnet_bench.verdict.pictures import Pixels, with_shapes
 from alexnet_bench.verdict.varied import varied
 
 LEAST_INPUTS = 16
 """Fewer distinct inputs say little about how outputs depend on them."""
+_MOST_NAMED = 40
 _SEEDS_TRIED = 8
 """For each input wanted: ids of a small vocabulary may come out equal."""
-_HOW = "give a Polygraphy .json, or a folder of .npz, of .npy for a model with one input, or of folders of .npy"
-
-Feeds = Mapping[str, Array]
 
 
 def made_up(graph: Graph, *, count: int, seed: int, pixels: Pixels) -> list[Feeds]:
@@ -55,7 +52,7 @@ def made_up(graph: Graph, *, count: int, seed: int, pixels: Pixels) -> list[Feed
             return list(found.values())
     raise UsageError(
         f"only {plural(len(found), 'distinct input')} can be generated for this model, and {count} are needed",
-        f"{_HOW} by --inputs" if graph.inputs else "a model without inputs cannot be verified",
+        f"{HOW}, by --inputs" if graph.inputs else "a model without inputs cannot be verified",
     )
 
 
@@ -77,15 +74,13 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
     """The inputs in a file or a folder, in the order of their names.
 
     Args:
-        path: a Polygraphy file, or a folder.
+        path: as `inputs_in` takes it.
         declared: the model's inputs by name, as its file declares them.
 
     Raises:
         UsageError: they cannot be read, do not fit the model, or are too few that differ.
     """
-    found = list(_from_files(path, tuple(declared)))
-    if not found:
-        raise _no_inputs(path)
+    found = list(inputs_in(path, tuple(declared)))
     for number, feeds in enumerate(found):
         check_fits(f"{printable(str(path), 200)}, input {number}", feeds, declared)
     distinct = set(map(_digest, found))
@@ -93,7 +88,7 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
         raise UsageError(
             f"{printable(str(path), 200)} holds {plural(len(distinct), 'distinct input')}, "
             f"and {LEAST_INPUTS} are needed",
-            "give more, or leave --inputs out to have them generated",
+            "give more, each a file in a folder, or leave --inputs out to have them generated",
         )
     return found
 
@@ -101,92 +96,21 @@ def read(path: Path, declared: Mapping[str, Tensor]) -> list[Feeds]:
 def read_first(path: Path, names: Sequence[str]) -> Feeds:
     """One input, by the names of its files: the first one where there are several.
 
-    A folder of .npy has an array for each input; for a model with one input, and no file called like it, it has one for
-    each sample, as for `read`.
-
     Args:
-        path: an .npz or a Polygraphy .json, a folder of NAME.npy, or a folder of any of these.
+        path: as for `read`.
         names: of the model's inputs.
 
     Raises:
         UsageError: it cannot be read.
     """
-    is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
-    arrays = sorted(path.glob("*.npy")) if is_folder else []
-    if arrays and len(names) == 1 and all(file.stem != names[0] for file in arrays):
-        return {names[0]: _array(arrays[0])}
-    if arrays:
-        return {file.stem: _array(file) for file in arrays}
-    if path.suffix == ".npz" and not is_folder:
-        return _archive(path)
-    if path.suffix == ".json" or is_folder:
-        first = next(_from_files(path, names), None)
-        if first is None:
-            raise _no_inputs(path)
-        return first
-    raise UsageError(
-        f"{printable(str(path), 200)} holds no inputs",
-        "give a folder with an array for each input (NAME.npy), an .npz, or a Polygraphy .json",
-    )
-
-
-def _from_files(path: Path, names: Sequence[str]) -> Iterator[Feeds]:
-    """The inputs, each of them read when its turn comes."""
-    is_folder = os.path.isdir(path)  # noqa: PTH112 - odd names raise nothing
-    if path.suffix == ".json" and not is_folder:
-        yield from polygraphy.read_inputs(path)
-        return
-    if not is_folder:
-        raise UsageError(f"{printable(str(path), 200)} is no folder and no .json file", _HOW)
-    entries = sorted(path.iterdir())
-    jsons = [entry for entry in entries if entry.suffix == ".json"]
-    for entry in jsons:
-        yield from polygraphy.read_inputs(entry)
-    yield from () if jsons else filter(None, (_one(entry, names) for entry in entries))
-
-
-def _no_inputs(path: Path) -> UsageError:
-    return UsageError(f"{printable(str(path), 200)} holds no inputs", _HOW)
-
-
-def _one(entry: Path, names: Sequence[str]) -> Feeds:
-    """One input: an archive, a folder with an array for each tensor, or the array of the only one."""
-    if entry.is_dir():
-        return {file.stem: _array(file) for file in sorted(entry.glob("*.npy"))}
-    if entry.suffix == ".npz":
-        return _archive(entry)
-    if entry.suffix == ".npy" and len(names) == 1:
-        return {names[0]: _array(entry)}
-    if entry.suffix == ".npy":
-        raise UsageError(
-            f"{printable(str(entry), 200)}: the model has {len(names)} inputs, and this file is of one", _HOW
-        )
-    return {}
-
-
-def _array(path: Path) -> Array:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
-    if not isinstance(found, np.ndarray):
-        raise UsageError(f"{printable(str(path), 200)} is an archive", "call it .npz")
-    return found
-
-
-def _archive(path: Path) -> Feeds:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except Exception as error:  # noqa: BLE001 - what a damaged archive raises depends on where it is damaged
-        raise UsageError(f"{printable(str(path), 200)} cannot be read: {printable(str(error), 200)}", _HOW) from None
+    return next(inputs_in(path, names))
 
 
 def check_named(where: str, given: Collection[str], inputs: Collection[str]) -> None:
     """Raises UsageError unless the arrays are called as the inputs of a model are, each of them."""
     if set(given) == set(inputs):
         return
-    has, wanted = (", ".join(map(printable, sorted(names))) or "nothing" for names in (given, inputs))
+    has, wanted = (listed([*map(printable, sorted(names))], _MOST_NAMED) or "nothing" for names in (given, inputs))
     missing = [printable(name) for name in sorted(set(inputs) - set(given))]
     raise UsageError(
         f"{where} gives {has}; the model takes {wanted}",

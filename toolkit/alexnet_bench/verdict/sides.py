@@ -15,9 +15,9 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.core.verification import Side
 from alexnet_bench.graph.marking import mark_outputs
 from alexnet_bench.graph.onnx_io import ModelFile
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.verdict.model_run import Run, run_model
 from alexnet_bench.verdict.parity import Array
-from alexnet_bench.verdict.samples import Feeds
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from alexnet_bench.backends.array_files import write_arrays
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.text import printable
 from alexnet_bench.measure.inputs import generate
-from alexnet_bench.verdict.samples import Feeds, check_fits, check_named, read_first
+from alexnet_bench.verdict.input_files import Feeds
+from alexnet_bench.verdict.samples import check_fits, check_named, read_first
 from alexnet_bench.workflows.options import Options
 
 

@@ -26,7 +26,7 @@ from alexnet_bench.graph.counting import count
 from alexnet_bench.graph.model_bytes import named_copy, weights_sha256
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph, open_model
 from alexnet_bench.measure.latency import LatencyCase
-from alexnet_bench.verdict.samples import Feeds
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.workflows import cautions, limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile
 from alexnet_bench.workflows.counted import Counted, EngineGraph, count_case

@@ -22,7 +22,7 @@ from alexnet_bench.core.text import printable
 from alexnet_bench.graph.binding import declared_shapes
 from alexnet_bench.graph.onnx_io import ModelFile, open_model
 from alexnet_bench.measure.latency import LatencyCase
-from alexnet_bench.verdict.samples import Feeds
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.assemble import Measured, measured_profile, uncounted_profile
 from alexnet_bench.workflows.counted import Counted, count_case

@@ -14,8 +14,8 @@ from alexnet_bench.graph.convert import required_inputs, tensors_of
 from alexnet_bench.graph.followed import followed
 from alexnet_bench.graph.onnx_io import ModelFile, build_graph
 from alexnet_bench.verdict import samples
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.verdict.pictures import Pixels
-from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.workflows.verification.fit import check_taken, hint_at_reference
 from alexnet_bench.workflows.verification.open_sizes import Opened
 from alexnet_bench.workflows.verification.options import VerifyOptions

@@ -18,9 +18,9 @@ from alexnet_bench.graph import external
 from alexnet_bench.graph.convert import required_inputs
 from alexnet_bench.graph.onnx_io import build_graph
 from alexnet_bench.verdict import precision, samples
+from alexnet_bench.verdict.input_files import Feeds
 from alexnet_bench.verdict.model_run import Run
 from alexnet_bench.verdict.parity import Array
-from alexnet_bench.verdict.samples import Feeds
 from alexnet_bench.verdict.sides import AnySide, ModelSide, StoredSide, other_orders, write_inputs
 from alexnet_bench.workflows import limits
 from alexnet_bench.workflows.engines.marked_plans import MarkedPlans
@@ -143,7 +143,7 @@ def prepare(pair: Pair, options: VerifyOptions, folder: Path, progress: Callable
     if pair.alone:
         notes.append("without --against, the model is compared with itself on another runtime or with other kernels")
     if pair.found:
-        notes.append(f"without --against, it is compared with the model that it was built from, {printable(pair.found)}")
+        notes.append(f"without --against, it is compared with what it was built from, {printable(pair.found)}")
     return Prepared(reference, made, feeds, source, named, how, tuple(notes))
 
 

@@ -37,10 +37,11 @@ def model_behind(engine: Opened, asked: str) -> str:
         for place in (file, str(engine.built.file.with_name(file)), name):
             if _is_of(engine.built.passport, place):
                 return place
+    model = f"PATH/{typed(file)}" if name and typed(file) else "MODEL"
     raise UsageError(
         f"there is nothing to compare with: the engine was built from {printable(name) or 'a model without a name'}, "
         "which is not here by that name, or not as it was",
-        f"give it: alexnet-bench verify {typed(asked) or 'ENGINE'} --against {f'PATH/{typed(file)}' if name else 'MODEL'}",
+        f"give it: alexnet-bench verify {typed(asked) or 'ENGINE'} --against {model}",
     )
 
 
