@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,30 @@ def test_a_reference_that_onnx_runtime_does_not_take_has_another_to_give(tmp_pat
     with pytest.raises(BackendRefusal) as refused:
         verify(write(tmp_path / "foreign.onnx", foreign))
     assert refused.value.hint.startswith("give outputs of another runtime as --against: FILE.json")
+
+
+def test_a_reference_that_fails_on_inputs_that_are_made_up_is_to_be_given_real_ones(tmp_path: Path) -> None:
+    """A shape that is read from an input: hardly any numbers are one."""
+    value = helper.make_tensor_value_info
+    sides = [value("x", TensorProto.FLOAT, [2, 8]), value("shape", TensorProto.INT64, [2])]
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"], "reshape")]
+    path = write(tmp_path / "m.onnx", model(nodes, sides, [value("y", TensorProto.FLOAT, [None, None])], {}))
+    with pytest.raises(BackendRefusal, match=r"the reference does not run: .*reshape") as refused:
+        verify(path)
+    assert refused.value.hint.startswith("the model may not take inputs that are made up: give real ones by --inputs")
+    generator = np.random.default_rng(0)
+
+    def stored(folder: str, shape: Sequence[int]) -> VerifyOptions:
+        (tmp_path / folder).mkdir()
+        for index in range(16):
+            array = generator.standard_normal((2, 8), np.float32)
+            np.savez(tmp_path / folder / f"{index:02}.npz", x=array, shape=np.array(shape))
+        return VerifyOptions(inputs=tmp_path / folder)
+
+    assert verify(path, options=stored("real", [4, 4])).verdict == "passed"
+    with pytest.raises(BackendRefusal, match="the reference does not run") as refused:
+        verify(path, options=stored("wrong", [5, 4]))
+    assert refused.value.hint.startswith("give outputs of another runtime")
 
 
 def changed(name: str, *at: int) -> dict[str, Array]:

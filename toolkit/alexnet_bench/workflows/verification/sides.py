@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet_bench.backends.protocol import LoadRequest
 from alexnet_bench.backends.registry import choose_backend, get_backend
-from alexnet_bench.core.errors import BackendRefusal, UsageError
+from alexnet_bench.core.errors import UsageError
 from alexnet_bench.core.graph import Graph
 from alexnet_bench.core.machine import usable_cores
 from alexnet_bench.core.places import check_apart
@@ -154,25 +154,6 @@ def run_side(side: AnySide, folder: Path, marked: Sequence[str] = ()) -> Run:
         AlexnetBenchError: the runtime does not take it, or fails.
     """
     return side.run(folder, marked) if isinstance(side, ModelSide) else side.run()
-
-
-def run_reference(side: AnySide, folder: Path, marked: Sequence[str]) -> Run:
-    """The same of what is right; where its runtime does not take it, the hint is at another reference."""
-    try:
-        return run_side(side, folder, marked)
-    except BackendRefusal as refusal:
-        raise BackendRefusal(f"the reference does not run: {refusal.message}", _other(side, refusal)) from None
-
-
-def _other(side: AnySide, refusal: BackendRefusal) -> str:
-    """What to give in place of a reference that ONNX Runtime does not take: it has no LRN of even sizes, for one."""
-    has_lrn = isinstance(side, ModelSide) and any(node.op_type == "LRN" for node in side.graph.nodes)
-    if has_lrn and "LRN" in refusal.message:
-        return (
-            f"give as --against what a pass makes of it, exact but for rounding: "
-            f"build-engine MODEL --backend {REFERENCE_BACKEND} --no-optimize --pass lower-lrn -o NEW.onnx"
-        )
-    return "give outputs of another runtime as --against: FILE.json, as Polygraphy and --save-outputs write it"
 
 
 def _stored_only(ours: Opened, theirs: Opened, options: VerifyOptions) -> Prepared:

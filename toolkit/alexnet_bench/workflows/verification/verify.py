@@ -30,7 +30,8 @@ from alexnet_bench.workflows.options import (
     silent,
 )
 from alexnet_bench.workflows.verification.options import VerifyOptions
-from alexnet_bench.workflows.verification.sides import Prepared, open_pair, prepare, run_reference, run_side
+from alexnet_bench.workflows.verification.right import run_reference
+from alexnet_bench.workflows.verification.sides import Prepared, open_pair, prepare, run_side
 from alexnet_bench.workflows.verification.sizes import with_other_sizes
 
 MAX_INPUTS = 4096
@@ -92,7 +93,7 @@ def _compare(prepared: Prepared, options: VerifyOptions, folder: Path, progress:
     looked, deciding = Reference.of(reference, prepared.count), _conditions(reference)
     progress(f"running the reference on {prepared.count} inputs")
     made = [name for name in deciding.values() if name not in prepared.given]
-    ours = run_reference(reference, folder / "reference", [*looked.inner, *made])
+    ours = run_reference(reference, folder / "reference", [*looked.inner, *made], made_up=options.inputs is None)
     progress(f"running the engine on {prepared.count} inputs")
     theirs = run_side(engine, folder / "engine")
     names, beyond = looked.matched(ours, theirs)
