@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -468,7 +469,7 @@ def test_a_range_of_batches_is_one_engine_and_no_more(tmp_path: Path) -> None:
     plan = tmp_path / "range.plan"
     passport = build_engine("lenet-5", options=BuildOptions(backend=_RTX, recipe="dynamic-batch"), output=plan)
     assert passport.macs_attributed_fraction == 1.0
-    recipe = find_recipe("dynamic-batch", None)
+    recipe = msgspec.structs.replace(find_recipe("dynamic-batch", None), backend=_RTX)
     graphs = {batch: build_graph(open_model(graph_file(plan)), name="g", batch=batch) for batch in (32, 33)}
     assert load_request(recipe, plan, graphs[32]).shapes == {"input": (32, 1, 32, 32)}
     with pytest.raises(ShapeError, match="the engine takes 1 to 32 as size 0 of input input, not 33"):
