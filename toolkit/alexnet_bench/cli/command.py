@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 class _TakesAsTyped:
     """Takes text as it was typed, and what was not given as not given.
 
-    Since 0.29 Typer gives every value to pydantic, given or not, and importing that takes 0.1 s: longer than all else
-    between the start of Python and the first line of a command.
+    Since 0.29 Typer gives every value to pydantic, given or not, and importing that takes about as long as all else
+    that a command needs of Typer.
     """
 
     callback: Any
@@ -20,12 +20,12 @@ class _TakesAsTyped:
     def get_params(self, ctx: Any) -> list[Any]:
         """The arguments and options, `--help` among them."""
         parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the class that this one is mixed into
-        hints = get_type_hints(self.callback)
-        for parameter in parameters:
-            if "process_value" not in vars(parameter):
-                hint = hints.get(parameter.name)
-                is_text = hint is str or str in get_args(hint)
-                parameter.process_value = partial(_processed, parameter, parameter.process_value, is_text)
+        new = [parameter for parameter in parameters if "process_value" not in vars(parameter)]
+        hints = get_type_hints(self.callback) if new else {}
+        for parameter in new:
+            hint = hints.get(parameter.name)
+            is_text = hint is str or str in get_args(hint)
+            parameter.process_value = partial(_processed, parameter, parameter.process_value, is_text)
         return parameters
 
 
